@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * clock - time and randomness, replaceable in tests.  Thread: any. */
+#ifndef ASSAY_BASE_CLOCK_H
+#define ASSAY_BASE_CLOCK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* For durations and deadlines; never jumps. */
+int64_t clock_mono_us(void);
+int64_t clock_mono_ms(void);
+
+/* For display and storage: milliseconds since 1970 UTC. */
+int64_t clock_wall_ms(void);
+
+/* "2026-11-24T09:15:02Z" into at least 21 bytes. */
+void clock_format_utc(int64_t wall_ms, char out[32]);
+
+/* Tests only: fixes both clocks (NULL restores them). */
+void clock_set_test(const int64_t *mono_us, const int64_t *wall_ms);
+
+/* Cryptographic randomness (getrandom). */
+void random_bytes(void *out, size_t size);
+uint64_t random_u64(void);
+
+/* splitmix64 of two values: the seed of a cell from the run's seed and its position.  Reproducible for ever. */
+uint64_t seed_mix(uint64_t a, uint64_t b);
+
+#endif

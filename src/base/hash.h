@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * hash - SHA-256 (OpenSSL) of bytes and of big files.  Thread: any. */
+#ifndef ASSAY_BASE_HASH_H
+#define ASSAY_BASE_HASH_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+#define HASH_SIZE 32
+#define HASH_HEX_SIZE 65
+
+struct hash; /* a running SHA-256 */
+
+struct hash *hash_new(void);
+void hash_add(struct hash *h, const void *data, size_t len);
+/* Writes the digest and frees `h`. */
+void hash_finish(struct hash *h, uint8_t out[HASH_SIZE]);
+/* Frees without a digest. */
+void hash_free(struct hash *h);
+
+void hash_bytes(const void *data, size_t len, uint8_t out[HASH_SIZE]);
+void hash_hex(const uint8_t digest[HASH_SIZE], char out[HASH_HEX_SIZE]);
+
+/* Reads the whole file; ERR_CANCELLED soon after `*cancel` (may be NULL) becomes true. */
+MUST_USE enum err_code hash_file(int fd, uint8_t out[HASH_SIZE], const atomic_bool *cancel, struct err *err);
+
+/* Constant-time comparison of secrets. */
+bool hash_equal(const void *a, const void *b, size_t len);
+
+#endif

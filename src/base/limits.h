@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * limits - every limit of assay in one place; docs/limits.md is the same list for users. */
+#ifndef ASSAY_BASE_LIMITS_H
+#define ASSAY_BASE_LIMITS_H
+
+#define KIB 1024ULL
+#define MIB (1024ULL * KIB)
+#define GIB (1024ULL * MIB)
+
+#define LIMIT_JSON_BODY (1 * MIB)
+#define LIMIT_JSON_DEPTH 64
+#define LIMIT_UPLOAD (64 * MIB)
+#define LIMIT_JSON_ELEMENT (1 * MIB)
+#define LIMIT_QUESTIONS 200000
+#define LIMIT_QUESTION_BYTES (256 * KIB)
+#define LIMIT_COLUMNS 16
+#define LIMIT_MAX_TOKENS 32768
+#define LIMIT_ANSWER_BYTES (8 * MIB)
+#define LIMIT_NAME_BYTES 200
+#define LIMIT_SYSTEM_BYTES (64 * KIB)
+#define LIMIT_SLOTS 64
+
+#define LIMIT_FRAME (16 * MIB)
+#define LIMIT_GGUF_HEADER (256 * MIB)
+#define LIMIT_GGUF_KEYS 65536
+#define LIMIT_GGUF_TENSORS 65536
+#define LIMIT_GGUF_STRING (4 * MIB)
+#define LIMIT_GGUF_ARRAY (16 * MIB) /* elements */
+#define LIMIT_GGUF_ALIGNMENT (64 * KIB)
+#define LIMIT_TEMPLATE (256 * KIB)
+#define LIMIT_TEMPLATE_MS 2000
+#define LIMIT_PROMPT_BYTES (4 * MIB)
+#define LIMIT_SAFETENSORS_HEADER (16 * MIB)
+#define LIMIT_SAFETENSORS_TENSORS 65536
+#define LIMIT_FOLDER_ENTRIES 20000
+
+#define LIMIT_SSE_CLIENTS 200
+#define LIMIT_SSE_QUEUE (256 * KIB)
+#define LIMIT_CONNECTIONS 512
+#define LIMIT_LOOP_STEP_MS 20
+
+#endif

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * engine - runs validations: plans columns by base model, drives workers, stores answers, tells listeners.
+ *
+ * One state machine on the loop thread.  Runs wait in a line; one run computes at a time on a device.  The engine reads and
+ * writes the store by tasks, converts adapters on the work thread into DATA/cache/adapters, and talks to assay-worker
+ * processes over socket pairs.  A worker may die at any time: its cells in flight are tried again (3 tries, backoff), then
+ * fail with the cause, and the run goes on.
+ * Thread: loop, everything. */
+#ifndef ASSAY_ENGINE_ENGINE_H
+#define ASSAY_ENGINE_ENGINE_H
+
+#include "base/loop.h"
+#include "store/run_store.h"
+
+struct engine;
+
+struct engine_options {
+	struct loop *loop;
+	struct store *store;
+	struct executor *work;     /* imports, conversions: long jobs */
+	struct executor *hash;     /* SHA-256 of big files */
+	const char *worker_path;   /* the assay-worker program */
+	int n_threads;             /* 0: one for each physical core */
+	int n_gpu_layers;          /* -1: all that fit, 0: CPU only */
+	int64_t memory_reserve;    /* bytes to leave free, 0: 1 GiB or a tenth of the machine's memory */
+	bool allow_unsandboxed;    /* run workers even at ladder level "rlimit" or "none" */
+};
+
+enum column_state { COLUMN_WAITING, COLUMN_LOADING, COLUMN_ANSWERING, COLUMN_DONE, COLUMN_FAILED };
+const char *column_state_name(enum column_state s);
+
+enum engine_event_kind {
+	ENGINE_RUN,     /* the run's state or counts changed (at most 5 a second) */
+	ENGINE_COLUMN,  /* the column's state, progress or counts changed (at most 5 a second) */
+	ENGINE_TEXT,    /* text continues the answer of cell_id (question_id, column_id given) */
+	ENGINE_CELL,    /* the cell is final and stored: `cell` */
+	ENGINE_STATUS,  /* workers or loaded models changed */
+};
+
+struct engine_event {
+	enum engine_event_kind kind;
+	int64_t run_id, column_id, question_id, cell_id;
+	struct str text;               /* ENGINE_TEXT */
+	const struct cell_row *cell;   /* ENGINE_CELL */
+};
+typedef void (*engine_listener_fn)(void *user, const struct engine_event *event);
+
+/* Never NULL.  Call engine_recover() once before the first run. */
+struct engine *engine_new(const struct engine_options *options);
+/* Stops workers (running runs become interrupted in the store), frees. */
+void engine_free(struct engine *e);
+void engine_listen(struct engine *e, engine_listener_fn fn, void *user);
+
+/* Puts a stored run (waiting cells) into the line.  Calling it for a run that is in the line or running makes it look for new
+ * questions. */
+void engine_start(struct engine *e, int64_t run_id);
+/* Cells in flight end as cancelled, waiting ones too; the run becomes stopped.  No-op for a run that is not in the line. */
+void engine_stop(struct engine *e, int64_t run_id);
+/* True while the run is in the line or running. */
+bool engine_is_active(const struct engine *e, int64_t run_id);
+
+/* Live state that the store does not know: one entry for each column of an active run. */
+struct column_live {
+	int64_t column_id;
+	enum column_state state;
+	double progress;          /* of loading, 0..1 */
+	int64_t bytes, bytes_total; /* of loading */
+	int64_t n_running;        /* cells being answered */
+};
+/* Fills up to `max`; returns how many.  0 for a run that is not active. */
+size_t engine_columns(const struct engine *e, int64_t run_id, struct column_live *out, size_t max);
+/* Expected ms until the run is done; -1 unknown. */
+int64_t engine_eta_ms(const struct engine *e, int64_t run_id);
+
+/* Answers in the making (text so far) and answers that are final but perhaps not yet in the reader's snapshot. */
+struct cell_live {
+	int64_t cell_id, column_id, question_id;
+	struct str text; /* borrowed until the loop turns */
+};
+size_t engine_cells(const struct engine *e, int64_t run_id, struct cell_live *out, size_t max);
+
+/* The prompt that this cell's model really gets, rendered by a worker (starts one if needed). `done` is called on the loop;
+ * `prompt` is borrowed; err->code tells. */
+typedef void (*engine_prompt_fn)(void *user, struct str prompt, int64_t n_tokens, const struct err *err);
+void engine_prompt(struct engine *e, int64_t cell_id, engine_prompt_fn done, void *user);
+
+/* Workers for the status page. */
+struct worker_info {
+	int pid;
+	int64_t base_model_id;
+	const char *model_name, *sandbox; /* "full", "seccomp", "rlimit", "none" */
+	const char *state;                /* "starting", "loading", "idle", "answering" */
+	int64_t rss_bytes;
+};
+size_t engine_workers(const struct engine *e, struct worker_info *out, size_t max);
+/* "full" etc. as the last worker reported it, or a probe by `assay-worker --self-test` ("" if the program is missing). */
+const char *engine_sandbox(struct engine *e);
+
+/* Asks a waiting estimate: bytes needed for this model with this many KV tokens, against what is free now; ERR_LIMIT
+ * "err_memory" with need and free.  Thread: work (reads a header). */
+MUST_USE enum err_code engine_check_memory(const char *base_path, const char *adapter_path, int64_t kv_tokens,
+					   int64_t reserve, int64_t *need, int64_t *available, struct err *err);
+
+#endif

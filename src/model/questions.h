@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * questions - reads question sets in whatever format people have them.
+ *
+ * Detection: encoding (BOM, UTF-8, UTF-16, Big5/CP950) -> first character -> shape (product formats: seed array of strings,
+ * array of objects, JSONL, CSV/TSV, TXT, MT-Bench, Alpaca, AnythingLLM, ShareGPT, chat messages, promptfoo, OpenAI Evals).
+ * Input is split into elements of at most 1 MiB by our own scanner before Jansson sees any of it.
+ * Nothing is dropped silently: every row that is not taken has a problem with its line.
+ * Thread: work.  Results belong to the arena. */
+#ifndef ASSAY_MODEL_QUESTIONS_H
+#define ASSAY_MODEL_QUESTIONS_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/str.h"
+
+struct question {
+	struct str text;      /* never empty, NFC */
+	struct str reference; /* empty: none */
+	struct str system;    /* empty: none */
+	struct str tags;      /* comma separated, empty: none */
+	struct str id;        /* the file's own id as text, empty: none */
+	int64_t line;         /* 1-based line where the row starts */
+};
+
+struct question_problem {
+	int64_t line;
+	struct err err; /* key err_question_* */
+};
+
+struct question_options {
+	const char *file_name;       /* for the extension; "" if typed */
+	const char *question_field;  /* NULL: detect */
+	const char *reference_field; /* NULL: detect, "": none */
+	size_t max_preview;          /* 0: read all; otherwise stop collecting questions after this many but count all */
+};
+
+#define QUESTION_FIELDS_MAX 64
+
+struct question_import {
+	const char *format;    /* "strings", "objects", "jsonl", "csv", "tsv", "txt", "mt_bench", "alpaca", "anythingllm",
+				* "sharegpt", "messages", "promptfoo", "openai_evals" */
+	const char *encoding;  /* "utf-8", "utf-8-bom", "utf-16le", "utf-16be", "big5" */
+	const char *question_field, *reference_field; /* "" where the format has none */
+	const char *fields[QUESTION_FIELDS_MAX]; /* choices for the user */
+	size_t n_fields;
+	struct question *questions;
+	size_t n_questions;    /* collected */
+	size_t n_total;        /* good rows in the file */
+	size_t n_with_reference;
+	struct question_problem *problems; /* the first 100 */
+	size_t n_problems;     /* all */
+};
+
+/* Reads `text`.  Fails only where nothing can be read at all (err_question_*: with line), over a limit, or cancelled. */
+MUST_USE enum err_code questions_read(struct arena *a, struct str text, const struct question_options *options,
+				      struct question_import *out, const atomic_bool *cancel, struct err *err);
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * model_store - models that can answer, families of checkpoints, and what was refused.
+ *
+ * Rows belong to the arena given. */
+#ifndef ASSAY_STORE_MODEL_STORE_H
+#define ASSAY_STORE_MODEL_STORE_H
+
+#include "model/catalogue.h"
+#include "store/db.h"
+
+struct model_row {
+	int64_t id;
+	int64_t family_id;     /* 0: none */
+	int64_t base_model_id; /* adapters: the base in use, 0: not known yet */
+	bool is_hidden;        /* removed by the user, kept because runs refer to it */
+	struct found_model model;
+	char sha256[65];       /* "" until hashed */
+};
+
+struct family_row {
+	int64_t id;
+	const char *name, *path, *base_name;
+	int64_t num_train_epochs;
+	const struct loss_point *losses;
+	size_t n_losses;
+};
+
+struct refusal_row {
+	const char *path;
+	struct err err;
+};
+
+struct model_list {
+	struct model_row *models; /* by family, then epoch, then step; then id */
+	size_t n_models;
+	struct family_row *families; /* by name */
+	size_t n_families;
+	struct refusal_row *refusals;
+	size_t n_refusals;
+};
+
+/* All that is not hidden. */
+MUST_USE enum err_code model_store_list(struct db *db, struct arena *a, struct model_list *out, struct err *err);
+
+/* ERR_NOT_FOUND "err_model_not_found"; hidden rows are found. */
+MUST_USE enum err_code model_store_get(struct db *db, struct arena *a, int64_t id, struct model_row *out, struct err *err);
+
+/* Adds or refreshes everything of a scan (same path = same row, so ids are stable); `base_model_id` (0: find by
+ * catalogue_base_match among all bases) is set on new adapters.  `*ids` (arena) are the rows of this scan.  store */
+MUST_USE enum err_code model_store_merge(struct db *db, struct arena *a, const struct catalogue *found,
+					 int64_t base_model_id, int64_t **ids, size_t *n_ids, struct err *err);
+
+/* store: rename a family or a model; choose the base of a whole family; hide; remember a hash. */
+MUST_USE enum err_code model_store_rename(struct db *db, int64_t id, const char *name, struct err *err);
+MUST_USE enum err_code family_store_rename(struct db *db, int64_t family_id, const char *name, struct err *err);
+MUST_USE enum err_code family_store_set_base(struct db *db, int64_t family_id, int64_t base_model_id, struct err *err);
+MUST_USE enum err_code model_store_hide(struct db *db, int64_t id, struct err *err);
+MUST_USE enum err_code family_store_hide(struct db *db, int64_t family_id, struct err *err);
+MUST_USE enum err_code model_store_set_hash(struct db *db, int64_t id, const char *sha256, struct err *err);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * question_store - question sets.  Rows belong to the arena given. */
+#ifndef ASSAY_STORE_QUESTION_STORE_H
+#define ASSAY_STORE_QUESTION_STORE_H
+
+#include "model/questions.h"
+#include "store/db.h"
+
+struct question_set_row {
+	int64_t id;
+	const char *name, *format;
+	int64_t created_ms;
+	int64_t n_questions, n_with_reference;
+};
+
+MUST_USE enum err_code question_set_list(struct db *db, struct arena *a, struct question_set_row **rows, size_t *n,
+					 struct err *err);
+
+/* store; texts are copied into the database.  ERR_LIMIT above LIMIT_QUESTIONS. */
+MUST_USE enum err_code question_set_add(struct db *db, const char *name, const char *format,
+					const struct question *questions, size_t n, int64_t *id, struct err *err);
+
+/* One page in order.  `*total` is the size of the set. */
+MUST_USE enum err_code question_set_read(struct db *db, struct arena *a, int64_t id, int64_t offset, int64_t limit,
+					 struct question **out, size_t *n, int64_t *total, struct err *err);
+
+/* store; runs keep their own questions. */
+MUST_USE enum err_code question_set_remove(struct db *db, int64_t id, struct err *err);
+
+#endif

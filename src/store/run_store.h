@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * run_store - runs, their columns, questions, cells and votes.  Rows belong to the arena given.
+ *
+ * A stored answer is never replaced: run_store_answer() on a done cell changes nothing and tells whether it was equal. */
+#ifndef ASSAY_STORE_RUN_STORE_H
+#define ASSAY_STORE_RUN_STORE_H
+
+#include "model/questions.h"
+#include "store/db.h"
+
+enum run_state { RUN_WAITING, RUN_RUNNING, RUN_STOPPED, RUN_DONE, RUN_INTERRUPTED };
+enum cell_state { CELL_WAITING, CELL_DONE, CELL_FAILED, CELL_CANCELLED }; /* "running" lives in the engine only */
+enum finish_reason { FINISH_NONE, FINISH_STOP, FINISH_LENGTH };
+
+/* "waiting", "running", ... ; "stop", "length", "". */
+const char *run_state_name(enum run_state s);
+const char *cell_state_name(enum cell_state s);
+const char *finish_name(enum finish_reason f);
+
+/* Everything that shapes an answer, besides the model and the question. */
+struct gen_params {
+	int64_t max_tokens;
+	double temperature, top_p, min_p, repeat_penalty;
+	int64_t top_k;      /* 0: off */
+	bool thinking;      /* let the template think where it can */
+	const char *system; /* "" : none, the template's default applies */
+	const char *template; /* "" : the model's own */
+};
+
+/* 256 tokens, temperature 0, top_p 0.95, top_k 40, min_p 0, repeat_penalty 1, no system prompt. */
+struct gen_params gen_params_default(void);
+
+struct column_row {
+	int64_t id, run_id, position;
+	int64_t model_id;
+	const char *label;      /* snapshot of the model's name (family name for checkpoints) */
+	double epoch;           /* snapshot, NAN: none */
+	struct gen_params params;
+	bool own_params;        /* unlocked from the run's shared ones */
+	int64_t slots;          /* of exact groups, 0 until calibrated; never changed once set */
+	int64_t kv_tokens;      /* KV budget the groups were planned with, 0 until set */
+	const char *model_hash, *adapter_hash, *template_hash, *build, *device; /* provenance, "" until known */
+	struct err problem;     /* why the column failed; code ERR_OK: none */
+	/* filled by reads */
+	int64_t n_done, n_failed, n_cancelled, n_waiting, n_likes, n_rated;
+	int64_t sum_generated, sum_us; /* of done cells */
+};
+
+struct run_row {
+	int64_t id;
+	const char *name;
+	int64_t created_ms, finished_ms; /* 0: not finished */
+	enum run_state state;
+	bool is_fast, is_blind, is_drifted;
+	int64_t seed;
+	struct gen_params params; /* shared */
+	int64_t question_set_id;  /* 0: typed */
+	int64_t n_questions, n_columns;
+	int64_t n_done, n_failed, n_cells; /* filled by reads */
+};
+
+struct cell_row {
+	int64_t id, run_id, question_id, column_id;
+	int64_t question_position; /* 0-based */
+	enum cell_state state;
+	const char *text, *thinking;
+	enum finish_reason finish;
+	int64_t n_prompt, n_generated, n_thinking;
+	int64_t prompt_us, total_us;
+	double mean_ll;            /* NAN: unknown */
+	const char *tokens;        /* SHA-256 hex of the token ids: what "identical" means */
+	struct err problem;
+	int64_t n_likes;           /* thumbs of all raters */
+	bool is_liked;             /* by the owner (rater 1) */
+};
+
+struct run_question {
+	int64_t id, position;
+	struct question q;
+	struct cell_row *cells;    /* one for each column, in column order */
+};
+
+/* store: inserts run, columns, questions and cells.  Sets ids in `run` and `columns`. */
+MUST_USE enum err_code run_store_add(struct db *db, struct run_row *run, struct column_row *columns, size_t n_columns,
+				     const struct question *questions, size_t n_questions, struct err *err);
+
+/* store: appends questions (and their cells) to a run; the run is waiting again. */
+MUST_USE enum err_code run_store_add_questions(struct db *db, int64_t run_id, const struct question *questions, size_t n,
+					       struct err *err);
+
+/* Newest first. `query` ("" = all) filters by name; `before_id` 0 = from the newest. */
+MUST_USE enum err_code run_store_list(struct db *db, struct arena *a, const char *query, int64_t before_id, int64_t limit,
+				      struct run_row **rows, size_t *n, struct err *err);
+
+/* ERR_NOT_FOUND "err_run_not_found". */
+MUST_USE enum err_code run_store_get(struct db *db, struct arena *a, int64_t id, struct run_row *run,
+				     struct column_row **columns, size_t *n_columns, struct err *err);
+
+/* What a page of the run shows; filter: */
+enum run_filter { RUN_ALL, RUN_DIFFER, RUN_UNRATED, RUN_FAILED };
+MUST_USE enum err_code run_store_page(struct db *db, struct arena *a, int64_t run_id, enum run_filter filter,
+				      int64_t offset, int64_t limit, struct run_question **out, size_t *n, int64_t *total,
+				      struct err *err);
+
+/* One column's questions with its cell each, by position >= from: what the engine plans with. */
+MUST_USE enum err_code run_store_column_cells(struct db *db, struct arena *a, int64_t column_id, int64_t from, int64_t limit,
+					      struct run_question **out, size_t *n, struct err *err);
+
+MUST_USE enum err_code cell_store_get(struct db *db, struct arena *a, int64_t cell_id, struct cell_row *out, struct err *err);
+
+/* store: the engine's writes.  `*equal` is false if a stored answer has other tokens (then the run is marked drifted). */
+MUST_USE enum err_code run_store_answer(struct db *db, const struct cell_row *cell, bool *equal, struct err *err);
+MUST_USE enum err_code run_store_cell_failed(struct db *db, int64_t cell_id, const struct err *problem, struct err *err);
+/* Waiting cells of the run become cancelled; the reverse for resume (cancelled -> waiting) and retry (failed -> waiting,
+ * of one column or, with 0, of all). */
+MUST_USE enum err_code run_store_cancel_waiting(struct db *db, int64_t run_id, struct err *err);
+MUST_USE enum err_code run_store_reset(struct db *db, int64_t run_id, bool cancelled, bool failed, int64_t column_id,
+				       struct err *err);
+MUST_USE enum err_code run_store_set_state(struct db *db, int64_t run_id, enum run_state state, struct err *err);
+/* Provenance and plan of a column: slots, kv_tokens (only if still 0), hashes, build, device, problem. */
+MUST_USE enum err_code run_store_set_column(struct db *db, const struct column_row *column, struct err *err);
+/* At start: runs left RUNNING or WAITING by a dead server become INTERRUPTED. */
+MUST_USE enum err_code run_store_recover(struct db *db, struct err *err);
+
+/* store: by the user. */
+MUST_USE enum err_code run_store_rename(struct db *db, int64_t id, const char *name, struct err *err);
+MUST_USE enum err_code run_store_set_blind(struct db *db, int64_t id, bool blind, struct err *err);
+MUST_USE enum err_code run_store_remove(struct db *db, int64_t id, struct err *err);
+/* Thumb of `rater` on a done cell (ERR_CONFLICT "err_vote_no_answer" otherwise); `liked` false takes it back.
+ * `*n_likes`: of the cell afterwards, `*column_likes`: of its column. */
+MUST_USE enum err_code vote_store_set(struct db *db, int64_t cell_id, int64_t rater_id, bool liked, int64_t *n_likes,
+				      int64_t *column_likes, struct err *err);
+
+/* Streams every question with its cells in order to `each` (which returns false to stop); for exports and statistics.
+ * Rows are valid during the call only. */
+typedef bool (*run_row_fn)(void *user, const struct run_question *q, size_t n_columns);
+MUST_USE enum err_code run_store_each(struct db *db, int64_t run_id, run_row_fn each, void *user, struct err *err);
+
+#endif

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * protocol - all that passes between the supervisor and an assay-worker, on one screen.
+ *
+ * The worker is started with its end of an AF_UNIX stream socket pair as descriptor 3 and an empty environment.
+ * Frames: base/frame.h.  Bodies are JSON objects unless "raw".  Descriptors travel by SCM_RIGHTS with the first byte of
+ * the frame that needs them.  A request names a stream (non-zero); every answer to it carries the same stream and exactly
+ * one of its answers is final (marked *).  When the worker dies, the supervisor fails all its open streams.
+ * Neither side trusts the other: lengths, kinds, ranges and order are checked; what is out of order ends the worker.
+ *
+ * Failures everywhere: {"code": err_code_name, "key": message key, "args": "name=value\x1f..."}. */
+#ifndef ASSAY_WORKER_PROTOCOL_H
+#define ASSAY_WORKER_PROTOCOL_H
+
+#define WORKER_PROTOCOL_VERSION 1
+#define WORKER_SOCKET_FD 3
+
+enum worker_request {
+	/* Load the model.  fd: the GGUF, opened read-only (for split files: "paths" instead, the supervisor grants the folder).
+	 * {"size": bytes, "n_threads": int, "n_gpu_layers": int, "paths": [..]?, "use_mmap": bool}
+	 * -> MSG_PROGRESS ..., MSG_LOADED* | MSG_FAILED* */
+	REQ_LOAD = 1,
+	/* Load an adapter; fd: a LoRA GGUF that adapter_convert() wrote.  {"adapter": id > 0}
+	 * -> MSG_OK* | MSG_FAILED* */
+	REQ_ADAPTER = 2,
+	/* Find the best number of slots by short decodes.  {"max_slots": int, "kv_tokens": int, "budget_ms": int}
+	 * -> MSG_CALIBRATED* | MSG_FAILED* */
+	REQ_CALIBRATE = 3,
+	/* Answer one group of one column.  The worker starts from a cleared cache and the column's prefix, fills and refills
+	 * its slots in the order of "cells"; the batch plan depends on this frame alone.
+	 * {"adapter": id or 0, "slots": n, "kv_tokens": most KV cells it may use,
+	 *  "system": text, "template": Jinja override or "", "thinking": bool,
+	 *  "max_tokens": int, "temperature": num, "top_p": num, "top_k": int, "min_p": num, "repeat_penalty": num,
+	 *  "cells": [{"cell": id, "seed": int, "messages": [{"role","content"}...]}...]}
+	 * -> for each cell MSG_TEXT ..., MSG_ANSWER | MSG_CELL_FAILED; then MSG_OK* | MSG_FAILED* */
+	REQ_GROUP = 4,
+	/* The prompt as it would be sent.  {"system", "template", "thinking", "messages"}
+	 * -> MSG_PROMPT* | MSG_FAILED* */
+	REQ_RENDER = 5,
+	/* Stop the stream named by the frame soon; it still ends with its final answer (cells in flight fail "cancelled"). */
+	REQ_CANCEL = 6,
+	/* Token counts without generating.  {"system","template","cells":[{"cell","messages"}]} -> MSG_COUNTS* */
+	REQ_COUNT = 7,
+};
+
+enum worker_message {
+	/* stream 0, first frame.  {"version", "build": llama.cpp version, "sandbox": "full|seccomp|rlimit|none",
+	 * "sandbox_detail": text, "n_threads": int, "devices": [{"name","type","memory_total","memory_free"}]} */
+	MSG_READY = 64,
+	MSG_PROGRESS = 65, /* {"fraction": 0..1} */
+	/* {"architecture","description","n_params","size_bytes","n_ctx_train","n_layer","n_vocab","has_template",
+	 *  "template": text,"template_hash": hex,"kv_bytes_per_token": int} */
+	MSG_LOADED = 66,
+	MSG_OK = 67,     /* {"stats": {...}?} of a group: {"n_ctx","slots","prefix_tokens","prompt_tokens","generated_tokens",
+			  *  "prompt_us","decode_us","wall_us"} */
+	MSG_FAILED = 68, /* a failure */
+	MSG_CALIBRATED = 69, /* {"slots": best n, "rates": [{"slots","tokens_per_s"}...]} */
+	MSG_TEXT = 70,   /* raw: cell id (u64 LE), then UTF-8 text that continues the answer (whole characters) */
+	/* {"cell","text","thinking","finish":"stop|length|cancelled","n_prompt","n_generated","n_thinking","tokens":[ids],
+	 *  "prompt_us": until its first token, "total_us","mean_ll": mean natural-log likelihood of its tokens} */
+	MSG_ANSWER = 71,
+	MSG_CELL_FAILED = 72, /* a failure with "cell" */
+	MSG_PROMPT = 73,      /* {"prompt": text, "n_tokens", "prefix_tokens"} */
+	MSG_COUNTS = 74,      /* {"counts": [{"cell","n_tokens"}...], "prefix_tokens"} */
+	MSG_LOG = 75,         /* stream 0, raw: one line of llama.cpp's or our own log */
+};
+
+#endif
