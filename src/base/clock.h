@@ -17,7 +17,7 @@ int64_t clock_wall_ms(void);
 /* "2026-11-24T09:15:02Z" into at least 21 bytes. */
 void clock_format_utc(int64_t wall_ms, char out[32]);
 
-/* Tests only: fixes both clocks (NULL restores them). */
+/* Tests only: fixes each clock at the value given (copied; NULL restores that clock). */
 void clock_set_test(const int64_t *mono_us, const int64_t *wall_ms);
 
 /* Cryptographic randomness (getrandom). */

@@ -44,11 +44,15 @@ struct err {
 #define ERR_ARG_SEP '\x1f'
 
 /* Fills `err` (if not NULL) and returns `code`.  `args` is a printf format of "name=value" pairs separated by '|'
- * (values may contain '|': only those of the format separate).  Values are cut to fit. */
+ * (values may contain '|': only those of the format separate), NULL for none.  Values are cut to fit; control characters
+ * and bidirectional overrides in them are dropped (utf8_clean()). */
 enum err_code err_set(struct err *err, enum err_code code, const char *key, const char *args, ...) PRINTF_LIKE(4, 5);
 
 /* As err_set() with ERR_IO; adds the argument "reason" with the text of `errno_value`. */
 enum err_code err_set_errno(struct err *err, int errno_value, const char *key, const char *args, ...) PRINTF_LIKE(4, 5);
+
+/* The argument text of err_set() alone, for other users of messages (msg_format()). */
+void err_args_format(char *out, size_t out_size, const char *args, va_list list);
 
 /* Makes `err` from parts that came from a file or another process; cuts what is too long and drops control characters
  * other than ERR_ARG_SEP. */

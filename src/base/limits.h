@@ -10,6 +10,7 @@
 
 #define LIMIT_JSON_BODY (1 * MIB)
 #define LIMIT_JSON_DEPTH 64
+#define LIMIT_JSON_VALUES 4000000 /* in one document; about 0.4 GiB once parsed */
 #define LIMIT_UPLOAD (64 * MIB)
 #define LIMIT_JSON_ELEMENT (1 * MIB)
 #define LIMIT_QUESTIONS 200000

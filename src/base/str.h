@@ -54,6 +54,11 @@ size_t utf8_put(uint32_t code_point, char out[4]);
 /* Length of the longest prefix that is whole UTF-8 (a cut character at the end is left out); used when streaming. */
 size_t utf8_whole(struct str s);
 
+/* Makes text from a file or another process safe to print, in place: drops control characters (but `keep`, if not 0),
+ * line separators and bidirectional overrides, turns tabs and line ends into spaces and wrong UTF-8 into '?'.
+ * Returns the new length and writes a NUL there: `text` has room for len + 1 bytes. */
+size_t utf8_clean(char *text, size_t len, char keep);
+
 /* snprintf for fixed arrays that says whether all of it fitted. */
 bool str_format(char *out, size_t out_size, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/msg.h"
+
+#include <string.h>
+
+#include "base/msg_table.h"
+#include "base/str.h"
+
+#define FORMATTED_MAX 4096
+
+const char *lang_name(enum lang lang)
+{
+	return lang == LANG_ZH_TW ? "zh-TW" : "en";
+}
+
+/* Whether one of the subtags after the first ("Hans" in zh-Hans-TW) is `subtag`. */
+static bool has_subtag(struct str tag, const char *subtag)
+{
+	str_split(&tag, '-');
+	while (tag.len)
+		if (str_eq_nocase(str_split(&tag, '-'), subtag))
+			return true;
+	return false;
+}
+
+/* `tag` has '-' between its subtags. */
+static enum lang one_lang(struct str tag)
+{
+	struct str rest = tag;
+	struct str primary = str_split(&rest, '-');
+	if (str_eq_nocase(primary, "en"))
+		return LANG_EN;
+	if (!str_eq_nocase(primary, "zh"))
+		return LANG_COUNT;
+	if (has_subtag(tag, "Hant"))
+		return LANG_ZH_TW;
+	bool simplified = has_subtag(tag, "Hans") || has_subtag(tag, "CN") || has_subtag(tag, "SG");
+	return simplified ? LANG_COUNT : LANG_ZH_TW;
+}
+
+/* The q of "zh-TW;q=0.9"; 1 where there is none. */
+static double weight_of(struct str options)
+{
+	while (options.len) {
+		struct str option = str_trim(str_split(&options, ';'));
+		double q;
+		if (str_starts(option, "q=") && str_to_double((struct str){ option.ptr + 2, option.len - 2 }, &q))
+			return q;
+	}
+	return 1;
+}
+
+enum lang lang_from_tag(const char *tag, enum lang fallback)
+{
+	enum lang best = fallback;
+	double best_weight = 0;
+	struct str rest = str_of(tag);
+	while (rest.len) {
+		struct str options = str_split(&rest, ',');
+		struct str name = str_trim(str_split(&options, ';'));
+		name = str_split(&name, '.'); /* zh_TW.UTF-8 */
+		name = str_split(&name, '@');
+		char text[64];
+		if (!name.len || name.len >= sizeof text)
+			continue;
+		for (size_t i = 0; i < name.len; i++)
+			text[i] = name.ptr[i] == '_' ? '-' : name.ptr[i];
+		enum lang lang = one_lang((struct str){ text, name.len });
+		double weight = weight_of(options);
+		if (lang != LANG_COUNT && weight > best_weight) {
+			best = lang;
+			best_weight = weight;
+		}
+	}
+	return best;
+}
+
+const char *msg_text(enum lang lang, const char *key)
+{
+	unsigned low = 0, high = msg_table_size;
+	while (low < high) {
+		unsigned middle = low + (high - low) / 2;
+		int order = strcmp(key, msg_table[middle].key);
+		if (order == 0)
+			return msg_table[middle].text[lang == LANG_ZH_TW];
+		if (order < 0)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return NULL;
+}
+
+/* The value of `name` in `args`; ptr NULL if there is none. */
+static struct str find_arg(struct str args, struct str name)
+{
+	while (args.len) {
+		struct str value = str_split(&args, ERR_ARG_SEP);
+		struct str found = str_split(&value, '=');
+		if (value.ptr && str_eq(found, name))
+			return value;
+	}
+	return (struct str){ NULL, 0 };
+}
+
+/* Length of a placeholder name at the start of `s`, 0 if it is not followed by '}'. */
+static size_t hole_name(struct str s)
+{
+	size_t n = 0;
+	while (n < s.len && ((s.ptr[n] >= 'a' && s.ptr[n] <= 'z') || s.ptr[n] == '_' || (n && s.ptr[n] >= '0' && s.ptr[n] <= '9')))
+		n++;
+	return n < s.len && s.ptr[n] == '}' ? n : 0;
+}
+
+static void render_text(struct buf *out, struct str text, struct str args)
+{
+	while (text.len) {
+		struct str before = text;
+		const char *open = memchr(text.ptr, '{', text.len);
+		before.len = open ? (size_t)(open - text.ptr) : text.len;
+		buf_add_str(out, before);
+		text.ptr += before.len;
+		text.len -= before.len;
+		if (!open)
+			return;
+		struct str name = { text.ptr + 1, hole_name((struct str){ text.ptr + 1, text.len - 1 }) };
+		struct str value = name.len ? find_arg(args, name) : (struct str){ NULL, 0 };
+		size_t used = value.ptr ? name.len + 2 : 1;
+		buf_add_str(out, value.ptr ? value : (struct str){ text.ptr, 1 });
+		text.ptr += used;
+		text.len -= used;
+	}
+}
+
+void msg_render(struct buf *out, enum lang lang, const char *key, const char *args)
+{
+	const char *text = msg_text(lang, key);
+	if (text)
+		render_text(out, str_of(text), str_of(args));
+	else
+		buf_add_text(out, key);
+}
+
+void msg_format(struct buf *out, enum lang lang, const char *key, const char *args, ...)
+{
+	char text[FORMATTED_MAX];
+	va_list list;
+	va_start(list, args);
+	err_args_format(text, sizeof text, args, list);
+	va_end(list);
+	msg_render(out, lang, key, text);
+}
+
+void err_message(struct buf *out, enum lang lang, const struct err *err)
+{
+	if (err->key[0])
+		msg_render(out, lang, err->key, err->args);
+	else
+		buf_add_text(out, err_code_name(err->code));
+}
+
+void err_hint(struct buf *out, enum lang lang, const struct err *err)
+{
+	char key[sizeof err->key + 8];
+	if (err->key[0] && str_format(key, sizeof key, "%s_hint", err->key) && msg_text(lang, key))
+		msg_render(out, lang, key, err->args);
+}
