@@ -75,50 +75,44 @@ static enum err_code too_big(struct err *err, const char *path, size_t limit, ui
 		(unsigned long long)found);
 }
 
+/* Until the end, not until the size that stat() told: files of /proc say 0, others may grow. */
+static enum err_code read_to_end(int fd, const char *path, struct buf *out, struct err *err)
+{
+	for (;;) {
+		char probe; /* one byte more than allowed tells that there is too much */
+		size_t room = out->max - out->len;
+		size_t want = !room ? 1 : room < READ_STEP ? room : READ_STEP;
+		void *to = room ? buf_reserve(out, want) : &probe;
+		if (!to)
+			return err_set(err, ERR_LIMIT, "err_fs_memory", "path=%s", path);
+		ssize_t got = read(fd, to, want);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return path_error(err, errno, "err_fs_read_path", path);
+		if (got == 0)
+			return ERR_OK;
+		if (!room)
+			return too_big(err, path, out->max, (uint64_t)out->max + 1);
+		out->len += (size_t)got;
+	}
+}
+
 enum err_code fs_read(const char *path, struct buf *out, struct err *err)
 {
 	uint64_t size = 0;
-	enum err_code code = ERR_OK;
-	size_t room = out->max - out->len;
 	struct err why = { 0 };
 	int fd = fs_open(path, &size, &why);
-	if (fd < 0) {
-		if (err)
-			*err = why;
-		return why.code;
+	if (fd >= 0) {
+		if (size > out->max - out->len)
+			too_big(&why, path, out->max - out->len, size);
+		else
+			(void)read_to_end(fd, path, out, &why);
+		close(fd);
 	}
-	if (size > room) {
-		code = too_big(err, path, room, size);
-		goto out;
-	}
-	/* Until the end, not until `size`: files of /proc say 0, others may grow. */
-	size_t step = size && size < READ_STEP ? (size_t)size + 1 : READ_STEP;
-	for (;;) {
-		room = out->max - out->len;
-		char probe;
-		void *to = room ? buf_reserve(out, step < room ? step : room) : &probe;
-		if (!to) {
-			code = too_big(err, path, out->len, size);
-			goto out;
-		}
-		ssize_t got = read(fd, to, room ? (step < room ? step : room) : 1);
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0) {
-			code = path_error(err, errno, "err_fs_read_path", path);
-			goto out;
-		}
-		if (got == 0)
-			goto out;
-		if (!room) {
-			code = too_big(err, path, out->max, (uint64_t)out->max + 1);
-			goto out;
-		}
-		out->len += (size_t)got;
-	}
-out:
-	close(fd);
-	return code;
+	if (err && why.code != ERR_OK)
+		*err = why;
+	return why.code;
 }
 
 enum err_code fs_pread(int fd, void *out, size_t size, uint64_t offset, struct err *err)

@@ -20,10 +20,11 @@ MUST_USE enum err_code fs_pread(int fd, void *out, size_t size, uint64_t offset,
 /* Opens for reading, O_CLOEXEC, regular files only (symlinks are followed); `*size` is its size. Returns -1 on failure. */
 MUST_USE int fs_open(const char *path, uint64_t *size, struct err *err);
 
-/* Publishes bytes: writes NAME.part beside it, fsync, rename, fsync of the folder.  Mode 0600. */
+/* Publishes bytes: writes NAME.<pid>.<n>.part beside it, fsync, rename, fsync of the folder.  Mode 0600. */
 MUST_USE enum err_code fs_write(const char *path, const void *data, size_t len, struct err *err);
 
-/* The same for a file that was written to `part_path` through `fd`: fsync, rename, fsync of the folder.  Closes `fd`. */
+/* The same for a file that was written to `part_path` through `fd`: fsync, rename, fsync of the folder.  Closes `fd` in
+ * every case, and removes the part where it fails.  Full disk: ERR_IO, err_disk_full. */
 MUST_USE enum err_code fs_publish(int fd, const char *part_path, const char *path, struct err *err);
 
 /* mkdir -p, mode 0700 for what it makes. */

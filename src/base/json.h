@@ -15,16 +15,17 @@
 #include "base/err.h"
 
 /* Parses one document of at most 1 MiB and 64 levels; duplicate keys, NUL, bad UTF-8 and trailing text are refused with
- * line and column.  `what` names the document in the message ("request body", a path).  NULL on failure. */
+ * line and column.  `what` names the document in the message ("request body", a path).  NULL on failure: ERR_DATA for a
+ * syntax error (err_json_syntax), ERR_LIMIT for too deep, too big or too many values.  Any kind of value may be at the top. */
 MUST_USE json_t *json_parse(struct str text, const char *what, struct err *err);
 
 /* As json_parse() for files that Python's json module wrote: a leading BOM is skipped and bare NaN, Infinity and -Infinity
  * outside strings are read as null (trainer_state.json has them). At most 64 MiB and 64 levels. */
 MUST_USE json_t *json_parse_python(struct str text, const char *what, struct err *err);
 
-/* Appends compact JSON. */
+/* Appends compact JSON; real numbers in the shortest form that reads back as the same double. */
 void json_write(struct buf *out, const json_t *value);
-/* Appends `text` as a JSON string with its quotes; invalid UTF-8 becomes U+FFFD. */
+/* Appends `text` as a JSON string with its quotes; invalid UTF-8 and NUL become U+FFFD. */
 void json_write_string(struct buf *out, struct str text);
 
 /* Members of an object, with a default where absent or null.  A wrong type sets `err` (ERR_INVALID, field named) once and
@@ -36,7 +37,7 @@ bool json_get_bool(const json_t *obj, const char *key, bool fallback, struct err
 json_t *json_get_array(const json_t *obj, const char *key, struct err *err);  /* borrowed, NULL if absent */
 json_t *json_get_object(const json_t *obj, const char *key, struct err *err); /* borrowed, NULL if absent */
 
-/* json_string() that replaces invalid UTF-8 by U+FFFD instead of failing. */
+/* json_string() that replaces invalid UTF-8 and NUL by U+FFFD instead of failing. */
 json_t *json_text(struct str text);
 
 #endif

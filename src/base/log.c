@@ -62,9 +62,15 @@ void log_add_secret(const char *secret)
 		;
 }
 
+static bool is_word_char(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+}
+
+/* What a bearer token is made of (RFC 6750, section 2.1). */
 static bool is_token_char(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c && strchr("-_.~+/=", c));
+	return is_word_char(c) || (c && strchr(".~+/=", c));
 }
 
 static size_t token_length(const char *text)
@@ -104,7 +110,7 @@ static size_t redact(char *out, size_t out_size, const char *text)
 		size_t keep = 0;
 		size_t hidden = secret_length(text, word_start, &keep);
 		if (!hidden) {
-			word_start = !is_token_char(*text) || *text == '=';
+			word_start = !is_word_char(*text);
 			out[len++] = *text++;
 			continue;
 		}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "base/msg.h"
+#include "base/msg_table.h"
+
+static struct buf out = BUF_INIT(4096);
+
+static const char *rendered(enum lang lang, const char *key, const char *args)
+{
+	buf_clear(&out);
+	msg_render(&out, lang, key, args);
+	return buf_text(&out);
+}
+
+static void the_table_is_sorted_and_every_key_is_found(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < msg_table_size; i++) {
+		if (i)
+			assert_true(strcmp(msg_table[i - 1].key, msg_table[i].key) < 0);
+		assert_ptr_equal(msg_text(LANG_EN, msg_table[i].key), msg_table[i].text[0]);
+		assert_ptr_equal(msg_text(LANG_ZH_TW, msg_table[i].key), msg_table[i].text[1]);
+	}
+	assert_null(msg_text(LANG_EN, "no_such_key"));
+	assert_null(msg_text(LANG_EN, ""));
+}
+
+static void placeholders_are_filled_by_name_in_both_languages(void **state)
+{
+	(void)state;
+	assert_string_equal(rendered(LANG_EN, "err_fs_ends", "need=8\x1f" "at=12"),
+		"The file ends at byte 12, but 8 more bytes belong there.");
+	assert_string_equal(rendered(LANG_ZH_TW, "err_fs_ends", "need=8\x1f" "at=12"),
+		"檔案在第 12 位元組就結束了，後面還應有 8 位元組。");
+}
+
+static void a_placeholder_without_argument_and_an_unknown_key_stay_visible(void **state)
+{
+	(void)state;
+	assert_string_equal(rendered(LANG_EN, "err_fs_ends", "at=12"), "The file ends at byte 12, but {need} more bytes belong there.");
+	assert_string_equal(rendered(LANG_EN, "err_fs_ends", NULL), "The file ends at byte {at}, but {need} more bytes belong there.");
+	assert_string_equal(rendered(LANG_EN, "err_unheard_of", "at=12"), "err_unheard_of");
+	/* A value is never read as a sentence: what it holds in braces stays. */
+	assert_string_equal(rendered(LANG_EN, "err_fs_ends", "at={need}\x1fneed="),
+		"The file ends at byte {need}, but  more bytes belong there.");
+}
+
+static void an_error_has_a_sentence_and_where_there_is_one_a_hint(void **state)
+{
+	(void)state;
+	struct err err = { 0 };
+	err_set(&err, ERR_NOT_FOUND, "err_fs_not_found", "path=%s", "/x.gguf");
+	buf_clear(&out);
+	err_message(&out, LANG_EN, &err);
+	buf_add_char(&out, ' ');
+	err_hint(&out, LANG_EN, &err);
+	assert_string_equal(buf_text(&out), "There is no /x.gguf. Check the spelling of the path.");
+	err_set(&err, ERR_CANCELLED, "err_cancelled", NULL);
+	buf_clear(&out);
+	err_hint(&out, LANG_EN, &err);
+	assert_string_equal(buf_text(&out), "");
+	struct err bare = { .code = ERR_BUSY };
+	err_message(&out, LANG_EN, &bare);
+	err_hint(&out, LANG_EN, &bare);
+	assert_string_equal(buf_text(&out), "busy");
+}
+
+static void the_program_formats_its_own_texts_the_same_way(void **state)
+{
+	(void)state;
+	buf_clear(&out);
+	msg_format(&out, LANG_EN, "err_fs_not_found", "path=%s", "a|b");
+	assert_string_equal(buf_text(&out), "There is no a|b.");
+}
+
+static void languages_are_recognized_in_every_spelling(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *tag;
+		enum lang lang; /* LANG_COUNT: the fallback */
+	} cases[] = {
+		{ "en", LANG_EN }, { "en-US,en;q=0.9", LANG_EN }, { "en_GB.UTF-8", LANG_EN }, { "zh-TW", LANG_ZH_TW },
+		{ "zh_TW.UTF-8", LANG_ZH_TW }, { "zh_TW.UTF-8@radical", LANG_ZH_TW }, { "zh-Hant", LANG_ZH_TW },
+		{ "zh-hant-hk", LANG_ZH_TW }, { "ZH-tw", LANG_ZH_TW }, { "zh", LANG_ZH_TW }, { "zh-HK", LANG_ZH_TW },
+		{ "zh-Hant-CN", LANG_ZH_TW }, { "zh-CN", LANG_COUNT }, { "zh-Hans", LANG_COUNT }, { "zh-Hans-TW", LANG_COUNT },
+		{ "zh_SG.UTF-8", LANG_COUNT }, { "zh-CN,zh;q=0.9,en;q=0.8", LANG_ZH_TW }, { "de-DE,en;q=0.5,zh-TW;q=0.7", LANG_ZH_TW },
+		{ "en;q=0.5, zh-TW", LANG_ZH_TW }, { "en;q=0,zh;q=0.1", LANG_ZH_TW }, { "C", LANG_COUNT }, { "POSIX", LANG_COUNT },
+		{ "", LANG_COUNT }, { NULL, LANG_COUNT }, { "*", LANG_COUNT }, { "de", LANG_COUNT }, { ",,;q=", LANG_COUNT },
+		{ "english", LANG_COUNT }, { "zhong", LANG_COUNT },
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+		for (int fallback = LANG_EN; fallback < LANG_COUNT; fallback++) {
+			enum lang expected = cases[i].lang == LANG_COUNT ? (enum lang)fallback : cases[i].lang;
+			if (lang_from_tag(cases[i].tag, (enum lang)fallback) != expected)
+				fail_msg("%s", cases[i].tag ? cases[i].tag : "NULL");
+		}
+	assert_string_equal(lang_name(LANG_EN), "en");
+	assert_string_equal(lang_name(LANG_ZH_TW), "zh-TW");
+}
+
+static int release(void **state)
+{
+	(void)state;
+	buf_release(&out);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_table_is_sorted_and_every_key_is_found),
+		cmocka_unit_test(placeholders_are_filled_by_name_in_both_languages),
+		cmocka_unit_test(a_placeholder_without_argument_and_an_unknown_key_stay_visible),
+		cmocka_unit_test(an_error_has_a_sentence_and_where_there_is_one_a_hint),
+		cmocka_unit_test(the_program_formats_its_own_texts_the_same_way),
+		cmocka_unit_test(languages_are_recognized_in_every_spelling),
+	};
+	return cmocka_run_group_tests(tests, NULL, release);
+}
