@@ -276,20 +276,26 @@ static void free_space_is_told_for_paths_that_do_not_exist_yet(void **state)
 	assert_true(fs_free_space("") != UINT64_MAX);
 }
 
+static bool put(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	bool written = fd >= 0 && write(fd, text, strlen(text)) > 0;
+	if (fd >= 0)
+		close(fd);
+	return written;
+}
+
 /* A mount namespace of our own; an ordinary user gets one through a user namespace in which it is root. */
 static bool enter_namespace(void)
 {
-	char map[40];
-	snprintf(map, sizeof map, "0 %u 1", (unsigned)getuid());
+	char users[40], groups[40];
+	snprintf(users, sizeof users, "0 %u 1", (unsigned)getuid());
+	snprintf(groups, sizeof groups, "0 %u 1", (unsigned)getgid());
 	if (unshare(CLONE_NEWNS) == 0)
 		return mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
 	if (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0)
 		return false;
-	int fd = open("/proc/self/uid_map", O_WRONLY | O_CLOEXEC);
-	bool written = fd >= 0 && write(fd, map, strlen(map)) > 0;
-	if (fd >= 0)
-		close(fd);
-	return written;
+	return put("/proc/self/uid_map", users) && put("/proc/self/setgroups", "deny") && put("/proc/self/gid_map", groups);
 }
 
 /* In the child: 0 when the right error came, 1 when not, 77 where no small file system can be made. */
