@@ -24,7 +24,9 @@ void *arena_array(struct arena *a, size_t count, size_t size);
 
 /* NUL-terminated copies.  arena_strdup(a, NULL) is NULL. */
 char *arena_strdup(struct arena *a, const char *text);
+/* The first `len` bytes of `text` and a NUL. */
 char *arena_strndup(struct arena *a, const char *text, size_t len);
+/* printf into the arena. */
 char *arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* Bytes handed out so far. */

@@ -9,6 +9,7 @@
 
 /* For durations and deadlines; never jumps. */
 int64_t clock_mono_us(void);
+/* clock_mono_us() in milliseconds, rounded down. */
 int64_t clock_mono_ms(void);
 
 /* For display and storage: milliseconds since 1970 UTC. */
@@ -22,6 +23,7 @@ void clock_set_test(const int64_t *mono_us, const int64_t *wall_ms);
 
 /* Cryptographic randomness (getrandom). */
 void random_bytes(void *out, size_t size);
+/* Eight bytes of random_bytes(). */
 uint64_t random_u64(void);
 
 /* splitmix64 of two values: the seed of a cell from the run's seed and its position.  Reproducible for ever. */

@@ -37,8 +37,8 @@ static size_t count_pairs(struct str all)
 	return pairs;
 }
 
-/* Copies `all` to `out`.  Where it is too long every pair gets the same share, so that a long path cannot push out what
- * stands behind it. */
+/* Copies `all` to `out`.  Where it is too long every pair gets the same share, so that a long path cannot push
+ * out what stands behind it. */
 static void fit_pairs(char *out, size_t out_size, struct str all)
 {
 	size_t pairs = count_pairs(all);

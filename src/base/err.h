@@ -69,6 +69,7 @@ enum err_code err_code_from_name(const char *name);
 
 /* For what cannot happen: prints file, line and sentence, then aborts. */
 #define BUG(...) bug_abort(__FILE__, __LINE__, __VA_ARGS__)
+/* Behind BUG(); does not return. */
 _Noreturn void bug_abort(const char *file, int line, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 #endif

@@ -26,6 +26,7 @@ struct frame_reader;
 
 /* Refuses bodies longer than `max_body` bytes.  Never returns NULL. */
 struct frame_reader *frame_reader_new(size_t max_body);
+/* NULL is fine; frames taken from it are dead. */
 void frame_reader_free(struct frame_reader *r);
 
 /* Copies `len` bytes in. */

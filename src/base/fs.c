@@ -18,7 +18,7 @@
 
 #define READ_STEP ((size_t)64 * 1024)
 
-/* The sentence for a failed call on `path`: the usual reasons have one of their own, `key` is for the others. */
+/* The sentence for a failed call on `path`: usual reasons have one of their own, `key` is for the others. */
 static enum err_code path_error(struct err *err, int why, const char *key, const char *path)
 {
 	switch (why) {
@@ -128,8 +128,8 @@ enum err_code fs_pread(int fd, void *out, size_t size, uint64_t offset, struct e
 		if (got < 0)
 			return err_set_errno(err, errno, "err_fs_read", "at=%llu", (unsigned long long)(offset + done));
 		if (got == 0)
-			return err_set(err, ERR_DATA, "err_fs_ends", "at=%llu|need=%zu", (unsigned long long)(offset + done),
-				size - done);
+			return err_set(err, ERR_DATA, "err_fs_ends", "at=%llu|need=%zu",
+				(unsigned long long)(offset + done), size - done);
 		done += (size_t)got;
 	}
 	return ERR_OK;
@@ -165,7 +165,7 @@ static enum err_code sync_folder_of(const char *path, struct err *err)
 
 enum err_code fs_publish(int fd, const char *part_path, const char *path, struct err *err)
 {
-	/* A failed fsync is final: the kernel may have dropped the pages, and a second call would succeed without them. */
+	/* A failed fsync is final: the kernel may have dropped the pages, and a second call would then succeed. */
 	int why = fsync(fd) != 0 ? errno : 0;
 	if (close(fd) != 0 && !why && errno != EINTR)
 		why = errno;

@@ -35,7 +35,9 @@ MUST_USE enum err_code fs_make_dirs(const char *path, struct err *err);
 typedef bool (*fs_entry_fn)(void *user, const char *name, bool is_dir);
 MUST_USE enum err_code fs_list(const char *dir, size_t max_entries, fs_entry_fn each, void *user, struct err *err);
 
+/* Whether something is there; symlinks are followed. */
 bool fs_exists(const char *path);
+/* Whether it is a folder; symlinks are followed.  Keeps errno. */
 bool fs_is_dir(const char *path);
 
 /* Bytes that an ordinary user may still write where `path` is or would be; UINT64_MAX if unknown. */

@@ -16,14 +16,18 @@
 
 struct hash; /* a running SHA-256 */
 
+/* Starts a digest.  Never returns NULL; end it with hash_finish() or hash_free(). */
 struct hash *hash_new(void);
+/* Adds `len` bytes. */
 void hash_add(struct hash *h, const void *data, size_t len);
 /* Writes the digest and frees `h`. */
 void hash_finish(struct hash *h, uint8_t out[HASH_SIZE]);
 /* Frees without a digest. */
 void hash_free(struct hash *h);
 
+/* The digest of bytes in memory. */
 void hash_bytes(const void *data, size_t len, uint8_t out[HASH_SIZE]);
+/* Lower-case hexadecimal, NUL-terminated. */
 void hash_hex(const uint8_t digest[HASH_SIZE], char out[HASH_HEX_SIZE]);
 
 /* Reads the whole file; ERR_CANCELLED soon after `*cancel` (may be NULL) becomes true. */

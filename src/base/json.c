@@ -27,7 +27,7 @@ static struct where where_is(struct str text, size_t at)
 	return w;
 }
 
-/* Looks at brackets and commas only, so that Jansson never meets a text that would cost it its stack or gigabytes. */
+/* Looks at brackets and commas only, so that no text costs Jansson its stack or gigabytes. */
 static enum err_code check_shape(struct str text, const char *what, struct err *err)
 {
 	size_t depth = 0, values = 1;
@@ -45,8 +45,8 @@ static enum err_code check_shape(struct str text, const char *what, struct err *
 		values += c == ',' || c == '[' || c == '{';
 		if (depth > LIMIT_JSON_DEPTH) {
 			struct where w = where_is(text, i);
-			return err_set(err, ERR_LIMIT, "err_json_too_deep", "what=%s|line=%zu|column=%zu|limit=%d", what, w.line,
-				w.column, LIMIT_JSON_DEPTH);
+			return err_set(err, ERR_LIMIT, "err_json_too_deep", "what=%s|line=%zu|column=%zu|limit=%d", what,
+				w.line, w.column, LIMIT_JSON_DEPTH);
 		}
 		if (values > LIMIT_JSON_VALUES)
 			return err_set(err, ERR_LIMIT, "err_json_too_many", "what=%s|limit=%d", what, LIMIT_JSON_VALUES);
@@ -63,10 +63,11 @@ static json_t *parse(struct str text, const char *what, size_t limit, struct err
 	if (check_shape(text, what, err) != ERR_OK)
 		return NULL;
 	json_error_t why;
-	json_t *value = json_loadb(text.ptr ? text.ptr : "", text.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
+	const size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY;
+	json_t *value = json_loadb(text.ptr ? text.ptr : "", text.len, flags, &why);
 	if (!value)
-		err_set(err, ERR_DATA, "err_json_syntax", "what=%s|line=%d|column=%d|reason=%s", what, why.line < 1 ? 1 : why.line,
-			why.column < 1 ? 1 : why.column, why.text);
+		err_set(err, ERR_DATA, "err_json_syntax", "what=%s|line=%d|column=%d|reason=%s", what,
+			why.line < 1 ? 1 : why.line, why.column < 1 ? 1 : why.column, why.text);
 	return value;
 }
 
@@ -130,7 +131,8 @@ json_t *json_parse_python(struct str text, const char *what, struct err *err)
 		text = (struct str){ text.ptr + 3, text.len - 3 };
 	copy_without_nan(&clean, text);
 	if (clean.overflow)
-		err_set(err, ERR_LIMIT, "err_json_too_big", "what=%s|limit=%llu|found=%zu", what, LIMIT_UPLOAD, text.len);
+		err_set(err, ERR_LIMIT, "err_json_too_big", "what=%s|limit=%llu|found=%zu", what, LIMIT_UPLOAD,
+			text.len);
 	else
 		/* NaN -> null makes the text longer, which is not the file's fault. */
 		value = parse(buf_str(&clean), what, 2 * LIMIT_UPLOAD, err);
@@ -309,7 +311,8 @@ const char *json_get_text(const json_t *obj, const char *key, const char *fallba
 	return fallback;
 }
 
-int64_t json_get_int(const json_t *obj, const char *key, int64_t min, int64_t max, int64_t fallback, struct err *err)
+int64_t json_get_int(const json_t *obj, const char *key, int64_t min, int64_t max, int64_t fallback,
+	struct err *err)
 {
 	const json_t *value = member_of(obj, key, err);
 	if (!value)
@@ -317,11 +320,13 @@ int64_t json_get_int(const json_t *obj, const char *key, int64_t min, int64_t ma
 	if (json_is_integer(value) && json_integer_value(value) >= min && json_integer_value(value) <= max)
 		return json_integer_value(value);
 	if (err->code == ERR_OK)
-		err_set(err, ERR_INVALID, "err_field_integer", "field=%s|min=%lld|max=%lld", key, (long long)min, (long long)max);
+		err_set(err, ERR_INVALID, "err_field_integer", "field=%s|min=%lld|max=%lld", key, (long long)min,
+			(long long)max);
 	return fallback;
 }
 
-double json_get_number(const json_t *obj, const char *key, double min, double max, double fallback, struct err *err)
+double json_get_number(const json_t *obj, const char *key, double min, double max, double fallback,
+	struct err *err)
 {
 	const json_t *value = member_of(obj, key, err);
 	if (!value)
@@ -376,7 +381,8 @@ static void add_without_nul(struct buf *out, struct str text)
 
 json_t *json_text(struct str text)
 {
-	json_t *value = !text.len ? json_string("") : memchr(text.ptr, 0, text.len) ? NULL : json_stringn(text.ptr, text.len);
+	bool has_nul = text.len && memchr(text.ptr, 0, text.len);
+	json_t *value = has_nul ? NULL : json_stringn(text.len ? text.ptr : "", text.len);
 	if (value)
 		return value;
 	struct buf clean = BUF_INIT(SIZE_MAX / 2);

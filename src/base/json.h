@@ -32,7 +32,9 @@ void json_write_string(struct buf *out, struct str text);
  * returns the default; check err->code after reading all. `err` must not be NULL and starts zeroed. */
 const char *json_get_text(const json_t *obj, const char *key, const char *fallback, struct err *err); /* borrowed */
 int64_t json_get_int(const json_t *obj, const char *key, int64_t min, int64_t max, int64_t fallback, struct err *err);
+/* Integers are numbers too. */
 double json_get_number(const json_t *obj, const char *key, double min, double max, double fallback, struct err *err);
+/* true and false only; 0 and 1 are wrong. */
 bool json_get_bool(const json_t *obj, const char *key, bool fallback, struct err *err);
 json_t *json_get_array(const json_t *obj, const char *key, struct err *err);  /* borrowed, NULL if absent */
 json_t *json_get_object(const json_t *obj, const char *key, struct err *err); /* borrowed, NULL if absent */

@@ -191,7 +191,8 @@ void loop_timer_set(struct loop_timer *t, int64_t delay_ms)
 	if (delay_ms < 0)
 		return;
 	int64_t now = clock_mono_us(), delay_us;
-	if (__builtin_mul_overflow(delay_ms, (int64_t)1000, &delay_us) || __builtin_add_overflow(now, delay_us, &t->due_us))
+	if (__builtin_mul_overflow(delay_ms, (int64_t)1000, &delay_us) ||
+	    __builtin_add_overflow(now, delay_us, &t->due_us))
 		t->due_us = INT64_MAX;
 	t->order = l->next_order++;
 	if (l->count == l->cap) {

@@ -23,6 +23,7 @@ void *mem_try_alloc(size_t size);
 
 /* Copies; the caller owns the result.  mem_strdup(NULL) is NULL. */
 void *mem_copy(const void *data, size_t size);
+/* A NUL-terminated copy. */
 char *mem_strdup(const char *text);
 
 /* printf into a new string that the caller owns. */

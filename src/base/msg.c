@@ -103,11 +103,16 @@ static struct str find_arg(struct str args, struct str name)
 	return (struct str){ NULL, 0 };
 }
 
+static bool is_hole_char(char c, bool first)
+{
+	return (c >= 'a' && c <= 'z') || c == '_' || (!first && c >= '0' && c <= '9');
+}
+
 /* Length of a placeholder name at the start of `s`, 0 if it is not followed by '}'. */
 static size_t hole_name(struct str s)
 {
 	size_t n = 0;
-	while (n < s.len && ((s.ptr[n] >= 'a' && s.ptr[n] <= 'z') || s.ptr[n] == '_' || (n && s.ptr[n] >= '0' && s.ptr[n] <= '9')))
+	while (n < s.len && is_hole_char(s.ptr[n], n == 0))
 		n++;
 	return n < s.len && s.ptr[n] == '}' ? n : 0;
 }

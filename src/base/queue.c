@@ -150,7 +150,8 @@ static void *executor_main(void *arg)
 	}
 }
 
-struct executor *executor_start(const char *name, void *context, const struct executor_hooks *hooks, struct queue *home)
+struct executor *executor_start(const char *name, void *context, const struct executor_hooks *hooks,
+	struct queue *home)
 {
 	struct executor *e = mem_alloc(sizeof *e);
 	pthread_mutex_init(&e->lock, NULL);

@@ -27,7 +27,9 @@ struct task {
 /* --- home: where finished tasks and messages arrive --- */
 struct queue;
 
+/* Never returns NULL. */
 struct queue *queue_new(void);
+/* Drain it before: tasks that still wait are forgotten.  NULL is fine. */
 void queue_free(struct queue *q);
 /* Readable when something waits; give it to a loop. */
 int queue_fd(const struct queue *q);

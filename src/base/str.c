@@ -172,8 +172,8 @@ bool str_to_double(struct str s, double *out)
 	return true;
 }
 
-/* Length of the well-formed sequence at the start of `n` > 0 bytes, 0 if they are wrong or cut (then `*cut` is true when
- * more bytes could make it right).  Ranges: Unicode 15, table 3-7. */
+/* Length of the well-formed sequence at the start of `n` > 0 bytes, 0 if they are wrong or cut (then `*cut` is
+ * true when more bytes could make it right).  Ranges: Unicode 15, table 3-7. */
 static size_t decode(const unsigned char *p, size_t n, uint32_t *code_point, bool *cut)
 {
 	size_t need = p[0] < 0x80 ? 1 : p[0] < 0xC2 ? 0 : p[0] < 0xE0 ? 2 : p[0] < 0xF0 ? 3 : p[0] < 0xF5 ? 4 : 0;

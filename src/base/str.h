@@ -21,9 +21,13 @@ struct str {
 /* View of a NUL-terminated string; NULL gives the empty view. */
 struct str str_of(const char *text);
 
+/* Byte by byte. */
 bool str_eq(struct str a, struct str b);
+/* str_eq() with a C string. */
 bool str_eq_text(struct str a, const char *text);
+/* Whether it begins with `prefix`. */
 bool str_starts(struct str s, const char *prefix);
+/* Whether it ends with `suffix`. */
 bool str_ends(struct str s, const char *suffix);
 
 /* ASCII case is ignored. */
@@ -37,6 +41,7 @@ struct str str_split(struct str *rest, char sep);
 
 /* Strict decimal numbers: the whole view must be one number in range, no sign for unsigned, no white space, no "0x". */
 bool str_to_u64(struct str s, uint64_t *out);
+/* As str_to_u64(), with an optional '-'. */
 bool str_to_i64(struct str s, int64_t *out);
 /* Finite decimal number, '.' as the point in every locale. */
 bool str_to_double(struct str s, double *out);
