@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/batch.h"
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "worker/group.h"
+#include "worker/logits.h"
+#include "worker/protocol.h"
+
+#define PENALTY_WINDOW 64 /* tokens of the prompt that the penalties see, as in llama-server */
+
+/* One sequence of the KV cache (its number is the index + 1). */
+struct slot {
+	struct cell *cell; /* NULL: idle */
+	int fed;           /* prompt tokens that are in the cache */
+	llama_token next;  /* chosen, not yet in the cache */
+	int output;        /* index of its logits in this step, -1: none */
+};
+
+struct run {
+	struct engine *e;
+	struct group *g;
+	struct slot slots[LIMIT_SLOTS];
+	size_t next_cell, n_done;
+	int64_t prompt_tokens, generated_tokens, prompt_us, decode_us, start_us;
+	const llama_token *suppress;
+	int32_t n_suppress;
+	struct buf text; /* one MSG_TEXT */
+};
+
+/* --- cells in and out of slots --- */
+
+static void open_sampler(struct run *r, struct cell *c)
+{
+	struct shim_sampling s = r->g->sampling;
+	if (s.temperature <= 0 && s.repeat_penalty == 1.0f)
+		return;
+	s.seed = c->seed;
+	c->sampler = shim_sampler(r->e->model->vocab, &s);
+	if (!c->sampler)
+		BUG("no memory for a sampler");
+	int from = c->prompt.n > PENALTY_WINDOW ? c->prompt.n - PENALTY_WINDOW : 0;
+	for (int i = from; s.repeat_penalty != 1.0f && i < c->prompt.n; i++)
+		shim_sampler_accept(c->sampler, c->prompt.ids[i]);
+}
+
+/* Idle slots take the next cells in question order. */
+static void fill_slots(struct run *r)
+{
+	for (int s = 0; s < r->g->plan.slots; s++) {
+		struct slot *slot = &r->slots[s];
+		while (r->next_cell < r->g->n && r->g->cells[r->next_cell].done)
+			r->next_cell++;
+		if (slot->cell || r->next_cell == r->g->n)
+			continue;
+		struct cell *c = &r->g->cells[r->next_cell++];
+		*slot = (struct slot){ .cell = c, .fed = c->shared, .output = -1 };
+		c->start_us = clock_mono_us();
+		open_sampler(r, c);
+		if (c->shared > 0)
+			shim_seq_copy(r->e->ctx, 0, s + 1, c->shared == r->g->column->prefix.n ? -1 : c->shared);
+	}
+}
+
+static void send_text(struct run *r, struct cell *c, bool last)
+{
+	buf_clear(&r->text);
+	buf_add_u64le(&r->text, c->id);
+	answer_stream(&c->answer, &r->text, last);
+	if (r->text.len > sizeof(uint64_t))
+		link_send(r->e->link, MSG_TEXT, r->e->stream, buf_str(&r->text));
+}
+
+static void send_answer(struct run *r, struct cell *c, const char *finish)
+{
+	int64_t now = clock_mono_us();
+	struct buf thinking = BUF_INIT(LIMIT_ANSWER_BYTES), text = BUF_INIT(LIMIT_ANSWER_BYTES);
+	answer_split(&c->answer, &thinking, &text);
+	json_t *tokens = json_array();
+	for (int i = 0; i < c->generated.n; i++)
+		json_array_append_new(tokens, json_integer(c->generated.ids[i]));
+	json_t *mean = c->generated.n > 0 ? json_real(c->log_likelihood / c->generated.n) : json_null();
+	int64_t first = c->first_us > 0 ? c->first_us : now;
+	link_send_json(r->e->link, MSG_ANSWER, r->e->stream,
+		       json_pack("{s:I, s:o, s:o, s:s, s:i, s:i, s:i, s:o, s:I, s:I, s:o}", "cell", (json_int_t)c->id, "text",
+				 json_text(buf_str(&text)), "thinking", json_text(buf_str(&thinking)), "finish", finish,
+				 "n_prompt", c->prompt.n, "n_generated", c->generated.n, "n_thinking", c->n_thinking, "tokens",
+				 tokens, "prompt_us", (json_int_t)(first - c->start_us), "total_us",
+				 (json_int_t)(now - c->start_us), "mean_ll", mean));
+	buf_release(&thinking);
+	buf_release(&text);
+}
+
+static void leave_slot(struct run *r, int s)
+{
+	struct cell *c = r->slots[s].cell;
+	c->done = true;
+	r->n_done++;
+	shim_seq_remove(r->e->ctx, s + 1);
+	r->slots[s] = (struct slot){ .output = -1 };
+}
+
+static void finish_slot(struct run *r, int s, const char *finish)
+{
+	struct cell *c = r->slots[s].cell;
+	send_text(r, c, true);
+	send_answer(r, c, finish);
+	leave_slot(r, s);
+}
+
+/* --- one step --- */
+
+/* Tokens of running cells first, then prompts in slot order until the step is full.  Returns the prompt tokens in it. */
+static int build_step(struct run *r)
+{
+	struct engine *e = r->e;
+	int prompt_tokens = 0;
+	for (int s = 0; s < r->g->plan.slots; s++) {
+		struct slot *slot = &r->slots[s];
+		struct cell *c = slot->cell;
+		slot->output = -1;
+		if (!c || slot->fed < c->prompt.n)
+			continue;
+		int pos = c->prompt.n + c->generated.n - 1;
+		slot->output = engine_add(e, slot->next, pos, s + 1, true);
+	}
+	for (int s = 0; s < r->g->plan.slots; s++) {
+		struct slot *slot = &r->slots[s];
+		struct cell *c = slot->cell;
+		if (!c || slot->fed >= c->prompt.n)
+			continue;
+		for (; slot->fed < c->prompt.n && e->batch.n_tokens < ENGINE_STEP_TOKENS; slot->fed++, prompt_tokens++) {
+			bool last = slot->fed == c->prompt.n - 1;
+			int at = engine_add(e, c->prompt.ids[slot->fed], slot->fed, s + 1, last);
+			if (last)
+				slot->output = at;
+		}
+	}
+	return prompt_tokens;
+}
+
+static bool shows_special(const struct column *c, llama_token token)
+{
+	for (int i = 0; i < c->n_tag_tokens; i++) {
+		if (c->tag_tokens[i] == token)
+			return true;
+	}
+	return false;
+}
+
+/* Keeps the token that was chosen for the slot; true while the cell goes on. */
+static bool take_token(struct run *r, int s, llama_token token, double log_likelihood)
+{
+	struct slot *slot = &r->slots[s];
+	struct cell *c = slot->cell;
+	if (c->first_us == 0)
+		c->first_us = clock_mono_us();
+	if (llama_vocab_is_eog(r->e->model->vocab, token)) {
+		finish_slot(r, s, "stop");
+		return false;
+	}
+	if (c->generated.n == c->generated.cap) {
+		c->generated.cap = c->generated.cap ? c->generated.cap * 2 : 64;
+		c->generated.ids = mem_grow(c->generated.ids, (size_t)c->generated.cap * sizeof(llama_token));
+	}
+	c->generated.ids[c->generated.n++] = token;
+	c->log_likelihood += log_likelihood;
+	r->generated_tokens++;
+	struct buf piece = BUF_INIT(64 * KIB);
+	shim_piece(r->e->model->vocab, token, shows_special(r->g->column, token), &piece);
+	bool goes_on = answer_add(&c->answer, buf_str(&piece));
+	buf_release(&piece);
+	if (answer_thinking(&c->answer) || (c->answer.think_end > 0 && c->n_thinking == c->generated.n - 1))
+		c->n_thinking = c->generated.n;
+	if (!goes_on) {
+		finish_slot(r, s, "stop");
+		return false;
+	}
+	if (c->generated.n >= c->max_new) {
+		finish_slot(r, s, "length");
+		return false;
+	}
+	slot->next = token;
+	send_text(r, c, false);
+	return true;
+}
+
+static void sample_slot(struct run *r, int s)
+{
+	struct slot *slot = &r->slots[s];
+	struct err err;
+	float *logits = shim_logits(r->e->ctx, slot->output);
+	for (int32_t i = 0; logits && i < r->n_suppress; i++)
+		logits[r->suppress[i]] = -__builtin_inff();
+	struct logits_best best = { .finite = false };
+	if (logits)
+		best = logits_scan(logits, r->e->model->n_vocab);
+	llama_token token = best.id;
+	if (best.finite && slot->cell->sampler)
+		token = shim_sample(slot->cell->sampler, r->e->ctx, slot->output);
+	if (!best.finite || token < 0 || token >= r->e->model->n_vocab) {
+		err_set(&err, ERR_DATA, "err_logits", "%s", "");
+		group_fail_cell(r->g, r->e, slot->cell, &err);
+		leave_slot(r, s);
+		return;
+	}
+	take_token(r, s, token, (double)logits[token] - best.log_sum);
+}
+
+static enum err_code step(struct run *r, struct err *err)
+{
+	int64_t start = clock_mono_us();
+	fill_slots(r);
+	int prompt_tokens = build_step(r), all = r->e->batch.n_tokens;
+	if (engine_decode(r->e, err) != ERR_OK)
+		return err->code;
+	for (int s = 0; s < r->g->plan.slots; s++) {
+		if (r->slots[s].cell && r->slots[s].output >= 0)
+			sample_slot(r, s);
+	}
+	link_flush(r->e->link);
+	/* A step that does both is split by tokens. */
+	int64_t us = clock_mono_us() - start, share = us * prompt_tokens / all;
+	r->e->beat_us = start + us;
+	r->e->fraction = (double)r->n_done / (double)r->g->n;
+	r->prompt_tokens += prompt_tokens;
+	r->prompt_us += share;
+	r->decode_us += us - share;
+	if (link_cancelled(r->e->link))
+		return err_set(err, ERR_CANCELLED, "err_cancelled", "%s", "");
+	return ERR_OK;
+}
+
+static size_t count_open(const struct group *g)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < g->n; i++)
+		n += !g->cells[i].done;
+	return n;
+}
+
+static enum err_code run_steps(struct run *r, struct err *err)
+{
+	struct engine *e = r->e;
+	struct group *g = r->g;
+	int64_t prefix_us = 0;
+	size_t left = count_open(g);
+	r->n_done = g->n - left;
+	if (left == 0)
+		return ERR_OK;
+	if (engine_prepare(e, g->slots, g->plan.n_ctx, err) != ERR_OK ||
+	    engine_begin(e, g->column, g->lora, &prefix_us, err) != ERR_OK)
+		return err->code;
+	r->prompt_us += prefix_us;
+	while (r->n_done < g->n) {
+		if (step(r, err) != ERR_OK)
+			return err->code;
+	}
+	return ERR_OK;
+}
+
+enum err_code batch_group(struct engine *e, const json_t *request, json_t **stats, struct err *err)
+{
+	struct group g;
+	struct run r = { .e = e, .g = &g, .start_us = clock_mono_us(), .text = BUF_INIT(LIMIT_ANSWER_BYTES + 8) };
+	e->beat_us = r.start_us;
+	e->fraction = 0;
+	if (!e->model->model) {
+		return err_set(err, ERR_CONFLICT, "err_worker_not_loaded", "%s", "");
+	}
+	r.suppress = llama_vocab_get_suppress_tokens(e->model->vocab, &r.n_suppress);
+	if (group_open(&g, e, request, err) == ERR_OK && run_steps(&r, err) == ERR_OK) {
+		*stats = json_pack("{s:{s:i, s:i, s:i, s:I, s:I, s:I, s:I, s:I}}", "stats", "n_ctx", g.plan.n_ctx, "slots",
+				   g.plan.slots, "prefix_tokens", g.column->prefix.n, "prompt_tokens",
+				   (json_int_t)r.prompt_tokens, "generated_tokens", (json_int_t)r.generated_tokens,
+				   "prompt_us", (json_int_t)r.prompt_us, "decode_us", (json_int_t)r.decode_us, "wall_us",
+				   (json_int_t)(clock_mono_us() - r.start_us));
+	} else {
+		group_fail_rest(&g, e, err);
+	}
+	group_release(&g);
+	buf_release(&r.text);
+	return err->code;
+}

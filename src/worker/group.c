@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/group.h"
+
+#include "base/limits.h"
+#include "base/mem.h"
+
+#define CELLS_MAX 4096
+#define KV_TOKENS_MAX (1 << 24)
+
+static enum err_code read_settings(struct group *g, const json_t *request, struct err *err)
+{
+	g->slots = (int)json_get_int(request, "slots", 1, LIMIT_SLOTS, 1, err);
+	g->kv_tokens = (int)json_get_int(request, "kv_tokens", 256, KV_TOKENS_MAX, 4096, err);
+	g->max_tokens = (int)json_get_int(request, "max_tokens", 1, LIMIT_MAX_TOKENS, 256, err);
+	g->sampling.temperature = (float)json_get_number(request, "temperature", 0, 100, 0, err);
+	g->sampling.top_p = (float)json_get_number(request, "top_p", 0, 1, 1, err);
+	g->sampling.top_k = (int32_t)json_get_int(request, "top_k", 0, INT32_MAX, 0, err);
+	g->sampling.min_p = (float)json_get_number(request, "min_p", 0, 1, 0, err);
+	g->sampling.repeat_penalty = (float)json_get_number(request, "repeat_penalty", 0.01, 100, 1, err);
+	return err->code;
+}
+
+static enum err_code read_cells(struct group *g, const json_t *cells, struct err *err)
+{
+	size_t n = json_array_size(cells), i;
+	const json_t *item;
+	if (n == 0 || n > CELLS_MAX)
+		return err_set(err, ERR_INVALID, "err_worker_request", "field=%s", "cells");
+	g->cells = mem_array(n, sizeof(*g->cells));
+	json_array_foreach(cells, i, item) {
+		if (!json_is_object(item) || !json_is_integer(json_object_get(item, "cell")))
+			return err_set(err, ERR_INVALID, "err_worker_request", "field=%s", "cells");
+		struct cell *c = &g->cells[g->n++];
+		c->id = (uint64_t)json_integer_value(json_object_get(item, "cell"));
+		/* Seeds are 64 bits wide outside; llama.cpp reads one value as "random", which must not happen. */
+		uint64_t seed = (uint64_t)json_integer_value(json_object_get(item, "seed"));
+		c->seed = (uint32_t)(seed ^ seed >> 32);
+		if (c->seed == LLAMA_DEFAULT_SEED)
+			c->seed = 0;
+		answer_init(&c->answer, &g->column->rules);
+	}
+	return ERR_OK;
+}
+
+/* The prompt's tokens, and how many more the cell may get. */
+static enum err_code measure_cell(struct group *g, struct engine *e, struct cell *c, const json_t *item, struct err *err)
+{
+	const json_t *messages = json_object_get(item, "messages");
+	struct loaded *m = e->model;
+	if (column_prompt(g->column, m, e->stream, messages, &c->prompt, NULL, err) != ERR_OK)
+		return err->code;
+	if (c->prompt.n >= m->n_ctx_train)
+		return err_set(err, ERR_LIMIT, "err_prompt_tokens", "tokens=%d|limit=%d", c->prompt.n, m->n_ctx_train);
+	c->shared = column_shared(g->column, &c->prompt);
+	/* Recurrent state cannot be cut: the whole prefix or nothing. */
+	if (c->shared < g->column->prefix.n &&
+	    (llama_model_is_recurrent(m->model) || llama_model_is_hybrid(m->model)))
+		c->shared = 0;
+	int room = m->n_ctx_train - c->prompt.n;
+	c->max_new = g->max_tokens < room ? g->max_tokens : room;
+	int needed = g->column->prefix.n + c->prompt.n - c->shared + c->max_new;
+	if (needed > g->kv_tokens) {
+		c->max_new = 0;
+		return err_set(err, ERR_LIMIT, "err_cell_too_long", "needed=%d|available=%d", needed, g->kv_tokens);
+	}
+	return ERR_OK;
+}
+
+void group_fail_cell(struct group *g, struct engine *e, struct cell *c, const struct err *err)
+{
+	(void)g;
+	if (c->done)
+		return;
+	c->done = true;
+	c->max_new = 0;
+	link_fail_cell(e->link, e->stream, c->id, err);
+}
+
+void group_fail_rest(struct group *g, struct engine *e, const struct err *err)
+{
+	for (size_t i = 0; i < g->n; i++)
+		group_fail_cell(g, e, &g->cells[i], err);
+}
+
+enum err_code group_open(struct group *g, struct engine *e, const json_t *request, struct err *err)
+{
+	*g = (struct group){ 0 };
+	const json_t *cells = json_object_get(request, "cells");
+	int64_t adapter = json_get_int(request, "adapter", 0, INT32_MAX, 0, err);
+	if (err->code != ERR_OK || read_settings(g, request, err) != ERR_OK ||
+	    load_find_adapter(e->model, adapter, &g->lora, err) != ERR_OK ||
+	    column_get(&e->columns, e->model, e->stream, request, &g->column, err) != ERR_OK ||
+	    read_cells(g, cells, err) != ERR_OK)
+		return err->code;
+	int *own = mem_array(g->n, sizeof(*own));
+	for (size_t i = 0; i < g->n; i++) {
+		struct cell *c = &g->cells[i];
+		struct err cell_err = { 0 };
+		if (measure_cell(g, e, c, json_array_get(cells, i), &cell_err) != ERR_OK)
+			group_fail_cell(g, e, c, &cell_err);
+		own[i] = c->max_new > 0 ? c->prompt.n - c->shared + c->max_new : 0;
+	}
+	g->plan = plan_group(own, g->n, g->column->prefix.n, g->slots, g->kv_tokens);
+	mem_free(own);
+	return ERR_OK;
+}
+
+void group_release(struct group *g)
+{
+	for (size_t i = 0; i < g->n; i++) {
+		struct cell *c = &g->cells[i];
+		tokens_release(&c->prompt);
+		tokens_release(&c->generated);
+		answer_release(&c->answer);
+		shim_sampler_free(c->sampler);
+	}
+	mem_free(g->cells);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * group - a REQ_GROUP as structs: settings, and the cells with their prompts.  Thread: the main thread. */
+#ifndef ASSAY_WORKER_GROUP_H
+#define ASSAY_WORKER_GROUP_H
+
+#include "worker/engine.h"
+#include "worker/plan.h"
+
+struct cell {
+	uint64_t id;
+	uint32_t seed;
+	struct tokens prompt;
+	int shared;       /* tokens that the column's prefix covers */
+	int max_new;      /* tokens it may generate; 0: failed or left out */
+	bool done;        /* answered or failed */
+	struct answer answer;
+	struct tokens generated;
+	double log_likelihood;
+	int n_thinking;
+	int64_t start_us, first_us; /* entered a slot; first token */
+	struct llama_sampler *sampler; /* NULL: argmax */
+};
+
+struct group {
+	int slots, kv_tokens, max_tokens;
+	struct shim_sampling sampling; /* seed: of the cell */
+	struct column *column;
+	struct llama_adapter_lora *lora;
+	struct cell *cells;
+	size_t n;
+	struct plan plan;
+};
+
+/* Reads the request, renders and tokenizes the prompts and plans; cells that cannot be answered are failed on the link.
+ * Release it in any case. */
+MUST_USE enum err_code group_open(struct group *g, struct engine *e, const json_t *request, struct err *err);
+void group_release(struct group *g);
+
+/* Fails one cell. */
+void group_fail_cell(struct group *g, struct engine *e, struct cell *c, const struct err *err);
+
+/* Fails all cells that are not done. */
+void group_fail_rest(struct group *g, struct engine *e, const struct err *err);
+
+#endif

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * assay-worker - loads one model and answers what the supervisor asks over descriptor 3 (worker/protocol.h).
+ *
+ *     assay-worker [--read-dir DIR] [--no-sandbox]    started by assay, not by hand
+ *     assay-worker --self-test                        prints what the sandbox can do here, as JSON; exit 0 when it is full
+ *     assay-worker --version */
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/hash.h"
+#include "base/limits.h"
+#include "ggml.h"
+#include "worker/batch.h"
+#include "worker/calibrate.h"
+#include "worker/guard.h"
+#include "worker/protocol.h"
+#include "worker/relay.h"
+#include "worker/sandbox.h"
+
+#define DEVICES_MAX 16
+
+struct worker {
+	struct link *link;
+	struct loaded model;
+	struct engine engine;
+	struct sandbox_report sandbox;
+	struct shim_device devices[DEVICES_MAX];
+	size_t n_devices;
+};
+
+static struct worker worker;
+
+/* --- requests --- */
+
+static enum err_code serve_render(struct worker *w, struct request *r, json_t **reply, struct err *err)
+{
+	struct column *c;
+	struct tokens tokens = { 0 };
+	struct buf text = BUF_INIT(LIMIT_PROMPT_BYTES);
+	if (column_get(&w->engine.columns, &w->model, r->stream, r->body, &c, err) == ERR_OK &&
+	    column_prompt(c, &w->model, r->stream, json_object_get(r->body, "messages"), &tokens, &text, err) == ERR_OK)
+		*reply = json_pack("{s:o, s:i, s:i}", "prompt", json_text(buf_str(&text)), "n_tokens", tokens.n,
+				   "prefix_tokens", column_shared(c, &tokens));
+	tokens_release(&tokens);
+	buf_release(&text);
+	return err->code;
+}
+
+static enum err_code serve_count(struct worker *w, struct request *r, json_t **reply, struct err *err)
+{
+	struct column *c;
+	struct tokens tokens = { 0 };
+	size_t i;
+	const json_t *cells = json_object_get(r->body, "cells"), *item;
+	if (column_get(&w->engine.columns, &w->model, r->stream, r->body, &c, err) != ERR_OK)
+		return err->code;
+	json_t *counts = json_array();
+	json_array_foreach(cells, i, item) {
+		struct err cell_err = { 0 };
+		const json_t *id = json_object_get(item, "cell");
+		enum err_code code = column_prompt(c, &w->model, r->stream, json_object_get(item, "messages"), &tokens, NULL,
+						   &cell_err);
+		json_array_append_new(counts, json_pack("{s:I, s:i}", "cell", json_integer_value(id), "n_tokens",
+							code == ERR_OK ? tokens.n : -1));
+		if (link_cancelled(w->link))
+			break;
+	}
+	tokens_release(&tokens);
+	*reply = json_pack("{s:o, s:i}", "counts", counts, "prefix_tokens", c->prefix.n);
+	return ERR_OK;
+}
+
+static enum err_code serve(struct worker *w, struct request *r, uint8_t *kind, json_t **reply, struct err *err)
+{
+	struct engine *e = &w->engine;
+	e->stream = r->stream;
+	if ((r->kind == REQ_RENDER || r->kind == REQ_COUNT) && !w->model.model)
+		return err_set(err, ERR_CONFLICT, "err_worker_not_loaded", "%s", "");
+	*kind = MSG_OK;
+	switch (r->kind) {
+	case REQ_LOAD:
+		*kind = MSG_LOADED;
+		return load_model(&w->model, w->link, r, reply, err);
+	case REQ_ADAPTER:
+		return load_adapter(&w->model, r, err);
+	case REQ_CALIBRATE:
+		*kind = MSG_CALIBRATED;
+		return calibrate(e, r->body, reply, err);
+	case REQ_GROUP:
+		return batch_group(e, r->body, reply, err);
+	case REQ_RENDER:
+		*kind = MSG_PROMPT;
+		return serve_render(w, r, reply, err);
+	default:
+		*kind = MSG_COUNTS;
+		return serve_count(w, r, reply, err);
+	}
+}
+
+_Noreturn static void serve_all(struct worker *w)
+{
+	for (;;) {
+		link_pump(w->link, -1);
+		for (struct request *r; (r = link_take(w->link));) {
+			struct err err = { 0 };
+			json_t *reply = NULL;
+			uint8_t kind = MSG_OK;
+			if (serve(w, r, &kind, &reply, &err) == ERR_OK)
+				link_send_json(w->link, kind, r->stream, reply ? reply : json_object());
+			else
+				link_fail(w->link, r->stream, &err);
+			relay_send(w->link);
+			request_free(r);
+		}
+	}
+}
+
+/* --- start --- */
+
+static void on_ggml_abort(const char *message)
+{
+	struct str line = str_of(message);
+	while (line.len > 0 && line.ptr[line.len - 1] == '\n')
+		line.len--;
+	if (worker.link) {
+		link_send(worker.link, MSG_LOG, 0, line);
+		link_flush(worker.link);
+	}
+}
+
+static void send_ready(struct worker *w)
+{
+	json_t *devices = json_array();
+	for (size_t i = 0; i < w->n_devices && i < DEVICES_MAX; i++) {
+		const struct shim_device *d = &w->devices[i];
+		json_array_append_new(devices, json_pack("{s:o, s:s, s:I, s:I}", "name", json_text(str_of(d->name)), "type",
+							 d->gpu ? "gpu" : "cpu", "memory_total", (json_int_t)d->memory_total,
+							 "memory_free", (json_int_t)d->memory_free));
+	}
+	link_send_json(w->link, MSG_READY, 0,
+		       json_pack("{s:i, s:s, s:s, s:s, s:i, s:o}", "version", WORKER_PROTOCOL_VERSION, "build", llama_version(),
+				 "sandbox", w->sandbox.level, "sandbox_detail", w->sandbox.detail, "n_threads",
+				 (int)sysconf(_SC_NPROCESSORS_ONLN), "devices", devices));
+	link_flush(w->link);
+}
+
+static int print_self_test(const struct sandbox_report *s)
+{
+	json_t *report = json_pack("{s:s, s:s, s:i, s:{s:b, s:b, s:b}}", "sandbox", s->level, "detail", s->detail,
+				   "landlock_abi", s->landlock_abi, "refused", "open", s->open_refused, "socket",
+				   s->socket_refused, "exec", s->exec_refused);
+	struct buf text = BUF_INIT(KIB * 16);
+	json_write(&text, report);
+	json_decref(report);
+	printf("%s\n", buf_text(&text));
+	fflush(stdout);
+	buf_release(&text);
+	return strcmp(s->level, "full") == 0 ? 0 : 3;
+}
+
+/* What must happen while files can still be opened. */
+static void open_everything(struct worker *w, struct sandbox_options *options)
+{
+	uint8_t digest[HASH_SIZE];
+	tzset();
+	hash_bytes("", 0, digest); /* OpenSSL reads its configuration once */
+	shim_start(relay_log, NULL);
+	ggml_set_abort_callback(on_ggml_abort);
+	w->n_devices = shim_devices(w->devices, DEVICES_MAX);
+	for (size_t i = 0; i < w->n_devices && i < DEVICES_MAX; i++)
+		options->gpu |= w->devices[i].gpu;
+}
+
+int main(int argc, char **argv)
+{
+	struct worker *w = &worker;
+	struct sandbox_options options = { 0 };
+	bool self_test = false;
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--self-test") == 0) {
+			self_test = options.keep_output = true;
+		} else if (strcmp(argv[i], "--no-sandbox") == 0) {
+			options.off = true;
+		} else if (strcmp(argv[i], "--read-dir") == 0 && i + 1 < argc) {
+			options.read_dir = argv[++i];
+		} else if (strcmp(argv[i], "--version") == 0) {
+			printf("assay-worker %s, llama.cpp %s\n", ASSAY_VERSION, llama_version());
+			return 0;
+		} else {
+			fprintf(stderr, "assay-worker is started by assay; by hand: --self-test or --version\n");
+			return 2;
+		}
+	}
+	int type;
+	socklen_t size = sizeof(type);
+	if (!self_test && getsockopt(WORKER_SOCKET_FD, SOL_SOCKET, SO_TYPE, &type, &size) != 0) {
+		fprintf(stderr, "assay-worker is started by assay; by hand: --self-test or --version\n");
+		return 2;
+	}
+	if (!sandbox_harden(WORKER_SOCKET_FD))
+		return WORKER_EXIT_OK;
+	open_everything(w, &options);
+	sandbox_enter(&options, &w->sandbox);
+	if (self_test)
+		return print_self_test(&w->sandbox);
+	w->link = link_new(WORKER_SOCKET_FD);
+	guard_init(w->link);
+	engine_init(&w->engine, w->link, &w->model);
+	send_ready(w);
+	serve_all(w);
+}

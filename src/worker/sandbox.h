@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * sandbox - what a worker gives up before it reads the first byte of a model: files, network, other programs.
+ *
+ * The ladder, best first: "full" (Landlock + seccomp + rlimits), "seccomp" (no Landlock in this kernel, or a GPU whose
+ * driver opens devices later), "rlimit", "none" (asked for by --no-sandbox).  A level is only reported after its canary:
+ * the process tries to open /etc/passwd, to make a socket and to run a program, and each must be refused.
+ * Thread: the main thread, before any other is started. */
+#ifndef ASSAY_WORKER_SANDBOX_H
+#define ASSAY_WORKER_SANDBOX_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct sandbox_options {
+	const char *read_dir; /* split model files lie here: may be read; NULL: no path at all */
+	bool gpu;             /* keep what GPU drivers need */
+	bool off;             /* --no-sandbox */
+	bool keep_output;     /* --self-test: standard output may be a file */
+};
+
+struct sandbox_report {
+	const char *level;  /* "full", "seccomp", "rlimit", "none" */
+	char detail[400];   /* what could not be had, "" for "full" on a CPU */
+	int landlock_abi;   /* 0: none */
+	/* Canary: true = refused. */
+	bool open_refused, socket_refused, exec_refused;
+};
+
+/* First of all in main(): no core dumps, not traceable, dies with the parent, first choice of the OOM killer, closes every
+ * descriptor above `keep_fd`.  False when the parent is gone already. */
+bool sandbox_harden(int keep_fd);
+
+/* Applies the ladder and runs the canary. */
+void sandbox_enter(const struct sandbox_options *options, struct sandbox_report *report);
+
+/* Limits private memory to `bytes` (RLIMIT_DATA: file mappings are not counted).  0: no limit. */
+void sandbox_limit_memory(uint64_t bytes);
+
+/* Private memory that counts for RLIMIT_DATA now, 0 if unknown. */
+uint64_t sandbox_memory_used(void);
+
+#endif
