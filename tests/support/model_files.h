@@ -82,19 +82,17 @@ static inline void tiny_layers(struct tiny_file *f, const struct tiny_model *m)
 	}
 }
 
-/* Writes the file with zeros for every declared tensor and frees the writer. */
+/* Writes the file with zeros for every declared tensor (as a hole: large models cost no disk) and frees the writer. */
 static inline const char *tiny_finish(struct tiny_file *f, const char *path)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd < 0 || gguf_writer_begin(f->w, fd, NULL) != ERR_OK)
 		BUG("cannot write %s", path);
-	for (size_t i = 0; i < f->n; i++) {
-		char *zeros = mem_alloc(f->sizes[i] + 1);
-		if (gguf_writer_data(f->w, zeros, f->sizes[i], NULL) != ERR_OK)
-			BUG("cannot write %s", path);
-		mem_free(zeros);
-	}
-	gguf_writer_end(f->w);
+	off_t end = lseek(fd, 0, SEEK_CUR);
+	for (size_t i = 0; i < f->n; i++)
+		end += (off_t)((f->sizes[i] + 31) / 32 * 32);
+	if (ftruncate(fd, end) != 0)
+		BUG("cannot write %s", path);
 	gguf_writer_free(f->w);
 	close(fd);
 	return path;
@@ -111,6 +109,60 @@ static inline const char *tiny_model_write(const char *path, struct tiny_model m
 	if (m.untied)
 		tiny_tensor(&f, "output.weight", GGML_ID_F16, m.n_embd, 48);
 	return tiny_finish(&f, path);
+}
+
+/* --- safetensors and PEFT folders --- */
+
+struct tiny_st {
+	struct buf header;
+	struct buf data;
+};
+
+static inline struct tiny_st tiny_st_new(void)
+{
+	return (struct tiny_st){ BUF_INIT(1 * MIB), BUF_INIT(64 * MIB) };
+}
+
+static inline void tiny_st_add(struct tiny_st *f, const char *name, const char *dtype, uint64_t rows, uint64_t columns,
+			       const void *bytes, size_t len)
+{
+	buf_printf(&f->header, "%s\"%s\":{\"dtype\":\"%s\",\"shape\":[%llu,%llu],\"data_offsets\":[%zu,%zu]}",
+		   f->header.len ? "," : "", name, dtype, (unsigned long long)rows, (unsigned long long)columns, f->data.len,
+		   f->data.len + len);
+	buf_add(&f->data, bytes, len);
+}
+
+static inline void tiny_st_write(struct tiny_st *f, struct temp *t, const char *name)
+{
+	struct buf all = BUF_INIT(128 * MIB);
+	buf_add_u64le(&all, f->header.len + 2);
+	buf_add_char(&all, '{');
+	buf_add_str(&all, buf_str(&f->header));
+	buf_add_char(&all, '}');
+	buf_add_str(&all, buf_str(&f->data));
+	temp_file(t, name, all.ptr, all.len);
+	buf_release(&all);
+	buf_release(&f->header);
+	buf_release(&f->data);
+}
+
+/* A rank 2 F32 adapter for q_proj of layer 0 of the tiny model, in folder `dir`; `config` is the inside of the JSON object
+ * behind the usual keys ("" or ",\"use_dora\":true"); `seed` makes the weights differ. */
+static inline void tiny_adapter(struct temp *t, const char *dir, const char *config, int seed)
+{
+	char name[512], text[2048];
+	float values[64];
+	for (int i = 0; i < 64; i++)
+		values[i] = (float)(i + seed) / 64;
+	struct tiny_st st = tiny_st_new();
+	tiny_st_add(&st, "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight", "F32", 2, 32, values, 256);
+	tiny_st_add(&st, "base_model.model.model.layers.0.self_attn.q_proj.lora_B.weight", "F32", 32, 2, values, 256);
+	snprintf(name, sizeof(name), "%s/adapter_model.safetensors", dir);
+	tiny_st_write(&st, t, name);
+	snprintf(name, sizeof(name), "%s/adapter_config.json", dir);
+	snprintf(text, sizeof(text), "{\"peft_type\":\"LORA\",\"base_model_name_or_path\":\"acme/Tiny-Test\",\"r\":2,"
+		 "\"lora_alpha\":4%s}", config);
+	temp_text(t, name, text);
 }
 
 #endif

@@ -13,19 +13,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/arena.h"
 #include "base/fs.h"
 #include "base/mem.h"
 
 struct temp {
 	char dir[256];
-	char path[4][1024]; /* the last four paths handed out */
-	unsigned next;
+	struct arena *arena; /* of the paths handed out */
 };
 
 static inline void temp_open(struct temp *t)
 {
 	const char *root = getenv("TMPDIR");
-	memset(t, 0, sizeof(*t));
+	t->arena = arena_new();
 	snprintf(t->dir, sizeof(t->dir), "%s/assay-test-XXXXXX", root && *root ? root : "/tmp");
 	if (!mkdtemp(t->dir))
 		BUG("no temporary folder %s", t->dir);
@@ -40,16 +40,13 @@ static inline int temp_remove_one(const char *path, const struct stat *st, int f
 static inline void temp_close(struct temp *t)
 {
 	nftw(t->dir, temp_remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	arena_free(t->arena);
 }
 
-/* Absolute path of `name` in the folder; valid for the next three calls. */
+/* Absolute path of `name` in the folder; valid until temp_close(). */
 static inline const char *temp_path(struct temp *t, const char *name)
 {
-	char *out = t->path[t->next++ % 4];
-	char dir[sizeof(t->dir)]; /* snprintf() must not read what it writes to */
-	memcpy(dir, t->dir, sizeof(dir));
-	snprintf(out, sizeof(t->path[0]), "%s/%s", dir, name);
-	return out;
+	return arena_printf(t->arena, "%s/%s", t->dir, name);
 }
 
 /* Writes a file, making the folders of its name. */
