@@ -1,0 +1,437 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "model/catalogue.h"
+
+#include <errno.h>
+#include <math.h>
+#include <sys/stat.h>
+
+#include "base/fs.h"
+#include "base/json.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "model/checkpoint_name.h"
+#include "model/family.h"
+#include "model/found_gguf.h"
+#include "model/gguf.h"
+#include "model/label.h"
+#include "model/peft.h"
+#include "model/safetensors.h"
+#include "model/sniff.h"
+
+/* The chosen folder, runs in it, checkpoints in them. */
+#define MAX_DEPTH 2
+
+struct scan {
+	struct arena *arena;
+	const atomic_bool *cancel;
+	struct family_set *families;
+	struct found_model *models;
+	size_t n_models, models_cap;
+	struct found_refusal *refusals;
+	size_t n_refusals, refusals_cap;
+};
+
+/* Names in a folder, in byte order; hidden ones are left out. */
+struct folder {
+	struct arena *arena;
+	const char *path;
+	const char **files, **dirs;
+	size_t n_files, n_dirs, files_cap, dirs_cap;
+};
+
+static bool stopped(const struct scan *s)
+{
+	return s->cancel && atomic_load_explicit(s->cancel, memory_order_relaxed);
+}
+
+static void add_model(struct scan *s, const struct found_model *model)
+{
+	if (s->n_models == s->models_cap) {
+		s->models_cap = s->models_cap ? s->models_cap * 2 : 16;
+		s->models = mem_grow(s->models, s->models_cap * sizeof(s->models[0]));
+	}
+	s->models[s->n_models++] = *model;
+}
+
+static void add_refusal(struct scan *s, const char *path, const struct err *err)
+{
+	if (s->n_refusals == s->refusals_cap) {
+		s->refusals_cap = s->refusals_cap ? s->refusals_cap * 2 : 16;
+		s->refusals = mem_grow(s->refusals, s->refusals_cap * sizeof(s->refusals[0]));
+	}
+	s->refusals[s->n_refusals++] = (struct found_refusal){ arena_strdup(s->arena, path), *err };
+}
+
+static void refuse(struct scan *s, const char *path, enum err_code code, const char *key)
+{
+	struct err err = { 0 };
+	err_set(&err, code, key, "path=%s", path);
+	add_refusal(s, path, &err);
+}
+
+/* --- a folder's names --- */
+
+static bool add_name(void *user, const char *name, bool is_dir)
+{
+	struct folder *f = user;
+	const char ***list = is_dir ? &f->dirs : &f->files;
+	size_t *n = is_dir ? &f->n_dirs : &f->n_files, *cap = is_dir ? &f->dirs_cap : &f->files_cap;
+	if (name[0] == '.')
+		return true;
+	if (*n == *cap) {
+		*cap = *cap ? *cap * 2 : 32;
+		*list = mem_grow(*list, *cap * sizeof((*list)[0]));
+	}
+	(*list)[(*n)++] = arena_strdup(f->arena, name);
+	return true;
+}
+
+static void folder_release(struct folder *f)
+{
+	mem_free(f->files);
+	mem_free(f->dirs);
+}
+
+static bool has_file(const struct folder *f, const char *name)
+{
+	for (size_t i = 0; i < f->n_files; i++)
+		if (strcmp(f->files[i], name) == 0)
+			return true;
+	return false;
+}
+
+/* First file that starts and ends so; NULL if there is none. */
+static const char *find_file(const struct folder *f, const char *start, const char *end)
+{
+	for (size_t i = 0; i < f->n_files; i++)
+		if (str_starts(str_of(f->files[i]), start) && str_ends(str_of(f->files[i]), end))
+			return f->files[i];
+	return NULL;
+}
+
+static const char *path_in(struct scan *s, const struct folder *f, const char *name)
+{
+	char *path = fs_join(f->path, name);
+	const char *kept = arena_strdup(s->arena, path);
+	mem_free(path);
+	return kept;
+}
+
+/* --- PEFT folders --- */
+
+static void place_folder(struct scan *s, const struct folder *f, struct family_member *m)
+{
+	const char *name = fs_basename(f->path);
+	struct checkpoint_name mark;
+	bool marked = checkpoint_name_parse(s->arena, name, &mark);
+	char *parent = fs_dirname(f->path);
+	m->final = !marked;
+	m->run = marked ? arena_strdup(s->arena, parent) : f->path;
+	m->stem = "";
+	m->loop_index = marked && mark.loop_index;
+	m->torchtune = has_file(f, "adapter_model.pt") || has_file(f, "recipe_state.pt");
+	m->model.name = label_make(s->arena, marked ? str_of(name) : STR("final"));
+	m->model.epoch = marked && mark.epoch >= 0 ? (double)mark.epoch : (double)NAN;
+	m->model.step = marked ? mark.step : -1;
+	mem_free(parent);
+}
+
+/* A checkpoint's own trainer_state.json knows better than its name. */
+static void read_state(struct scan *s, const struct folder *f, struct family_member *m)
+{
+	m->state = (struct trainer_state){ .epoch = (double)NAN, .step = -1 };
+	struct err err = { 0 };
+	const char *path = path_in(s, f, "trainer_state.json");
+	if (!has_file(f, "trainer_state.json"))
+		return;
+	if (trainer_state_read(s->arena, path, &m->state, &err) != ERR_OK) {
+		add_refusal(s, path, &err);
+		return;
+	}
+	if (!isnan(m->state.epoch)) {
+		m->model.epoch = m->state.epoch;
+		m->loop_index = false;
+	}
+	if (m->state.step >= 0)
+		m->model.step = m->state.step;
+}
+
+static void scan_peft(struct scan *s, const struct folder *f)
+{
+	struct err err = { 0 };
+	struct peft_config config;
+	const char *weights = path_in(s, f, "adapter_model.safetensors");
+	if (peft_read(s->arena, f->path, &config, &err) != ERR_OK) {
+		add_refusal(s, f->path, &err);
+		return;
+	}
+	if (!has_file(f, "adapter_model.safetensors")) {
+		bool pickle = has_file(f, "adapter_model.bin") || has_file(f, "adapter_model.pt");
+		refuse(s, f->path, pickle ? ERR_UNSUPPORTED : ERR_DATA, pickle ? "err_file_pickle" : "err_adapter_no_weights");
+		return;
+	}
+	struct safetensors *st = safetensors_open(weights, &err);
+	if (!st) {
+		add_refusal(s, f->path, &err);
+		return;
+	}
+	safetensors_close(st);
+	struct stat info = { 0 };
+	struct family_member m = { .model = {
+		.kind = MODEL_ADAPTER,
+		.adapter_format = ADAPTER_PEFT,
+		.path = f->path,
+		.size_bytes = stat(weights, &info) == 0 ? (uint64_t)info.st_size : 0,
+		.architecture = "",
+		.file_type = "",
+		.train_loss = (double)NAN,
+		.eval_loss = (double)NAN,
+		.base_name = config.base_name,
+		.rank = config.rank,
+		.alpha = config.alpha,
+	} };
+	place_folder(s, f, &m);
+	read_state(s, f, &m);
+	family_set_add(s->families, &m);
+}
+
+/* --- GGUF files --- */
+
+static void add_gguf(struct scan *s, const char *path)
+{
+	struct err err = { 0 };
+	struct family_member m = { .state = { .epoch = (double)NAN, .step = -1 } };
+	if (found_gguf_read(s->arena, path, &m.model, &err) != ERR_OK) {
+		add_refusal(s, path, &err);
+		return;
+	}
+	struct checkpoint_name mark;
+	bool marked = checkpoint_name_parse(s->arena, m.model.name, &mark);
+	if (m.model.kind == MODEL_BASE && !marked) {
+		add_model(s, &m.model);
+		return;
+	}
+	if (m.model.kind == MODEL_BASE)
+		m.model.kind = MODEL_FULL;
+	if (mark.epoch >= 0)
+		m.model.epoch = (double)mark.epoch;
+	m.model.step = mark.step;
+	char *dir = fs_dirname(path);
+	m.run = arena_strdup(s->arena, dir);
+	m.stem = mark.stem;
+	mem_free(dir);
+	family_set_add(s->families, &m);
+}
+
+/* A split model is taken at its first part, or at its lowest one where the first is missing (which is then refused). */
+static bool is_later_part(const struct folder *f, const char *name)
+{
+	uint32_t no, count, other_no, other_count;
+	size_t stem, other_stem;
+	if (!gguf_split_name(name, &no, &count, &stem))
+		return false;
+	for (size_t i = 0; i < f->n_files; i++)
+		if (gguf_split_name(f->files[i], &other_no, &other_count, &other_stem) && other_count == count &&
+		    other_stem == stem && strncmp(f->files[i], name, stem) == 0 && other_no < no)
+			return true;
+	return false;
+}
+
+static bool is_gguf_name(const char *name)
+{
+	size_t n = strlen(name);
+	return n > 5 && str_eq_nocase(str_of(name + n - 5), ".gguf");
+}
+
+static bool scan_ggufs(struct scan *s, const struct folder *f)
+{
+	bool any = false;
+	for (size_t i = 0; i < f->n_files && !stopped(s); i++) {
+		if (!is_gguf_name(f->files[i]) || is_later_part(f, f->files[i]))
+			continue;
+		const char *path = path_in(s, f, f->files[i]);
+		any = true;
+		if (!found_gguf_is_side_file(path))
+			add_gguf(s, path);
+	}
+	return any;
+}
+
+/* --- what is recognized in order to say why it cannot be used --- */
+
+static bool is_bitsandbytes(const char *config_path)
+{
+	struct buf text = BUF_INIT(LIMIT_JSON_BODY);
+	json_t *root = fs_read(config_path, &text, NULL) == ERR_OK ? json_parse_python(buf_str(&text), config_path, NULL) : NULL;
+	const json_t *q = json_object_get(root, "quantization_config");
+	const char *method = json_string_value(json_object_get(q, "quant_method"));
+	bool yes = (method && strcmp(method, "bitsandbytes") == 0) || json_is_true(json_object_get(q, "load_in_4bit"));
+	json_decref(root);
+	buf_release(&text);
+	return yes;
+}
+
+static bool is_sharded_state(const struct folder *f)
+{
+	for (size_t i = 0; i < f->n_dirs; i++)
+		if (str_starts(str_of(f->dirs[i]), "global_step") || str_starts(str_of(f->dirs[i]), "pytorch_model_fsdp"))
+			return true;
+	return find_file(f, "pytorch_model_fsdp", "") || find_file(f, "", ".distcp") || find_file(f, "zero_pp_rank_", "");
+}
+
+static bool has_hf_weights(const struct folder *f)
+{
+	return find_file(f, "model", ".safetensors") || find_file(f, "model", ".safetensors.index.json") ||
+	       find_file(f, "pytorch_model", ".bin") || find_file(f, "pytorch_model", ".bin.index.json");
+}
+
+/* Optimizer state and the like: not weights, so nobody asked for them. */
+static bool is_trainer_file(const char *name)
+{
+	static const char *const starts[] = { "optimizer", "scheduler", "rng_state", "training_args", "scaler", "recipe_state" };
+	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++)
+		if (str_starts(str_of(name), starts[i]))
+			return true;
+	return false;
+}
+
+static bool is_weight_name(const char *name)
+{
+	static const char *const ends[] = { ".bin", ".pt", ".pth", ".ckpt", ".pkl", ".safetensors" };
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+		if (str_ends(str_of(name), ends[i]))
+			return true;
+	return false;
+}
+
+static void refuse_loose_files(struct scan *s, const struct folder *f)
+{
+	for (size_t i = 0; i < f->n_files; i++) {
+		const char *name = f->files[i];
+		if (!is_weight_name(name) || is_trainer_file(name))
+			continue;
+		const char *path = path_in(s, f, name);
+		struct err err = { 0 };
+		struct stat info = { 0 };
+		enum file_kind kind = sniff_path(path);
+		if (stat(path, &info) != 0 || kind == FILE_UNKNOWN || kind == FILE_JSON)
+			continue;
+		if (kind == FILE_GGUF)
+			add_gguf(s, path);
+		else if (sniff_refuse(kind, path, (uint64_t)info.st_size, "GGUF", &err) != ERR_OK)
+			add_refusal(s, path, &err);
+	}
+}
+
+static void scan_others(struct scan *s, const struct folder *f)
+{
+	if (find_file(f, "", "adapters.safetensors")) {
+		refuse(s, f->path, ERR_UNSUPPORTED, "err_adapter_mlx");
+	} else if (has_file(f, "config.json") && has_hf_weights(f)) {
+		bool bnb = is_bitsandbytes(path_in(s, f, "config.json"));
+		refuse(s, f->path, ERR_UNSUPPORTED, bnb ? "err_hf_bitsandbytes" : "err_hf_folder");
+	} else if (is_sharded_state(f)) {
+		refuse(s, f->path, ERR_UNSUPPORTED, "err_sharded_state");
+	} else {
+		refuse_loose_files(s, f);
+	}
+}
+
+/* --- walking --- */
+
+static void scan_folder(struct scan *s, const char *path, int depth)
+{
+	struct err err = { 0 };
+	struct folder f = { .arena = s->arena, .path = path };
+	if (stopped(s))
+		return;
+	if (fs_list(path, LIMIT_FOLDER_ENTRIES, add_name, &f, &err) != ERR_OK) {
+		add_refusal(s, path, &err);
+		folder_release(&f);
+		return;
+	}
+	bool ggufs = scan_ggufs(s, &f);
+	if (has_file(&f, "adapter_config.json"))
+		scan_peft(s, &f);
+	else if (!ggufs)
+		scan_others(s, &f);
+	/* Inside a checkpoint only the trainer's own state is left. */
+	struct checkpoint_name mark;
+	bool checkpoint = checkpoint_name_parse(s->arena, fs_basename(path), &mark) && depth > 0;
+	for (size_t i = 0; i < f.n_dirs && depth < MAX_DEPTH && !checkpoint; i++)
+		if (!str_starts(str_of(f.dirs[i]), "pytorch_model_fsdp") && strcmp(f.dirs[i], "recipe_state") != 0)
+			scan_folder(s, path_in(s, &f, f.dirs[i]), depth + 1);
+	folder_release(&f);
+}
+
+/* One file: a GGUF, or a file of a checkpoint folder, which then is what was meant. */
+static void scan_file(struct scan *s, const char *path)
+{
+	static const char *const inside[] = { "adapter_config.json", "adapter_model.safetensors", "trainer_state.json" };
+	struct err err = { 0 };
+	struct stat info = { 0 };
+	for (size_t i = 0; i < sizeof(inside) / sizeof(inside[0]); i++) {
+		if (strcmp(fs_basename(path), inside[i]) == 0) {
+			char *dir = fs_dirname(path);
+			scan_folder(s, arena_strdup(s->arena, dir), MAX_DEPTH);
+			mem_free(dir);
+			return;
+		}
+	}
+	enum file_kind kind = sniff_path(path);
+	if (kind == FILE_GGUF)
+		add_gguf(s, path);
+	else if (stat(path, &info) == 0 && sniff_refuse(kind, path, (uint64_t)info.st_size, "GGUF", &err) != ERR_OK)
+		add_refusal(s, path, &err);
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct found_model *x = a, *y = b;
+	int order = natural_compare(x->name, y->name);
+	return order ? order : strcmp(x->path, y->path);
+}
+
+static void finish(struct scan *s, struct catalogue *out)
+{
+	struct found_model *models = arena_array(s->arena, s->n_models + 1, sizeof(models[0]));
+	struct found_refusal *refusals = arena_array(s->arena, s->n_refusals + 1, sizeof(refusals[0]));
+	if (s->n_models > 0) {
+		memcpy(models, s->models, s->n_models * sizeof(models[0]));
+		qsort(models, s->n_models, sizeof(models[0]), by_name);
+	}
+	if (s->n_refusals > 0)
+		memcpy(refusals, s->refusals, s->n_refusals * sizeof(refusals[0]));
+	out->models = models;
+	out->n_models = s->n_models;
+	out->refusals = refusals;
+	out->n_refusals = s->n_refusals;
+}
+
+enum err_code catalogue_scan(struct arena *a, const char *path, struct catalogue *out, const atomic_bool *cancel,
+			     struct err *err)
+{
+	*out = (struct catalogue){ 0 };
+	char *absolute = realpath(path, NULL);
+	if (!absolute && (errno == ENOENT || errno == ENOTDIR))
+		return err_set(err, ERR_NOT_FOUND, "err_fs_not_found", "path=%s", path);
+	if (!absolute)
+		return err_set_errno(err, errno, "err_fs_open", "path=%s", path);
+	struct scan s = { .arena = a, .cancel = cancel, .families = family_set_new() };
+	const char *root = arena_strdup(a, absolute);
+	free(absolute);
+	if (fs_is_dir(root))
+		scan_folder(&s, root, 0);
+	else
+		scan_file(&s, root);
+	enum err_code rc = family_set_finish(s.families, a, &out->families, &out->n_families, cancel, err);
+	finish(&s, out);
+	if (rc == ERR_OK && stopped(&s))
+		rc = err_set(err, ERR_CANCELLED, "err_cancelled", NULL);
+	if (rc == ERR_OK && out->n_models + out->n_families + out->n_refusals == 0)
+		rc = err_set(err, ERR_NOT_FOUND, "err_scan_nothing", "path=%s", path);
+	family_set_free(s.families);
+	mem_free(s.models);
+	mem_free(s.refusals);
+	return rc;
+}

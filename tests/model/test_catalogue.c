@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "support/check.h"
+
+#include <math.h>
+
+#include "model/catalogue.h"
+#include "model/checkpoint_name.h"
+#include "model/trainer_state.h"
+#include "support/model_files.h"
+
+static struct temp temp; /* a fresh folder for each test */
+static struct arena *arena;
+
+static struct catalogue scan(const char *path)
+{
+	struct catalogue c;
+	struct err err = { 0 };
+	assert_ok(catalogue_scan(arena, path, &c, NULL, &err));
+	return c;
+}
+
+static struct catalogue scan_temp(const char *name)
+{
+	return scan(*name ? temp_path(&temp, name) : temp.dir);
+}
+
+static void write_state(const char *dir, double epoch, int step, const char *rows)
+{
+	char name[256], text[2048];
+	snprintf(name, sizeof(name), "%s/trainer_state.json", dir);
+	snprintf(text, sizeof(text), "{\"epoch\": %.4f, \"global_step\": %d, \"num_train_epochs\": 8, \"log_history\": [%s]}", epoch,
+		 step, rows);
+	temp_text(&temp, name, text);
+}
+
+static void the_demo_folder_is_one_family_of_four_epochs(void **state)
+{
+	(void)state;
+	struct catalogue c = scan(TEST_ROOT "/demo/checkpoints");
+	assert_int_equal(c.n_families, 1);
+	assert_int_equal(c.n_models, 0);
+	assert_int_equal(c.n_refusals, 0);
+	const struct found_family *f = &c.families[0];
+	assert_string_equal(f->name, "demo"); /* "checkpoints" says nothing */
+	assert_string_equal(f->base_name, "HuggingFaceTB/SmolLM2-135M-Instruct");
+	assert_int_equal(f->n_checkpoints, 4);
+	assert_int_equal(f->num_train_epochs, 8);
+	static const int64_t steps[] = { 12, 24, 48, 96 };
+	static const double epochs[] = { 1, 2, 4, 8 };
+	for (size_t i = 0; i < 4; i++) {
+		const struct found_model *m = &f->checkpoints[i];
+		assert_int_equal(m->step, steps[i]);
+		assert_true(m->epoch == epochs[i]);
+		assert_int_equal(m->kind, MODEL_ADAPTER);
+		assert_int_equal(m->adapter_format, ADAPTER_PEFT);
+		assert_int_equal(m->rank, 4);
+		assert_true(m->alpha == 8);
+		assert_false(isnan(m->train_loss) || isnan(m->eval_loss));
+		assert_int_equal(m->size_bytes, 2496216);
+	}
+	assert_string_equal(f->checkpoints[2].name, "checkpoint-48");
+	assert_true(fabs(f->checkpoints[0].eval_loss - 0.8629238) < 1e-6);
+	assert_true(f->n_losses > 20);
+	assert_int_equal(f->losses[f->n_losses - 1].step, 96);
+}
+
+static void steps_sort_as_numbers(void **state)
+{
+	(void)state;
+	tiny_adapter(&temp, "run/checkpoint-1000", "", 1);
+	tiny_adapter(&temp, "run/checkpoint-200", "", 2);
+	tiny_adapter(&temp, "run/checkpoint-30", "", 3);
+	struct catalogue c = scan_temp("run");
+	assert_int_equal(c.n_families, 1);
+	assert_true(str_starts(str_of(c.families[0].name), "assay-test-")); /* "run" says nothing */
+	assert_int_equal(c.families[0].checkpoints[0].step, 30);
+	assert_int_equal(c.families[0].checkpoints[1].step, 200);
+	assert_int_equal(c.families[0].checkpoints[2].step, 1000);
+	assert_true(isnan(c.families[0].checkpoints[0].epoch));
+}
+
+static void a_final_adapter_equal_to_a_checkpoint_is_shown_once(void **state)
+{
+	(void)state;
+	tiny_adapter(&temp, "kestrel/checkpoint-10", "", 1);
+	tiny_adapter(&temp, "kestrel/checkpoint-20", "", 2);
+	tiny_adapter(&temp, "kestrel", "", 2);
+	write_state("kestrel/checkpoint-10", 1, 10, "");
+	write_state("kestrel/checkpoint-20", 2.004, 20, "");
+	struct catalogue c = scan_temp("kestrel");
+	assert_int_equal(c.n_families, 1);
+	assert_string_equal(c.families[0].name, "kestrel");
+	assert_int_equal(c.families[0].n_checkpoints, 2);
+
+	tiny_adapter(&temp, "kestrel", "", 3); /* another one: kept, last */
+	c = scan_temp("kestrel");
+	assert_int_equal(c.families[0].n_checkpoints, 3);
+	assert_string_equal(c.families[0].checkpoints[2].name, "final");
+}
+
+static void nan_losses_and_a_byte_order_mark_are_read(void **state)
+{
+	(void)state;
+	struct trainer_state s;
+	struct err err = { 0 };
+	static const char text[] = "\xEF\xBB\xBF{\"epoch\": 2.0, \"global_step\": 6, \"num_train_epochs\": 3, \"log_history\": ["
+				   "{\"epoch\": 1.0, \"step\": 3, \"loss\": NaN, \"grad_norm\": Infinity},"
+				   "{\"epoch\": 1.0, \"step\": 3, \"eval_loss\": 0.5},"
+				   "{\"epoch\": 2.0, \"step\": 6, \"loss\": 0.25, \"eval_loss\": -Infinity},"
+				   "{\"train_runtime\": 12.5, \"step\": 6}, 7, null]}";
+	assert_ok(trainer_state_parse(arena, str_of(text), "trainer_state.json", &s, &err));
+	assert_int_equal(s.n_points, 2);
+	assert_int_equal(s.step, 6);
+	assert_int_equal(s.num_train_epochs, 3);
+	double train, eval;
+	trainer_losses_at(s.points, s.n_points, 6, &train, &eval);
+	assert_true(train == 0.25 && eval == 0.5);
+	trainer_losses_at(s.points, s.n_points, 2, &train, &eval);
+	assert_true(isnan(train) && isnan(eval));
+	assert_int_not_equal(trainer_state_parse(arena, STR("{\"epoch\": 1"), "x", &s, &err), ERR_OK);
+	assert_int_equal(err.code, ERR_DATA);
+}
+
+static void llama_factory_logs_give_epochs_and_losses(void **state)
+{
+	(void)state;
+	tiny_adapter(&temp, "saves/otter/lora/train_2026-05-01-10-00-00/checkpoint-5", "", 1);
+	tiny_adapter(&temp, "saves/otter/lora/train_2026-05-01-10-00-00/checkpoint-10", "", 2);
+	temp_text(&temp, "saves/otter/lora/train_2026-05-01-10-00-00/trainer_log.jsonl",
+		  "{\"current_steps\": 5, \"total_steps\": 10, \"loss\": 1.5, \"epoch\": 1.0}\n"
+		  "{\"current_steps\": 10, \"total_steps\": 10, \"eval_loss\": 0.75, \"epoch\": 2.0}\n{\"current_st");
+	struct catalogue c = scan_temp("saves/otter/lora/train_2026-05-01-10-00-00");
+	assert_int_equal(c.n_families, 1);
+	assert_string_equal(c.families[0].name, "otter");
+	assert_true(c.families[0].checkpoints[0].epoch == 1 && c.families[0].checkpoints[1].epoch == 2);
+	assert_true(c.families[0].checkpoints[0].train_loss == 1.5);
+	assert_true(c.families[0].checkpoints[1].eval_loss == 0.75);
+	assert_int_equal(c.families[0].n_losses, 2);
+}
+
+static void torchtune_counts_epochs_from_zero(void **state)
+{
+	(void)state;
+	tiny_adapter(&temp, "tune/epoch_0", "", 1);
+	tiny_adapter(&temp, "tune/epoch_1", "", 2);
+	temp_text(&temp, "tune/epoch_0/adapter_model.pt", "PK\x03\x04");
+	struct catalogue c = scan_temp("tune");
+	assert_int_equal(c.n_families, 1);
+	assert_int_equal(c.n_refusals, 0);
+	assert_true(c.families[0].checkpoints[0].epoch == 1);
+	assert_true(c.families[0].checkpoints[1].epoch == 2);
+	tiny_adapter(&temp, "ours/epoch-1", "", 1);
+	tiny_adapter(&temp, "ours/epoch-2", "", 2);
+	c = scan_temp("ours");
+	assert_true(c.families[0].checkpoints[0].epoch == 1); /* counted as people do */
+}
+
+static void a_folder_of_runs_gives_one_family_for_each(void **state)
+{
+	(void)state;
+	tiny_adapter(&temp, "all/wren/checkpoint-3", "", 1);
+	tiny_adapter(&temp, "all/wren", "", 1);
+	tiny_adapter(&temp, "all/heron/checkpoint-3", "", 2);
+	tiny_adapter(&temp, "all/heron/checkpoint-6", "", 4);
+	tiny_adapter(&temp, "all/ibis", "", 3);
+	struct catalogue c = scan_temp("all");
+	assert_int_equal(c.n_families, 3);
+	assert_string_equal(c.families[0].name, "heron");
+	assert_int_equal(c.families[0].n_checkpoints, 2);
+	assert_string_equal(c.families[1].name, "ibis");
+	assert_string_equal(c.families[2].name, "wren");
+	assert_int_equal(c.families[2].n_checkpoints, 1);
+}
+
+static const char *write_lora(const char *name)
+{
+	struct tiny_file f = { .w = gguf_writer_new() };
+	gguf_writer_text(f.w, "general.architecture", "llama");
+	gguf_writer_text(f.w, "general.type", "adapter");
+	gguf_writer_text(f.w, "adapter.type", "lora");
+	gguf_writer_text(f.w, "general.base_model.0.name", "Tiny Test");
+	gguf_writer_f32(f.w, "adapter.lora.alpha", 4);
+	tiny_tensor(&f, "blk.0.attn_q.weight.lora_a", GGML_ID_F16, 32, 2);
+	tiny_tensor(&f, "blk.0.attn_q.weight.lora_b", GGML_ID_F16, 2, 32);
+	return tiny_finish(&f, temp_path(&temp, name));
+}
+
+static void gguf_files_become_bases_epochs_and_side_files(void **state)
+{
+	(void)state;
+	tiny_model_write(temp_path(&temp, "Tiny-Test.F16.gguf"), (struct tiny_model){ 0 });
+	tiny_model_write(temp_path(&temp, "mmproj-tiny.gguf"), (struct tiny_model){ .type = "mmproj" });
+	tiny_model_write(temp_path(&temp, "plover-full.epoch-2.gguf"), (struct tiny_model){ 0 });
+	tiny_model_write(temp_path(&temp, "plover-full.epoch-1.gguf"), (struct tiny_model){ .no_template = true });
+	write_lora("plover-epoch-10.gguf");
+	write_lora("plover-epoch-9.gguf");
+	write_lora("stint.gguf");
+	struct catalogue c = scan_temp("");
+	assert_int_equal(c.n_refusals, 0);
+	assert_int_equal(c.n_models, 1);
+	const struct found_model *m = &c.models[0];
+	assert_string_equal(m->name, "Tiny-Test.F16");
+	assert_string_equal(m->architecture, "llama");
+	assert_string_equal(m->file_type, "F16");
+	assert_int_equal(m->n_layer, 2);
+	assert_int_equal(m->n_ctx_train, 128);
+	assert_int_equal(m->kv_bytes_per_token, 2 * 2 * (8 + 8) * 2);
+	assert_int_equal(m->n_params, 48 * 32 + 2 * (2 * 32 * 32 + 2 * 32 * 16 + 3 * 32 * 64));
+	assert_true(m->has_template);
+	assert_int_equal(c.n_families, 3);
+	assert_string_equal(c.families[0].name, "plover");
+	assert_int_equal(c.families[0].checkpoints[0].adapter_format, ADAPTER_GGUF);
+	assert_true(c.families[0].checkpoints[0].epoch == 9 && c.families[0].checkpoints[1].epoch == 10);
+	assert_int_equal(c.families[0].checkpoints[0].rank, 2);
+	assert_true(c.families[0].checkpoints[0].alpha == 4);
+	assert_string_equal(c.families[0].base_name, "Tiny Test");
+	assert_string_equal(c.families[1].name, "plover-full");
+	assert_int_equal(c.families[1].checkpoints[0].kind, MODEL_FULL);
+	assert_false(c.families[1].checkpoints[0].has_template);
+	assert_string_equal(c.families[2].name, "stint");
+}
+
+static void a_single_file_can_be_chosen(void **state)
+{
+	(void)state;
+	struct catalogue c = scan(tiny_model_write(temp_path(&temp, "one.gguf"), (struct tiny_model){ 0 }));
+	assert_int_equal(c.n_models, 1);
+	tiny_adapter(&temp, "run/checkpoint-7", "", 1);
+	c = scan_temp("run/checkpoint-7/adapter_model.safetensors");
+	assert_int_equal(c.n_families, 1);
+	assert_int_equal(c.families[0].checkpoints[0].step, 7);
+	c = scan_temp("run/checkpoint-7");
+	assert_int_equal(c.n_families, 1);
+}
+
+static void a_split_model_is_one_model_and_a_missing_part_is_named(void **state)
+{
+	(void)state;
+	for (uint16_t i = 0; i < 2; i++) {
+		struct tiny_file f = { .w = gguf_writer_new() };
+		char name[64];
+		if (i == 0)
+			gguf_writer_text(f.w, "general.architecture", "llama");
+		gguf_writer_u16(f.w, "split.no", i);
+		gguf_writer_u16(f.w, "split.count", 2);
+		tiny_tensor(&f, i ? "b" : "a", GGML_ID_F16, 32, 2);
+		snprintf(name, sizeof(name), "big-%05d-of-00002.gguf", i + 1);
+		tiny_finish(&f, temp_path(&temp, name));
+	}
+	struct catalogue c = scan_temp("");
+	assert_int_equal(c.n_models, 1);
+	assert_int_equal(c.n_refusals, 0);
+	assert_string_equal(c.models[0].name, "big");
+	unlink(temp_path(&temp, "big-00001-of-00002.gguf"));
+	c = scan_temp("");
+	assert_int_equal(c.n_models, 0);
+	assert_int_equal(c.n_refusals, 1);
+	assert_err(&c.refusals[0].err, "err_gguf_part_missing");
+}
+
+static void what_cannot_be_used_says_why(void **state)
+{
+	(void)state;
+	static const struct { const char *file, *text; size_t len; const char *key; } cases[] = {
+		{ "mlx/adapters.safetensors", "\x02\0\0\0\0\0\0\0{}", 10, "err_adapter_mlx" },
+		{ "hf/model-00001-of-00002.safetensors", "x", 1, "err_hf_folder" },
+		{ "hfbin/pytorch_model.bin", "PK\x03\x04", 4, "err_hf_folder" },
+		{ "bnb/model.safetensors", "x", 1, "err_hf_bitsandbytes" },
+		{ "ds/checkpoint-5/global_step5/mp_rank_00_model_states.pt", "PK\x03\x04", 4, "err_sharded_state" },
+		{ "fsdp/checkpoint-5/pytorch_model_fsdp_0/__0_0.distcp", "x", 1, "err_sharded_state" },
+		{ "pt/model.pt", "PK\x03\x04", 4, "err_file_pickle" },
+		{ "renamed/weights.safetensors", "\x80\x02\x8a", 3, "err_file_pickle" },
+		{ "lfs/adapter.gguf", "version https://git-lfs.github.com/spec/v1\n", 43, "err_file_lfs_pointer" },
+		{ "html/base.gguf", "<!DOCTYPE html>", 15, "err_file_html" },
+		{ "empty/base.gguf", "", 0, "err_file_empty" },
+		{ "oldpeft/adapter_model.bin", "PK\x03\x04", 4, "err_file_pickle" },
+		{ "noweights/README.md", "x", 1, "err_adapter_no_weights" },
+		{ "badpeft/adapter_model.safetensors", "<html>", 6, "err_file_html" },
+	};
+	temp_text(&temp, "hf/config.json", "{\"architectures\": [\"LlamaForCausalLM\"]}");
+	temp_text(&temp, "hfbin/config.json", "{}");
+	temp_text(&temp, "bnb/config.json", "{\"quantization_config\": {\"quant_method\": \"bitsandbytes\"}}");
+	temp_text(&temp, "oldpeft/adapter_config.json", "{\"peft_type\": \"LORA\"}");
+	temp_text(&temp, "noweights/adapter_config.json", "{\"peft_type\": \"LORA\"}");
+	temp_text(&temp, "badpeft/adapter_config.json", "{\"peft_type\": \"LORA\"}");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char folder[64];
+		temp_file(&temp, cases[i].file, cases[i].text, cases[i].len);
+		snprintf(folder, sizeof(folder), "%.*s", (int)strcspn(cases[i].file, "/"), cases[i].file);
+		struct catalogue c = scan_temp(folder);
+		if (c.n_refusals != 1 || strcmp(c.refusals[0].err.key, cases[i].key) != 0)
+			fail_msg("%s: %zu refusals, first %s instead of %s", folder, c.n_refusals,
+				 c.n_refusals ? c.refusals[0].err.key : "-", cases[i].key);
+		assert_int_equal(c.n_models + c.n_families, 0);
+		struct buf text = BUF_INIT(4096);
+		err_message(&text, LANG_ZH_TW, &c.refusals[0].err);
+		assert_null(strchr(buf_text(&text), '{'));
+		buf_release(&text);
+	}
+}
+
+static void one_bad_checkpoint_does_not_hide_the_others(void **state)
+{
+	(void)state;
+	tiny_adapter(&temp, "run/checkpoint-1", "", 1);
+	tiny_adapter(&temp, "run/checkpoint-2", ",\"use_dora\":true", 2);
+	tiny_adapter(&temp, "run/checkpoint-3", "", 3);
+	temp_text(&temp, "run/checkpoint-3/trainer_state.json", "{broken");
+	temp_text(&temp, "run/checkpoint-3/optimizer.pt", "PK\x03\x04");
+	struct catalogue c = scan_temp("run");
+	assert_int_equal(c.n_families, 1);
+	assert_int_equal(c.families[0].n_checkpoints, 2);
+	assert_int_equal(c.n_refusals, 2);
+	assert_err(&c.refusals[0].err, "err_adapter_feature");
+	assert_arg(&c.refusals[0].err, "feature", "use_dora");
+}
+
+static void nothing_found_is_said(void **state)
+{
+	(void)state;
+	struct catalogue c;
+	struct err err = { 0 };
+	temp_text(&temp, "notes.txt", "hello");
+	assert_int_equal(catalogue_scan(arena, temp.dir, &c, NULL, &err), ERR_NOT_FOUND);
+	assert_err(&err, "err_scan_nothing");
+	assert_int_equal(catalogue_scan(arena, temp_path(&temp, "no-such"), &c, NULL, &err), ERR_NOT_FOUND);
+	assert_err(&err, "err_fs_not_found");
+	atomic_bool cancel = true;
+	assert_int_equal(catalogue_scan(arena, TEST_ROOT "/demo/checkpoints", &c, &cancel, &err), ERR_CANCELLED);
+}
+
+static void base_names_match_across_owners_and_quantizations(void **state)
+{
+	(void)state;
+	static const struct { const char *wanted, *name, *path; int match; } cases[] = {
+		{ "HuggingFaceTB/SmolLM2-135M-Instruct", "SmolLM2-135M-Instruct.Q4_1", "/m/SmolLM2-135M-Instruct.Q4_1.gguf", 2 },
+		{ "HuggingFaceTB/SmolLM2-135M-Instruct", "Smollm2 135M 8k Lc100K", "/m/SmolLM2-135M-Instruct.Q4_1.gguf", 2 },
+		{ "Qwen/Qwen2.5-0.5B-Instruct", "qwen2.5-0.5b-instruct-q4_k_m", "/m/qwen2.5-0.5b-instruct-q4_k_m.gguf", 1 },
+		{ "Qwen/Qwen2.5-0.5B-Instruct", "", "/m/Qwen2.5-0.5B-Instruct-UD-Q4_K_XL.gguf", 2 },
+		{ "unsloth/Llama-3.2-1B-Instruct-bnb-4bit", "", "/m/Llama-3.2-1B-Instruct-Q8_0.gguf", 1 },
+		{ "unsloth/llama-3.2-1b-instruct-unsloth-bnb-4bit", "Llama 3.2 1B Instruct", "/m/x.gguf", 1 },
+		{ "/data/models/SmolLM2-135M", "", "/m/SmolLM2-135M-f16.gguf", 2 },
+		{ "/m/base.gguf", "other", "/m/base.gguf", 3 },
+		{ "meta-llama/Llama-3.2-1B-Instruct", "", "/m/Llama-3.2-1B-Instruct-Q4_K_M-00001-of-00002.gguf", 2 },
+		{ "Qwen/Qwen2.5-0.5B-Instruct", "", "/m/Qwen2.5-1.5B-Instruct-Q4_K_M.gguf", 0 },
+		{ "Qwen/Qwen2.5-0.5B", "", "/m/Qwen2.5-0.5B-Instruct-Q4_K_M.gguf", 0 },
+		{ "", "a", "/m/a.gguf", 0 },
+		{ NULL, "a", "/m/a.gguf", 0 },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		int match = catalogue_base_match(cases[i].wanted, cases[i].name, cases[i].path);
+		if (match != cases[i].match)
+			fail_msg("case %zu: %d instead of %d", i, match, cases[i].match);
+	}
+}
+
+static void names_give_epoch_step_and_stem(void **state)
+{
+	(void)state;
+	static const struct { const char *name; bool marked; int64_t epoch, step; const char *stem; bool loop; } cases[] = {
+		{ "checkpoint-48", true, -1, 48, "", false }, { "epoch_0", true, 0, -1, "", true },
+		{ "kestrel-epoch-2", true, 2, -1, "kestrel", false }, { "kestrel.ep4.lora", true, 4, -1, "kestrel.lora", false },
+		{ "Epoch 3", true, 3, -1, "", false }, { "step_100", true, -1, 100, "", false },
+		{ "epoch2-kestrel", true, 2, -1, "kestrel", false }, { "deep3", false, -1, -1, "deep3", false },
+		{ "epoch", false, -1, -1, "epoch", false }, { "epoch-3b", false, -1, -1, "epoch-3b", false },
+		{ "Tiny-Test.F16", false, -1, -1, "Tiny-Test.F16", false }, { "", false, -1, -1, "", false },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct checkpoint_name n;
+		bool marked = checkpoint_name_parse(arena, cases[i].name, &n);
+		if (marked != cases[i].marked || n.epoch != cases[i].epoch || n.step != cases[i].step ||
+		    strcmp(n.stem, cases[i].stem) != 0 || n.loop_index != cases[i].loop)
+			fail_msg("%s: %d %lld %lld \"%s\"", cases[i].name, marked, (long long)n.epoch, (long long)n.step, n.stem);
+	}
+	static const struct { double epoch; const char *label; } labels[] = {
+		{ 4, "4" }, { 3.96, "4" }, { 4.05, "4" }, { 4.06, "4.1" }, { 2.5, "2.5" }, { 0.33, "0.3" }, { NAN, "" },
+	};
+	for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++) {
+		char out[32];
+		epoch_label(labels[i].epoch, out);
+		assert_string_equal(out, labels[i].label);
+	}
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	temp_open(&temp);
+	arena = arena_new();
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	temp_close(&temp);
+	arena_free(arena);
+	return 0;
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(the_demo_folder_is_one_family_of_four_epochs),
+		TEST(steps_sort_as_numbers),
+		TEST(a_final_adapter_equal_to_a_checkpoint_is_shown_once),
+		TEST(nan_losses_and_a_byte_order_mark_are_read),
+		TEST(llama_factory_logs_give_epochs_and_losses),
+		TEST(torchtune_counts_epochs_from_zero),
+		TEST(a_folder_of_runs_gives_one_family_for_each),
+		TEST(gguf_files_become_bases_epochs_and_side_files),
+		TEST(a_single_file_can_be_chosen),
+		TEST(a_split_model_is_one_model_and_a_missing_part_is_named),
+		TEST(what_cannot_be_used_says_why),
+		TEST(one_bad_checkpoint_does_not_hide_the_others),
+		TEST(nothing_found_is_said),
+		TEST(base_names_match_across_owners_and_quantizations),
+		TEST(names_give_epoch_step_and_stem),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
