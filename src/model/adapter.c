@@ -70,7 +70,8 @@ static enum err_code check_gguf_tensors(const struct gguf *g, const struct gguf 
 		const struct gguf_tensor *t = gguf_tensor_at(g, i);
 		struct str name = str_of(t->name);
 		if (t->type != GGML_ID_F32 && t->type != GGML_ID_F16 && t->type != GGML_ID_BF16)
-			return err_set(err, ERR_UNSUPPORTED, "err_adapter_tensor", "tensor=%s", t->name);
+			return err_set(err, ERR_UNSUPPORTED, "err_adapter_quantized", "tensor=%s|type=%s", t->name,
+				       ggml_type_find(t->type)->name);
 		if (str_ends(name, ".lora_b")) {
 			n_b++;
 			continue;

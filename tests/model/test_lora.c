@@ -480,6 +480,15 @@ static void a_gguf_adapter_is_checked_before_llama_cpp_sees_it(void **state)
 	check_gguf_lora("adapter", "lora", true, "blk.0.attn_norm.weight", Q ".lora_b", 32, "err_adapter_tensor");
 #undef Q
 	struct err err = { 0 };
+	struct tiny_file f = { .w = gguf_writer_new() };
+	gguf_writer_text(f.w, "general.architecture", "llama");
+	gguf_writer_text(f.w, "general.type", "adapter");
+	gguf_writer_text(f.w, "adapter.type", "lora");
+	gguf_writer_f32(f.w, "adapter.lora.alpha", 4);
+	tiny_tensor(&f, "blk.0.attn_q.weight.lora_a", GGML_ID_Q8_0, 32, 2);
+	const char *quantized = tiny_finish(&f, temp_path(&temp, "q8.gguf"));
+	assert_int_equal(adapter_check(quantized, temp_path(&temp, "tiny.gguf"), &err), ERR_UNSUPPORTED);
+	assert_err(&err, "err_adapter_quantized");
 	const char *qwen = tiny_model_write(temp_path(&temp, "qwen.gguf"), (struct tiny_model){ .architecture = "qwen2" });
 	assert_int_equal(adapter_check(temp_path(&temp, "lora.gguf"), qwen, &err), ERR_DATA);
 	assert_err(&err, "err_adapter_other_arch");
