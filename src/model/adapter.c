@@ -12,6 +12,7 @@
 #include "model/ggml_type.h"
 #include "model/gguf.h"
 #include "model/gguf_write.h"
+#include "model/label.h"
 #include "model/lora.h"
 
 #define COPY_STEP (1 * MIB)
@@ -147,25 +148,28 @@ static enum err_code copy_gguf(const char *adapter_path, int out, const atomic_b
 	return rc;
 }
 
-static void declare(struct gguf_writer *w, const struct lora_plan *plan)
+static void declare(struct gguf_writer *w, const struct lora_plan *plan, const char *name)
 {
 	gguf_writer_text(w, "general.architecture", plan->architecture);
 	gguf_writer_text(w, "general.type", "adapter");
 	gguf_writer_text(w, "adapter.type", "lora");
-	if (*plan->config.base_name)
-		gguf_writer_text(w, "general.name", plan->config.base_name);
+	gguf_writer_text(w, "general.name", label_make(plan->arena, str_of(name)));
+	if (*plan->config.base_name) {
+		gguf_writer_u32(w, "general.base_model.count", 1);
+		gguf_writer_text(w, "general.base_model.0.name", plan->config.base_name);
+	}
 	gguf_writer_f32(w, "adapter.lora.alpha", plan->alpha);
 	gguf_writer_u32(w, "general.quantization_version", 2);
 	for (size_t i = 0; i < plan->n_pairs; i++) {
 		const struct lora_pair *p = &plan->pairs[i];
-		char name[TENSOR_NAME_SIZE + 16];
+		char tensor[TENSOR_NAME_SIZE + 16];
 		/* GGUF lists the row length first: [r, in] is ne = {in, r}. */
 		uint64_t ne_a[2] = { p->a->shape[1], p->a->shape[0] }, ne_b[2] = { p->b->shape[1], p->b->shape[0] };
 		uint64_t ne_a_transposed[2] = { ne_a[1], ne_a[0] };
-		snprintf(name, sizeof(name), "%s.lora_a", p->name);
-		gguf_writer_tensor(w, name, plan->type, 2, p->embedding ? ne_a_transposed : ne_a);
-		snprintf(name, sizeof(name), "%s.lora_b", p->name);
-		gguf_writer_tensor(w, name, lora_b_type(plan, p), 2, ne_b);
+		snprintf(tensor, sizeof(tensor), "%s.lora_a", p->name);
+		gguf_writer_tensor(w, tensor, plan->type, 2, p->embedding ? ne_a_transposed : ne_a);
+		snprintf(tensor, sizeof(tensor), "%s.lora_b", p->name);
+		gguf_writer_tensor(w, tensor, lora_b_type(plan, p), 2, ne_b);
 	}
 }
 
@@ -189,7 +193,7 @@ static enum err_code convert_peft(const char *adapter_path, const char *base_pat
 	if (rc != ERR_OK)
 		return rc;
 	struct gguf_writer *w = gguf_writer_new();
-	declare(w, &plan);
+	declare(w, &plan, fs_basename(adapter_path));
 	rc = gguf_writer_begin(w, out, err);
 	for (size_t i = 0; rc == ERR_OK && i < plan.n_pairs; i++) {
 		if (cancelled(cancel))

@@ -77,7 +77,7 @@ static const char *file_label(struct arena *a, const char *path)
 
 static const char *base_label(const struct gguf *g, struct arena *a)
 {
-	static const char *const keys[] = { "general.base_model.0.name", "general.base_model.0.repo_url", "general.basename" };
+	static const char *const keys[] = { "general.base_model.0.repo_url", "general.base_model.0.name" };
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		const char *label = gguf_get_label(g, keys[i], a);
 		if (*label)
@@ -132,8 +132,11 @@ enum err_code found_gguf_read(struct arena *a, const char *path, struct found_mo
 	};
 	bool adapter = strcmp(type, "adapter") == 0, model = !*type || strcmp(type, "model") == 0;
 	enum err_code rc = ERR_OK;
-	if ((!adapter && !model) || !*out->architecture || strcmp(out->architecture, "clip") == 0 || gguf_n_tensors(g) == 0)
-		rc = err_set(err, ERR_DATA, "err_base_not_model", "path=%s|type=%s", path, *type ? type : out->architecture);
+	if (gguf_n_tensors(g) == 0)
+		rc = err_set(err, ERR_DATA, "err_base_no_weights", "path=%s", path);
+	else if ((!adapter && !model) || !*out->architecture || strcmp(out->architecture, "clip") == 0)
+		rc = err_set(err, ERR_DATA, "err_base_not_model", "path=%s|type=%s", path,
+			     *type ? type : out->architecture);
 	else if (adapter)
 		read_adapter(g, out);
 	if (rc == ERR_OK)

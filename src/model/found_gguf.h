@@ -12,7 +12,7 @@
 uint64_t gguf_kv_bytes_per_token(const struct gguf *g);
 
 /* Fills everything a header knows for a base (MODEL_BASE) or a LoRA (MODEL_ADAPTER).  What is neither - a vision part, an
- * importance matrix, a vocabulary - is ERR_DATA "err_base_not_model".  `path` is kept as given (made part of the arena). */
+ * importance matrix - is ERR_DATA "err_base_not_model", a bare vocabulary "err_base_no_weights".  `path` is kept as given (made part of the arena). */
 MUST_USE enum err_code found_gguf_read(struct arena *a, const char *path, struct found_model *out, struct err *err);
 
 /* True for the GGUF kinds that folders of models hold beside them and that nobody would choose (mmproj, imatrix). */

@@ -39,8 +39,10 @@ struct gguf *lora_base_open(const char *path, const char **architecture, struct 
 		return NULL;
 	const char *type = gguf_get_label(g, "general.type", a);
 	*architecture = gguf_get_label(g, "general.architecture", a);
-	if ((*type && strcmp(type, "model") != 0) || !**architecture || gguf_n_tensors(g) == 0) {
-		err_set(err, ERR_DATA, "err_base_not_model", "path=%s|type=%s", path, *type ? type : "?");
+	bool model = (!*type || strcmp(type, "model") == 0) && **architecture;
+	if (!model || gguf_n_tensors(g) == 0) {
+		err_set(err, ERR_DATA, model ? "err_base_no_weights" : "err_base_not_model", "path=%s|type=%s", path,
+			*type ? type : "?");
 		gguf_close(g);
 		return NULL;
 	}

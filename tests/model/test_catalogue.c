@@ -270,6 +270,11 @@ static void what_cannot_be_used_says_why(void **state)
 		{ "fsdp/checkpoint-5/pytorch_model_fsdp_0/__0_0.distcp", "x", 1, "err_sharded_state" },
 		{ "pt/model.pt", "PK\x03\x04", 4, "err_file_pickle" },
 		{ "renamed/weights.safetensors", "\x80\x02\x8a", 3, "err_file_pickle" },
+		{ "zipgguf/model.gguf", "PK\x03\x04", 4, "err_file_pickle" },
+		{ "ckpt/model.ckpt", "\x80\x02\x8a", 3, "err_file_pickle" },
+		{ "pth/model.pth", "\x80\x04\x95", 3, "err_file_pickle" },
+		{ "binst/whatever.bin", "PK\x03\x04", 4, "err_file_pickle" },
+		{ "zippeft/adapter_model.safetensors", "PK\x03\x04", 4, "err_file_pickle" },
 		{ "lfs/adapter.gguf", "version https://git-lfs.github.com/spec/v1\n", 43, "err_file_lfs_pointer" },
 		{ "html/base.gguf", "<!DOCTYPE html>", 15, "err_file_html" },
 		{ "empty/base.gguf", "", 0, "err_file_empty" },
@@ -283,6 +288,8 @@ static void what_cannot_be_used_says_why(void **state)
 	temp_text(&temp, "oldpeft/adapter_config.json", "{\"peft_type\": \"LORA\"}");
 	temp_text(&temp, "noweights/adapter_config.json", "{\"peft_type\": \"LORA\"}");
 	temp_text(&temp, "badpeft/adapter_config.json", "{\"peft_type\": \"LORA\"}");
+	temp_text(&temp, "zippeft/adapter_config.json", "{\"peft_type\": \"LORA\"}");
+	temp_text(&temp, "pt/modeling_custom.py", "import os"); /* never looked at */
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		char folder[64];
 		temp_file(&temp, cases[i].file, cases[i].text, cases[i].len);

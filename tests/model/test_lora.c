@@ -494,6 +494,49 @@ static void a_gguf_adapter_is_checked_before_llama_cpp_sees_it(void **state)
 	assert_err(&err, "err_adapter_other_arch");
 }
 
+/* Which adapter fits which base: all pairs. */
+static void every_adapter_gets_its_verdict_on_every_base(void **state)
+{
+	(void)state;
+	static const struct tiny_model bases[] = {
+		{ .name = "tied" }, { .name = "untied", .untied = true }, { .name = "wide", .n_embd = 64 },
+		{ .name = "qwen", .architecture = "qwen2" },
+	};
+	static const struct { const char *module, *config; const char *verdict[4]; } adapters[] = {
+		{ "model.layers.0.mlp.up_proj", "", { "", "", "err_adapter_shape", "" } },
+		{ "lm_head", "", { "err_adapter_tied", "err_adapter_shape", "err_adapter_tied", "err_adapter_tied" } },
+		{ "model.layers.5.mlp.up_proj", "", { "err_adapter_no_tensor", "err_adapter_no_tensor", "err_adapter_no_tensor",
+						      "err_adapter_no_tensor" } },
+		{ "model.layers.0.mlp.up_proj", ",\"use_dora\":true", { "err_adapter_feature", "err_adapter_feature",
+									"err_adapter_feature", "err_adapter_feature" } },
+		{ "model.layers.0.self_attn.k_proj", "", { "err_adapter_shape", "err_adapter_shape", "err_adapter_shape",
+							   "err_adapter_shape" } },
+		{ NULL, "", { "", "", "err_adapter_shape", "err_adapter_other_arch" } }, /* GGUF LoRA for llama */
+	};
+	static const float zeros[256];
+	for (size_t i = 0; i < sizeof(adapters) / sizeof(adapters[0]); i++) {
+		char name[256], config[256];
+		struct tiny_st st = tiny_st_new();
+		snprintf(name, sizeof(name), "%s.lora_A.weight", adapters[i].module);
+		tiny_st_add(&st, name, "F32", 2, 32, zeros, 256);
+		snprintf(name, sizeof(name), "%s.lora_B.weight", adapters[i].module);
+		tiny_st_add(&st, name, "F32", 64, 2, zeros, 512);
+		tiny_st_write(&st, &temp, "matrix/adapter_model.safetensors");
+		snprintf(config, sizeof(config), "{\"peft_type\":\"LORA\",\"r\":2%s}", adapters[i].config);
+		temp_text(&temp, "matrix/adapter_config.json", config);
+		if (!adapters[i].module)
+			check_gguf_lora("adapter", "lora", true, "blk.0.attn_q.weight.lora_a", "blk.0.attn_q.weight.lora_b", 32, "");
+		for (size_t b = 0; b < 4; b++) {
+			struct err err = { 0 };
+			const char *base = tiny_model_write(temp_path(&temp, "matrix.gguf"), bases[b]);
+			const char *adapter = temp_path(&temp, adapters[i].module ? "matrix" : "lora.gguf");
+			enum err_code rc = adapter_check(adapter, base, &err);
+			if (strcmp(err.key, adapters[i].verdict[b]) != 0 || (rc == ERR_OK) != (err.key[0] == 0))
+				fail_msg("adapter %zu on %s: \"%s\"", i, bases[b].name, err.key);
+		}
+	}
+}
+
 static bool is_part(void *user, const char *name, bool is_dir)
 {
 	(void)is_dir;
@@ -550,6 +593,7 @@ int main(void)
 		cmocka_unit_test(an_adapter_of_another_model_is_refused_with_both_shapes),
 		cmocka_unit_test(tensors_that_do_not_fit_are_refused),
 		cmocka_unit_test(a_gguf_adapter_is_checked_before_llama_cpp_sees_it),
+		cmocka_unit_test(every_adapter_gets_its_verdict_on_every_base),
 		cmocka_unit_test(a_stopped_conversion_leaves_nothing_behind),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
