@@ -28,7 +28,15 @@ void store_close(struct store *s);
 
 const char *store_data_dir(const struct store *s);
 
-/* Thread: loop.  `task->run` gets the `struct db *` as its context. */
+/* The address that a second start on the same directory shows to its user ("" until set).  Thread: loop. */
+void store_set_address(struct store *s, const char *url);
+
+/* True while the disk is nearly full: votes and settings are still taken, answers, runs and question sets are refused with
+ * ERR_IO "err_disk_full" until there is room again.  Thread: any. */
+bool store_low_space(const struct store *s);
+
+/* Thread: loop.  `task->run` gets the `struct db *` as its context.  A write task that sets task->err is undone alone; a
+ * read task sees one state of the database from its start to its end. */
 void store_write(struct store *s, struct task *task);
 void store_read(struct store *s, struct task *task);
 

@@ -42,7 +42,7 @@ struct column_row {
 	int64_t kv_tokens;      /* KV budget the groups were planned with, 0 until set */
 	const char *model_hash, *adapter_hash, *template_hash, *build, *device; /* provenance, "" until known */
 	struct err problem;     /* why the column failed; code ERR_OK: none */
-	/* filled by reads */
+	/* filled by reads; n_rated: its answers to questions where anybody liked something */
 	int64_t n_done, n_failed, n_cancelled, n_waiting, n_likes, n_rated;
 	int64_t sum_generated, sum_us; /* of done cells */
 };

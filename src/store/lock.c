@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/lock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/fs.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#define BALLAST_BYTES (16 * MIB)
+#define CIFS_MAGIC 0xFF534D42U
+
+/* WAL needs shared memory and locks that work between processes; over a network neither is certain. */
+static bool is_network(const char *dir)
+{
+	struct statfs info;
+
+	if (statfs(dir, &info) != 0)
+		return false;
+	switch ((unsigned long)info.f_type & 0xffffffffUL) {
+	case NFS_SUPER_MAGIC:
+	case SMB_SUPER_MAGIC:
+	case SMB2_SUPER_MAGIC:
+	case CIFS_MAGIC:
+	case V9FS_MAGIC:
+	case FUSE_SUPER_MAGIC:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool try_lock(int fd)
+{
+	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+	return flock(fd, LOCK_EX | LOCK_NB) == 0 && fcntl(fd, F_OFD_SETLK, &whole) == 0;
+}
+
+static void say_holder(int fd, const char *dir, struct err *err)
+{
+	char text[512] = "";
+	ssize_t got = pread(fd, text, sizeof text - 1, 0);
+
+	struct str rest = { text, got > 0 ? (size_t)got : 0 };
+	struct str pid = str_split(&rest, '\n');
+	struct str url = str_split(&rest, '\n');
+	err_set(err, ERR_BUSY, "err_data_in_use", "path=%s|pid=%.*s|url=%.*s", dir, (int)pid.len, pid.len ? pid.ptr : "",
+		(int)url.len, url.len ? url.ptr : "");
+}
+
+int lock_take(const char *dir, struct err *err)
+{
+	const char *allow = getenv("ASSAY_NETWORK_FS");
+
+	if (is_network(dir) && (!allow || strcmp(allow, "1") != 0)) {
+		err_set(err, ERR_UNSUPPORTED, "err_data_network", "path=%s", dir);
+		return -1;
+	}
+	char *path = fs_join(dir, "LOCK");
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0) {
+		err_set_errno(err, errno, "err_data_lock", "path=%s", path);
+	} else if (!try_lock(fd)) {
+		say_holder(fd, dir, err);
+		close(fd);
+		fd = -1;
+	} else {
+		lock_set_address(fd, "");
+	}
+	mem_free(path);
+	return fd;
+}
+
+void lock_set_address(int fd, const char *url)
+{
+	struct buf text = BUF_INIT(512);
+
+	buf_printf(&text, "%ld\n%s\n", (long)getpid(), url);
+	if (ftruncate(fd, 0) != 0 || pwrite(fd, buf_text(&text), text.len, 0) != (ssize_t)text.len)
+		log_warn("store", "cannot write the lock file: its holder will not be named");
+	buf_release(&text);
+}
+
+void ballast_make(const char *dir)
+{
+	struct stat info;
+	char *path = fs_join(dir, "ballast");
+	int fd = -1;
+
+	bool whole = stat(path, &info) == 0 && (uint64_t)info.st_blocks * 512 >= BALLAST_BYTES;
+	if (!whole && fs_free_space(dir) > 4 * BALLAST_BYTES)
+		fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd >= 0) {
+		if (posix_fallocate(fd, 0, (off_t)BALLAST_BYTES) != 0)
+			unlink(path);
+		close(fd);
+	}
+	mem_free(path);
+}
+
+bool ballast_release(const char *dir)
+{
+	char *path = fs_join(dir, "ballast");
+	bool was_there = unlink(path) == 0;
+
+	mem_free(path);
+	return was_there;
+}

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/model_store.h"
+
+#include "base/clock.h"
+#include "store/sql.h"
+
+/* --- reading --- */
+
+#define MODEL_FIELDS \
+	"id, ifnull(family_id, 0), ifnull(base_model_id, 0), is_hidden, sha256, kind, adapter_format, path, name," \
+	" size_bytes, architecture, file_type, n_params, n_layer, n_ctx_train, kv_bytes_per_token, has_template, epoch," \
+	" step, train_loss, eval_loss, base_name, rank, alpha"
+
+static void row_model(const struct query *q, struct arena *a, struct model_row *out)
+{
+	*out = (struct model_row){
+		.id = row_int(q, 0),
+		.family_id = row_int(q, 1),
+		.base_model_id = row_int(q, 2),
+		.is_hidden = row_int(q, 3) != 0,
+		.model = {
+			.kind = (enum model_kind)row_int(q, 5),
+			.adapter_format = (enum adapter_format)row_int(q, 6),
+			.path = row_text(q, a, 7),
+			.name = row_text(q, a, 8),
+			.size_bytes = (uint64_t)row_int(q, 9),
+			.architecture = row_text(q, a, 10),
+			.file_type = row_text(q, a, 11),
+			.n_params = (uint64_t)row_int(q, 12),
+			.n_layer = (uint64_t)row_int(q, 13),
+			.n_ctx_train = (uint64_t)row_int(q, 14),
+			.kv_bytes_per_token = (uint64_t)row_int(q, 15),
+			.has_template = row_int(q, 16) != 0,
+			.epoch = row_double(q, 17),
+			.step = row_int(q, 18),
+			.train_loss = row_double(q, 19),
+			.eval_loss = row_double(q, 20),
+			.base_name = row_text(q, a, 21),
+			.rank = row_int(q, 22),
+			.alpha = row_double(q, 23),
+		},
+	};
+	str_format(out->sha256, sizeof out->sha256, "%s", row_peek(q, 4));
+}
+
+static enum err_code read_losses(struct db *db, struct arena *a, struct family_row *family, struct err *err)
+{
+	struct loss_point *losses = NULL;
+	size_t cap = 0;
+
+	struct query q = query_start(db, err,
+				     "SELECT epoch, step, loss, eval_loss FROM loss_point WHERE family_id = ?1"
+				     " ORDER BY position",
+				     "i", family->id);
+	while (query_next(&q))
+		*LIST_ADD(a, losses, family->n_losses, cap) = (struct loss_point){
+			.epoch = row_double(&q, 0),
+			.step = row_int(&q, 1),
+			.loss = row_double(&q, 2),
+			.eval_loss = row_double(&q, 3),
+		};
+	family->losses = losses;
+	return query_end(&q);
+}
+
+static enum err_code read_families(struct db *db, struct arena *a, struct model_list *out, struct err *err)
+{
+	size_t cap = 0;
+
+	struct query q = query_start(db, err,
+				     "SELECT id, name, path, base_name, num_train_epochs FROM family WHERE is_hidden = 0"
+				     " ORDER BY name, id",
+				     "");
+	while (query_next(&q))
+		*LIST_ADD(a, out->families, out->n_families, cap) = (struct family_row){
+			.id = row_int(&q, 0),
+			.name = row_text(&q, a, 1),
+			.path = row_text(&q, a, 2),
+			.base_name = row_text(&q, a, 3),
+			.num_train_epochs = row_int(&q, 4),
+		};
+	enum err_code code = query_end(&q);
+	for (size_t i = 0; i < out->n_families && code == ERR_OK; i++)
+		code = read_losses(db, a, &out->families[i], err);
+	return code;
+}
+
+static enum err_code read_refusals(struct db *db, struct arena *a, struct model_list *out, struct err *err)
+{
+	size_t cap = 0;
+
+	struct query q = query_start(db, err, "SELECT path, problem FROM refusal ORDER BY path", "");
+	while (query_next(&q)) {
+		struct refusal_row *row = LIST_ADD(a, out->refusals, out->n_refusals, cap);
+		row->path = row_text(&q, a, 0);
+		err_from_text(&row->err, row_peek(&q, 1));
+	}
+	return query_end(&q);
+}
+
+enum err_code model_store_list(struct db *db, struct arena *a, struct model_list *out, struct err *err)
+{
+	size_t cap = 0;
+
+	*out = (struct model_list){ 0 };
+	struct query q = query_start(db, err,
+				     "SELECT " MODEL_FIELDS " FROM model WHERE is_hidden = 0"
+				     " ORDER BY ifnull(family_id, 0), epoch, step, id",
+				     "");
+	while (query_next(&q))
+		row_model(&q, a, LIST_ADD(a, out->models, out->n_models, cap));
+	enum err_code code = query_end(&q);
+	if (code == ERR_OK)
+		code = read_families(db, a, out, err);
+	if (code == ERR_OK)
+		code = read_refusals(db, a, out, err);
+	return code;
+}
+
+enum err_code model_store_get(struct db *db, struct arena *a, int64_t id, struct model_row *out, struct err *err)
+{
+	bool found = false;
+
+	struct query q = query_start(db, err, "SELECT " MODEL_FIELDS " FROM model WHERE id = ?1", "i", id);
+	if (query_next(&q)) {
+		found = true;
+		row_model(&q, a, out);
+	}
+	enum err_code code = query_end(&q);
+	if (code == ERR_OK && !found)
+		code = err_set(err, ERR_NOT_FOUND, "err_model_not_found", "id=%lld", (long long)id);
+	return code;
+}
+
+/* --- merging a scan --- */
+
+static enum err_code id_of_path(struct db *db, const char *sql, const char *path, int64_t *id, struct err *err)
+{
+	return db_number(db, err, id, 0, sql, "t", path);
+}
+
+/* A name that the user gave stays; a name that came from a scan follows the scan. */
+static enum err_code merge_model(struct db *db, const struct found_model *m, int64_t family_id, int64_t *id,
+				 struct err *err)
+{
+	enum err_code code = db_run(
+		db, err,
+		"INSERT INTO model(path, name, found_name, family_id, kind, adapter_format, size_bytes, architecture,"
+		" file_type, n_params, n_layer, n_ctx_train, kv_bytes_per_token, has_template, epoch, step, train_loss,"
+		" eval_loss, base_name, rank, alpha, created_ms) VALUES (?1, ?2, ?2, nullif(?3, 0), ?4, ?5, ?6, ?7, ?8, ?9,"
+		" ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21) ON CONFLICT (path) DO UPDATE SET"
+		" name = iif(name = found_name, excluded.name, name), found_name = excluded.found_name,"
+		" family_id = excluded.family_id, is_hidden = 0, kind = excluded.kind,"
+		" adapter_format = excluded.adapter_format,"
+		" sha256 = iif(size_bytes = excluded.size_bytes, sha256, ''), size_bytes = excluded.size_bytes,"
+		" architecture = excluded.architecture, file_type = excluded.file_type, n_params = excluded.n_params,"
+		" n_layer = excluded.n_layer, n_ctx_train = excluded.n_ctx_train,"
+		" kv_bytes_per_token = excluded.kv_bytes_per_token, has_template = excluded.has_template,"
+		" epoch = excluded.epoch, step = excluded.step, train_loss = excluded.train_loss,"
+		" eval_loss = excluded.eval_loss, base_name = excluded.base_name, rank = excluded.rank,"
+		" alpha = excluded.alpha",
+		"ttibbittiiiibdiddtidi", m->path, m->name, family_id, m->kind, m->adapter_format, (int64_t)m->size_bytes,
+		m->architecture ? m->architecture : "", m->file_type ? m->file_type : "", (int64_t)m->n_params,
+		(int64_t)m->n_layer, (int64_t)m->n_ctx_train, (int64_t)m->kv_bytes_per_token, m->has_template, m->epoch,
+		m->step, m->train_loss, m->eval_loss, m->base_name ? m->base_name : "", m->rank, m->alpha,
+		clock_wall_ms());
+	if (code == ERR_OK)
+		code = id_of_path(db, "SELECT id FROM model WHERE path = ?1", m->path, id, err);
+	return code;
+}
+
+static enum err_code merge_family(struct db *db, const struct found_family *f, int64_t *id, struct err *err)
+{
+	enum err_code code = db_run(
+		db, err,
+		"INSERT INTO family(path, name, found_name, base_name, num_train_epochs, created_ms)"
+		" VALUES (?1, ?2, ?2, ?3, ?4, ?5) ON CONFLICT (path) DO UPDATE SET"
+		" name = iif(name = found_name, excluded.name, name), found_name = excluded.found_name,"
+		" base_name = excluded.base_name, num_train_epochs = excluded.num_train_epochs, is_hidden = 0",
+		"tttii", f->path, f->name, f->base_name ? f->base_name : "", f->num_train_epochs, clock_wall_ms());
+	if (code == ERR_OK)
+		code = id_of_path(db, "SELECT id FROM family WHERE path = ?1", f->path, id, err);
+	if (code == ERR_OK)
+		code = db_run(db, err, "DELETE FROM loss_point WHERE family_id = ?1", "i", *id);
+	for (size_t i = 0; i < f->n_losses && code == ERR_OK; i++)
+		code = db_run(db, err,
+			      "INSERT INTO loss_point(family_id, position, epoch, step, loss, eval_loss)"
+			      " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+			      "iididd", *id, (int64_t)i, f->losses[i].epoch, f->losses[i].step, f->losses[i].loss,
+			      f->losses[i].eval_loss);
+	return code;
+}
+
+/* The visible base whose name or path fits best what an adapter asks for; 0: none. */
+static enum err_code find_base(struct db *db, const char *wanted, int64_t *base_id, struct err *err)
+{
+	int best = 0;
+
+	*base_id = 0;
+	struct query q = query_start(db, err,
+				     "SELECT id, found_name, path FROM model WHERE kind = ?1 AND is_hidden = 0 ORDER BY id",
+				     "b", MODEL_BASE);
+	while (query_next(&q)) {
+		int match = catalogue_base_match(wanted, row_peek(&q, 1), row_peek(&q, 2));
+		if (match > best) {
+			best = match;
+			*base_id = row_int(&q, 0);
+		}
+	}
+	return query_end(&q);
+}
+
+/* Gives every visible adapter without a base the one that fits: the base may have come after the adapter. */
+static enum err_code match_bases(struct db *db, struct arena *a, struct err *err)
+{
+	struct orphan {
+		int64_t id;
+		const char *base_name;
+	} *orphans = NULL;
+	size_t n = 0, cap = 0;
+
+	struct query q = query_start(db, err,
+				     "SELECT id, base_name FROM model WHERE kind = ?1 AND base_model_id IS NULL"
+				     " AND base_name <> '' AND is_hidden = 0",
+				     "b", MODEL_ADAPTER);
+	while (query_next(&q))
+		*LIST_ADD(a, orphans, n, cap) = (struct orphan){ row_int(&q, 0), row_text(&q, a, 1) };
+	enum err_code code = query_end(&q);
+	for (size_t i = 0; i < n && code == ERR_OK; i++) {
+		int64_t base_id;
+		code = find_base(db, orphans[i].base_name, &base_id, err);
+		if (code == ERR_OK && base_id != 0)
+			code = db_run(db, err, "UPDATE model SET base_model_id = ?2 WHERE id = ?1", "ii", orphans[i].id,
+				      base_id);
+	}
+	return code;
+}
+
+static enum err_code check_base(struct db *db, int64_t base_model_id, struct err *err)
+{
+	int64_t kind;
+
+	enum err_code code = db_number(db, err, &kind, -1, "SELECT kind FROM model WHERE id = ?1", "i", base_model_id);
+	if (code == ERR_OK && kind < 0)
+		code = err_set(err, ERR_NOT_FOUND, "err_model_not_found", "id=%lld", (long long)base_model_id);
+	else if (code == ERR_OK && (kind == MODEL_ADAPTER || kind == MODEL_REMOTE))
+		code = err_set(err, ERR_INVALID, "err_model_not_base", "id=%lld", (long long)base_model_id);
+	return code;
+}
+
+static enum err_code merge_refusals(struct db *db, const struct catalogue *found, struct err *err)
+{
+	char text[ERR_TEXT_SIZE];
+	enum err_code code = db_run(db, err,
+				    "DELETE FROM refusal WHERE path IN (SELECT path FROM model UNION SELECT path FROM family)",
+				    "");
+
+	/* What was refused inside a family's folder is told again by each scan of it. */
+	for (size_t i = 0; i < found->n_families && code == ERR_OK; i++)
+		code = db_run(db, err, "DELETE FROM refusal WHERE substr(path, 1, length(?1) + 1) = ?1 || '/'", "t",
+			      found->families[i].path);
+	for (size_t i = 0; i < found->n_refusals && code == ERR_OK; i++)
+		code = db_run(db, err, "INSERT OR REPLACE INTO refusal(path, problem, seen_ms) VALUES (?1, ?2, ?3)", "tti",
+			      found->refusals[i].path, err_to_text(&found->refusals[i].err, text), clock_wall_ms());
+	return code;
+}
+
+/* A checkpoint of the scan: its row, and its base if one was named. */
+static enum err_code merge_checkpoint(struct db *db, const struct found_model *m, int64_t family_id,
+				      int64_t base_model_id, int64_t *id, struct err *err)
+{
+	enum err_code code = merge_model(db, m, family_id, id, err);
+
+	if (code == ERR_OK && base_model_id != 0 && m->kind == MODEL_ADAPTER)
+		code = db_run(db, err, "UPDATE model SET base_model_id = ?2 WHERE id = ?1", "ii", *id, base_model_id);
+	return code;
+}
+
+enum err_code model_store_merge(struct db *db, struct arena *a, const struct catalogue *found, int64_t base_model_id,
+				int64_t **ids, size_t *n_ids, struct err *err)
+{
+	size_t cap = 0;
+	enum err_code code = base_model_id ? check_base(db, base_model_id, err) : ERR_OK;
+
+	*ids = NULL;
+	*n_ids = 0;
+	for (size_t i = 0; i < found->n_models && code == ERR_OK; i++)
+		code = merge_model(db, &found->models[i], 0, LIST_ADD(a, *ids, *n_ids, cap), err);
+	for (size_t i = 0; i < found->n_families && code == ERR_OK; i++) {
+		const struct found_family *f = &found->families[i];
+		int64_t family_id = 0;
+		code = merge_family(db, f, &family_id, err);
+		for (size_t c = 0; c < f->n_checkpoints && code == ERR_OK; c++)
+			code = merge_checkpoint(db, &f->checkpoints[c], family_id, base_model_id,
+						LIST_ADD(a, *ids, *n_ids, cap), err);
+	}
+	if (code == ERR_OK)
+		code = match_bases(db, a, err);
+	if (code == ERR_OK)
+		code = merge_refusals(db, found, err);
+	return code;
+}
+
+/* --- by the user --- */
+
+enum err_code model_store_rename(struct db *db, int64_t id, const char *name, struct err *err)
+{
+	return db_run_one(db, err, "err_model_not_found", id, "UPDATE model SET name = ?2 WHERE id = ?1", "it", id, name);
+}
+
+enum err_code family_store_rename(struct db *db, int64_t family_id, const char *name, struct err *err)
+{
+	return db_run_one(db, err, "err_family_not_found", family_id, "UPDATE family SET name = ?2 WHERE id = ?1", "it",
+			  family_id, name);
+}
+
+enum err_code family_store_set_base(struct db *db, int64_t family_id, int64_t base_model_id, struct err *err)
+{
+	enum err_code code = check_base(db, base_model_id, err);
+
+	if (code == ERR_OK)
+		code = db_run_one(db, err, "err_family_not_found", family_id,
+				  "UPDATE model SET base_model_id = ?2 WHERE family_id = ?1 AND kind = ?3", "iib", family_id,
+				  base_model_id, MODEL_ADAPTER);
+	return code;
+}
+
+enum err_code model_store_hide(struct db *db, int64_t id, struct err *err)
+{
+	return db_run_one(db, err, "err_model_not_found", id, "UPDATE model SET is_hidden = 1 WHERE id = ?1", "i", id);
+}
+
+enum err_code family_store_hide(struct db *db, int64_t family_id, struct err *err)
+{
+	enum err_code code = db_run_one(db, err, "err_family_not_found", family_id,
+					"UPDATE family SET is_hidden = 1 WHERE id = ?1", "i", family_id);
+	if (code == ERR_OK)
+		code = db_run(db, err, "UPDATE model SET is_hidden = 1 WHERE family_id = ?1", "i", family_id);
+	return code;
+}
+
+enum err_code model_store_set_hash(struct db *db, int64_t id, const char *sha256, struct err *err)
+{
+	return db_run_one(db, err, "err_model_not_found", id, "UPDATE model SET sha256 = ?2 WHERE id = ?1", "it", id,
+			  sha256);
+}

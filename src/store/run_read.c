@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+
+#include "store/gen_params.h"
+#include "store/rows.h"
+
+const char *run_state_name(enum run_state s)
+{
+	static const char *const names[] = { "waiting", "running", "stopped", "done", "interrupted" };
+
+	return (size_t)s < sizeof names / sizeof *names ? names[s] : "";
+}
+
+const char *cell_state_name(enum cell_state s)
+{
+	static const char *const names[] = { "waiting", "done", "failed", "cancelled" };
+
+	return (size_t)s < sizeof names / sizeof *names ? names[s] : "";
+}
+
+const char *finish_name(enum finish_reason f)
+{
+	static const char *const names[] = { "", "stop", "length" };
+
+	return (size_t)f < sizeof names / sizeof *names ? names[f] : "";
+}
+
+/* --- runs and columns --- */
+
+#define RUN_FIELDS \
+	"r.id, r.name, r.created_ms, r.finished_ms, r.state, r.is_fast, r.is_blind, r.is_drifted, r.seed, r.params," \
+	" r.question_set_id, r.n_questions, r.n_columns," \
+	" (SELECT sum(n_done) FROM \"column\" c WHERE c.run_id = r.id)," \
+	" (SELECT sum(n_failed) FROM \"column\" c WHERE c.run_id = r.id)"
+
+static enum err_code row_run(const struct query *q, struct arena *a, struct run_row *out, struct err *err)
+{
+	*out = (struct run_row){
+		.id = row_int(q, 0),
+		.name = row_text(q, a, 1),
+		.created_ms = row_int(q, 2),
+		.finished_ms = row_int(q, 3),
+		.state = (enum run_state)row_int(q, 4),
+		.is_fast = row_int(q, 5) != 0,
+		.is_blind = row_int(q, 6) != 0,
+		.is_drifted = row_int(q, 7) != 0,
+		.seed = row_int(q, 8),
+		.question_set_id = row_int(q, 10),
+		.n_questions = row_int(q, 11),
+		.n_columns = row_int(q, 12),
+		.n_done = row_int(q, 13),
+		.n_failed = row_int(q, 14),
+	};
+	out->n_cells = out->n_questions * out->n_columns;
+	return gen_params_parse(a, str_of(row_peek(q, 9)), &out->params, err);
+}
+
+static enum err_code row_column(const struct query *q, struct arena *a, struct column_row *out, struct err *err)
+{
+	*out = (struct column_row){
+		.id = row_int(q, 0),
+		.run_id = row_int(q, 1),
+		.position = row_int(q, 2),
+		.model_id = row_int(q, 3),
+		.label = row_text(q, a, 4),
+		.epoch = row_double(q, 5),
+		.own_params = row_int(q, 7) != 0,
+		.slots = row_int(q, 8),
+		.kv_tokens = row_int(q, 9),
+		.model_hash = row_text(q, a, 10),
+		.adapter_hash = row_text(q, a, 11),
+		.template_hash = row_text(q, a, 12),
+		.build = row_text(q, a, 13),
+		.device = row_text(q, a, 14),
+		.n_done = row_int(q, 16),
+		.n_failed = row_int(q, 17),
+		.n_cancelled = row_int(q, 18),
+		.n_waiting = row_int(q, 19),
+		.n_likes = row_int(q, 20),
+		.n_rated = row_int(q, 21),
+		.sum_generated = row_int(q, 22),
+		.sum_us = row_int(q, 23),
+	};
+	err_from_text(&out->problem, row_peek(q, 15));
+	return gen_params_parse(a, str_of(row_peek(q, 6)), &out->params, err);
+}
+
+/* LIKE pattern that finds `text` anywhere. */
+static const char *like_pattern(struct arena *a, const char *text)
+{
+	size_t len = strlen(text), n = 0;
+	char *out = arena_alloc(a, 2 * len + 3);
+
+	out[n++] = '%';
+	for (size_t i = 0; i < len; i++) {
+		if (strchr("%_\\", text[i]))
+			out[n++] = '\\';
+		out[n++] = text[i];
+	}
+	out[n] = '%';
+	return out;
+}
+
+enum err_code run_store_list(struct db *db, struct arena *a, const char *query, int64_t before_id, int64_t limit,
+			     struct run_row **rows, size_t *n, struct err *err)
+{
+	size_t cap = 0;
+	enum err_code bad = ERR_OK;
+
+	*rows = NULL;
+	*n = 0;
+	struct query q = query_start(db, err,
+				     "SELECT " RUN_FIELDS " FROM run r WHERE (?2 = 0 OR r.id < ?2)"
+				     " AND r.name LIKE ?1 ESCAPE '\\' ORDER BY r.id DESC LIMIT ?3",
+				     "tii", like_pattern(a, query), before_id, limit);
+	while (bad == ERR_OK && query_next(&q))
+		bad = row_run(&q, a, LIST_ADD(a, *rows, *n, cap), err);
+	enum err_code code = query_end(&q);
+	return code != ERR_OK ? code : bad;
+}
+
+static enum err_code read_columns(struct db *db, struct arena *a, int64_t run_id, struct column_row **columns, size_t *n,
+				  struct err *err)
+{
+	size_t cap = 0;
+	enum err_code bad = ERR_OK;
+
+	*columns = NULL;
+	*n = 0;
+	struct query q = query_start(db, err,
+				     "SELECT id, run_id, position, model_id, label, epoch, params, own_params, slots,"
+				     " kv_tokens, model_hash, adapter_hash, template_hash, build, device, problem, n_done,"
+				     " n_failed, n_cancelled, n_waiting, n_likes, n_rated, sum_generated, sum_us"
+				     " FROM \"column\" WHERE run_id = ?1 ORDER BY position",
+				     "i", run_id);
+	while (bad == ERR_OK && *n < LIMIT_COLUMNS && query_next(&q))
+		bad = row_column(&q, a, LIST_ADD(a, *columns, *n, cap), err);
+	enum err_code code = query_end(&q);
+	return code != ERR_OK ? code : bad;
+}
+
+enum err_code run_store_get(struct db *db, struct arena *a, int64_t id, struct run_row *run, struct column_row **columns,
+			    size_t *n_columns, struct err *err)
+{
+	bool found = false;
+	enum err_code bad = ERR_OK;
+
+	struct query q = query_start(db, err, "SELECT " RUN_FIELDS " FROM run r WHERE r.id = ?1", "i", id);
+	if (query_next(&q)) {
+		found = true;
+		bad = row_run(&q, a, run, err);
+	}
+	enum err_code code = query_end(&q);
+	if (code == ERR_OK && !found)
+		code = err_set(err, ERR_NOT_FOUND, "err_run_not_found", "id=%lld", (long long)id);
+	if (code == ERR_OK)
+		code = bad;
+	if (code == ERR_OK)
+		code = read_columns(db, a, id, columns, n_columns, err);
+	return code;
+}
+
+/* --- questions with their cells --- */
+
+static void cell_clear(struct cell_row *cell)
+{
+	*cell = (struct cell_row){ .text = "", .thinking = "", .tokens = "", .mean_ll = NAN };
+}
+
+/* A cell's place in its run, which its own row does not hold. */
+static void cell_place(struct cell_row *cell, int64_t run_id, const struct run_question *rq)
+{
+	cell->run_id = run_id;
+	cell->question_id = rq->id;
+	cell->question_position = rq->position;
+}
+
+/* Reads the cells first..last of a question into rq->cells; `cells` is a query with these two values. */
+static void load_cells(struct query *cells, struct arena *a, int64_t run_id, struct run_question *rq, int64_t first,
+		       int64_t last)
+{
+	size_t n = (size_t)(last - first + 1);
+
+	rq->cells = arena_array(a, n, sizeof *rq->cells);
+	for (size_t i = 0; i < n; i++) {
+		cell_clear(&rq->cells[i]);
+		cell_place(&rq->cells[i], run_id, rq);
+	}
+	query_again(cells, "ii", first, last);
+	while (query_next(cells)) {
+		struct cell_row *cell = &rq->cells[row_int(cells, 0) - first];
+		row_cell(cells, a, cell);
+		cell_place(cell, run_id, rq);
+	}
+}
+
+static struct query cells_start(struct db *db, struct err *err)
+{
+	return query_start(db, err, "SELECT " CELL_FIELDS " FROM cell c WHERE c.id BETWEEN ?1 AND ?2", "ii", (int64_t)0,
+			   (int64_t)-1);
+}
+
+static void row_run_question(const struct query *q, struct arena *a, struct run_question *out)
+{
+	*out = (struct run_question){ .id = row_int(q, 0), .position = row_int(q, 1) };
+	row_question(q, a, &out->q);
+}
+
+/* All rows of `questions` (QUESTION_FIELDS) with their cells; ends the query. */
+static enum err_code collect(struct query *questions, struct arena *a, int64_t run_id, int64_t first_column,
+			     int64_t n_columns, struct run_question **out, size_t *n, struct err *err)
+{
+	size_t cap = 0;
+
+	*out = NULL;
+	*n = 0;
+	struct query cells = cells_start(questions->db, err);
+	while (cells.code == ERR_OK && query_next(questions)) {
+		struct run_question *rq = LIST_ADD(a, *out, *n, cap);
+		row_run_question(questions, a, rq);
+		int64_t first = cell_first_id(rq->id) + first_column;
+		load_cells(&cells, a, run_id, rq, first, first + n_columns - 1);
+	}
+	enum err_code code = query_end(&cells);
+	enum err_code questions_code = query_end(questions);
+	return code != ERR_OK ? code : questions_code;
+}
+
+static const char *const page_count[] = {
+	[RUN_ALL] = "SELECT n_questions FROM run WHERE id = ?1",
+	[RUN_DIFFER] = "SELECT count(*) FROM question WHERE run_id = ?1 AND differs = 1",
+	[RUN_UNRATED] = "SELECT count(*) FROM question WHERE run_id = ?1 AND n_likes = 0",
+	[RUN_FAILED] = "SELECT count(*) FROM question WHERE run_id = ?1 AND n_failed > 0",
+};
+
+static const char *const page_rows[] = {
+	/* Positions of a run have no gaps. */
+	[RUN_ALL] = "SELECT " QUESTION_FIELDS " FROM question WHERE run_id = ?1 AND position >= ?3 ORDER BY position LIMIT ?2",
+	[RUN_DIFFER] = "SELECT " QUESTION_FIELDS " FROM question WHERE run_id = ?1 AND differs = 1"
+		       " ORDER BY position LIMIT ?2 OFFSET ?3",
+	[RUN_UNRATED] = "SELECT " QUESTION_FIELDS " FROM question WHERE run_id = ?1 AND n_likes = 0"
+			" ORDER BY position LIMIT ?2 OFFSET ?3",
+	[RUN_FAILED] = "SELECT " QUESTION_FIELDS " FROM question WHERE run_id = ?1 AND n_failed > 0"
+		       " ORDER BY position LIMIT ?2 OFFSET ?3",
+};
+
+static enum err_code count_columns(struct db *db, int64_t run_id, int64_t *n_columns, struct err *err)
+{
+	enum err_code code = db_number(db, err, n_columns, -1, "SELECT n_columns FROM run WHERE id = ?1", "i", run_id);
+
+	if (code == ERR_OK && *n_columns < 0)
+		code = err_set(err, ERR_NOT_FOUND, "err_run_not_found", "id=%lld", (long long)run_id);
+	if (code == ERR_OK && *n_columns > LIMIT_COLUMNS)
+		code = err_set(err, ERR_DATA, "err_store_corrupt", "reason=%s", "n_columns");
+	return code;
+}
+
+enum err_code run_store_page(struct db *db, struct arena *a, int64_t run_id, enum run_filter filter, int64_t offset,
+			     int64_t limit, struct run_question **out, size_t *n, int64_t *total, struct err *err)
+{
+	int64_t n_columns = 0;
+
+	*n = 0;
+	if ((size_t)filter >= sizeof page_rows / sizeof *page_rows)
+		BUG("no such filter: %d", (int)filter);
+	enum err_code code = count_columns(db, run_id, &n_columns, err);
+	if (code == ERR_OK)
+		code = db_number(db, err, total, 0, page_count[filter], "i", run_id);
+	if (code != ERR_OK)
+		return code;
+	struct query q = query_start(db, err, page_rows[filter], "iii", run_id, limit, offset);
+	return collect(&q, a, run_id, 0, n_columns, out, n, err);
+}
+
+enum err_code run_store_column_cells(struct db *db, struct arena *a, int64_t column_id, int64_t from, int64_t limit,
+				     struct run_question **out, size_t *n, struct err *err)
+{
+	int64_t run_id = -1, position = 0;
+
+	*n = 0;
+	struct query q = query_start(db, err, "SELECT run_id, position FROM \"column\" WHERE id = ?1", "i", column_id);
+	if (query_next(&q)) {
+		run_id = row_int(&q, 0);
+		position = row_int(&q, 1);
+	}
+	enum err_code code = query_end(&q);
+	if (code == ERR_OK && run_id < 0)
+		code = err_set(err, ERR_NOT_FOUND, "err_column_not_found", "id=%lld", (long long)column_id);
+	if (code != ERR_OK)
+		return code;
+	q = query_start(db, err, page_rows[RUN_ALL], "iii", run_id, limit, from);
+	return collect(&q, a, run_id, position, 1, out, n, err);
+}
+
+enum err_code cell_store_get(struct db *db, struct arena *a, int64_t cell_id, struct cell_row *out, struct err *err)
+{
+	bool found = false;
+
+	struct query q = query_start(db, err,
+				     "SELECT " CELL_FIELDS ", q.run_id, q.position FROM cell c"
+				     " JOIN question q ON q.id = c.id / 64 WHERE c.id = ?1",
+				     "i", cell_id);
+	if (query_next(&q)) {
+		found = true;
+		row_cell(&q, a, out);
+		out->run_id = row_int(&q, 16);
+		out->question_position = row_int(&q, 17);
+	}
+	enum err_code code = query_end(&q);
+	if (code == ERR_OK && !found)
+		code = err_set(err, ERR_NOT_FOUND, "err_cell_not_found", "id=%lld", (long long)cell_id);
+	return code;
+}
+
+enum err_code run_store_each(struct db *db, int64_t run_id, run_row_fn each, void *user, struct err *err)
+{
+	int64_t n_columns = 0;
+	bool go_on = true;
+
+	enum err_code code = count_columns(db, run_id, &n_columns, err);
+	if (code != ERR_OK)
+		return code;
+	struct query cells = cells_start(db, err);
+	struct query q = query_start(db, err, page_rows[RUN_ALL], "iii", run_id, (int64_t)-1, (int64_t)0);
+	while (go_on && cells.code == ERR_OK && query_next(&q)) {
+		struct arena *a = arena_new();
+		struct run_question rq;
+		row_run_question(&q, a, &rq);
+		load_cells(&cells, a, run_id, &rq, cell_first_id(rq.id), cell_first_id(rq.id) + n_columns - 1);
+		if (cells.code == ERR_OK)
+			go_on = each(user, &rq, (size_t)n_columns);
+		arena_free(a);
+	}
+	code = query_end(&cells);
+	enum err_code questions_code = query_end(&q);
+	return code != ERR_OK ? code : questions_code;
+}
