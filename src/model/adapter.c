@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * adapter_check() and adapter_convert() of catalogue.h, for PEFT folders (model/lora.h) and for GGUF LoRA files. */
+ * adapter_check() and adapter_convert() of catalogue.h, for PEFT folders (model/lora.h) and for GGUF LoRA
+ * files. */
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -24,8 +25,8 @@ static bool text_is(const struct gguf *g, const char *key, const char *wanted, s
 	return strcmp(gguf_get_label(g, key, a), wanted) == 0;
 }
 
-static enum err_code check_gguf_keys(const struct gguf *g, const char *path, const char *architecture, struct arena *a,
-				     struct err *err)
+static enum err_code check_gguf_keys(const struct gguf *g, const char *path, const char *architecture,
+				     struct arena *a, struct err *err)
 {
 	if (!text_is(g, "general.type", "adapter", a) || !text_is(g, "adapter.type", "lora", a))
 		return err_set(err, ERR_DATA, "err_adapter_not_lora", "path=%s", path);
@@ -34,8 +35,8 @@ static enum err_code check_gguf_keys(const struct gguf *g, const char *path, con
 			       gguf_get_label(g, "general.architecture", a), architecture);
 	/* llama.cpp aborts the process on an alpha of another type. */
 	double alpha = 0;
-	if (gguf_key_type(g, "adapter.lora.alpha") != GGUF_F32 || !gguf_get_f64(g, "adapter.lora.alpha", &alpha) ||
-	    !(alpha > -1e9 && alpha < 1e9))
+	if (gguf_key_type(g, "adapter.lora.alpha") != GGUF_F32 ||
+	    !gguf_get_f64(g, "adapter.lora.alpha", &alpha) || !(alpha > -1e9 && alpha < 1e9))
 		return err_set(err, ERR_DATA, "err_adapter_config", "path=%s|field=adapter.lora.alpha", path);
 	if (gguf_key_type(g, "adapter.alora.invocation_tokens") != GGUF_TYPE_COUNT)
 		return err_set(err, ERR_UNSUPPORTED, "err_adapter_feature", "path=%s|feature=alora", path);
@@ -43,8 +44,9 @@ static enum err_code check_gguf_keys(const struct gguf *g, const char *path, con
 }
 
 /* The other half of a pair and the base tensor, with the shapes that llm_build_lora_mm() needs. */
-static enum err_code check_gguf_pair(const struct gguf *g, const struct gguf *base, const struct gguf_tensor *a_tensor,
-				     const char *name, struct arena *a, struct err *err)
+static enum err_code check_gguf_pair(const struct gguf *g, const struct gguf *base,
+				     const struct gguf_tensor *a_tensor, const char *name, struct arena *a,
+				     struct err *err)
 {
 	const struct gguf_tensor *b = gguf_tensor_find(g, arena_printf(a, "%s.lora_b", name));
 	const struct gguf_tensor *w = gguf_tensor_find(base, name);
@@ -56,23 +58,24 @@ static enum err_code check_gguf_pair(const struct gguf *g, const struct gguf *ba
 	uint64_t row = embedding ? b->ne[1] : a_tensor->ne[0], rows = embedding ? a_tensor->ne[1] : b->ne[1];
 	uint64_t rank = embedding ? a_tensor->ne[0] : a_tensor->ne[1];
 	if (w->ne[0] != row || w->ne[1] != rows || a_tensor->n_dims != 2 || b->n_dims != 2)
-		return err_set(err, ERR_DATA, "err_adapter_shape", "tensor=%s|a=%s|b=%s", name, lora_shape(a, row, rows),
-			       lora_shape(a, w->ne[0], w->ne[1]));
+		return err_set(err, ERR_DATA, "err_adapter_shape", "tensor=%s|a=%s|b=%s", name,
+			       lora_shape(a, row, rows), lora_shape(a, w->ne[0], w->ne[1]));
 	if (rank != b->ne[0])
-		return err_set(err, ERR_DATA, "err_adapter_rank", "tensor=%s|a=%llu|b=%llu", name, (unsigned long long)rank,
-			       (unsigned long long)b->ne[0]);
+		return err_set(err, ERR_DATA, "err_adapter_rank", "tensor=%s|a=%llu|b=%llu", name,
+			       (unsigned long long)rank, (unsigned long long)b->ne[0]);
 	return ERR_OK;
 }
 
-static enum err_code check_gguf_tensors(const struct gguf *g, const struct gguf *base, struct arena *a, struct err *err)
+static enum err_code check_gguf_tensors(const struct gguf *g, const struct gguf *base, struct arena *a,
+					struct err *err)
 {
 	size_t n_a = 0, n_b = 0;
 	for (size_t i = 0; i < gguf_n_tensors(g); i++) {
 		const struct gguf_tensor *t = gguf_tensor_at(g, i);
 		struct str name = str_of(t->name);
 		if (t->type != GGML_ID_F32 && t->type != GGML_ID_F16 && t->type != GGML_ID_BF16)
-			return err_set(err, ERR_UNSUPPORTED, "err_adapter_quantized", "tensor=%s|type=%s", t->name,
-				       ggml_type_find(t->type)->name);
+			return err_set(err, ERR_UNSUPPORTED, "err_adapter_quantized", "tensor=%s|type=%s",
+				       t->name, ggml_type_find(t->type)->name);
 		if (str_ends(name, ".lora_b")) {
 			n_b++;
 			continue;
@@ -80,12 +83,14 @@ static enum err_code check_gguf_tensors(const struct gguf *g, const struct gguf 
 		if (!str_ends(name, ".lora_a"))
 			return err_set(err, ERR_UNSUPPORTED, "err_adapter_tensor", "tensor=%s", t->name);
 		n_a++;
-		enum err_code rc = check_gguf_pair(g, base, t, arena_strndup(a, name.ptr, name.len - 7), a, err);
+		enum err_code rc =
+			check_gguf_pair(g, base, t, arena_strndup(a, name.ptr, name.len - 7), a, err);
 		if (rc != ERR_OK)
 			return rc;
 	}
 	if (n_a == 0 || n_a != n_b)
-		return err_set(err, ERR_DATA, n_a == 0 ? "err_adapter_empty" : "err_adapter_pair", "path=|tensor=*.lora_a");
+		return err_set(err, ERR_DATA, n_a == 0 ? "err_adapter_empty" : "err_adapter_pair",
+			       "path=|tensor=*.lora_a");
 	return ERR_OK;
 }
 
@@ -134,7 +139,8 @@ static enum err_code copy_gguf(const char *adapter_path, int out, const atomic_b
 	enum err_code rc = ERR_OK;
 	for (uint64_t at = 0; rc == ERR_OK && at < size;) {
 		size_t n = size - at < COPY_STEP ? (size_t)(size - at) : COPY_STEP;
-		rc = cancelled(cancel) ? err_set(err, ERR_CANCELLED, "err_cancelled", NULL) : fs_pread(in, step, n, at, err);
+		rc = cancelled(cancel) ? err_set(err, ERR_CANCELLED, "err_cancelled", NULL)
+				       : fs_pread(in, step, n, at, err);
 		for (size_t done = 0; rc == ERR_OK && done < n;) {
 			ssize_t w = write(out, step + done, n - done);
 			if (w < 0 && errno != EINTR)
@@ -164,7 +170,8 @@ static void declare(struct gguf_writer *w, const struct lora_plan *plan, const c
 		const struct lora_pair *p = &plan->pairs[i];
 		char tensor[TENSOR_NAME_SIZE + 16];
 		/* GGUF lists the row length first: [r, in] is ne = {in, r}. */
-		uint64_t ne_a[2] = { p->a->shape[1], p->a->shape[0] }, ne_b[2] = { p->b->shape[1], p->b->shape[0] };
+		uint64_t ne_a[2] = { p->a->shape[1], p->a->shape[0] },
+			 ne_b[2] = { p->b->shape[1], p->b->shape[0] };
 		uint64_t ne_a_transposed[2] = { ne_a[1], ne_a[0] };
 		snprintf(tensor, sizeof(tensor), "%s.lora_a", p->name);
 		gguf_writer_tensor(w, tensor, plan->type, 2, p->embedding ? ne_a_transposed : ne_a);
@@ -173,8 +180,8 @@ static void declare(struct gguf_writer *w, const struct lora_plan *plan, const c
 	}
 }
 
-static enum err_code write_half(struct gguf_writer *w, const struct lora_plan *plan, const struct lora_pair *p, bool is_b,
-				struct err *err)
+static enum err_code write_half(struct gguf_writer *w, const struct lora_plan *plan,
+				const struct lora_pair *p, bool is_b, struct err *err)
 {
 	void *values = NULL;
 	size_t size = 0;
@@ -185,8 +192,8 @@ static enum err_code write_half(struct gguf_writer *w, const struct lora_plan *p
 	return rc;
 }
 
-static enum err_code convert_peft(const char *adapter_path, const char *base_path, int out, const atomic_bool *cancel,
-				  struct err *err)
+static enum err_code convert_peft(const char *adapter_path, const char *base_path, int out,
+				  const atomic_bool *cancel, struct err *err)
 {
 	struct lora_plan plan;
 	enum err_code rc = lora_plan_open(adapter_path, base_path, &plan, err);
@@ -226,7 +233,8 @@ enum err_code adapter_convert(const char *adapter_path, const char *base_path, c
 		rc = err_set_errno(to, errno, "err_fs_write", "path=%s", part);
 		goto out;
 	}
-	rc = peft ? convert_peft(adapter_path, base_path, fd, cancel, to) : copy_gguf(adapter_path, fd, cancel, to);
+	rc = peft ? convert_peft(adapter_path, base_path, fd, cancel, to)
+		  : copy_gguf(adapter_path, fd, cancel, to);
 	if (rc == ERR_OK) {
 		rc = fs_publish(fd, part, out_path, to);
 	} else {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * catalogue_base_match() of catalogue.h: names of one model differ by owner, quantization, separators and case. */
+ * catalogue_base_match() of catalogue.h: names of one model differ by owner, quantization, separators and
+ * case. */
 #include <ctype.h>
 
 #include "base/fs.h"
@@ -34,8 +35,10 @@ static struct str file_stem(const char *path)
 
 static bool is_quantization(struct str s)
 {
-	static const char *const more[] = { "FP16", "FP32", "Q4_K", "Q5_K", "Q3_K", "Q8_K", "MXFP4_MOE", "int4", "int8",
-		"Q2_K_XL", "Q3_K_XL", "Q4_K_XL", "Q5_K_XL", "Q6_K_XL", "Q8_K_XL", "Q2_K_L", "Q4_K_L", "Q5_K_L", "Q6_K_L",
+	static const char *const more[] = {
+		"FP16",	   "FP32",   "Q4_K",	"Q5_K",	   "Q3_K",    "Q8_K",	 "MXFP4_MOE",
+		"int4",	   "int8",   "Q2_K_XL", "Q3_K_XL", "Q4_K_XL", "Q5_K_XL", "Q6_K_XL",
+		"Q8_K_XL", "Q2_K_L", "Q4_K_L",	"Q5_K_L",  "Q6_K_L",
 	};
 	for (uint64_t type = 0; type < 64; type++)
 		if (ggml_file_type_name(type) && str_eq_nocase(s, ggml_file_type_name(type)))
@@ -65,7 +68,8 @@ static struct str without_quantization(struct str s)
 /* Lower case without separators, and without the marks of other packings of the same weights. */
 static void normalize(struct str s, char out[NAME_MAX_LEN + 1])
 {
-	static const char *const marks[] = { "-bnb-4bit", "-unsloth", "-gguf", "-hf", "-gptq", "-awq", "-mlx", "-4bit", "-8bit" };
+	static const char *const marks[] = { "-bnb-4bit", "-unsloth", "-gguf", "-hf",  "-gptq",
+					     "-awq",	  "-mlx",     "-4bit", "-8bit" };
 	for (bool again = true; again;) {
 		again = false;
 		for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++)

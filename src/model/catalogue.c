@@ -167,7 +167,8 @@ static void scan_peft(struct scan *s, const struct folder *f)
 	}
 	if (!has_file(f, "adapter_model.safetensors")) {
 		bool pickle = has_file(f, "adapter_model.bin") || has_file(f, "adapter_model.pt");
-		refuse(s, f->path, pickle ? ERR_UNSUPPORTED : ERR_DATA, pickle ? "err_file_pickle" : "err_adapter_no_weights");
+		refuse(s, f->path, pickle ? ERR_UNSUPPORTED : ERR_DATA,
+		       pickle ? "err_file_pickle" : "err_adapter_no_weights");
 		return;
 	}
 	struct safetensors *st = safetensors_open(weights, &err);
@@ -178,18 +179,19 @@ static void scan_peft(struct scan *s, const struct folder *f)
 	safetensors_close(st);
 	struct stat info = { 0 };
 	struct family_member m = { .model = {
-		.kind = MODEL_ADAPTER,
-		.adapter_format = ADAPTER_PEFT,
-		.path = f->path,
-		.size_bytes = stat(weights, &info) == 0 ? (uint64_t)info.st_size : 0,
-		.architecture = "",
-		.file_type = "",
-		.train_loss = (double)NAN,
-		.eval_loss = (double)NAN,
-		.base_name = config.base_name,
-		.rank = config.rank,
-		.alpha = config.alpha,
-	} };
+					   .kind = MODEL_ADAPTER,
+					   .adapter_format = ADAPTER_PEFT,
+					   .path = f->path,
+					   .size_bytes =
+						   stat(weights, &info) == 0 ? (uint64_t)info.st_size : 0,
+					   .architecture = "",
+					   .file_type = "",
+					   .train_loss = (double)NAN,
+					   .eval_loss = (double)NAN,
+					   .base_name = config.base_name,
+					   .rank = config.rank,
+					   .alpha = config.alpha,
+				   } };
 	place_folder(s, f, &m);
 	read_state(s, f, &m);
 	family_set_add(s->families, &m);
@@ -223,7 +225,8 @@ static void add_gguf(struct scan *s, const char *path)
 	family_set_add(s->families, &m);
 }
 
-/* A split model is taken at its first part, or at its lowest one where the first is missing (which is then refused). */
+/* A split model is taken at its first part, or at its lowest one where the first is missing (which is then
+ * refused). */
 static bool is_later_part(const struct folder *f, const char *name)
 {
 	uint32_t no, count, other_no, other_count;
@@ -231,8 +234,9 @@ static bool is_later_part(const struct folder *f, const char *name)
 	if (!gguf_split_name(name, &no, &count, &stem))
 		return false;
 	for (size_t i = 0; i < f->n_files; i++)
-		if (gguf_split_name(f->files[i], &other_no, &other_count, &other_stem) && other_count == count &&
-		    other_stem == stem && strncmp(f->files[i], name, stem) == 0 && other_no < no)
+		if (gguf_split_name(f->files[i], &other_no, &other_count, &other_stem) &&
+		    other_count == count && other_stem == stem && strncmp(f->files[i], name, stem) == 0 &&
+		    other_no < no)
 			return true;
 	return false;
 }
@@ -262,10 +266,13 @@ static bool scan_ggufs(struct scan *s, const struct folder *f)
 static bool is_bitsandbytes(const char *config_path)
 {
 	struct buf text = BUF_INIT(LIMIT_JSON_BODY);
-	json_t *root = fs_read(config_path, &text, NULL) == ERR_OK ? json_parse_python(buf_str(&text), config_path, NULL) : NULL;
+	json_t *root = fs_read(config_path, &text, NULL) == ERR_OK
+			       ? json_parse_python(buf_str(&text), config_path, NULL)
+			       : NULL;
 	const json_t *q = json_object_get(root, "quantization_config");
 	const char *method = json_string_value(json_object_get(q, "quant_method"));
-	bool yes = (method && strcmp(method, "bitsandbytes") == 0) || json_is_true(json_object_get(q, "load_in_4bit"));
+	bool yes = (method && strcmp(method, "bitsandbytes") == 0) ||
+		   json_is_true(json_object_get(q, "load_in_4bit"));
 	json_decref(root);
 	buf_release(&text);
 	return yes;
@@ -274,9 +281,11 @@ static bool is_bitsandbytes(const char *config_path)
 static bool is_sharded_state(const struct folder *f)
 {
 	for (size_t i = 0; i < f->n_dirs; i++)
-		if (str_starts(str_of(f->dirs[i]), "global_step") || str_starts(str_of(f->dirs[i]), "pytorch_model_fsdp"))
+		if (str_starts(str_of(f->dirs[i]), "global_step") ||
+		    str_starts(str_of(f->dirs[i]), "pytorch_model_fsdp"))
 			return true;
-	return find_file(f, "pytorch_model_fsdp", "") || find_file(f, "", ".distcp") || find_file(f, "zero_pp_rank_", "");
+	return find_file(f, "pytorch_model_fsdp", "") || find_file(f, "", ".distcp") ||
+	       find_file(f, "zero_pp_rank_", "");
 }
 
 static bool has_hf_weights(const struct folder *f)
@@ -288,7 +297,8 @@ static bool has_hf_weights(const struct folder *f)
 /* Optimizer state and the like: not weights, so nobody asked for them. */
 static bool is_trainer_file(const char *name)
 {
-	static const char *const starts[] = { "optimizer", "scheduler", "rng_state", "training_args", "scaler", "recipe_state" };
+	static const char *const starts[] = { "optimizer",     "scheduler", "rng_state",
+					      "training_args", "scaler",    "recipe_state" };
 	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++)
 		if (str_starts(str_of(name), starts[i]))
 			return true;
@@ -359,7 +369,8 @@ static void scan_folder(struct scan *s, const char *path, int depth)
 	struct checkpoint_name mark;
 	bool checkpoint = checkpoint_name_parse(s->arena, fs_basename(path), &mark) && depth > 0;
 	for (size_t i = 0; i < f.n_dirs && depth < MAX_DEPTH && !checkpoint; i++)
-		if (!str_starts(str_of(f.dirs[i]), "pytorch_model_fsdp") && strcmp(f.dirs[i], "recipe_state") != 0)
+		if (!str_starts(str_of(f.dirs[i]), "pytorch_model_fsdp") &&
+		    strcmp(f.dirs[i], "recipe_state") != 0)
 			scan_folder(s, path_in(s, &f, f.dirs[i]), depth + 1);
 	folder_release(&f);
 }
@@ -367,7 +378,8 @@ static void scan_folder(struct scan *s, const char *path, int depth)
 /* One file: a GGUF, or a file of a checkpoint folder, which then is what was meant. */
 static void scan_file(struct scan *s, const char *path)
 {
-	static const char *const inside[] = { "adapter_config.json", "adapter_model.safetensors", "trainer_state.json" };
+	static const char *const inside[] = { "adapter_config.json", "adapter_model.safetensors",
+					      "trainer_state.json" };
 	struct err err = { 0 };
 	struct stat info = { 0 };
 	for (size_t i = 0; i < sizeof(inside) / sizeof(inside[0]); i++) {
@@ -381,7 +393,8 @@ static void scan_file(struct scan *s, const char *path)
 	enum file_kind kind = sniff_path(path);
 	if (kind == FILE_GGUF)
 		add_gguf(s, path);
-	else if (stat(path, &info) == 0 && sniff_refuse(kind, path, (uint64_t)info.st_size, "GGUF", &err) != ERR_OK)
+	else if (stat(path, &info) == 0 &&
+		 sniff_refuse(kind, path, (uint64_t)info.st_size, "GGUF", &err) != ERR_OK)
 		add_refusal(s, path, &err);
 }
 
@@ -408,8 +421,8 @@ static void finish(struct scan *s, struct catalogue *out)
 	out->n_refusals = s->n_refusals;
 }
 
-enum err_code catalogue_scan(struct arena *a, const char *path, struct catalogue *out, const atomic_bool *cancel,
-			     struct err *err)
+enum err_code catalogue_scan(struct arena *a, const char *path, struct catalogue *out,
+			     const atomic_bool *cancel, struct err *err)
 {
 	*out = (struct catalogue){ 0 };
 	char *absolute = realpath(path, NULL);

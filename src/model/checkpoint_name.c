@@ -45,7 +45,9 @@ static const char *without(struct arena *a, const char *name, size_t at, size_t 
 
 bool checkpoint_name_parse(struct arena *a, const char *name, struct checkpoint_name *out)
 {
-	static const char *const epochs[] = { "epoch", "epochs", "ep" }, *const steps[] = { "checkpoint", "step", "global_step" };
+	static const char *const epochs[] = { "epoch", "epochs", "ep" }, *const steps[] = { "checkpoint",
+											    "step",
+											    "global_step" };
 	*out = (struct checkpoint_name){ .epoch = -1, .step = -1, .stem = name };
 	for (const char *p = name; *p; p++) {
 		if (p > name && isalnum((unsigned char)p[-1]))
@@ -69,10 +71,12 @@ bool checkpoint_name_parse(struct arena *a, const char *name, struct checkpoint_
 bool checkpoint_name_generic(const char *name)
 {
 	static const char *const words[] = {
-		"output", "outputs", "out", "checkpoint", "checkpoints", "ckpt", "ckpts", "adapter", "adapters", "lora", "qlora",
-		"sft", "dpo", "save", "saves", "result", "results", "model", "models", "run", "runs", "train", "training", "trained",
-		"final", "merged", "epochs", "tmp", "temp", "gguf", "export", "finetune", "finetuned", "fine-tune", "weights", "latest",
-		"last", "best", "full",
+		"output",  "outputs",  "out",	  "checkpoint", "checkpoints", "ckpt",	    "ckpts",
+		"adapter", "adapters", "lora",	  "qlora",	"sft",	       "dpo",	    "save",
+		"saves",   "result",   "results", "model",	"models",      "run",	    "runs",
+		"train",   "training", "trained", "final",	"merged",      "epochs",    "tmp",
+		"temp",	   "gguf",     "export",  "finetune",	"finetuned",   "fine-tune", "weights",
+		"latest",  "last",     "best",	  "full",
 	};
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (str_eq_nocase(str_of(name), words[i]))
@@ -91,7 +95,8 @@ const char *checkpoint_family_name(struct arena *a, const char *path)
 		at = parent;
 	}
 	const char *found = fs_basename(at);
-	const char *label = label_make(a, str_of(checkpoint_name_generic(found) || strcmp(found, "/") == 0 ? name : found));
+	const char *label = label_make(
+		a, str_of(checkpoint_name_generic(found) || strcmp(found, "/") == 0 ? name : found));
 	mem_free(at);
 	return label;
 }

@@ -11,16 +11,18 @@
 #include "base/str.h"
 
 struct checkpoint_name {
-	int64_t epoch;   /* -1 if the name has none */
-	int64_t step;    /* -1 if the name has none */
-	bool loop_index; /* exactly "epoch_<n>", which torchtune counts from 0 */
+	int64_t epoch;	  /* -1 if the name has none */
+	int64_t step;	  /* -1 if the name has none */
+	bool loop_index;  /* exactly "epoch_<n>", which torchtune counts from 0 */
 	const char *stem; /* the name without the mark and the separators around it; may be "" */
 };
 
-/* Reads "checkpoint-48", "epoch_3", "kestrel-epoch-2", "run.ep4.lora", "step_100".  False if there is no such mark. */
+/* Reads "checkpoint-48", "epoch_3", "kestrel-epoch-2", "run.ep4.lora", "step_100".  False if there is no such
+ * mark. */
 bool checkpoint_name_parse(struct arena *a, const char *name, struct checkpoint_name *out);
 
-/* Names that say nothing about what was trained ("output", "checkpoints", "lora", "train_2026-05-01-10-00-00"). */
+/* Names that say nothing about what was trained ("output", "checkpoints", "lora",
+ * "train_2026-05-01-10-00-00"). */
 bool checkpoint_name_generic(const char *name);
 
 /* The name for a family in folder `path`: its last part that is not generic, else the last part. */

@@ -36,7 +36,8 @@ void estimate_from_gguf(const struct gguf *g, const struct memory_use *use, stru
 	for (size_t i = 0; i < gguf_n_tensors(g); i++)
 		weights += gguf_tensor_at(g, i)->size;
 	wide logits = words * use->outputs * 4;
-	wide last = logits + width * use->ubatch * 4, middle = (6 * width + 3 * feed_forward) * use->ubatch * 4;
+	wide last = logits + width * use->ubatch * 4,
+	     middle = (6 * width + 3 * feed_forward) * use->ubatch * 4;
 	wide compute = (last > middle ? last : middle) + cells * use->ubatch * 2 + logits;
 	wide kv = cells * gguf_kv_bytes_per_token(g);
 	out->weights = saturate(weights);
@@ -46,7 +47,8 @@ void estimate_from_gguf(const struct gguf *g, const struct memory_use *use, stru
 	arena_free(a);
 }
 
-enum err_code estimate_memory(const char *path, const struct memory_use *use, struct memory_estimate *out, struct err *err)
+enum err_code estimate_memory(const char *path, const struct memory_use *use, struct memory_estimate *out,
+			      struct err *err)
 {
 	struct err local = { 0 };
 	struct err *to = err ? err : &local;

@@ -119,12 +119,13 @@ static void complete(struct family_member *m, size_t n, const struct trainer_sta
 		struct found_model *model = &m[i].model;
 		if (isnan(model->epoch))
 			model->epoch = trainer_epoch_at(best->points, best->n_points, model->step);
-		trainer_losses_at(best->points, best->n_points, model->step, &model->train_loss, &model->eval_loss);
+		trainer_losses_at(best->points, best->n_points, model->step, &model->train_loss,
+				  &model->eval_loss);
 	}
 }
 
-static enum err_code hash_weights(const struct family_member *m, uint8_t digest[HASH_SIZE], const atomic_bool *cancel,
-				  struct err *err)
+static enum err_code hash_weights(const struct family_member *m, uint8_t digest[HASH_SIZE],
+				  const atomic_bool *cancel, struct err *err)
 {
 	uint64_t size;
 	char *path = fs_join(m->model.path, "adapter_model.safetensors");
@@ -136,9 +137,10 @@ static enum err_code hash_weights(const struct family_member *m, uint8_t digest[
 	return rc;
 }
 
-/* Is the adapter in the run folder the same as one of the checkpoints?  Trainers save the last (or best) one again there. */
-static enum err_code is_copy(const struct family_member *m, size_t n, size_t index, bool *copy, const atomic_bool *cancel,
-			     struct err *err)
+/* Is the adapter in the run folder the same as one of the checkpoints?  Trainers save the last (or best) one
+ * again there. */
+static enum err_code is_copy(const struct family_member *m, size_t n, size_t index, bool *copy,
+			     const atomic_bool *cancel, struct err *err)
 {
 	uint8_t mine[HASH_SIZE], other[HASH_SIZE];
 	bool hashed = false;
@@ -158,7 +160,8 @@ static enum err_code is_copy(const struct family_member *m, size_t n, size_t ind
 }
 
 /* Drops copies in place and returns how many stay through `*n`. */
-static enum err_code drop_copies(struct family_member *m, size_t *n, const atomic_bool *cancel, struct err *err)
+static enum err_code drop_copies(struct family_member *m, size_t *n, const atomic_bool *cancel,
+				 struct err *err)
 {
 	size_t kept = 0;
 	for (size_t i = 0; i < *n; i++) {
@@ -182,8 +185,8 @@ static const char *family_label(struct arena *a, const struct family_member *m)
 	return *m->stem ? label_make(a, str_of(m->stem)) : checkpoint_family_name(a, m->run);
 }
 
-static enum err_code finish_group(struct family_member *m, size_t n, struct arena *a, struct found_family *out,
-				  const atomic_bool *cancel, struct err *err)
+static enum err_code finish_group(struct family_member *m, size_t n, struct arena *a,
+				  struct found_family *out, const atomic_bool *cancel, struct err *err)
 {
 	struct trainer_state best = read_run(a, m[0].run);
 	bool folders = *m[0].stem == 0;
@@ -218,8 +221,8 @@ static enum err_code finish_group(struct family_member *m, size_t n, struct aren
 	return ERR_OK;
 }
 
-enum err_code family_set_finish(struct family_set *set, struct arena *a, const struct found_family **out, size_t *n_out,
-				const atomic_bool *cancel, struct err *err)
+enum err_code family_set_finish(struct family_set *set, struct arena *a, const struct found_family **out,
+				size_t *n_out, const atomic_bool *cancel, struct err *err)
 {
 	struct found_family *families = arena_array(a, set->n + 1, sizeof(families[0]));
 	enum err_code rc = ERR_OK;

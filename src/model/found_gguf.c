@@ -102,7 +102,8 @@ static void read_sizes(const struct gguf *g, struct arena *a, struct found_model
 {
 	for (size_t i = 0; i < gguf_n_tensors(g); i++) {
 		const struct gguf_tensor *t = gguf_tensor_at(g, i);
-		out->n_params += t->ne[0] * t->ne[1] * t->ne[2] * t->ne[3]; /* bounded by the size of the file */
+		out->n_params +=
+			t->ne[0] * t->ne[1] * t->ne[2] * t->ne[3]; /* bounded by the size of the file */
 	}
 	arch_u64(g, a, "block_count", 0, &out->n_layer);
 	arch_u64(g, a, "context_length", 0, &out->n_ctx_train);
@@ -151,8 +152,10 @@ bool found_gguf_is_side_file(const char *path)
 	if (!g)
 		return false;
 	struct arena *a = arena_new();
-	const char *type = gguf_get_label(g, "general.type", a), *architecture = gguf_get_label(g, "general.architecture", a);
-	bool side = strcmp(type, "mmproj") == 0 || strcmp(type, "imatrix") == 0 || strcmp(architecture, "clip") == 0;
+	const char *type = gguf_get_label(g, "general.type", a),
+		   *architecture = gguf_get_label(g, "general.architecture", a);
+	bool side = strcmp(type, "mmproj") == 0 || strcmp(type, "imatrix") == 0 ||
+		    strcmp(architecture, "clip") == 0;
 	arena_free(a);
 	gguf_close(g);
 	return side;

@@ -7,15 +7,18 @@
 #include "model/catalogue.h"
 #include "model/gguf.h"
 
-/* Bytes of F16 K and V for one token, all layers; 0 where the keys are missing.  Sliding windows are not subtracted: an upper
- * bound for models that have them. */
+/* Bytes of F16 K and V for one token, all layers; 0 where the keys are missing.  Sliding windows are not
+ * subtracted: an upper bound for models that have them. */
 uint64_t gguf_kv_bytes_per_token(const struct gguf *g);
 
-/* Fills everything a header knows for a base (MODEL_BASE) or a LoRA (MODEL_ADAPTER).  What is neither - a vision part, an
- * importance matrix - is ERR_DATA "err_base_not_model", a bare vocabulary "err_base_no_weights".  `path` is kept as given (made part of the arena). */
-MUST_USE enum err_code found_gguf_read(struct arena *a, const char *path, struct found_model *out, struct err *err);
+/* Fills everything a header knows for a base (MODEL_BASE) or a LoRA (MODEL_ADAPTER).  What is neither - a
+ * vision part, an importance matrix - is ERR_DATA "err_base_not_model", a bare vocabulary
+ * "err_base_no_weights".  `path` is kept as given (made part of the arena). */
+MUST_USE enum err_code found_gguf_read(struct arena *a, const char *path, struct found_model *out,
+				       struct err *err);
 
-/* True for the GGUF kinds that folders of models hold beside them and that nobody would choose (mmproj, imatrix). */
+/* True for the GGUF kinds that folders of models hold beside them and that nobody would choose (mmproj,
+ * imatrix). */
 bool found_gguf_is_side_file(const char *path);
 
 #endif

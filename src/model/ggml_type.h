@@ -2,8 +2,8 @@
  *
  * ggml_type - tensor types and file types of GGUF as data: names, block sizes, bytes.
  *
- * Values of ggml 0.25.1 (ggml/include/ggml.h, include/llama.h of llama.cpp v0.5.0); types that were removed from the format
- * are unknown here on purpose.  Thread: any; constant. */
+ * Values of ggml 0.25.1 (ggml/include/ggml.h, include/llama.h of llama.cpp v0.5.0); types that were removed
+ * from the format are unknown here on purpose.  Thread: any; constant. */
 #ifndef ASSAY_MODEL_GGML_TYPE_H
 #define ASSAY_MODEL_GGML_TYPE_H
 

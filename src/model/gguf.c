@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Layout: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md; what ggml's reader demands of it: ggml/src/gguf.cpp of
- * llama.cpp v0.5.0. */
+ * Layout: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md; what ggml's reader demands of it:
+ * ggml/src/gguf.cpp of llama.cpp v0.5.0. */
 #include "model/gguf.h"
 
 #include <errno.h>
@@ -21,9 +21,9 @@
 /* Reads the header front to back through one buffer. */
 struct cursor {
 	int fd;
-	uint64_t size;       /* of the file */
-	uint64_t pos;        /* in the file, of the next byte to hand out */
-	uint64_t chunk_pos;  /* in the file, of buf[0] */
+	uint64_t size;	    /* of the file */
+	uint64_t pos;	    /* in the file, of the next byte to hand out */
+	uint64_t chunk_pos; /* in the file, of buf[0] */
 	size_t chunk_len;
 	char *buf;
 	const char *what;
@@ -67,8 +67,8 @@ static enum err_code take(struct cursor *c, void *out, size_t len)
 
 static enum err_code over_limit(struct cursor *c, const char *part, uint64_t n, uint64_t limit)
 {
-	return err_set(c->err, ERR_LIMIT, "err_gguf_limit", "path=%s|part=%s|n=%llu|limit=%llu", c->what, part,
-		       (unsigned long long)n, (unsigned long long)limit);
+	return err_set(c->err, ERR_LIMIT, "err_gguf_limit", "path=%s|part=%s|n=%llu|limit=%llu", c->what,
+		       part, (unsigned long long)n, (unsigned long long)limit);
 }
 
 /* Skips without reading: a seek inside or past the buffer. */
@@ -92,7 +92,9 @@ static enum err_code take_u32(struct cursor *c, uint32_t *out)
 {
 	uint8_t b[4];
 	enum err_code rc = take(c, b, sizeof(b));
-	*out = rc == ERR_OK ? (uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24 : 0;
+	*out = rc == ERR_OK
+		       ? (uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24
+		       : 0;
 	return rc;
 }
 
@@ -132,8 +134,9 @@ static enum err_code take_name(struct cursor *c, struct arena *a, size_t max, co
 size_t gguf_type_size(enum gguf_type type)
 {
 	static const uint8_t sizes[GGUF_TYPE_COUNT] = {
-		[GGUF_U8] = 1,  [GGUF_I8] = 1,  [GGUF_U16] = 2, [GGUF_I16] = 2, [GGUF_U32] = 4, [GGUF_I32] = 4,
-		[GGUF_F32] = 4, [GGUF_BOOL] = 1, [GGUF_U64] = 8, [GGUF_I64] = 8, [GGUF_F64] = 8,
+		[GGUF_U8] = 1,	[GGUF_I8] = 1,	[GGUF_U16] = 2, [GGUF_I16] = 2,
+		[GGUF_U32] = 4, [GGUF_I32] = 4, [GGUF_F32] = 4, [GGUF_BOOL] = 1,
+		[GGUF_U64] = 8, [GGUF_I64] = 8, [GGUF_F64] = 8,
 	};
 	return type < GGUF_TYPE_COUNT ? sizes[type] : 0;
 }
@@ -143,7 +146,8 @@ static enum err_code take_type(struct cursor *c, const char *key, enum gguf_type
 	uint32_t type = 0;
 	enum err_code rc = take_u32(c, &type);
 	if (rc == ERR_OK && type >= GGUF_TYPE_COUNT)
-		rc = err_set(c->err, ERR_DATA, "err_gguf_value_type", "path=%s|key=%s|n=%u", c->what, key, type);
+		rc = err_set(c->err, ERR_DATA, "err_gguf_value_type", "path=%s|key=%s|n=%u", c->what, key,
+			     type);
 	*out = rc == ERR_OK ? (enum gguf_type)type : GGUF_U8;
 	return rc;
 }
@@ -168,7 +172,8 @@ static enum err_code skip_bools(struct cursor *c, const char *key, uint64_t coun
 		if (rc != ERR_OK)
 			return rc;
 		if (value > 1)
-			return err_set(c->err, ERR_DATA, "err_gguf_bool", "path=%s|key=%s|n=%u", c->what, key, value);
+			return err_set(c->err, ERR_DATA, "err_gguf_bool", "path=%s|key=%s|n=%u", c->what, key,
+				       value);
 	}
 	return ERR_OK;
 }
@@ -211,17 +216,20 @@ static enum err_code read_kv(struct cursor *c, struct arena *a, struct gguf_kv *
 	if (kv->type != GGUF_TEXT)
 		return skip(c, gguf_type_size(kv->type));
 	rc = skip_text(c, &kv->offset, &kv->count);
-	if (rc == ERR_OK && kv->count > LIMIT_TEMPLATE && strncmp(kv->key, "tokenizer.chat_template", 23) == 0)
+	if (rc == ERR_OK && kv->count > LIMIT_TEMPLATE &&
+	    strncmp(kv->key, "tokenizer.chat_template", 23) == 0)
 		rc = over_limit(c, "template", kv->count, LIMIT_TEMPLATE);
 	return rc;
 }
 
 static enum err_code bad_tensor(struct cursor *c, const char *key, const char *tensor, uint64_t n)
 {
-	return err_set(c->err, ERR_DATA, key, "path=%s|tensor=%s|n=%llu", c->what, tensor, (unsigned long long)n);
+	return err_set(c->err, ERR_DATA, key, "path=%s|tensor=%s|n=%llu", c->what, tensor,
+		       (unsigned long long)n);
 }
 
-/* Size from shape and type.  Each factor and each partial product is below 2^63, so 128 bits hold every product. */
+/* Size from shape and type.  Each factor and each partial product is below 2^63, so 128 bits hold every
+ * product. */
 static enum err_code measure(struct cursor *c, struct gguf_tensor *t)
 {
 	const struct ggml_type_info *info = ggml_type_find(t->type);
@@ -236,8 +244,8 @@ static enum err_code measure(struct cursor *c, struct gguf_tensor *t)
 			return bad_tensor(c, "err_gguf_tensor_dims", t->name, t->ne[i]);
 	}
 	if (t->ne[0] % info->block_values != 0)
-		return err_set(c->err, ERR_DATA, "err_gguf_tensor_block", "path=%s|tensor=%s|n=%llu|type=%s", c->what, t->name,
-			       (unsigned long long)t->ne[0], info->name);
+		return err_set(c->err, ERR_DATA, "err_gguf_tensor_block", "path=%s|tensor=%s|n=%llu|type=%s",
+			       c->what, t->name, (unsigned long long)t->ne[0], info->name);
 	unsigned __int128 bytes = count / info->block_values * info->block_bytes;
 	if (bytes > INT64_MAX)
 		return bad_tensor(c, "err_gguf_tensor_dims", t->name, t->ne[0]);
@@ -265,8 +273,8 @@ static enum err_code read_tensor(struct cursor *c, struct arena *a, struct gguf_
 	return rc == ERR_OK ? measure(c, t) : rc;
 }
 
-/* Tensor data must follow in the order of the list, each at the next aligned place: no gap can hide data, nothing overlaps.
- * ggml's reader asks for the same.  Turns offsets into places in the file. */
+/* Tensor data must follow in the order of the list, each at the next aligned place: no gap can hide data,
+ * nothing overlaps. ggml's reader asks for the same.  Turns offsets into places in the file. */
 static enum err_code place_tensors(struct cursor *c, struct gguf *g, uint64_t alignment)
 {
 	uint64_t start = (c->pos + alignment - 1) / alignment * alignment;
@@ -282,7 +290,8 @@ static enum err_code place_tensors(struct cursor *c, struct gguf *g, uint64_t al
 	if (g->n_tensors > 0 && start + end > c->size)
 		return err_set(c->err, ERR_DATA, "err_gguf_truncated", "path=%s|at=%llu|need=%llu", c->what,
 			       (unsigned long long)c->size,
-			       start + end > INT64_MAX ? (unsigned long long)INT64_MAX : (unsigned long long)(start + end));
+			       start + end > INT64_MAX ? (unsigned long long)INT64_MAX
+						       : (unsigned long long)(start + end));
 	g->parts[0].data_offset = start;
 	return ERR_OK;
 }
@@ -337,7 +346,8 @@ const struct gguf_tensor *gguf_tensor_find(const struct gguf *g, const char *nam
 {
 	struct gguf_tensor wanted = { .name = name };
 	const struct gguf_tensor *pointer = &wanted;
-	const struct gguf_tensor **found = bsearch(&pointer, g->tensor_by_name, g->n_tensors, sizeof(pointer), by_name);
+	const struct gguf_tensor **found =
+		bsearch(&pointer, g->tensor_by_name, g->n_tensors, sizeof(pointer), by_name);
 	return found ? *found : NULL;
 }
 
@@ -372,9 +382,11 @@ static enum err_code read_alignment(const struct gguf *g, uint64_t *out, struct 
 	if (gguf_key_type(g, "general.alignment") == GGUF_TYPE_COUNT)
 		return ERR_OK;
 	uint64_t n = 0;
-	bool known = gguf_key_type(g, "general.alignment") == GGUF_U32 && gguf_get_u64(g, "general.alignment", &n);
+	bool known =
+		gguf_key_type(g, "general.alignment") == GGUF_U32 && gguf_get_u64(g, "general.alignment", &n);
 	if (!known || n == 0 || (n & (n - 1)) != 0 || n > LIMIT_GGUF_ALIGNMENT)
-		return err_set(err, ERR_DATA, "err_gguf_alignment", "path=%s|n=%llu", g->what, (unsigned long long)n);
+		return err_set(err, ERR_DATA, "err_gguf_alignment", "path=%s|n=%llu", g->what,
+			       (unsigned long long)n);
 	*out = n;
 	return ERR_OK;
 }
@@ -383,7 +395,8 @@ static enum err_code read_header(struct cursor *c, struct gguf *g)
 {
 	uint64_t n_tensors = 0, n_kv = 0, alignment = 0;
 	enum err_code rc = read_counts(c, &n_tensors, &n_kv);
-	/* A pair takes at least 13 bytes and a tensor 33: counts beyond the file are not worth the memory of their arrays. */
+	/* A pair takes at least 13 bytes and a tensor 33: counts beyond the file are not worth the memory of
+	 * their arrays. */
 	if (rc == ERR_OK && n_kv * 13 + n_tensors * 33 > c->size)
 		rc = err_set(c->err, ERR_DATA, "err_gguf_header_cut", "path=%s|at=%llu", c->what,
 			     (unsigned long long)c->size);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * gguf_private - what gguf.c (one header), gguf_value.c (values) and gguf_split.c (several files) share; for them only. */
+ * gguf_private - what gguf.c (one header), gguf_value.c (values) and gguf_split.c (several files) share; for
+ * them only. */
 #ifndef ASSAY_MODEL_GGUF_PRIVATE_H
 #define ASSAY_MODEL_GGUF_PRIVATE_H
 
@@ -10,8 +11,8 @@ struct gguf_kv {
 	const char *key;
 	enum gguf_type type;
 	enum gguf_type element; /* of an array */
-	uint64_t count;         /* elements of an array, bytes of a string */
-	uint64_t offset;        /* of the value: a string's first byte, an array's first element, a number */
+	uint64_t count;		/* elements of an array, bytes of a string */
+	uint64_t offset;	/* of the value: a string's first byte, an array's first element, a number */
 };
 
 struct gguf_part {

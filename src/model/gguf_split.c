@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Split models as llama-gguf-split writes them: NAME-00001-of-00003.gguf with the keys split.no, split.count and
- * split.tensors.count (src/llama.cpp, llama_split_path). */
+ * Split models as llama-gguf-split writes them: NAME-00001-of-00003.gguf with the keys split.no, split.count
+ * and split.tensors.count (src/llama.cpp, llama_split_path). */
 #include <stdio.h>
 
 #include "base/fs.h"
@@ -40,7 +40,8 @@ static enum err_code check_part(const struct gguf *part, uint32_t no, uint32_t c
 	uint64_t key_no = 0, key_count = 0;
 	if (!gguf_get_u64(part, "split.no", &key_no) || !gguf_get_u64(part, "split.count", &key_count) ||
 	    key_no != no - 1 || key_count != count)
-		return err_set(err, ERR_DATA, "err_gguf_part_wrong", "path=%s|n=%u|m=%u", part->what, no, count);
+		return err_set(err, ERR_DATA, "err_gguf_part_wrong", "path=%s|n=%u|m=%u", part->what, no,
+			       count);
 	return ERR_OK;
 }
 
@@ -62,7 +63,8 @@ static void append_part(struct gguf *g, struct gguf *part, uint32_t index)
 	part->parts[0].fd = -1;
 }
 
-static enum err_code add_parts(struct gguf *g, const char *path, size_t stem_len, uint32_t count, struct err *err)
+static enum err_code add_parts(struct gguf *g, const char *path, size_t stem_len, uint32_t count,
+			       struct err *err)
 {
 	struct gguf_part first = g->parts[0];
 	g->parts = arena_array(g->arena, count, sizeof(g->parts[0]));
@@ -72,14 +74,15 @@ static enum err_code add_parts(struct gguf *g, const char *path, size_t stem_len
 		enum err_code rc = ERR_OK;
 		struct gguf *part = NULL;
 		if (!fs_exists(name))
-			rc = err_set(err, ERR_DATA, "err_gguf_part_missing", "path=%s|n=%u|m=%u", fs_basename(name), no,
-				     count);
+			rc = err_set(err, ERR_DATA, "err_gguf_part_missing", "path=%s|n=%u|m=%u",
+				     fs_basename(name), no, count);
 		else if (!(part = gguf_open(name, err)))
 			rc = ERR_DATA;
 		else
 			rc = check_part(part, no, count, err);
 		if (rc == ERR_OK && g->n_tensors + part->n_tensors > LIMIT_GGUF_TENSORS)
-			rc = err_set(err, ERR_LIMIT, "err_gguf_limit", "path=%s|part=tensors|n=%llu|limit=%llu", path,
+			rc = err_set(err, ERR_LIMIT, "err_gguf_limit",
+				     "path=%s|part=tensors|n=%llu|limit=%llu", path,
 				     (unsigned long long)(g->n_tensors + part->n_tensors),
 				     (unsigned long long)LIMIT_GGUF_TENSORS);
 		if (rc == ERR_OK)
@@ -108,13 +111,15 @@ struct gguf *gguf_open_model(const char *path, struct err *err)
 	if (!gguf_split_name(path, &no, &count, &stem_len))
 		return gguf_open(path, err);
 	if (count > GGUF_MAX_PARTS) {
-		err_set(err, ERR_LIMIT, "err_gguf_limit", "path=%s|part=parts|n=%u|limit=%d", path, count, GGUF_MAX_PARTS);
+		err_set(err, ERR_LIMIT, "err_gguf_limit", "path=%s|part=parts|n=%u|limit=%d", path, count,
+			GGUF_MAX_PARTS);
 		return NULL;
 	}
 	char *first = mem_printf("%.*s-%05u-of-%05u.gguf", (int)stem_len, path, 1u, count);
 	struct gguf *g = NULL;
 	if (!fs_exists(first))
-		err_set(err, ERR_DATA, "err_gguf_part_missing", "path=%s|n=%u|m=%u", fs_basename(first), 1u, count);
+		err_set(err, ERR_DATA, "err_gguf_part_missing", "path=%s|n=%u|m=%u", fs_basename(first), 1u,
+			count);
 	else
 		g = gguf_open(first, err);
 	mem_free(first);

@@ -90,7 +90,8 @@ static bool decode(enum gguf_type type, const uint8_t *b, struct number *out)
 static bool read_number(const struct gguf *g, enum gguf_type type, uint64_t offset, struct number *out)
 {
 	uint8_t bytes[8] = { 0 };
-	return fs_pread(g->parts[0].fd, bytes, gguf_type_size(type), offset, NULL) == ERR_OK && decode(type, bytes, out);
+	return fs_pread(g->parts[0].fd, bytes, gguf_type_size(type), offset, NULL) == ERR_OK &&
+	       decode(type, bytes, out);
 }
 
 static bool scalar(const struct gguf *g, const char *key, struct number *out)
@@ -176,8 +177,8 @@ const char *gguf_get_label(const struct gguf *g, const char *key, struct arena *
 	return label;
 }
 
-enum err_code gguf_read_data(const struct gguf *g, const struct gguf_tensor *t, uint64_t from, void *out, size_t len,
-			     struct err *err)
+enum err_code gguf_read_data(const struct gguf *g, const struct gguf_tensor *t, uint64_t from, void *out,
+			     size_t len, struct err *err)
 {
 	if (from > t->size || len > t->size - from)
 		BUG("read past tensor %s", t->name);

@@ -18,7 +18,7 @@ struct gguf_writer {
 	uint64_t n_keys;
 	uint64_t n_tensors;
 	uint64_t *sizes; /* bytes of each tensor */
-	uint64_t next;   /* offset of the next tensor to be declared */
+	uint64_t next;	 /* offset of the next tensor to be declared */
 	int fd;
 	uint64_t current; /* tensor being written */
 	uint64_t written; /* bytes of it */
@@ -117,7 +117,8 @@ static uint64_t padded(uint64_t n)
 	return (n + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
 }
 
-uint64_t gguf_writer_tensor(struct gguf_writer *w, const char *name, uint32_t type, uint32_t n_dims, const uint64_t *ne)
+uint64_t gguf_writer_tensor(struct gguf_writer *w, const char *name, uint32_t type, uint32_t n_dims,
+			    const uint64_t *ne)
 {
 	const struct ggml_type_info *info = ggml_type_find(type);
 	if (w->fd >= 0 || !info || n_dims < 1 || n_dims > GGUF_MAX_DIMS || strlen(name) > GGUF_MAX_NAME)

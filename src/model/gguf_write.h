@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * gguf_write - writes a GGUF version 3 file front to back: keys, tensor list, then the data in the same order.
+ * gguf_write - writes a GGUF version 3 file front to back: keys, tensor list, then the data in the same
+ * order.
  *
  *     struct gguf_writer *w = gguf_writer_new();
  *     gguf_writer_text(w, "general.architecture", "llama");
@@ -35,7 +36,8 @@ void gguf_writer_texts(struct gguf_writer *w, const char *key, const char *const
 void gguf_writer_u32s(struct gguf_writer *w, const char *key, const uint32_t *values, size_t n);
 
 /* Declares the next tensor; returns its bytes. */
-uint64_t gguf_writer_tensor(struct gguf_writer *w, const char *name, uint32_t type, uint32_t n_dims, const uint64_t *ne);
+uint64_t gguf_writer_tensor(struct gguf_writer *w, const char *name, uint32_t type, uint32_t n_dims,
+			    const uint64_t *ne);
 
 /* Writes the header to `fd` (borrowed) at its current position, which must be the start of the file. */
 MUST_USE enum err_code gguf_writer_begin(struct gguf_writer *w, int fd, struct err *err);

@@ -41,8 +41,8 @@ struct gguf *lora_base_open(const char *path, const char **architecture, struct 
 	*architecture = gguf_get_label(g, "general.architecture", a);
 	bool model = (!*type || strcmp(type, "model") == 0) && **architecture;
 	if (!model || gguf_n_tensors(g) == 0) {
-		err_set(err, ERR_DATA, model ? "err_base_no_weights" : "err_base_not_model", "path=%s|type=%s", path,
-			*type ? type : "?");
+		err_set(err, ERR_DATA, model ? "err_base_no_weights" : "err_base_not_model",
+			"path=%s|type=%s", path, *type ? type : "?");
 		gguf_close(g);
 		return NULL;
 	}
@@ -56,10 +56,12 @@ const char *lora_shape(struct arena *a, uint64_t rows, uint64_t columns)
 
 static enum err_code bad_tensor(const char *key, struct str name, struct err *err)
 {
-	return err_set(err, ERR_UNSUPPORTED, key, "tensor=%.*s", (int)(name.len < 200 ? name.len : 200), name.ptr);
+	return err_set(err, ERR_UNSUPPORTED, key, "tensor=%.*s", (int)(name.len < 200 ? name.len : 200),
+		       name.ptr);
 }
 
-/* Splits a tensor's name into module and kind.  `*skip` for copies of base weights, which the upstream converter drops too. */
+/* Splits a tensor's name into module and kind.  `*skip` for copies of base weights, which the upstream
+ * converter drops too. */
 static enum err_code read_half(const struct st_tensor *t, struct half *out, bool *skip, struct err *err)
 {
 	struct str name = t->name;
@@ -97,13 +99,17 @@ static enum err_code join(struct lora_plan *plan, const struct half *halves, siz
 {
 	for (size_t i = 0; i < n; i += 2) {
 		const struct half *a = &halves[i], *b = i + 1 < n ? &halves[i + 1] : NULL;
-		bool pair = b && !a->kind->is_b && b->kind->is_b && a->kind->embedding == b->kind->embedding &&
-			    a->module.len == b->module.len && memcmp(a->module.ptr, b->module.ptr, a->module.len) == 0;
+		bool pair = b && !a->kind->is_b && b->kind->is_b &&
+			    a->kind->embedding == b->kind->embedding && a->module.len == b->module.len &&
+			    memcmp(a->module.ptr, b->module.ptr, a->module.len) == 0;
 		if (!pair)
 			return err_set(err, ERR_DATA, "err_adapter_pair", "tensor=%.*s",
 				       (int)(a->module.len < 200 ? a->module.len : 200), a->module.ptr);
-		plan->pairs[plan->n_pairs++] = (struct lora_pair){
-			.module = a->module, .a = a->tensor, .b = b->tensor, .embedding = a->kind->embedding, .factor = 1 };
+		plan->pairs[plan->n_pairs++] = (struct lora_pair){ .module = a->module,
+								   .a = a->tensor,
+								   .b = b->tensor,
+								   .embedding = a->kind->embedding,
+								   .factor = 1 };
 	}
 	return ERR_OK;
 }
@@ -135,12 +141,13 @@ static enum err_code collect(struct lora_plan *plan, const char *dir, struct err
 	return rc;
 }
 
-static enum err_code bad_shape(struct lora_plan *plan, const struct lora_pair *p, const struct gguf_tensor *base,
-			       struct err *err)
+static enum err_code bad_shape(struct lora_plan *plan, const struct lora_pair *p,
+			       const struct gguf_tensor *base, struct err *err)
 {
-	uint64_t in = p->embedding ? p->b->shape[0] : p->a->shape[1], out = p->embedding ? p->a->shape[1] : p->b->shape[0];
-	return err_set(err, ERR_DATA, "err_adapter_shape", "tensor=%s|a=%s|b=%s", p->name, lora_shape(plan->arena, in, out),
-		       lora_shape(plan->arena, base->ne[0], base->ne[1]));
+	uint64_t in = p->embedding ? p->b->shape[0] : p->a->shape[1],
+		 out = p->embedding ? p->a->shape[1] : p->b->shape[0];
+	return err_set(err, ERR_DATA, "err_adapter_shape", "tensor=%s|a=%s|b=%s", p->name,
+		       lora_shape(plan->arena, in, out), lora_shape(plan->arena, base->ne[0], base->ne[1]));
 }
 
 /* A of an embedding is [r, words] and B [width, r]; elsewhere A is [r, in] and B [out, r]. */
@@ -160,8 +167,8 @@ static enum err_code check_shape(struct lora_plan *plan, struct lora_pair *p, co
 }
 
 /* Heads of a layer by metadata; llama.cpp writes one number or one for each layer. */
-static enum err_code find_heads(struct lora_plan *plan, struct lora_pair *p, int64_t layer, enum tensor_rows rows,
-				struct err *err)
+static enum err_code find_heads(struct lora_plan *plan, struct lora_pair *p, int64_t layer,
+				enum tensor_rows rows, struct err *err)
 {
 	if (rows == TENSOR_ROWS_AS_IS)
 		return ERR_OK;
@@ -178,7 +185,8 @@ static enum err_code find_heads(struct lora_plan *plan, struct lora_pair *p, int
 	return ERR_OK;
 }
 
-static enum err_code match(struct lora_plan *plan, const struct tensor_arch *arch, struct lora_pair *p, struct err *err)
+static enum err_code match(struct lora_plan *plan, const struct tensor_arch *arch, struct lora_pair *p,
+			   struct err *err)
 {
 	int64_t layer;
 	enum tensor_rows rows;
@@ -230,7 +238,8 @@ static void choose_alpha(struct lora_plan *plan)
 	}
 }
 
-static enum err_code plan_match(struct lora_plan *plan, const char *dir, const char *base_path, struct err *err)
+static enum err_code plan_match(struct lora_plan *plan, const char *dir, const char *base_path,
+				struct err *err)
 {
 	enum err_code rc = peft_read(plan->arena, dir, &plan->config, err);
 	if (rc != ERR_OK)
@@ -254,7 +263,8 @@ static enum err_code plan_match(struct lora_plan *plan, const char *dir, const c
 	return rc;
 }
 
-enum err_code lora_plan_open(const char *peft_dir, const char *base_path, struct lora_plan *out, struct err *err)
+enum err_code lora_plan_open(const char *peft_dir, const char *base_path, struct lora_plan *out,
+			     struct err *err)
 {
 	*out = (struct lora_plan){ .arena = arena_new() };
 	enum err_code rc = plan_match(out, peft_dir, base_path, err);

@@ -55,8 +55,8 @@ static uint64_t source(const struct lora_pair *p, bool is_b, uint64_t row, uint6
 	return row * t->shape[1] + column;
 }
 
-enum err_code lora_values(const struct lora_plan *plan, const struct lora_pair *pair, bool is_b, void **out, size_t *size,
-			  struct err *err)
+enum err_code lora_values(const struct lora_plan *plan, const struct lora_pair *pair, bool is_b, void **out,
+			  size_t *size, struct err *err)
 {
 	const struct st_tensor *t = is_b ? pair->b : pair->a;
 	bool transposed = !is_b && pair->embedding;
@@ -64,10 +64,11 @@ enum err_code lora_values(const struct lora_plan *plan, const struct lora_pair *
 	bool half = (is_b ? lora_b_type(plan, pair) : plan->type) == GGML_ID_F16;
 	size_t in_size = st_dtype_size(t->dtype), out_size = half ? 2 : 4;
 	double factor = is_b ? pair->factor : 1;
-	uint8_t *in = mem_try_alloc((size_t)t->size), *to = mem_try_alloc((size_t)(rows * columns) * out_size);
+	uint8_t *in = mem_try_alloc((size_t)t->size),
+		*to = mem_try_alloc((size_t)(rows * columns) * out_size);
 	enum err_code rc = in && to ? safetensors_data(plan->weights, t, 0, in, (size_t)t->size, err)
-				    : err_set(err, ERR_LIMIT, "err_adapter_memory", "tensor=%s|n=%llu", pair->name,
-					      (unsigned long long)t->size);
+				    : err_set(err, ERR_LIMIT, "err_adapter_memory", "tensor=%s|n=%llu",
+					      pair->name, (unsigned long long)t->size);
 	for (uint64_t row = 0; rc == ERR_OK && row < rows; row++) {
 		for (uint64_t column = 0; column < columns; column++) {
 			const uint8_t *from = in + source(pair, is_b, row, column) * in_size;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Fields and their meaning: peft/tuners/lora/config.py; patterns: get_pattern_key() in peft/utils/other.py. */
+ * Fields and their meaning: peft/tuners/lora/config.py; patterns: get_pattern_key() in peft/utils/other.py.
+ */
 #include "model/peft.h"
 
 #include <math.h>
@@ -41,7 +42,8 @@ static bool is_set(const json_t *value)
 	return true;
 }
 
-/* Ways to start the training that change the base's own weights: the adapter then fits only that changed base. */
+/* Ways to start the training that change the base's own weights: the adapter then fits only that changed
+ * base. */
 static bool changes_base(const json_t *init)
 {
 	static const char *const names[] = { "pissa", "olora", "corda", "loftq", "lora_ga" };
@@ -55,14 +57,16 @@ static bool changes_base(const json_t *init)
 static enum err_code check_features(const json_t *root, const char *what, struct err *err)
 {
 	static const char *const features[] = {
-		"use_dora", "modules_to_save", "layer_replication", "trainable_token_indices", "lora_bias",
-		"target_parameters", "fan_in_fan_out", "use_qalora", "use_bdlora", "alora_invocation_tokens", "arrow_config",
+		"use_dora",   "modules_to_save",	 "layer_replication", "trainable_token_indices",
+		"lora_bias",  "target_parameters",	 "fan_in_fan_out",    "use_qalora",
+		"use_bdlora", "alora_invocation_tokens", "arrow_config",
 	};
 	if (json_object_get(root, "fine_tune_type") || json_object_get(root, "lora_parameters"))
 		return err_set(err, ERR_UNSUPPORTED, "err_adapter_mlx", "path=%s", what);
 	const char *type = json_string_value(json_object_get(root, "peft_type"));
 	if (!type || strcmp(type, "LORA") != 0)
-		return err_set(err, ERR_UNSUPPORTED, "err_adapter_type", "path=%s|type=%.60s", what, type ? type : "?");
+		return err_set(err, ERR_UNSUPPORTED, "err_adapter_type", "path=%s|type=%.60s", what,
+			       type ? type : "?");
 	for (size_t i = 0; i < sizeof(features) / sizeof(features[0]); i++)
 		if (is_set(json_object_get(root, features[i])))
 			return bad_feature(err, what, features[i]);
@@ -74,19 +78,20 @@ static enum err_code check_features(const json_t *root, const char *what, struct
 	return ERR_OK;
 }
 
-/* Characters of module names, "^" in front, "$" at the end, ".", ".*" and an escaped point.  PEFT takes any Python pattern;
- * what goes beyond this is refused rather than read differently. */
+/* Characters of module names, "^" in front, "$" at the end, ".", ".*" and an escaped point.  PEFT takes any
+ * Python pattern; what goes beyond this is refused rather than read differently. */
 static bool is_simple_pattern(const char *key)
 {
 	int stars = 0;
 	for (const char *p = key; *p; p++) {
-		bool word = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') || *p == '_' ||
-			    *p == '-' || *p == '.';
+		bool word = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') ||
+			    (*p >= '0' && *p <= '9') || *p == '_' || *p == '-' || *p == '.';
 		if (word || (*p == '^' && p == key) || (*p == '$' && p[1] == 0))
 			continue;
 		if (*p == '\\' && p[1] == '.')
 			p++;
-		else if (*p == '*' && p > key && p[-1] == '.' && (p < key + 2 || p[-2] != '\\') && ++stars <= MAX_STARS)
+		else if (*p == '*' && p > key && p[-1] == '.' && (p < key + 2 || p[-2] != '\\') &&
+			 ++stars <= MAX_STARS)
 			continue;
 		else
 			return false;
@@ -103,20 +108,24 @@ static enum err_code read_patterns(struct arena *a, const json_t *map, const cha
 	if (!map || json_is_null(map))
 		return ERR_OK;
 	if (!json_is_object(map) || json_object_size(map) > MAX_PATTERNS)
-		return err_set(err, ERR_DATA, "err_adapter_config", "path=%s|field=rank_pattern, alpha_pattern", what);
+		return err_set(err, ERR_DATA, "err_adapter_config",
+			       "path=%s|field=rank_pattern, alpha_pattern", what);
 	*out = arena_array(a, json_object_size(map) + 1, sizeof((*out)[0]));
-	json_object_foreach((json_t *)map, key, value) {
+	json_object_foreach ((json_t *)map, key, value) {
 		double number = json_number_value(value);
 		if (!is_simple_pattern(key))
-			return err_set(err, ERR_UNSUPPORTED, "err_adapter_pattern", "path=%s|pattern=%.200s", what, key);
+			return err_set(err, ERR_UNSUPPORTED, "err_adapter_pattern", "path=%s|pattern=%.200s",
+				       what, key);
 		if (!json_is_number(value) || !(number >= min) || number > 1e6)
-			return err_set(err, ERR_DATA, "err_adapter_config", "path=%s|field=%.200s", what, key);
+			return err_set(err, ERR_DATA, "err_adapter_config", "path=%s|field=%.200s", what,
+				       key);
 		(*out)[(*n)++] = (struct peft_pattern){ arena_strdup(a, key), number };
 	}
 	return ERR_OK;
 }
 
-static enum err_code read_numbers(const json_t *root, const char *what, struct peft_config *out, struct err *err)
+static enum err_code read_numbers(const json_t *root, const char *what, struct peft_config *out,
+				  struct err *err)
 {
 	const json_t *rank = json_object_get(root, "r"), *alpha = json_object_get(root, "lora_alpha");
 	out->rank = rank ? (int64_t)json_integer_value(rank) : 8; /* PEFT's defaults */
@@ -130,7 +139,8 @@ static enum err_code read_numbers(const json_t *root, const char *what, struct p
 	return ERR_OK;
 }
 
-enum err_code peft_parse(struct arena *a, struct str text, const char *what, struct peft_config *out, struct err *err)
+enum err_code peft_parse(struct arena *a, struct str text, const char *what, struct peft_config *out,
+			 struct err *err)
 {
 	*out = (struct peft_config){ .base_name = "" };
 	json_t *root = json_parse_python(text, what, err);
@@ -144,11 +154,14 @@ enum err_code peft_parse(struct arena *a, struct str text, const char *what, str
 	if (rc == ERR_OK)
 		rc = read_numbers(root, what, out, err);
 	if (rc == ERR_OK)
-		rc = read_patterns(a, json_object_get(root, "rank_pattern"), what, 1, &out->ranks, &out->n_ranks, err);
+		rc = read_patterns(a, json_object_get(root, "rank_pattern"), what, 1, &out->ranks,
+				   &out->n_ranks, err);
 	if (rc == ERR_OK)
-		rc = read_patterns(a, json_object_get(root, "alpha_pattern"), what, 1e-9, &out->alphas, &out->n_alphas, err);
+		rc = read_patterns(a, json_object_get(root, "alpha_pattern"), what, 1e-9, &out->alphas,
+				   &out->n_alphas, err);
 	if (rc == ERR_OK)
-		out->base_name = label_make(a, str_of(json_string_value(json_object_get(root, "base_model_name_or_path"))));
+		out->base_name = label_make(
+			a, str_of(json_string_value(json_object_get(root, "base_model_name_or_path"))));
 	json_decref(root);
 	return rc;
 }
@@ -190,12 +203,14 @@ bool peft_pattern_match(const char *key, struct str module)
 	if (match_here(key, module))
 		return true;
 	for (size_t i = 0; i < module.len; i++)
-		if (module.ptr[i] == '.' && match_here(key, (struct str){ module.ptr + i + 1, module.len - i - 1 }))
+		if (module.ptr[i] == '.' &&
+		    match_here(key, (struct str){ module.ptr + i + 1, module.len - i - 1 }))
 			return true;
 	return false;
 }
 
-static const struct peft_pattern *first_match(const struct peft_pattern *patterns, size_t n, struct str module)
+static const struct peft_pattern *first_match(const struct peft_pattern *patterns, size_t n,
+					      struct str module)
 {
 	for (size_t i = 0; i < n; i++)
 		if (peft_pattern_match(patterns[i].key, module))

@@ -25,9 +25,10 @@ static const struct {
 	const char *name;
 	uint32_t size;
 } dtypes[ST_DTYPE_COUNT] = {
-	[ST_F64] = { "F64", 8 }, [ST_F32] = { "F32", 4 },   [ST_F16] = { "F16", 2 },         [ST_BF16] = { "BF16", 2 },
-	[ST_I64] = { "I64", 8 }, [ST_I32] = { "I32", 4 },   [ST_I16] = { "I16", 2 },         [ST_I8] = { "I8", 1 },
-	[ST_U64] = { "U64", 8 }, [ST_U32] = { "U32", 4 },   [ST_U16] = { "U16", 2 },         [ST_U8] = { "U8", 1 },
+	[ST_F64] = { "F64", 8 },   [ST_F32] = { "F32", 4 },	    [ST_F16] = { "F16", 2 },
+	[ST_BF16] = { "BF16", 2 }, [ST_I64] = { "I64", 8 },	    [ST_I32] = { "I32", 4 },
+	[ST_I16] = { "I16", 2 },   [ST_I8] = { "I8", 1 },	    [ST_U64] = { "U64", 8 },
+	[ST_U32] = { "U32", 4 },   [ST_U16] = { "U16", 2 },	    [ST_U8] = { "U8", 1 },
 	[ST_BOOL] = { "BOOL", 1 }, [ST_F8_E4M3] = { "F8_E4M3", 1 }, [ST_F8_E5M2] = { "F8_E5M2", 1 },
 };
 
@@ -101,7 +102,8 @@ static bool escape(struct scan *s, char *out, size_t *len)
 	return true;
 }
 
-/* A JSON string; without escapes a view of the header, else a copy (an escape is never shorter than what it means). */
+/* A JSON string; without escapes a view of the header, else a copy (an escape is never shorter than what it
+ * means). */
 static bool string(struct scan *s, struct str *out)
 {
 	if (!eat(s, '"'))
@@ -174,8 +176,9 @@ static enum err_code read_dtype(struct scan *s, struct st_tensor *t)
 			return ERR_OK;
 		}
 	}
-	return err_set(s->err, ERR_UNSUPPORTED, "err_safetensors_dtype", "path=%s|tensor=%.*s|type=%.*s", s->what,
-		       (int)(t->name.len < 200 ? t->name.len : 200), t->name.ptr, (int)(name.len < 40 ? name.len : 40), name.ptr);
+	return err_set(s->err, ERR_UNSUPPORTED, "err_safetensors_dtype", "path=%s|tensor=%.*s|type=%.*s",
+		       s->what, (int)(t->name.len < 200 ? t->name.len : 200), t->name.ptr,
+		       (int)(name.len < 40 ? name.len : 40), name.ptr);
 }
 
 enum { HAS_DTYPE = 1, HAS_SHAPE = 2, HAS_OFFSETS = 4, HAS_ALL = 7 };
@@ -185,9 +188,10 @@ static enum err_code read_member(struct scan *s, struct st_tensor *t, unsigned *
 	struct str key;
 	if (!string(s, &key) || !eat(s, ':'))
 		return bad_json(s);
-	unsigned bit = str_eq_text(key, "dtype") ? HAS_DTYPE
-		       : str_eq_text(key, "shape") ? HAS_SHAPE
-		       : str_eq_text(key, "data_offsets") ? HAS_OFFSETS : 0;
+	unsigned bit = str_eq_text(key, "dtype")	  ? HAS_DTYPE
+		       : str_eq_text(key, "shape")	  ? HAS_SHAPE
+		       : str_eq_text(key, "data_offsets") ? HAS_OFFSETS
+							  : 0;
 	if (bit == 0 || *seen & bit)
 		return bad_json(s);
 	*seen |= bit;
@@ -289,7 +293,8 @@ static enum err_code scan_header(struct scan *s, struct safetensors *st)
 
 static int by_name(const void *a, const void *b)
 {
-	const struct st_tensor *x = *(const struct st_tensor *const *)a, *y = *(const struct st_tensor *const *)b;
+	const struct st_tensor *x = *(const struct st_tensor *const *)a,
+			       *y = *(const struct st_tensor *const *)b;
 	size_t n = x->name.len < y->name.len ? x->name.len : y->name.len;
 	int order = memcmp(x->name.ptr, y->name.ptr, n);
 	return order ? order : (x->name.len > y->name.len) - (x->name.len < y->name.len);
@@ -345,18 +350,20 @@ static enum err_code read_header(struct safetensors *st, uint64_t size, struct e
 {
 	uint8_t head[8];
 	uint64_t len = 0;
-	enum err_code rc = size < 8 ? err_set(err, ERR_DATA, "err_gguf_header_cut", "path=%s|at=%llu", st->what,
-					      (unsigned long long)size)
+	enum err_code rc = size < 8 ? err_set(err, ERR_DATA, "err_gguf_header_cut", "path=%s|at=%llu",
+					      st->what, (unsigned long long)size)
 				    : fs_pread(st->fd, head, 8, 0, err);
 	if (rc != ERR_OK)
 		return rc;
 	for (int i = 7; i >= 0; i--)
 		len = len << 8 | head[i];
 	if (len > LIMIT_SAFETENSORS_HEADER)
-		return err_set(err, ERR_LIMIT, "err_gguf_limit", "path=%s|part=header|n=%llu|limit=%llu", st->what,
-			       (unsigned long long)len, (unsigned long long)LIMIT_SAFETENSORS_HEADER);
+		return err_set(err, ERR_LIMIT, "err_gguf_limit", "path=%s|part=header|n=%llu|limit=%llu",
+			       st->what, (unsigned long long)len,
+			       (unsigned long long)LIMIT_SAFETENSORS_HEADER);
 	if (len > size - 8)
-		return err_set(err, ERR_DATA, "err_gguf_header_cut", "path=%s|at=%llu", st->what, (unsigned long long)size);
+		return err_set(err, ERR_DATA, "err_gguf_header_cut", "path=%s|at=%llu", st->what,
+			       (unsigned long long)size);
 	char *text = arena_alloc(st->arena, (size_t)len + 1);
 	rc = fs_pread(st->fd, text, (size_t)len, 8, err);
 	if (rc != ERR_OK)
@@ -433,8 +440,8 @@ const char *st_dtype_name(enum st_dtype dtype)
 	return dtypes[dtype].name;
 }
 
-enum err_code safetensors_data(const struct safetensors *s, const struct st_tensor *t, uint64_t from, void *out, size_t len,
-			       struct err *err)
+enum err_code safetensors_data(const struct safetensors *s, const struct st_tensor *t, uint64_t from,
+			       void *out, size_t len, struct err *err)
 {
 	if (from > t->size || len > t->size - from)
 		BUG("read past tensor %.*s", (int)(t->name.len < 200 ? t->name.len : 200), t->name.ptr);

@@ -2,11 +2,11 @@
  *
  * safetensors - a strict reader of safetensors files.
  *
- * 8 bytes header length, a JSON object {"name": {"dtype", "shape", "data_offsets"}, "__metadata__": {...}}, then the data.
- * Stricter than the reference where two readers could disagree: names are unique, every member is known, the data is tiled
- * exactly (no gaps, no overlaps, nothing behind), header at most 16 MiB and 65,536 tensors.  The header is scanned in place
- * by our own parser: a hostile one costs no more than its own size.
- * Thread: one owner at a time; calls block on the disk. */
+ * 8 bytes header length, a JSON object {"name": {"dtype", "shape", "data_offsets"}, "__metadata__": {...}},
+ * then the data. Stricter than the reference where two readers could disagree: names are unique, every member
+ * is known, the data is tiled exactly (no gaps, no overlaps, nothing behind), header at most 16 MiB and
+ * 65,536 tensors.  The header is scanned in place by our own parser: a hostile one costs no more than its own
+ * size. Thread: one owner at a time; calls block on the disk. */
 #ifndef ASSAY_MODEL_SAFETENSORS_H
 #define ASSAY_MODEL_SAFETENSORS_H
 
@@ -18,8 +18,22 @@
 #define ST_MAX_DIMS 8
 
 enum st_dtype {
-	ST_F64, ST_F32, ST_F16, ST_BF16, ST_I64, ST_I32, ST_I16, ST_I8, ST_U64, ST_U32, ST_U16, ST_U8, ST_BOOL,
-	ST_F8_E4M3, ST_F8_E5M2, ST_DTYPE_COUNT,
+	ST_F64,
+	ST_F32,
+	ST_F16,
+	ST_BF16,
+	ST_I64,
+	ST_I32,
+	ST_I16,
+	ST_I8,
+	ST_U64,
+	ST_U32,
+	ST_U16,
+	ST_U8,
+	ST_BOOL,
+	ST_F8_E4M3,
+	ST_F8_E5M2,
+	ST_DTYPE_COUNT,
 };
 
 struct st_tensor {
@@ -28,7 +42,7 @@ struct st_tensor {
 	uint32_t n_dims; /* 0 is a scalar */
 	uint64_t shape[ST_MAX_DIMS];
 	uint64_t offset; /* from the start of the file */
-	uint64_t size;   /* bytes */
+	uint64_t size;	 /* bytes */
 };
 
 struct safetensors;
@@ -49,7 +63,7 @@ uint32_t st_dtype_size(enum st_dtype dtype);
 const char *st_dtype_name(enum st_dtype dtype);
 
 /* Reads `len` bytes of a tensor from byte `from` on. */
-MUST_USE enum err_code safetensors_data(const struct safetensors *s, const struct st_tensor *t, uint64_t from, void *out,
-					size_t len, struct err *err);
+MUST_USE enum err_code safetensors_data(const struct safetensors *s, const struct st_tensor *t, uint64_t from,
+					void *out, size_t len, struct err *err);
 
 #endif

@@ -32,7 +32,8 @@ static bool is_html(struct str head)
 	return false;
 }
 
-/* A pickle starts with PROTO 2..5; torch.save() before 1.6 pickles a magic number first, which starts the same way. */
+/* A pickle starts with PROTO 2..5; torch.save() before 1.6 pickles a magic number first, which starts the
+ * same way. */
 static bool is_pickle(struct str head)
 {
 	return head.len >= 3 && (uint8_t)head.ptr[0] == 0x80 && head.ptr[1] >= 2 && head.ptr[1] <= 5;
@@ -62,7 +63,8 @@ static enum file_kind kind_of(struct str head, uint64_t size)
 		return FILE_SAFETENSORS;
 	if (is_html(head))
 		return FILE_HTML;
-	if (str_starts(head, "lmgg") || str_starts(head, "fmgg") || str_starts(head, "tjgg") || str_starts(head, "algg"))
+	if (str_starts(head, "lmgg") || str_starts(head, "fmgg") || str_starts(head, "tjgg") ||
+	    str_starts(head, "algg"))
 		return FILE_GGML;
 	struct str text = str_trim(head);
 	if (str_starts(text, "{") || str_starts(text, "["))
@@ -96,7 +98,8 @@ enum file_kind sniff_path(const char *path)
 	return kind;
 }
 
-enum err_code sniff_refuse(enum file_kind kind, const char *path, uint64_t size, const char *wanted, struct err *err)
+enum err_code sniff_refuse(enum file_kind kind, const char *path, uint64_t size, const char *wanted,
+			   struct err *err)
 {
 	unsigned long long n = size;
 	switch (kind) {

@@ -17,12 +17,17 @@ struct tensor_arch {
 	struct part parts[PARTS];
 };
 
-#define ATTENTION                                                                                                     \
-	{ "self_attn.q_proj", "attn_q", TENSOR_ROWS_AS_IS }, { "self_attn.k_proj", "attn_k", TENSOR_ROWS_AS_IS },     \
-		{ "self_attn.v_proj", "attn_v", TENSOR_ROWS_AS_IS }
-#define FEED_FORWARD                                                                                                 \
-	{ "mlp.gate_proj", "ffn_gate", TENSOR_ROWS_AS_IS }, { "mlp.up_proj", "ffn_up", TENSOR_ROWS_AS_IS },           \
-		{ "mlp.down_proj", "ffn_down", TENSOR_ROWS_AS_IS }
+#define ATTENTION                                                                                            \
+	{ "self_attn.q_proj", "attn_q", TENSOR_ROWS_AS_IS },                                                 \
+		{ "self_attn.k_proj", "attn_k", TENSOR_ROWS_AS_IS },                                         \
+	{                                                                                                    \
+		"self_attn.v_proj", "attn_v", TENSOR_ROWS_AS_IS                                              \
+	}
+#define FEED_FORWARD                                                                                         \
+	{ "mlp.gate_proj", "ffn_gate", TENSOR_ROWS_AS_IS }, { "mlp.up_proj", "ffn_up", TENSOR_ROWS_AS_IS },  \
+	{                                                                                                    \
+		"mlp.down_proj", "ffn_down", TENSOR_ROWS_AS_IS                                               \
+	}
 #define OUTPUT { "self_attn.o_proj", "attn_output", TENSOR_ROWS_AS_IS }
 
 static const struct tensor_arch archs[] = {
@@ -72,8 +77,8 @@ static bool eat_layer(struct str *s, int64_t *layer)
 	return s->len > 0;
 }
 
-bool tensor_name_map(const struct tensor_arch *arch, struct str module, char out[TENSOR_NAME_SIZE], int64_t *layer,
-		     enum tensor_rows *rows)
+bool tensor_name_map(const struct tensor_arch *arch, struct str module, char out[TENSOR_NAME_SIZE],
+		     int64_t *layer, enum tensor_rows *rows)
 {
 	*layer = -1;
 	*rows = TENSOR_ROWS_AS_IS;
@@ -92,12 +97,14 @@ bool tensor_name_map(const struct tensor_arch *arch, struct str module, char out
 		if (!str_eq_text(module, arch->parts[i].module))
 			continue;
 		*rows = arch->parts[i].rows;
-		return str_format(out, TENSOR_NAME_SIZE, "blk.%d.%s.weight", (int)*layer, arch->parts[i].tensor);
+		return str_format(out, TENSOR_NAME_SIZE, "blk.%d.%s.weight", (int)*layer,
+				  arch->parts[i].tensor);
 	}
 	return false;
 }
 
-/* Row h*d + 2*t + half is taken from row h*d + half*(d/2) + t, with d rows a head: conversion/llama.py, permute(). */
+/* Row h*d + 2*t + half is taken from row h*d + half*(d/2) + t, with d rows a head: conversion/llama.py,
+ * permute(). */
 uint64_t tensor_source_row(uint64_t row, uint64_t n_rows, uint64_t n_heads)
 {
 	uint64_t in_head = n_rows / n_heads;

@@ -44,8 +44,8 @@ static void read_history(struct arena *a, const json_t *history, struct trainer_
 	out->n_points = kept;
 }
 
-enum err_code trainer_state_parse(struct arena *a, struct str text, const char *what, struct trainer_state *out,
-				  struct err *err)
+enum err_code trainer_state_parse(struct arena *a, struct str text, const char *what,
+				  struct trainer_state *out, struct err *err)
 {
 	*out = (struct trainer_state){ .epoch = (double)NAN, .step = -1 };
 	json_t *root = json_parse_python(text, what, err);
@@ -63,7 +63,8 @@ enum err_code trainer_state_parse(struct arena *a, struct str text, const char *
 	return ERR_OK;
 }
 
-enum err_code trainer_state_read(struct arena *a, const char *path, struct trainer_state *out, struct err *err)
+enum err_code trainer_state_read(struct arena *a, const char *path, struct trainer_state *out,
+				 struct err *err)
 {
 	struct buf text = BUF_INIT(MAX_FILE);
 	*out = (struct trainer_state){ .epoch = (double)NAN, .step = -1 };

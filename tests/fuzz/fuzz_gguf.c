@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Any bytes as a GGUF: refused with a cause, or accepted with every tensor inside the file and every value readable. */
+ * Any bytes as a GGUF: refused with a cause, or accepted with every tensor inside the file and every value
+ * readable. */
 #include <string.h>
 
 #include "base/limits.h"

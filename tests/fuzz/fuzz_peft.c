@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Any text as adapter_config.json, as trainer_state.json and as a name: no crash, and numbers in their ranges. */
+ * Any text as adapter_config.json, as trainer_state.json and as a name: no crash, and numbers in their
+ * ranges. */
 #include <math.h>
 
 #include "fuzz_memory.h"
@@ -17,7 +18,8 @@ static void check_config(struct arena *a, struct str text)
 			BUG("refused without a cause");
 		return;
 	}
-	static const char *const modules[] = { "model.layers.0.self_attn.q_proj", "lm_head", "model.layers.17.mlp.down_proj" };
+	static const char *const modules[] = { "model.layers.0.self_attn.q_proj", "lm_head",
+					       "model.layers.17.mlp.down_proj" };
 	for (size_t i = 0; i < 3; i++) {
 		double alpha = peft_alpha(&config, str_of(modules[i]));
 		int64_t rank = peft_rank(&config, str_of(modules[i]));

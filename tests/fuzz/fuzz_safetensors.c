@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Any bytes as safetensors: refused with a cause, or accepted with data that is tiled exactly to the end of the file. */
+ * Any bytes as safetensors: refused with a cause, or accepted with data that is tiled exactly to the end of
+ * the file. */
 #include "fuzz_memory.h"
 #include "model/safetensors.h"
 

@@ -28,8 +28,9 @@ static void write_state(const char *dir, double epoch, int step, const char *row
 {
 	char name[256], text[2048];
 	snprintf(name, sizeof(name), "%s/trainer_state.json", dir);
-	snprintf(text, sizeof(text), "{\"epoch\": %.4f, \"global_step\": %d, \"num_train_epochs\": 8, \"log_history\": [%s]}", epoch,
-		 step, rows);
+	snprintf(text, sizeof(text),
+		 "{\"epoch\": %.4f, \"global_step\": %d, \"num_train_epochs\": 8, \"log_history\": [%s]}",
+		 epoch, step, rows);
 	temp_text(&temp, name, text);
 }
 
@@ -103,11 +104,12 @@ static void nan_losses_and_a_byte_order_mark_are_read(void **state)
 	(void)state;
 	struct trainer_state s;
 	struct err err = { 0 };
-	static const char text[] = "\xEF\xBB\xBF{\"epoch\": 2.0, \"global_step\": 6, \"num_train_epochs\": 3, \"log_history\": ["
-				   "{\"epoch\": 1.0, \"step\": 3, \"loss\": NaN, \"grad_norm\": Infinity},"
-				   "{\"epoch\": 1.0, \"step\": 3, \"eval_loss\": 0.5},"
-				   "{\"epoch\": 2.0, \"step\": 6, \"loss\": 0.25, \"eval_loss\": -Infinity},"
-				   "{\"train_runtime\": 12.5, \"step\": 6}, 7, null]}";
+	static const char text[] =
+		"\xEF\xBB\xBF{\"epoch\": 2.0, \"global_step\": 6, \"num_train_epochs\": 3, \"log_history\": ["
+		"{\"epoch\": 1.0, \"step\": 3, \"loss\": NaN, \"grad_norm\": Infinity},"
+		"{\"epoch\": 1.0, \"step\": 3, \"eval_loss\": 0.5},"
+		"{\"epoch\": 2.0, \"step\": 6, \"loss\": 0.25, \"eval_loss\": -Infinity},"
+		"{\"train_runtime\": 12.5, \"step\": 6}, 7, null]}";
 	assert_ok(trainer_state_parse(arena, str_of(text), "trainer_state.json", &s, &err));
 	assert_int_equal(s.n_points, 2);
 	assert_int_equal(s.step, 6);
@@ -128,7 +130,8 @@ static void llama_factory_logs_give_epochs_and_losses(void **state)
 	tiny_adapter(&temp, "saves/otter/lora/train_2026-05-01-10-00-00/checkpoint-10", "", 2);
 	temp_text(&temp, "saves/otter/lora/train_2026-05-01-10-00-00/trainer_log.jsonl",
 		  "{\"current_steps\": 5, \"total_steps\": 10, \"loss\": 1.5, \"epoch\": 1.0}\n"
-		  "{\"current_steps\": 10, \"total_steps\": 10, \"eval_loss\": 0.75, \"epoch\": 2.0}\n{\"current_st");
+		  "{\"current_steps\": 10, \"total_steps\": 10, \"eval_loss\": 0.75, \"epoch\": "
+		  "2.0}\n{\"current_st");
 	struct catalogue c = scan_temp("saves/otter/lora/train_2026-05-01-10-00-00");
 	assert_int_equal(c.n_families, 1);
 	assert_string_equal(c.families[0].name, "otter");
@@ -191,7 +194,8 @@ static void gguf_files_become_bases_epochs_and_side_files(void **state)
 	tiny_model_write(temp_path(&temp, "Tiny-Test.F16.gguf"), (struct tiny_model){ 0 });
 	tiny_model_write(temp_path(&temp, "mmproj-tiny.gguf"), (struct tiny_model){ .type = "mmproj" });
 	tiny_model_write(temp_path(&temp, "plover-full.epoch-2.gguf"), (struct tiny_model){ 0 });
-	tiny_model_write(temp_path(&temp, "plover-full.epoch-1.gguf"), (struct tiny_model){ .no_template = true });
+	tiny_model_write(temp_path(&temp, "plover-full.epoch-1.gguf"),
+			 (struct tiny_model){ .no_template = true });
 	write_lora("plover-epoch-10.gguf");
 	write_lora("plover-epoch-9.gguf");
 	write_lora("stint.gguf");
@@ -261,12 +265,17 @@ static void a_split_model_is_one_model_and_a_missing_part_is_named(void **state)
 static void what_cannot_be_used_says_why(void **state)
 {
 	(void)state;
-	static const struct { const char *file, *text; size_t len; const char *key; } cases[] = {
+	static const struct {
+		const char *file, *text;
+		size_t len;
+		const char *key;
+	} cases[] = {
 		{ "mlx/adapters.safetensors", "\x02\0\0\0\0\0\0\0{}", 10, "err_adapter_mlx" },
 		{ "hf/model-00001-of-00002.safetensors", "x", 1, "err_hf_folder" },
 		{ "hfbin/pytorch_model.bin", "PK\x03\x04", 4, "err_hf_folder" },
 		{ "bnb/model.safetensors", "x", 1, "err_hf_bitsandbytes" },
-		{ "ds/checkpoint-5/global_step5/mp_rank_00_model_states.pt", "PK\x03\x04", 4, "err_sharded_state" },
+		{ "ds/checkpoint-5/global_step5/mp_rank_00_model_states.pt", "PK\x03\x04", 4,
+		  "err_sharded_state" },
 		{ "fsdp/checkpoint-5/pytorch_model_fsdp_0/__0_0.distcp", "x", 1, "err_sharded_state" },
 		{ "pt/model.pt", "PK\x03\x04", 4, "err_file_pickle" },
 		{ "renamed/weights.safetensors", "\x80\x02\x8a", 3, "err_file_pickle" },
@@ -275,7 +284,8 @@ static void what_cannot_be_used_says_why(void **state)
 		{ "pth/model.pth", "\x80\x04\x95", 3, "err_file_pickle" },
 		{ "binst/whatever.bin", "PK\x03\x04", 4, "err_file_pickle" },
 		{ "zippeft/adapter_model.safetensors", "PK\x03\x04", 4, "err_file_pickle" },
-		{ "lfs/adapter.gguf", "version https://git-lfs.github.com/spec/v1\n", 43, "err_file_lfs_pointer" },
+		{ "lfs/adapter.gguf", "version https://git-lfs.github.com/spec/v1\n", 43,
+		  "err_file_lfs_pointer" },
 		{ "html/base.gguf", "<!DOCTYPE html>", 15, "err_file_html" },
 		{ "empty/base.gguf", "", 0, "err_file_empty" },
 		{ "oldpeft/adapter_model.bin", "PK\x03\x04", 4, "err_file_pickle" },
@@ -284,7 +294,8 @@ static void what_cannot_be_used_says_why(void **state)
 	};
 	temp_text(&temp, "hf/config.json", "{\"architectures\": [\"LlamaForCausalLM\"]}");
 	temp_text(&temp, "hfbin/config.json", "{}");
-	temp_text(&temp, "bnb/config.json", "{\"quantization_config\": {\"quant_method\": \"bitsandbytes\"}}");
+	temp_text(&temp, "bnb/config.json",
+		  "{\"quantization_config\": {\"quant_method\": \"bitsandbytes\"}}");
 	temp_text(&temp, "oldpeft/adapter_config.json", "{\"peft_type\": \"LORA\"}");
 	temp_text(&temp, "noweights/adapter_config.json", "{\"peft_type\": \"LORA\"}");
 	temp_text(&temp, "badpeft/adapter_config.json", "{\"peft_type\": \"LORA\"}");
@@ -333,22 +344,30 @@ static void nothing_found_is_said(void **state)
 	assert_int_equal(catalogue_scan(arena, temp_path(&temp, "no-such"), &c, NULL, &err), ERR_NOT_FOUND);
 	assert_err(&err, "err_fs_not_found");
 	atomic_bool cancel = true;
-	assert_int_equal(catalogue_scan(arena, TEST_ROOT "/demo/checkpoints", &c, &cancel, &err), ERR_CANCELLED);
+	assert_int_equal(catalogue_scan(arena, TEST_ROOT "/demo/checkpoints", &c, &cancel, &err),
+			 ERR_CANCELLED);
 }
 
 static void base_names_match_across_owners_and_quantizations(void **state)
 {
 	(void)state;
-	static const struct { const char *wanted, *name, *path; int match; } cases[] = {
-		{ "HuggingFaceTB/SmolLM2-135M-Instruct", "SmolLM2-135M-Instruct.Q4_1", "/m/SmolLM2-135M-Instruct.Q4_1.gguf", 2 },
-		{ "HuggingFaceTB/SmolLM2-135M-Instruct", "Smollm2 135M 8k Lc100K", "/m/SmolLM2-135M-Instruct.Q4_1.gguf", 2 },
-		{ "Qwen/Qwen2.5-0.5B-Instruct", "qwen2.5-0.5b-instruct-q4_k_m", "/m/qwen2.5-0.5b-instruct-q4_k_m.gguf", 1 },
+	static const struct {
+		const char *wanted, *name, *path;
+		int match;
+	} cases[] = {
+		{ "HuggingFaceTB/SmolLM2-135M-Instruct", "SmolLM2-135M-Instruct.Q4_1",
+		  "/m/SmolLM2-135M-Instruct.Q4_1.gguf", 2 },
+		{ "HuggingFaceTB/SmolLM2-135M-Instruct", "Smollm2 135M 8k Lc100K",
+		  "/m/SmolLM2-135M-Instruct.Q4_1.gguf", 2 },
+		{ "Qwen/Qwen2.5-0.5B-Instruct", "qwen2.5-0.5b-instruct-q4_k_m",
+		  "/m/qwen2.5-0.5b-instruct-q4_k_m.gguf", 1 },
 		{ "Qwen/Qwen2.5-0.5B-Instruct", "", "/m/Qwen2.5-0.5B-Instruct-UD-Q4_K_XL.gguf", 2 },
 		{ "unsloth/Llama-3.2-1B-Instruct-bnb-4bit", "", "/m/Llama-3.2-1B-Instruct-Q8_0.gguf", 1 },
 		{ "unsloth/llama-3.2-1b-instruct-unsloth-bnb-4bit", "Llama 3.2 1B Instruct", "/m/x.gguf", 1 },
 		{ "/data/models/SmolLM2-135M", "", "/m/SmolLM2-135M-f16.gguf", 2 },
 		{ "/m/base.gguf", "other", "/m/base.gguf", 3 },
-		{ "meta-llama/Llama-3.2-1B-Instruct", "", "/m/Llama-3.2-1B-Instruct-Q4_K_M-00001-of-00002.gguf", 2 },
+		{ "meta-llama/Llama-3.2-1B-Instruct", "",
+		  "/m/Llama-3.2-1B-Instruct-Q4_K_M-00001-of-00002.gguf", 2 },
 		{ "Qwen/Qwen2.5-0.5B-Instruct", "", "/m/Qwen2.5-1.5B-Instruct-Q4_K_M.gguf", 0 },
 		{ "Qwen/Qwen2.5-0.5B", "", "/m/Qwen2.5-0.5B-Instruct-Q4_K_M.gguf", 0 },
 		{ "", "a", "/m/a.gguf", 0 },
@@ -364,23 +383,40 @@ static void base_names_match_across_owners_and_quantizations(void **state)
 static void names_give_epoch_step_and_stem(void **state)
 {
 	(void)state;
-	static const struct { const char *name; bool marked; int64_t epoch, step; const char *stem; bool loop; } cases[] = {
-		{ "checkpoint-48", true, -1, 48, "", false }, { "epoch_0", true, 0, -1, "", true },
-		{ "kestrel-epoch-2", true, 2, -1, "kestrel", false }, { "kestrel.ep4.lora", true, 4, -1, "kestrel.lora", false },
-		{ "Epoch 3", true, 3, -1, "", false }, { "step_100", true, -1, 100, "", false },
-		{ "epoch2-kestrel", true, 2, -1, "kestrel", false }, { "deep3", false, -1, -1, "deep3", false },
-		{ "epoch", false, -1, -1, "epoch", false }, { "epoch-3b", false, -1, -1, "epoch-3b", false },
-		{ "Tiny-Test.F16", false, -1, -1, "Tiny-Test.F16", false }, { "", false, -1, -1, "", false },
+	static const struct {
+		const char *name;
+		bool marked;
+		int64_t epoch, step;
+		const char *stem;
+		bool loop;
+	} cases[] = {
+		{ "checkpoint-48", true, -1, 48, "", false },
+		{ "epoch_0", true, 0, -1, "", true },
+		{ "kestrel-epoch-2", true, 2, -1, "kestrel", false },
+		{ "kestrel.ep4.lora", true, 4, -1, "kestrel.lora", false },
+		{ "Epoch 3", true, 3, -1, "", false },
+		{ "step_100", true, -1, 100, "", false },
+		{ "epoch2-kestrel", true, 2, -1, "kestrel", false },
+		{ "deep3", false, -1, -1, "deep3", false },
+		{ "epoch", false, -1, -1, "epoch", false },
+		{ "epoch-3b", false, -1, -1, "epoch-3b", false },
+		{ "Tiny-Test.F16", false, -1, -1, "Tiny-Test.F16", false },
+		{ "", false, -1, -1, "", false },
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct checkpoint_name n;
 		bool marked = checkpoint_name_parse(arena, cases[i].name, &n);
 		if (marked != cases[i].marked || n.epoch != cases[i].epoch || n.step != cases[i].step ||
 		    strcmp(n.stem, cases[i].stem) != 0 || n.loop_index != cases[i].loop)
-			fail_msg("%s: %d %lld %lld \"%s\"", cases[i].name, marked, (long long)n.epoch, (long long)n.step, n.stem);
+			fail_msg("%s: %d %lld %lld \"%s\"", cases[i].name, marked, (long long)n.epoch,
+				 (long long)n.step, n.stem);
 	}
-	static const struct { double epoch; const char *label; } labels[] = {
-		{ 4, "4" }, { 3.96, "4" }, { 4.05, "4" }, { 4.06, "4.1" }, { 2.5, "2.5" }, { 0.33, "0.3" }, { NAN, "" },
+	static const struct {
+		double epoch;
+		const char *label;
+	} labels[] = {
+		{ 4, "4" },	{ 3.96, "4" },	 { 4.05, "4" }, { 4.06, "4.1" },
+		{ 2.5, "2.5" }, { 0.33, "0.3" }, { NAN, "" },
 	};
 	for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++) {
 		char out[32];

@@ -25,8 +25,14 @@ static const char *smol(void)
 static void the_estimate_is_close_to_what_llama_cpp_reports(void **state)
 {
 	(void)state;
-	static const struct { uint64_t cells; uint32_t ubatch; double kv_mib, compute_mib; } measured[] = {
-		{ 2048, 512, 45, 102.5 }, { 8192, 512, 180, 98.3 }, { 2048, 128, 45, 25.6 },
+	static const struct {
+		uint64_t cells;
+		uint32_t ubatch;
+		double kv_mib, compute_mib;
+	} measured[] = {
+		{ 2048, 512, 45, 102.5 },
+		{ 8192, 512, 180, 98.3 },
+		{ 2048, 128, 45, 25.6 },
 	};
 	const char *path = smol();
 	for (size_t i = 0; i < 3; i++) {
@@ -36,8 +42,10 @@ static void the_estimate_is_close_to_what_llama_cpp_reports(void **state)
 		assert_ok(estimate_memory(path, &use, &e, &err));
 		assert_true(e.weights == 576ull * 49152 * 2);
 		assert_true((double)e.kv == measured[i].kv_mib * 1048576);
-		double host = 49152.0 * measured[i].ubatch * 4, compute = ((double)e.compute - host) / 1048576;
-		assert_true(compute > measured[i].compute_mib * 0.9 && compute < measured[i].compute_mib * 1.1);
+		double host = 49152.0 * measured[i].ubatch * 4,
+		       compute = ((double)e.compute - host) / 1048576;
+		assert_true(compute > measured[i].compute_mib * 0.9 &&
+			    compute < measured[i].compute_mib * 1.1);
 		assert_true(e.total > e.weights + e.kv + e.compute);
 	}
 }

@@ -27,7 +27,8 @@ static struct buf head(uint32_t version, uint64_t n_tensors, uint64_t n_kv)
 	return b;
 }
 
-static void put_tensor(struct buf *b, const char *name, uint32_t type, uint32_t n_dims, const uint64_t *ne, uint64_t offset)
+static void put_tensor(struct buf *b, const char *name, uint32_t type, uint32_t n_dims, const uint64_t *ne,
+		       uint64_t offset)
 {
 	put_text(b, name);
 	buf_add_u32le(b, n_dims);
@@ -102,7 +103,8 @@ static void labels_lose_control_and_direction_characters(void **state)
 	struct buf b = head(3, 0, 1);
 	put_text(&b, "general.name");
 	buf_add_u32le(&b, GGUF_TEXT);
-	put_text(&b, "<b>\x1b]0;x\x07 \xE2\x80\xAE" "evil\n\n../name\xFF");
+	put_text(&b, "<b>\x1b]0;x\x07 \xE2\x80\xAE"
+		     "evil\n\n../name\xFF");
 	struct gguf *g = read_buf(&b, &err);
 	assert_non_null(g);
 	struct arena *a = arena_new();
@@ -114,12 +116,23 @@ static void labels_lose_control_and_direction_characters(void **state)
 static void numbers_of_every_type_are_read(void **state)
 {
 	(void)state;
-	static const struct { enum gguf_type type; uint64_t bits; bool u64; double value; } cases[] = {
-		{ GGUF_U8, 255, true, 255 }, { GGUF_I8, 0xFF, false, -1 }, { GGUF_I8, 0x7F, true, 127 },
-		{ GGUF_U16, 65535, true, 65535 }, { GGUF_I16, 0x8000, false, -32768 },
-		{ GGUF_U32, 0xFFFFFFFF, true, 4294967295.0 }, { GGUF_I32, 0xFFFFFFFE, false, -2 },
-		{ GGUF_F32, 0x3FC00000, false, 1.5 }, { GGUF_F64, 0x3FF8000000000000, false, 1.5 },
-		{ GGUF_U64, UINT64_MAX, true, 18446744073709551615.0 }, { GGUF_I64, UINT64_MAX, false, -1 },
+	static const struct {
+		enum gguf_type type;
+		uint64_t bits;
+		bool u64;
+		double value;
+	} cases[] = {
+		{ GGUF_U8, 255, true, 255 },
+		{ GGUF_I8, 0xFF, false, -1 },
+		{ GGUF_I8, 0x7F, true, 127 },
+		{ GGUF_U16, 65535, true, 65535 },
+		{ GGUF_I16, 0x8000, false, -32768 },
+		{ GGUF_U32, 0xFFFFFFFF, true, 4294967295.0 },
+		{ GGUF_I32, 0xFFFFFFFE, false, -2 },
+		{ GGUF_F32, 0x3FC00000, false, 1.5 },
+		{ GGUF_F64, 0x3FF8000000000000, false, 1.5 },
+		{ GGUF_U64, UINT64_MAX, true, 18446744073709551615.0 },
+		{ GGUF_I64, UINT64_MAX, false, -1 },
 		{ GGUF_I64, 0x8000000000000000, false, -9223372036854775808.0 },
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -170,12 +183,19 @@ static void a_file_cut_anywhere_is_refused_with_its_place(void **state)
 static void a_wrong_file_is_called_by_its_name(void **state)
 {
 	(void)state;
-	static const struct { const char *bytes; size_t len; const char *key; } cases[] = {
-		{ "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n", 70, "err_file_lfs_pointer" },
+	static const struct {
+		const char *bytes;
+		size_t len;
+		const char *key;
+	} cases[] = {
+		{ "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n", 70,
+		  "err_file_lfs_pointer" },
 		{ "<!DOCTYPE html><html>403</html>", 31, "err_file_html" },
 		{ "\n  <HTML><body>", 15, "err_file_html" },
 		{ "PK\x03\x04 archive/data.pkl", 20, "err_file_pickle" },
-		{ "\x80\x02\x8a\nl\xfc\x9c""F\xf9 j\xa8P\x19.", 15, "err_file_pickle" },
+		{ "\x80\x02\x8a\nl\xfc\x9c"
+		  "F\xf9 j\xa8P\x19.",
+		  15, "err_file_pickle" },
 		{ "\x80\x04\x95", 3, "err_file_pickle" },
 		{ "\x02\0\0\0\0\0\0\0{}", 10, "err_file_safetensors" },
 		{ "tjgg\x03\0\0\0", 8, "err_file_old_ggml" },
@@ -193,9 +213,13 @@ static void a_wrong_file_is_called_by_its_name(void **state)
 static void only_versions_two_and_three_are_read(void **state)
 {
 	(void)state;
-	static const struct { uint32_t version; const char *key; } cases[] = {
-		{ 0, "err_gguf_version" }, { 1, "err_gguf_version" }, { 4, "err_gguf_version" },
-		{ 0x03000000, "err_gguf_big_endian" }, { 0xFFFFFFFF, "err_gguf_version" },
+	static const struct {
+		uint32_t version;
+		const char *key;
+	} cases[] = {
+		{ 0, "err_gguf_version" },	    { 1, "err_gguf_version" },
+		{ 4, "err_gguf_version" },	    { 0x03000000, "err_gguf_big_endian" },
+		{ 0xFFFFFFFF, "err_gguf_version" },
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct buf b = head(cases[i].version, 0, 0);
@@ -203,13 +227,15 @@ static void only_versions_two_and_three_are_read(void **state)
 	}
 }
 
-/* Counts that no file can have: each value in each field, and the reader must neither crash nor ask for memory. */
+/* Counts that no file can have: each value in each field, and the reader must neither crash nor ask for
+ * memory. */
 static void absurd_counts_are_refused(void **state)
 {
 	(void)state;
 	static const uint64_t values[] = {
-		65537, 1u << 20, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 1ull << 32, 1ull << 40, (1ull << 60) + 1, 1ull << 62,
-		INT64_MAX, 1ull << 63, (1ull << 63) + 1, UINT64_MAX - 1, UINT64_MAX,
+		65537,	    1u << 20,	      0x7FFFFFFF,	0x80000000, 0xFFFFFFFF,
+		1ull << 32, 1ull << 40,	      (1ull << 60) + 1, 1ull << 62, INT64_MAX,
+		1ull << 63, (1ull << 63) + 1, UINT64_MAX - 1,	UINT64_MAX,
 	};
 	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
 		uint64_t v = values[i];
@@ -259,11 +285,21 @@ static void absurd_counts_are_refused(void **state)
 static void sizes_that_wrap_around_are_refused(void **state)
 {
 	(void)state;
-	static const struct { uint32_t type, n_dims; uint64_t ne[4]; const char *key; } cases[] = {
-		{ GGML_ID_F32, 3, { 1ull << 31, 1ull << 31, 4 }, "err_gguf_tensor_dims" }, /* 2^64: ggml's check is skipped */
+	static const struct {
+		uint32_t type, n_dims;
+		uint64_t ne[4];
+		const char *key;
+	} cases[] = {
+		{ GGML_ID_F32,
+		  3,
+		  { 1ull << 31, 1ull << 31, 4 },
+		  "err_gguf_tensor_dims" }, /* 2^64: ggml's check is skipped */
 		{ GGML_ID_F32, 2, { 1ull << 62, 4 }, "err_gguf_tensor_dims" },
 		{ GGML_ID_F32, 2, { 1ull << 32, 1ull << 31 }, "err_gguf_tensor_dims" },
-		{ GGML_ID_F32, 4, { 1ull << 31, 1ull << 31, 1ull << 31, 1ull << 31 }, "err_gguf_tensor_dims" },
+		{ GGML_ID_F32,
+		  4,
+		  { 1ull << 31, 1ull << 31, 1ull << 31, 1ull << 31 },
+		  "err_gguf_tensor_dims" },
 		{ GGML_ID_F32, 1, { (1ull << 62) }, "err_gguf_tensor_dims" },
 		{ GGML_ID_F32, 1, { 0 }, "err_gguf_tensor_dims" },
 		{ GGML_ID_F32, 2, { 4, 0 }, "err_gguf_tensor_dims" },
@@ -293,9 +329,15 @@ static void sizes_that_wrap_around_are_refused(void **state)
 static void data_must_follow_without_gaps_or_overlaps(void **state)
 {
 	(void)state;
-	static const struct { uint64_t second; const char *key; } cases[] = {
-		{ 32, "" }, { 0, "err_gguf_tensor_offset" }, { 16, "err_gguf_tensor_offset" },
-		{ 64, "err_gguf_tensor_offset" }, { UINT64_MAX - 31, "err_gguf_tensor_offset" },
+	static const struct {
+		uint64_t second;
+		const char *key;
+	} cases[] = {
+		{ 32, "" },
+		{ 0, "err_gguf_tensor_offset" },
+		{ 16, "err_gguf_tensor_offset" },
+		{ 64, "err_gguf_tensor_offset" },
+		{ UINT64_MAX - 31, "err_gguf_tensor_offset" },
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct buf b = head(3, 2, 0);
@@ -316,9 +358,13 @@ static void data_must_follow_without_gaps_or_overlaps(void **state)
 static void alignment_is_a_power_of_two_up_to_64_kib(void **state)
 {
 	(void)state;
-	static const struct { uint32_t n; bool good; } cases[] = {
-		{ 0, false }, { 1, true }, { 8, true }, { 3, false }, { 48, false }, { 65536, true }, { 131072, false },
-		{ 0x80000000, false }, { 0xFFFFFFFF, false },
+	static const struct {
+		uint32_t n;
+		bool good;
+	} cases[] = {
+		{ 0, false },	   { 1, true },		  { 8, true },
+		{ 3, false },	   { 48, false },	  { 65536, true },
+		{ 131072, false }, { 0x80000000, false }, { 0xFFFFFFFF, false },
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct buf b = head(3, 0, 1);
@@ -486,8 +532,14 @@ static void names_of_parts_are_recognized(void **state)
 	assert_int_equal(count, 12);
 	assert_int_equal(stem, 4);
 	static const char *const others[] = {
-		"x.gguf", "x-00000-of-00002.gguf", "x-00003-of-00002.gguf", "x-0001-of-00002.gguf", "-00001-of-00002.gguf",
-		"x-00001-of-0000x.gguf", "x-00001-of-00002.ggux", "",
+		"x.gguf",
+		"x-00000-of-00002.gguf",
+		"x-00003-of-00002.gguf",
+		"x-0001-of-00002.gguf",
+		"-00001-of-00002.gguf",
+		"x-00001-of-0000x.gguf",
+		"x-00001-of-00002.ggux",
+		"",
 	};
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
 		assert_false(gguf_split_name(others[i], &no, &count, &stem));

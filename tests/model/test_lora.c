@@ -17,7 +17,8 @@ static json_t *golden;
 
 static int by_name(const void *a, const void *b)
 {
-	return strcmp((*(const struct gguf_tensor *const *)a)->name, (*(const struct gguf_tensor *const *)b)->name);
+	return strcmp((*(const struct gguf_tensor *const *)a)->name,
+		      (*(const struct gguf_tensor *const *)b)->name);
 }
 
 static void digest(const char *path, char hex[HASH_HEX_SIZE])
@@ -85,10 +86,18 @@ static void shape_key(struct tiny_file *f, const struct shape *s, const char *ke
 static void shape_layer(struct tiny_file *f, const struct shape *s, uint32_t layer)
 {
 	uint32_t d = s->wide, kv = d / s->heads * s->kv_heads;
-	const struct { const char *name; uint32_t in, out; } parts[] = {
-		{ "attn_q", s->fused ? 0 : d, d }, { "attn_k", s->fused ? 0 : d, kv }, { "attn_v", s->fused ? 0 : d, kv },
-		{ "attn_qkv", s->fused ? d : 0, d + 2 * kv }, { "attn_output", d, d }, { "ffn_gate", s->fused ? 0 : d, s->ff },
-		{ "ffn_up", d, s->fused ? 2 * s->ff : s->ff }, { "ffn_down", s->ff, d },
+	const struct {
+		const char *name;
+		uint32_t in, out;
+	} parts[] = {
+		{ "attn_q", s->fused ? 0 : d, d },
+		{ "attn_k", s->fused ? 0 : d, kv },
+		{ "attn_v", s->fused ? 0 : d, kv },
+		{ "attn_qkv", s->fused ? d : 0, d + 2 * kv },
+		{ "attn_output", d, d },
+		{ "ffn_gate", s->fused ? 0 : d, s->ff },
+		{ "ffn_up", d, s->fused ? 2 * s->ff : s->ff },
+		{ "ffn_down", s->ff, d },
 	};
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
 		char name[64];
@@ -117,7 +126,8 @@ static void the_demo_epochs_equal_the_upstream_converter_byte_for_byte(void **st
 	(void)state;
 	static const struct shape smol = { "llama", 30, 576, 1536, 9, 3, 49152, false, false };
 	const char *base = base_write(temp_path(&temp, "smol.gguf"), &smol);
-	static const char *const names[] = { "checkpoint-12", "checkpoint-24", "checkpoint-48", "checkpoint-96" };
+	static const char *const names[] = { "checkpoint-12", "checkpoint-24", "checkpoint-48",
+					     "checkpoint-96" };
 	for (size_t i = 0; i < 4; i++) {
 		struct err err = { 0 };
 		char folder[512], out[512];
@@ -139,7 +149,8 @@ struct made {
 	bool whole;
 };
 
-static void add_values(struct tiny_st *st, int *index, const char *name, uint64_t rows, uint64_t columns, const char *dtype)
+static void add_values(struct tiny_st *st, int *index, const char *name, uint64_t rows, uint64_t columns,
+		       const char *dtype)
 {
 	size_t n = (size_t)(rows * columns), size = strcmp(dtype, "F32") == 0 ? 4 : 2;
 	uint8_t *bytes = mem_alloc(n * size);
@@ -161,7 +172,8 @@ static void add_values(struct tiny_st *st, int *index, const char *name, uint64_
 	(*index)++;
 }
 
-static void add_pair(struct tiny_st *st, int *index, const char *module, uint32_t in, uint32_t out, const char *dtype)
+static void add_pair(struct tiny_st *st, int *index, const char *module, uint32_t in, uint32_t out,
+		     const char *dtype)
 {
 	char name[256];
 	snprintf(name, sizeof(name), "base_model.model.%s.lora_A.weight", module);
@@ -172,11 +184,15 @@ static void add_pair(struct tiny_st *st, int *index, const char *module, uint32_
 
 static void make(const struct made *m)
 {
-	static const struct { const char *module; uint32_t in, out; bool plain, fused; } modules[] = {
+	static const struct {
+		const char *module;
+		uint32_t in, out;
+		bool plain, fused;
+	} modules[] = {
 		{ "self_attn.q_proj", 64, 64, true, false }, { "self_attn.k_proj", 64, 32, true, false },
 		{ "self_attn.v_proj", 64, 32, true, false }, { "self_attn.qkv_proj", 64, 128, false, true },
-		{ "self_attn.o_proj", 64, 64, true, true }, { "mlp.gate_proj", 64, 128, true, false },
-		{ "mlp.up_proj", 64, 128, true, false }, { "mlp.gate_up_proj", 64, 256, false, true },
+		{ "self_attn.o_proj", 64, 64, true, true },  { "mlp.gate_proj", 64, 128, true, false },
+		{ "mlp.up_proj", 64, 128, true, false },     { "mlp.gate_up_proj", 64, 256, false, true },
 		{ "mlp.down_proj", 128, 64, true, true },
 	};
 	struct tiny_st st = tiny_st_new();
@@ -191,11 +207,14 @@ static void make(const struct made *m)
 	}
 	if (m->whole) {
 		add_pair(&st, &index, "lm_head", 64, 48, m->dtype);
-		add_values(&st, &index, "base_model.model.model.embed_tokens.lora_embedding_A", 2, 48, m->dtype);
-		add_values(&st, &index, "base_model.model.model.embed_tokens.lora_embedding_B", 64, 2, m->dtype);
+		add_values(&st, &index, "base_model.model.model.embed_tokens.lora_embedding_A", 2, 48,
+			   m->dtype);
+		add_values(&st, &index, "base_model.model.model.embed_tokens.lora_embedding_B", 64, 2,
+			   m->dtype);
 	}
 	tiny_st_write(&st, &temp, "made/adapter_model.safetensors");
-	temp_text(&temp, "made/adapter_config.json", "{\"peft_type\": \"LORA\", \"r\": 2, \"lora_alpha\": 4}");
+	temp_text(&temp, "made/adapter_config.json",
+		  "{\"peft_type\": \"LORA\", \"r\": 2, \"lora_alpha\": 4}");
 }
 
 static void every_architecture_and_type_equals_the_upstream_converter(void **state)
@@ -224,7 +243,8 @@ static void every_architecture_and_type_equals_the_upstream_converter(void **sta
 
 /* --- scale --- */
 
-/* Two pairs, F16, all ones: q_proj with rank `rank_q`, v_proj with rank 2, converted against the tiny model. */
+/* Two pairs, F16, all ones: q_proj with rank `rank_q`, v_proj with rank 2, converted against the tiny model.
+ */
 static struct gguf *convert_ones(int rank_q, const char *config)
 {
 	uint16_t ones[32 * 8];
@@ -232,12 +252,18 @@ static struct gguf *convert_ones(int rank_q, const char *config)
 		ones[i] = 0x3C00;
 	struct tiny_st st = tiny_st_new();
 	uint64_t r = (uint64_t)rank_q;
-	tiny_st_add(&st, "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight", "F16", r, 32, ones, r * 64);
-	tiny_st_add(&st, "base_model.model.model.layers.0.self_attn.q_proj.lora_B.weight", "F16", 32, r, ones, r * 64);
-	tiny_st_add(&st, "base_model.model.model.layers.0.self_attn.v_proj.lora_A.weight", "F16", 2, 32, ones, 128);
-	tiny_st_add(&st, "base_model.model.model.layers.0.self_attn.v_proj.lora_B.weight", "F16", 16, 2, ones, 64);
-	tiny_st_add(&st, "base_model.model.model.layers.1.self_attn.v_proj.lora_A.weight", "F16", 2, 32, ones, 128);
-	tiny_st_add(&st, "base_model.model.model.layers.1.self_attn.v_proj.lora_B.weight", "F16", 16, 2, ones, 64);
+	tiny_st_add(&st, "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight", "F16", r, 32, ones,
+		    r * 64);
+	tiny_st_add(&st, "base_model.model.model.layers.0.self_attn.q_proj.lora_B.weight", "F16", 32, r, ones,
+		    r * 64);
+	tiny_st_add(&st, "base_model.model.model.layers.0.self_attn.v_proj.lora_A.weight", "F16", 2, 32, ones,
+		    128);
+	tiny_st_add(&st, "base_model.model.model.layers.0.self_attn.v_proj.lora_B.weight", "F16", 16, 2, ones,
+		    64);
+	tiny_st_add(&st, "base_model.model.model.layers.1.self_attn.v_proj.lora_A.weight", "F16", 2, 32, ones,
+		    128);
+	tiny_st_add(&st, "base_model.model.model.layers.1.self_attn.v_proj.lora_B.weight", "F16", 16, 2, ones,
+		    64);
 	tiny_st_write(&st, &temp, "ones/adapter_model.safetensors");
 	temp_text(&temp, "ones/adapter_config.json", config);
 	struct err err = { 0 };
@@ -269,24 +295,41 @@ static double applied_scale(const struct gguf *g, const char *tensor)
 static void the_scale_that_is_applied_is_the_one_of_peft(void **state)
 {
 	(void)state;
-	static const struct { int rank_q; const char *config; double q, v; } cases[] = {
+	static const struct {
+		int rank_q;
+		const char *config;
+		double q, v;
+	} cases[] = {
 		{ 2, "{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":4}", 2, 2 },
-		{ 2, "{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":4,\"use_rslora\":true}", 2.8284271247461903, 2.8284271247461903 },
-		{ 8, "{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":4,\"rank_pattern\":{\"q_proj\":8}}", 0.5, 2 },
-		{ 8, "{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":4,\"use_rslora\":true,\"rank_pattern\":{\"q_proj\":8}}",
+		{ 2, "{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":4,\"use_rslora\":true}",
+		  2.8284271247461903, 2.8284271247461903 },
+		{ 8, "{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":4,\"rank_pattern\":{\"q_proj\":8}}", 0.5,
+		  2 },
+		{ 8,
+		  "{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":4,\"use_rslora\":true,\"rank_pattern\":{"
+		  "\"q_proj\":8}}",
 		  1.4142135623730951, 2.8284271247461903 },
-		{ 2, "{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":4,\"alpha_pattern\":{\"self_attn.q_proj\":7}}", 3.5, 2 },
-		{ 2, "{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":4,\"alpha_pattern\":{\"^model.layers.0.self_attn.q_proj\":0.3}}",
+		{ 2,
+		  "{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":4,\"alpha_pattern\":{\"self_attn.q_proj\":"
+		  "7}}",
+		  3.5, 2 },
+		{ 2,
+		  "{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":4,\"alpha_pattern\":{\"^model.layers.0."
+		  "self_attn.q_proj\":0.3}}",
 		  0.15, 2 },
-		{ 4, "{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":4,\"rank_pattern\":{\"q_proj\":4},"
-		     "\"alpha_pattern\":{\"layers\\\\.0\\\\..*q_proj\":12}}", 3, 2 },
+		{ 4,
+		  "{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":4,\"rank_pattern\":{\"q_proj\":4},"
+		  "\"alpha_pattern\":{\"layers\\\\.0\\\\..*q_proj\":12}}",
+		  3, 2 },
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct gguf *g = convert_ones(cases[i].rank_q, cases[i].config);
 		assert_non_null(g);
-		double q = applied_scale(g, "blk.0.attn_q.weight"), v = applied_scale(g, "blk.1.attn_v.weight");
+		double q = applied_scale(g, "blk.0.attn_q.weight"),
+		       v = applied_scale(g, "blk.1.attn_v.weight");
 		if (fabs(q - cases[i].q) > 1e-6 * cases[i].q || fabs(v - cases[i].v) > 1e-6 * cases[i].v)
-			fail_msg("case %zu: q %.9g instead of %.9g, v %.9g instead of %.9g", i, q, cases[i].q, v, cases[i].v);
+			fail_msg("case %zu: q %.9g instead of %.9g, v %.9g instead of %.9g", i, q, cases[i].q,
+				 v, cases[i].v);
 		gguf_close(g);
 	}
 }
@@ -294,15 +337,23 @@ static void the_scale_that_is_applied_is_the_one_of_peft(void **state)
 static void patterns_match_as_in_peft(void **state)
 {
 	(void)state;
-	static const struct { const char *key, *module; bool yes; } cases[] = {
-		{ "q_proj", "model.layers.0.self_attn.q_proj", true }, { "q_proj", "q_proj", true },
-		{ "q_proj", "model.layers.0.self_attn.xq_proj", false }, { "q_pro", "model.q_proj", false },
+	static const struct {
+		const char *key, *module;
+		bool yes;
+	} cases[] = {
+		{ "q_proj", "model.layers.0.self_attn.q_proj", true },
+		{ "q_proj", "q_proj", true },
+		{ "q_proj", "model.layers.0.self_attn.xq_proj", false },
+		{ "q_pro", "model.q_proj", false },
 		{ "self_attn.q_proj", "model.layers.0.self_attn.q_proj", true },
 		{ "layers.1.self_attn.q_proj", "model.layers.11.self_attn.q_proj", false },
 		{ "^model.layers.0.mlp.up_proj", "model.layers.0.mlp.up_proj", true },
 		{ "^layers.0.mlp.up_proj", "model.layers.0.mlp.up_proj", false },
-		{ "layers.0.*proj", "model.layers.0.mlp.up_proj", true }, { "layers\\.0\\..*", "model.layers.0.mlp.up_proj", true },
-		{ "up_proj$", "model.layers.0.mlp.up_proj", true }, { "q.proj", "model.q_proj", true }, { ".*", "a.b", true },
+		{ "layers.0.*proj", "model.layers.0.mlp.up_proj", true },
+		{ "layers\\.0\\..*", "model.layers.0.mlp.up_proj", true },
+		{ "up_proj$", "model.layers.0.mlp.up_proj", true },
+		{ "q.proj", "model.q_proj", true },
+		{ ".*", "a.b", true },
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		if (peft_pattern_match(cases[i].key, str_of(cases[i].module)) != cases[i].yes)
@@ -314,7 +365,9 @@ static void patterns_match_as_in_peft(void **state)
 static void what_llama_cpp_cannot_apply_is_refused_by_name(void **state)
 {
 	(void)state;
-	static const struct { const char *config, *key; } cases[] = {
+	static const struct {
+		const char *config, *key;
+	} cases[] = {
 		{ ",\"use_dora\":true", "err_adapter_feature" },
 		{ ",\"modules_to_save\":[\"lm_head\"]", "err_adapter_feature" },
 		{ ",\"layer_replication\":[[0,4],[2,5]]", "err_adapter_feature" },
@@ -338,8 +391,10 @@ static void what_llama_cpp_cannot_apply_is_refused_by_name(void **state)
 		{ ",\"rank_pattern\":[1]", "err_adapter_config" },
 		{ ",\"alpha_pattern\":{\"q_proj\":\"x\"}", "err_adapter_config" },
 		{ ",\"rank_pattern\":{\"q_proj\":16}", "err_adapter_rank" },
-		{ ",\"bias\":\"none\",\"modules_to_save\":null,\"layer_replication\":[],\"new_key\":{\"a\":1},"
-		  "\"init_lora_weights\":\"gaussian\",\"runtime_config\":{},\"alora_invocation_tokens\":null", "" },
+		{ ",\"bias\":\"none\",\"modules_to_save\":null,\"layer_replication\":[],\"new_key\":{\"a\":1}"
+		  ","
+		  "\"init_lora_weights\":\"gaussian\",\"runtime_config\":{},\"alora_invocation_tokens\":null",
+		  "" },
 	};
 	const char *base = tiny_model_write(temp_path(&temp, "tiny.gguf"), (struct tiny_model){ 0 });
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -354,8 +409,11 @@ static void what_llama_cpp_cannot_apply_is_refused_by_name(void **state)
 static void configurations_that_are_no_lora_are_refused(void **state)
 {
 	(void)state;
-	static const struct { const char *text, *key; } cases[] = {
-		{ "{\"peft_type\":\"IA3\"}", "err_adapter_type" }, { "{}", "err_adapter_type" },
+	static const struct {
+		const char *text, *key;
+	} cases[] = {
+		{ "{\"peft_type\":\"IA3\"}", "err_adapter_type" },
+		{ "{}", "err_adapter_type" },
 		{ "{\"peft_type\":\"LORA\",\"r\":0}", "err_adapter_config" },
 		{ "{\"peft_type\":\"LORA\",\"r\":1.5}", "err_adapter_config" },
 		{ "{\"peft_type\":\"LORA\",\"r\":\"8\"}", "err_adapter_config" },
@@ -368,13 +426,16 @@ static void configurations_that_are_no_lora_are_refused(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct err err = { 0 };
 		struct peft_config config;
-		assert_int_not_equal(peft_parse(a, str_of(cases[i].text), "adapter_config.json", &config, &err), ERR_OK);
+		assert_int_not_equal(
+			peft_parse(a, str_of(cases[i].text), "adapter_config.json", &config, &err), ERR_OK);
 		assert_err(&err, cases[i].key);
 	}
 	struct err err = { 0 };
 	struct peft_config config;
 	assert_int_not_equal(peft_parse(a, STR("[1,2"), "x", &config, &err), ERR_OK);
-	assert_ok(peft_parse(a, STR("\xEF\xBB\xBF{\"peft_type\":\"LORA\",\"base_model_name_or_path\":\"a/b\"}"), "x", &config, &err));
+	assert_ok(peft_parse(a,
+			     STR("\xEF\xBB\xBF{\"peft_type\":\"LORA\",\"base_model_name_or_path\":\"a/b\"}"),
+			     "x", &config, &err));
 	assert_string_equal(config.base_name, "a/b");
 	assert_int_equal(config.rank, 8);
 	arena_free(a);
@@ -385,25 +446,29 @@ static void an_adapter_of_another_model_is_refused_with_both_shapes(void **state
 	(void)state;
 	struct err err = { 0 };
 	tiny_adapter(&temp, "adapter", "", 0);
-	const char *wide = tiny_model_write(temp_path(&temp, "wide.gguf"), (struct tiny_model){ .n_embd = 64 });
+	const char *wide =
+		tiny_model_write(temp_path(&temp, "wide.gguf"), (struct tiny_model){ .n_embd = 64 });
 	assert_int_equal(adapter_check(temp_path(&temp, "adapter"), wide, &err), ERR_DATA);
 	assert_err(&err, "err_adapter_shape");
 	assert_arg(&err, "tensor", "blk.0.attn_q.weight");
 	assert_arg(&err, "a", "32x32");
 	assert_arg(&err, "b", "64x64");
-	const char *gpt = tiny_model_write(temp_path(&temp, "gpt.gguf"), (struct tiny_model){ .architecture = "gptneox" });
+	const char *gpt = tiny_model_write(temp_path(&temp, "gpt.gguf"),
+					   (struct tiny_model){ .architecture = "gptneox" });
 	assert_int_equal(adapter_check(temp_path(&temp, "adapter"), gpt, &err), ERR_UNSUPPORTED);
 	assert_err(&err, "err_adapter_arch");
-	const char *phi = tiny_model_write(temp_path(&temp, "phi.gguf"), (struct tiny_model){ .architecture = "phi3" });
+	const char *phi =
+		tiny_model_write(temp_path(&temp, "phi.gguf"), (struct tiny_model){ .architecture = "phi3" });
 	assert_int_equal(adapter_check(temp_path(&temp, "adapter"), phi, &err), ERR_UNSUPPORTED);
 	assert_err(&err, "err_adapter_tensor");
-	const char *other = tiny_model_write(temp_path(&temp, "m.gguf"), (struct tiny_model){ .type = "mmproj" });
+	const char *other =
+		tiny_model_write(temp_path(&temp, "m.gguf"), (struct tiny_model){ .type = "mmproj" });
 	assert_int_equal(adapter_check(temp_path(&temp, "adapter"), other, &err), ERR_DATA);
 	assert_err(&err, "err_base_not_model");
 }
 
-static void check_tensors(const char *first, uint64_t rows1, uint64_t columns1, const char *second, uint64_t rows2,
-			  uint64_t columns2, const char *key)
+static void check_tensors(const char *first, uint64_t rows1, uint64_t columns1, const char *second,
+			  uint64_t rows2, uint64_t columns2, const char *key)
 {
 	static const float zeros[4096];
 	struct err err = { 0 };
@@ -413,7 +478,8 @@ static void check_tensors(const char *first, uint64_t rows1, uint64_t columns1, 
 		tiny_st_add(&st, second, "F32", rows2, columns2, zeros, rows2 * columns2 * 4);
 	tiny_st_write(&st, &temp, "odd/adapter_model.safetensors");
 	temp_text(&temp, "odd/adapter_config.json", "{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":4}");
-	assert_int_not_equal(adapter_check(temp_path(&temp, "odd"), temp_path(&temp, "tiny.gguf"), &err), ERR_OK);
+	assert_int_not_equal(adapter_check(temp_path(&temp, "odd"), temp_path(&temp, "tiny.gguf"), &err),
+			     ERR_OK);
 	if (strcmp(err.key, key) != 0)
 		fail_msg("%s: expected %s, got %s (%s)", first, key, err.key, err.args);
 }
@@ -425,26 +491,28 @@ static void tensors_that_do_not_fit_are_refused(void **state)
 #define M "base_model.model."
 	check_tensors(M "model.layers.0.mlp.up_proj.lora_A.weight", 2, 32, NULL, 0, 0, "err_adapter_pair");
 	check_tensors(M "model.layers.0.mlp.up_proj.lora_B.weight", 64, 2, NULL, 0, 0, "err_adapter_pair");
-	check_tensors(M "model.layers.0.mlp.up_proj.lora_A.weight", 2, 32, M "model.layers.1.mlp.up_proj.lora_B.weight", 64, 2,
-		      "err_adapter_pair");
-	check_tensors(M "model.layers.0.mlp.up_proj.lora_A.weight", 2, 32, M "model.layers.0.mlp.up_proj.lora_B.weight", 64, 4,
-		      "err_adapter_rank");
-	check_tensors(M "model.layers.0.mlp.up_proj.lora_A.weight", 4, 32, M "model.layers.0.mlp.up_proj.lora_B.weight", 64, 4,
-		      "err_adapter_rank");
-	check_tensors(M "model.layers.7.mlp.up_proj.lora_A.weight", 2, 32, M "model.layers.7.mlp.up_proj.lora_B.weight", 64, 2,
-		      "err_adapter_no_tensor");
+	check_tensors(M "model.layers.0.mlp.up_proj.lora_A.weight", 2, 32,
+		      M "model.layers.1.mlp.up_proj.lora_B.weight", 64, 2, "err_adapter_pair");
+	check_tensors(M "model.layers.0.mlp.up_proj.lora_A.weight", 2, 32,
+		      M "model.layers.0.mlp.up_proj.lora_B.weight", 64, 4, "err_adapter_rank");
+	check_tensors(M "model.layers.0.mlp.up_proj.lora_A.weight", 4, 32,
+		      M "model.layers.0.mlp.up_proj.lora_B.weight", 64, 4, "err_adapter_rank");
+	check_tensors(M "model.layers.7.mlp.up_proj.lora_A.weight", 2, 32,
+		      M "model.layers.7.mlp.up_proj.lora_B.weight", 64, 2, "err_adapter_no_tensor");
 	check_tensors(M "lm_head.lora_A.weight", 2, 32, M "lm_head.lora_B.weight", 48, 2, "err_adapter_tied");
-	check_tensors(M "model.layers.0.mlp.up_proj.lora_magnitude_vector", 1, 32, NULL, 0, 0, "err_adapter_tensor");
+	check_tensors(M "model.layers.0.mlp.up_proj.lora_magnitude_vector", 1, 32, NULL, 0, 0,
+		      "err_adapter_tensor");
 	check_tensors(M "model.embed_tokens.weight", 48, 32, NULL, 0, 0, "err_adapter_tensor");
 	check_tensors(M "model.norm.weight", 1, 32, NULL, 0, 0, "err_adapter_tensor");
-	check_tensors(M "model.layers.0.mlp.router.lora_A.weight", 2, 32, M "model.layers.0.mlp.router.lora_B.weight", 64, 2,
-		      "err_adapter_tensor");
-	check_tensors(M "model.layers.0.mlp.up_proj.base_layer.weight", 64, 32, NULL, 0, 0, "err_adapter_empty");
+	check_tensors(M "model.layers.0.mlp.router.lora_A.weight", 2, 32,
+		      M "model.layers.0.mlp.router.lora_B.weight", 64, 2, "err_adapter_tensor");
+	check_tensors(M "model.layers.0.mlp.up_proj.base_layer.weight", 64, 32, NULL, 0, 0,
+		      "err_adapter_empty");
 #undef M
 }
 
-static void check_gguf_lora(const char *type, const char *kind, bool f32_alpha, const char *a, const char *b, uint64_t out,
-			    const char *key)
+static void check_gguf_lora(const char *type, const char *kind, bool f32_alpha, const char *a, const char *b,
+			    uint64_t out, const char *key)
 {
 	struct err err = { 0 };
 	struct tiny_file f = { .w = gguf_writer_new() };
@@ -474,10 +542,13 @@ static void a_gguf_adapter_is_checked_before_llama_cpp_sees_it(void **state)
 	check_gguf_lora("adapter", "control", true, Q ".lora_a", Q ".lora_b", 32, "err_adapter_not_lora");
 	check_gguf_lora("adapter", "lora", false, Q ".lora_a", Q ".lora_b", 32, "err_adapter_config");
 	check_gguf_lora("adapter", "lora", true, Q ".lora_a", Q ".lora_b", 48, "err_adapter_shape");
-	check_gguf_lora("adapter", "lora", true, Q ".lora_a", "blk.0.attn_q.weight.lora_b", 32, "err_adapter_pair");
+	check_gguf_lora("adapter", "lora", true, Q ".lora_a", "blk.0.attn_q.weight.lora_b", 32,
+			"err_adapter_pair");
 	check_gguf_lora("adapter", "lora", true, "x.lora_a", "x.lora_b", 32, "err_adapter_no_tensor");
-	check_gguf_lora("adapter", "lora", true, Q ".lora_a", "blk.0.attn_norm.weight", 32, "err_adapter_pair");
-	check_gguf_lora("adapter", "lora", true, "blk.0.attn_norm.weight", Q ".lora_b", 32, "err_adapter_tensor");
+	check_gguf_lora("adapter", "lora", true, Q ".lora_a", "blk.0.attn_norm.weight", 32,
+			"err_adapter_pair");
+	check_gguf_lora("adapter", "lora", true, "blk.0.attn_norm.weight", Q ".lora_b", 32,
+			"err_adapter_tensor");
 #undef Q
 	struct err err = { 0 };
 	struct tiny_file f = { .w = gguf_writer_new() };
@@ -489,7 +560,8 @@ static void a_gguf_adapter_is_checked_before_llama_cpp_sees_it(void **state)
 	const char *quantized = tiny_finish(&f, temp_path(&temp, "q8.gguf"));
 	assert_int_equal(adapter_check(quantized, temp_path(&temp, "tiny.gguf"), &err), ERR_UNSUPPORTED);
 	assert_err(&err, "err_adapter_quantized");
-	const char *qwen = tiny_model_write(temp_path(&temp, "qwen.gguf"), (struct tiny_model){ .architecture = "qwen2" });
+	const char *qwen = tiny_model_write(temp_path(&temp, "qwen.gguf"),
+					    (struct tiny_model){ .architecture = "qwen2" });
 	assert_int_equal(adapter_check(temp_path(&temp, "lora.gguf"), qwen, &err), ERR_DATA);
 	assert_err(&err, "err_adapter_other_arch");
 }
@@ -499,19 +571,33 @@ static void every_adapter_gets_its_verdict_on_every_base(void **state)
 {
 	(void)state;
 	static const struct tiny_model bases[] = {
-		{ .name = "tied" }, { .name = "untied", .untied = true }, { .name = "wide", .n_embd = 64 },
+		{ .name = "tied" },
+		{ .name = "untied", .untied = true },
+		{ .name = "wide", .n_embd = 64 },
 		{ .name = "qwen", .architecture = "qwen2" },
 	};
-	static const struct { const char *module, *config; const char *verdict[4]; } adapters[] = {
+	static const struct {
+		const char *module, *config;
+		const char *verdict[4];
+	} adapters[] = {
 		{ "model.layers.0.mlp.up_proj", "", { "", "", "err_adapter_shape", "" } },
-		{ "lm_head", "", { "err_adapter_tied", "err_adapter_shape", "err_adapter_tied", "err_adapter_tied" } },
-		{ "model.layers.5.mlp.up_proj", "", { "err_adapter_no_tensor", "err_adapter_no_tensor", "err_adapter_no_tensor",
-						      "err_adapter_no_tensor" } },
-		{ "model.layers.0.mlp.up_proj", ",\"use_dora\":true", { "err_adapter_feature", "err_adapter_feature",
-									"err_adapter_feature", "err_adapter_feature" } },
-		{ "model.layers.0.self_attn.k_proj", "", { "err_adapter_shape", "err_adapter_shape", "err_adapter_shape",
-							   "err_adapter_shape" } },
-		{ NULL, "", { "", "", "err_adapter_shape", "err_adapter_other_arch" } }, /* GGUF LoRA for llama */
+		{ "lm_head",
+		  "",
+		  { "err_adapter_tied", "err_adapter_shape", "err_adapter_tied", "err_adapter_tied" } },
+		{ "model.layers.5.mlp.up_proj",
+		  "",
+		  { "err_adapter_no_tensor", "err_adapter_no_tensor", "err_adapter_no_tensor",
+		    "err_adapter_no_tensor" } },
+		{ "model.layers.0.mlp.up_proj",
+		  ",\"use_dora\":true",
+		  { "err_adapter_feature", "err_adapter_feature", "err_adapter_feature",
+		    "err_adapter_feature" } },
+		{ "model.layers.0.self_attn.k_proj",
+		  "",
+		  { "err_adapter_shape", "err_adapter_shape", "err_adapter_shape", "err_adapter_shape" } },
+		{ NULL,
+		  "",
+		  { "", "", "err_adapter_shape", "err_adapter_other_arch" } }, /* GGUF LoRA for llama */
 	};
 	static const float zeros[256];
 	for (size_t i = 0; i < sizeof(adapters) / sizeof(adapters[0]); i++) {
@@ -525,13 +611,15 @@ static void every_adapter_gets_its_verdict_on_every_base(void **state)
 		snprintf(config, sizeof(config), "{\"peft_type\":\"LORA\",\"r\":2%s}", adapters[i].config);
 		temp_text(&temp, "matrix/adapter_config.json", config);
 		if (!adapters[i].module)
-			check_gguf_lora("adapter", "lora", true, "blk.0.attn_q.weight.lora_a", "blk.0.attn_q.weight.lora_b", 32, "");
+			check_gguf_lora("adapter", "lora", true, "blk.0.attn_q.weight.lora_a",
+					"blk.0.attn_q.weight.lora_b", 32, "");
 		for (size_t b = 0; b < 4; b++) {
 			struct err err = { 0 };
 			const char *base = tiny_model_write(temp_path(&temp, "matrix.gguf"), bases[b]);
 			const char *adapter = temp_path(&temp, adapters[i].module ? "matrix" : "lora.gguf");
 			enum err_code rc = adapter_check(adapter, base, &err);
-			if (strcmp(err.key, adapters[i].verdict[b]) != 0 || (rc == ERR_OK) != (err.key[0] == 0))
+			if (strcmp(err.key, adapters[i].verdict[b]) != 0 ||
+			    (rc == ERR_OK) != (err.key[0] == 0))
 				fail_msg("adapter %zu on %s: \"%s\"", i, bases[b].name, err.key);
 		}
 	}
@@ -552,12 +640,14 @@ static void a_stopped_conversion_leaves_nothing_behind(void **state)
 	tiny_adapter(&temp, "adapter", "", 0);
 	const char *base = tiny_model_write(temp_path(&temp, "tiny.gguf"), (struct tiny_model){ 0 });
 	const char *out = temp_path(&temp, "stopped.gguf");
-	assert_int_equal(adapter_convert(temp_path(&temp, "adapter"), base, out, &cancel, &err), ERR_CANCELLED);
+	assert_int_equal(adapter_convert(temp_path(&temp, "adapter"), base, out, &cancel, &err),
+			 ERR_CANCELLED);
 	assert_false(fs_exists(out));
 	bool found = false;
 	assert_ok(fs_list(temp.dir, 1000, is_part, &found, &err));
 	assert_false(found);
-	assert_int_not_equal(adapter_convert(temp_path(&temp, "adapter"), base, temp_path(&temp, "no/such/dir/x"), NULL, &err),
+	assert_int_not_equal(adapter_convert(temp_path(&temp, "adapter"), base,
+					     temp_path(&temp, "no/such/dir/x"), NULL, &err),
 			     ERR_OK);
 }
 

@@ -25,11 +25,13 @@ static void a_good_file_gives_its_tensors_in_the_order_of_the_data(void **state)
 {
 	(void)state;
 	struct err err;
-	struct safetensors *s = read_text("{\"__metadata__\":{\"format\":\"pt\"},"
-					  "\"b\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[12,20]},"
-					  " \"a\\u00e9\\n\" : { \"data_offsets\" : [ 0 , 12 ] , \"shape\":[2,3],\"dtype\":\"BF16\"},"
-					  "\"z\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[20,20]},"
-					  "\"s\":{\"dtype\":\"I64\",\"shape\":[],\"data_offsets\":[20,28]}}   ", 28, &err);
+	struct safetensors *s = read_text(
+		"{\"__metadata__\":{\"format\":\"pt\"},"
+		"\"b\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[12,20]},"
+		" \"a\\u00e9\\n\" : { \"data_offsets\" : [ 0 , 12 ] , \"shape\":[2,3],\"dtype\":\"BF16\"},"
+		"\"z\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[20,20]},"
+		"\"s\":{\"dtype\":\"I64\",\"shape\":[],\"data_offsets\":[20,28]}}   ",
+		28, &err);
 	assert_err(&err, "");
 	assert_int_equal(safetensors_count(s), 4);
 	const struct st_tensor *t = safetensors_at(s, 0);
@@ -48,7 +50,11 @@ static void what_two_readers_could_see_differently_is_refused(void **state)
 {
 	(void)state;
 #define T(name, range) "\"" name "\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":" range "}"
-	static const struct { const char *header; size_t data; const char *key; } cases[] = {
+	static const struct {
+		const char *header;
+		size_t data;
+		const char *key;
+	} cases[] = {
 		{ "{" T("a", "[0,4]") "," T("a", "[4,8]") "}", 8, "err_safetensors_duplicate" },
 		{ "{" T("a", "[0,4]") "," T("\\u0061", "[4,8]") "}", 8, "err_safetensors_duplicate" },
 		{ "{" T("a", "[0,4]") "," T("b", "[2,6]") "}", 6, "err_safetensors_gap" },
@@ -77,18 +83,23 @@ static void what_two_readers_could_see_differently_is_refused(void **state)
 		{ "{" T("a\\x", "[0,4]") "}", 4, "err_safetensors_header" },
 		{ "{" T("a\tb", "[0,4]") "}", 4, "err_safetensors_header" },
 		{ "{" T("a\xFF", "[0,4]") "}", 4, "err_safetensors_header" },
-		{ "{\"a\":{\"dtype\":\"U8\",\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[0,4]}}", 4, "err_safetensors_header" },
+		{ "{\"a\":{\"dtype\":\"U8\",\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[0,4]}}", 4,
+		  "err_safetensors_header" },
 		{ "{\"a\":{\"dtype\":\"U8\",\"shape\":[4]}}", 4, "err_safetensors_header" },
-		{ "{\"a\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[0,4],\"x\":1}}", 4, "err_safetensors_header" },
+		{ "{\"a\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[0,4],\"x\":1}}", 4,
+		  "err_safetensors_header" },
 		{ "{\"a\":{}}", 4, "err_safetensors_header" },
 		{ "{\"a\":[]}", 4, "err_safetensors_header" },
 		{ "{\"__metadata__\":{\"a\":1}}", 0, "err_safetensors_header" },
 		{ "{\"__metadata__\":{},\"__metadata__\":{}}", 0, "err_safetensors_header" },
-		{ "{\"a\":{\"dtype\":\"Q4\",\"shape\":[4],\"data_offsets\":[0,4]}}", 4, "err_safetensors_dtype" },
-		{ "{\"a\":{\"dtype\":\"F64\",\"shape\":[2305843009213693952],\"data_offsets\":[0,0]}}", 0, "err_safetensors_size" },
+		{ "{\"a\":{\"dtype\":\"Q4\",\"shape\":[4],\"data_offsets\":[0,4]}}", 4,
+		  "err_safetensors_dtype" },
+		{ "{\"a\":{\"dtype\":\"F64\",\"shape\":[2305843009213693952],\"data_offsets\":[0,0]}}", 0,
+		  "err_safetensors_size" },
 		{ "{\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296],\"data_offsets\":[0,0]}}", 0,
 		  "err_safetensors_size" },
-		{ "{\"a\":{\"dtype\":\"U8\",\"shape\":[1,1,1,1,1,1,1,1,1],\"data_offsets\":[0,1]}}", 1, "err_safetensors_header" },
+		{ "{\"a\":{\"dtype\":\"U8\",\"shape\":[1,1,1,1,1,1,1,1,1],\"data_offsets\":[0,1]}}", 1,
+		  "err_safetensors_header" },
 		{ "{\"a\"", 0, "err_safetensors_header" },
 		{ "{\"a", 0, "err_safetensors_header" },
 		{ "{\"a\\", 0, "err_safetensors_header" },
@@ -98,7 +109,8 @@ static void what_two_readers_could_see_differently_is_refused(void **state)
 		struct err err;
 		struct safetensors *s = read_text(cases[i].header, cases[i].data, &err);
 		if (s || strcmp(err.key, cases[i].key) != 0)
-			fail_msg("%s: expected %s, got %s %s", cases[i].header, cases[i].key, err.key, err.args);
+			fail_msg("%s: expected %s, got %s %s", cases[i].header, cases[i].key, err.key,
+				 err.args);
 	}
 }
 
@@ -123,7 +135,8 @@ static void a_file_cut_anywhere_is_refused(void **state)
 static void a_header_beyond_the_limits_is_refused(void **state)
 {
 	(void)state;
-	static const uint64_t lengths[] = { LIMIT_SAFETENSORS_HEADER + 1, 1ull << 32, 1ull << 62, INT64_MAX, UINT64_MAX };
+	static const uint64_t lengths[] = { LIMIT_SAFETENSORS_HEADER + 1, 1ull << 32, 1ull << 62, INT64_MAX,
+					    UINT64_MAX };
 	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
 		struct err err = { 0 };
 		struct buf b = BUF_INIT(4096);
@@ -143,7 +156,8 @@ static void more_than_65536_tensors_are_refused(void **state)
 	struct buf b = BUF_INIT(16 * MIB);
 	buf_add_char(&b, '{');
 	for (int i = 0; i <= LIMIT_SAFETENSORS_TENSORS; i++)
-		buf_printf(&b, "%s\"t%d\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}", i ? "," : "", i);
+		buf_printf(&b, "%s\"t%d\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}",
+			   i ? "," : "", i);
 	buf_add_char(&b, '}');
 	struct err err;
 	assert_null(read_text(buf_text(&b), 0, &err));
@@ -154,7 +168,11 @@ static void more_than_65536_tensors_are_refused(void **state)
 static void a_wrong_file_is_called_by_its_name(void **state)
 {
 	(void)state;
-	static const struct { const char *bytes; size_t len; const char *key; } cases[] = {
+	static const struct {
+		const char *bytes;
+		size_t len;
+		const char *key;
+	} cases[] = {
 		{ "PK\x03\x04 archive/data.pkl", 20, "err_file_pickle" },
 		{ "\x80\x02\x8a\nl\xfc\x9c", 7, "err_file_pickle" },
 		{ "version https://git-lfs.github.com/spec/v1\n", 43, "err_file_lfs_pointer" },

@@ -6,11 +6,17 @@
 static void modules_map_to_gguf_names(void **state)
 {
 	(void)state;
-	static const struct { const char *arch, *module, *name; int64_t layer; enum tensor_rows rows; } cases[] = {
+	static const struct {
+		const char *arch, *module, *name;
+		int64_t layer;
+		enum tensor_rows rows;
+	} cases[] = {
 		{ "llama", "model.layers.0.self_attn.q_proj", "blk.0.attn_q.weight", 0, TENSOR_ROWS_BY_HEAD },
-		{ "llama", "model.layers.31.self_attn.k_proj", "blk.31.attn_k.weight", 31, TENSOR_ROWS_BY_KV_HEAD },
+		{ "llama", "model.layers.31.self_attn.k_proj", "blk.31.attn_k.weight", 31,
+		  TENSOR_ROWS_BY_KV_HEAD },
 		{ "llama", "model.layers.3.self_attn.v_proj", "blk.3.attn_v.weight", 3, TENSOR_ROWS_AS_IS },
-		{ "llama", "model.layers.3.self_attn.o_proj", "blk.3.attn_output.weight", 3, TENSOR_ROWS_AS_IS },
+		{ "llama", "model.layers.3.self_attn.o_proj", "blk.3.attn_output.weight", 3,
+		  TENSOR_ROWS_AS_IS },
 		{ "llama", "model.layers.3.mlp.gate_proj", "blk.3.ffn_gate.weight", 3, TENSOR_ROWS_AS_IS },
 		{ "llama", "model.layers.3.mlp.up_proj", "blk.3.ffn_up.weight", 3, TENSOR_ROWS_AS_IS },
 		{ "llama", "model.layers.3.mlp.down_proj", "blk.3.ffn_down.weight", 3, TENSOR_ROWS_AS_IS },
@@ -19,9 +25,12 @@ static void modules_map_to_gguf_names(void **state)
 		{ "qwen2", "model.layers.1.self_attn.q_proj", "blk.1.attn_q.weight", 1, TENSOR_ROWS_AS_IS },
 		{ "qwen3", "model.layers.1.self_attn.k_proj", "blk.1.attn_k.weight", 1, TENSOR_ROWS_AS_IS },
 		{ "gemma2", "model.layers.1.mlp.down_proj", "blk.1.ffn_down.weight", 1, TENSOR_ROWS_AS_IS },
-		{ "gemma3", "language_model.model.layers.1.self_attn.o_proj", "blk.1.attn_output.weight", 1, TENSOR_ROWS_AS_IS },
-		{ "gemma3", "model.language_model.layers.1.self_attn.q_proj", "blk.1.attn_q.weight", 1, TENSOR_ROWS_AS_IS },
-		{ "phi3", "model.layers.1.self_attn.qkv_proj", "blk.1.attn_qkv.weight", 1, TENSOR_ROWS_AS_IS },
+		{ "gemma3", "language_model.model.layers.1.self_attn.o_proj", "blk.1.attn_output.weight", 1,
+		  TENSOR_ROWS_AS_IS },
+		{ "gemma3", "model.language_model.layers.1.self_attn.q_proj", "blk.1.attn_q.weight", 1,
+		  TENSOR_ROWS_AS_IS },
+		{ "phi3", "model.layers.1.self_attn.qkv_proj", "blk.1.attn_qkv.weight", 1,
+		  TENSOR_ROWS_AS_IS },
 		{ "phi3", "model.layers.1.mlp.gate_up_proj", "blk.1.ffn_up.weight", 1, TENSOR_ROWS_AS_IS },
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -41,9 +50,21 @@ static void unknown_modules_and_architectures_are_refused(void **state)
 {
 	(void)state;
 	static const char *const modules[] = {
-		"", "model", "model.", "model.layers", "model.layers.", "model.layers.0", "model.layers.0.", "model.layers.x.mlp.up_proj",
-		"model.layers.-1.mlp.up_proj", "model.layers.99999.mlp.up_proj", "model.layers.0.mlp.up_proj.x", "model.norm",
-		"model.layers.0.self_attn.qkv_proj", "visual.blocks.0.attn", "lm_head.x",
+		"",
+		"model",
+		"model.",
+		"model.layers",
+		"model.layers.",
+		"model.layers.0",
+		"model.layers.0.",
+		"model.layers.x.mlp.up_proj",
+		"model.layers.-1.mlp.up_proj",
+		"model.layers.99999.mlp.up_proj",
+		"model.layers.0.mlp.up_proj.x",
+		"model.norm",
+		"model.layers.0.self_attn.qkv_proj",
+		"visual.blocks.0.attn",
+		"lm_head.x",
 	};
 	for (size_t i = 0; i < sizeof(modules) / sizeof(modules[0]); i++) {
 		char name[TENSOR_NAME_SIZE];

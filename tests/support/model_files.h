@@ -13,11 +13,11 @@
 /* A llama of 2 layers: 32 wide, 4 heads of 8, 2 KV heads, feed-forward 64, 48 words. */
 struct tiny_model {
 	const char *architecture; /* "llama" */
-	const char *name;         /* general.name */
-	const char *type;         /* general.type, NULL: none */
-	bool untied;              /* has output.weight */
+	const char *name;	  /* general.name */
+	const char *type;	  /* general.type, NULL: none */
+	bool untied;		  /* has output.weight */
 	bool no_template;
-	uint32_t n_embd;          /* 32 */
+	uint32_t n_embd; /* 32 */
 };
 
 static inline void tiny_defaults(struct tiny_model *m)
@@ -27,7 +27,8 @@ static inline void tiny_defaults(struct tiny_model *m)
 	m->n_embd = m->n_embd ? m->n_embd : 32;
 }
 
-static inline void tiny_key(struct gguf_writer *w, const struct tiny_model *m, const char *key, uint32_t value)
+static inline void tiny_key(struct gguf_writer *w, const struct tiny_model *m, const char *key,
+			    uint32_t value)
 {
 	char name[128];
 	snprintf(name, sizeof(name), "%s.%s", m->architecture, key);
@@ -60,7 +61,8 @@ struct tiny_file {
 	size_t n;
 };
 
-static inline void tiny_tensor(struct tiny_file *f, const char *name, uint32_t type, uint64_t in, uint64_t out)
+static inline void tiny_tensor(struct tiny_file *f, const char *name, uint32_t type, uint64_t in,
+			       uint64_t out)
 {
 	uint64_t ne[2] = { in, out };
 	f->sizes[f->n++] = gguf_writer_tensor(f->w, name, type, out ? 2 : 1, ne);
@@ -68,8 +70,12 @@ static inline void tiny_tensor(struct tiny_file *f, const char *name, uint32_t t
 
 static inline void tiny_layers(struct tiny_file *f, const struct tiny_model *m)
 {
-	static const struct { const char *name; uint64_t in, out; } parts[] = { /* 0 is n_embd */
-		{ "attn_q", 0, 0 }, { "attn_k", 0, 16 }, { "attn_v", 0, 16 }, { "attn_output", 0, 0 },
+	static const struct {
+		const char *name;
+		uint64_t in, out;
+	} parts[] = {
+		/* 0 is n_embd */
+		{ "attn_q", 0, 0 },    { "attn_k", 0, 16 }, { "attn_v", 0, 16 },   { "attn_output", 0, 0 },
 		{ "ffn_gate", 0, 64 }, { "ffn_up", 0, 64 }, { "ffn_down", 64, 0 },
 	};
 	for (int layer = 0; layer < 2; layer++) {
@@ -82,7 +88,8 @@ static inline void tiny_layers(struct tiny_file *f, const struct tiny_model *m)
 	}
 }
 
-/* Writes the file with zeros for every declared tensor (as a hole: large models cost no disk) and frees the writer. */
+/* Writes the file with zeros for every declared tensor (as a hole: large models cost no disk) and frees the
+ * writer. */
 static inline const char *tiny_finish(struct tiny_file *f, const char *path)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -123,12 +130,12 @@ static inline struct tiny_st tiny_st_new(void)
 	return (struct tiny_st){ BUF_INIT(1 * MIB), BUF_INIT(64 * MIB) };
 }
 
-static inline void tiny_st_add(struct tiny_st *f, const char *name, const char *dtype, uint64_t rows, uint64_t columns,
-			       const void *bytes, size_t len)
+static inline void tiny_st_add(struct tiny_st *f, const char *name, const char *dtype, uint64_t rows,
+			       uint64_t columns, const void *bytes, size_t len)
 {
 	buf_printf(&f->header, "%s\"%s\":{\"dtype\":\"%s\",\"shape\":[%llu,%llu],\"data_offsets\":[%zu,%zu]}",
-		   f->header.len ? "," : "", name, dtype, (unsigned long long)rows, (unsigned long long)columns, f->data.len,
-		   f->data.len + len);
+		   f->header.len ? "," : "", name, dtype, (unsigned long long)rows,
+		   (unsigned long long)columns, f->data.len, f->data.len + len);
 	buf_add(&f->data, bytes, len);
 }
 
@@ -146,8 +153,8 @@ static inline void tiny_st_write(struct tiny_st *f, struct temp *t, const char *
 	buf_release(&f->data);
 }
 
-/* A rank 2 F32 adapter for q_proj of layer 0 of the tiny model, in folder `dir`; `config` is the inside of the JSON object
- * behind the usual keys ("" or ",\"use_dora\":true"); `seed` makes the weights differ. */
+/* A rank 2 F32 adapter for q_proj of layer 0 of the tiny model, in folder `dir`; `config` is the inside of
+ * the JSON object behind the usual keys ("" or ",\"use_dora\":true"); `seed` makes the weights differ. */
 static inline void tiny_adapter(struct temp *t, const char *dir, const char *config, int seed)
 {
 	char name[512], text[2048];
@@ -155,13 +162,17 @@ static inline void tiny_adapter(struct temp *t, const char *dir, const char *con
 	for (int i = 0; i < 64; i++)
 		values[i] = (float)(i + seed) / 64;
 	struct tiny_st st = tiny_st_new();
-	tiny_st_add(&st, "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight", "F32", 2, 32, values, 256);
-	tiny_st_add(&st, "base_model.model.model.layers.0.self_attn.q_proj.lora_B.weight", "F32", 32, 2, values, 256);
+	tiny_st_add(&st, "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight", "F32", 2, 32,
+		    values, 256);
+	tiny_st_add(&st, "base_model.model.model.layers.0.self_attn.q_proj.lora_B.weight", "F32", 32, 2,
+		    values, 256);
 	snprintf(name, sizeof(name), "%s/adapter_model.safetensors", dir);
 	tiny_st_write(&st, t, name);
 	snprintf(name, sizeof(name), "%s/adapter_config.json", dir);
-	snprintf(text, sizeof(text), "{\"peft_type\":\"LORA\",\"base_model_name_or_path\":\"acme/Tiny-Test\",\"r\":2,"
-		 "\"lora_alpha\":4%s}", config);
+	snprintf(text, sizeof(text),
+		 "{\"peft_type\":\"LORA\",\"base_model_name_or_path\":\"acme/Tiny-Test\",\"r\":2,"
+		 "\"lora_alpha\":4%s}",
+		 config);
 	temp_text(t, name, text);
 }
 
