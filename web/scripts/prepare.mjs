@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// Writes what the build needs and git does not keep: the types of the API and the compiled messages.
+// Fails when a message is missing: Paraglide itself would build a page without text.
+import { compile } from "@inlang/paraglide-js";
+import openapi, { astToString } from "openapi-typescript";
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const WEB = fileURLToPath(new URL("..", import.meta.url));
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+
+function fail(text) {
+	console.error(`prepare: ${text}`);
+	process.exit(1);
+}
+
+/** Writes only what changed, so that a watching Vite does not reload for nothing. */
+function write(path, text) {
+	let old = "";
+	try { old = readFileSync(path, "utf8"); } catch { /* not there yet */ }
+	if (old !== text) writeFileSync(path, text);
+}
+
+function sources(folder) {
+	return readdirSync(folder, { recursive: true, withFileTypes: true })
+		.filter((entry) => entry.isFile() && /\.(svelte|ts)$/.test(entry.name))
+		.map((entry) => `${entry.parentPath ?? entry.path}/${entry.name}`)
+		.filter((path) => !path.includes("/src/messages/") && !path.endsWith(".spec.ts"));
+}
+
+function check_messages() {
+	const tables = ["en", "zh-TW"].map((locale) => [locale, JSON.parse(readFileSync(`${ROOT}messages/${locale}.json`, "utf8"))]);
+	const missing = [];
+	let used = 0;
+	for (const path of sources(`${WEB}src`)) {
+		for (const [, key] of readFileSync(path, "utf8").matchAll(/\bm\.([a-z][a-z0-9_]*)\b/g)) {
+			used++;
+			for (const [locale, table] of tables) if (!table[key]) missing.push(`${path.slice(WEB.length)}: m.${key} is missing in ${locale}`);
+		}
+	}
+	if (missing.length) fail(`\n${[...new Set(missing)].join("\n")}`);
+	if (!used) fail("no source uses a message");
+	return tables[0][1];
+}
+
+const table = check_messages();
+mkdirSync(`${WEB}src/types`, { recursive: true });
+const ast = await openapi(new URL("../../docs/openapi.yaml", import.meta.url));
+write(`${WEB}src/types/api.d.ts`, `// Generated from docs/openapi.yaml.\n${astToString(ast)}`);
+
+await compile({
+	project: `${WEB}project.inlang`,
+	outdir: `${WEB}src/messages`,
+	strategy: ["globalVariable", "baseLocale"],
+	outputStructure: "locale-modules",
+	emitGitIgnore: false,
+	emitPrettierIgnore: false,
+	emitReadme: false,
+});
+const built = readFileSync(`${WEB}src/messages/messages/en.js`, "utf8");
+const count = (built.match(/=> *{|=> *\(|=> *`/g) ?? []).length;
+if (count < Object.keys(table).length / 2) fail("Paraglide compiled no messages; is @inlang/plugin-message-format installed?");

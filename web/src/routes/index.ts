@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// The pages. One line each: the rail and the router are built from this list.
+import type { Component } from "svelte";
+import type { IconName } from "../components/icons";
+import { m } from "../messages/messages.js";
+import { match } from "../services/router.svelte";
+import Validate from "./Validate.svelte";
+
+export interface Page {
+	/** Patterns of addresses; the first one is what the rail opens. `:name` parts reach the page as `params`. */
+	paths: string[];
+	icon: IconName;
+	title: () => string;
+	component: Component<{ params: Record<string, string> }>;
+}
+
+export const pages: Page[] = [
+	{ paths: ["/validate", "/validate/:id"], icon: "validate", title: m.frame_validate, component: Validate },
+];
+
+export function find_page(path: string): { page: Page; params: Record<string, string> } | null {
+	const address = path === "/" ? "/validate" : path;
+	for (const page of pages) {
+		for (const pattern of page.paths) {
+			const params = match(pattern, address);
+			if (params) return { page, params };
+		}
+	}
+	return null;
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+// The server's API, one function for each operation of docs/openapi.yaml that the page uses. Failures are ApiError, whose
+// `problem` holds the server's sentences in the language of the page.
+import { m } from "../messages/messages.js";
+import { locale } from "../stores/locale.svelte";
+import type { Body, ExportFormat, Filter, Problem, Reply } from "../types";
+import { session_key } from "./session";
+
+export const ROOT = "/api/v1";
+
+export class ApiError extends Error {
+	constructor(readonly status: number, readonly problem: Problem) {
+		super(problem.message);
+	}
+}
+
+/** What to show for anything that was thrown. */
+export function problem_of(error: unknown): Problem {
+	if (error instanceof ApiError) return error.problem;
+	return { code: "io", message: m.common_unavailable(), hint: m.common_unavailable_hint() };
+}
+
+export function headers(): Record<string, string> {
+	const all: Record<string, string> = { "Accept-Language": locale.current };
+	if (session_key()) all["X-Assay"] = session_key();
+	return all;
+}
+
+type Query = Record<string, string | number | undefined>;
+
+function address(path: string, query?: Query): string {
+	const search = new URLSearchParams();
+	for (const [name, value] of Object.entries(query ?? {})) if (value !== undefined && value !== "") search.set(name, String(value));
+	const text = search.toString();
+	return ROOT + path + (text ? `?${text}` : "");
+}
+
+async function failure(response: Response): Promise<ApiError> {
+	const reply: unknown = await response.json().catch(() => null);
+	const problem = (reply as { error?: Problem } | null)?.error;
+	return new ApiError(response.status, problem ?? { code: "internal", message: m.common_unavailable(), hint: m.common_unavailable_hint() });
+}
+
+interface Options { query?: Query | undefined; json?: unknown; bytes?: Blob; signal?: AbortSignal | undefined }
+
+async function send(method: string, path: string, options: Options = {}): Promise<Response> {
+	const all = headers();
+	const init: RequestInit = { method, headers: all, credentials: "same-origin", cache: "no-store" };
+	if (options.signal) init.signal = options.signal;
+	if (options.json !== undefined) {
+		all["Content-Type"] = "application/json";
+		init.body = JSON.stringify(options.json);
+	} else if (options.bytes) {
+		all["Content-Type"] = "application/octet-stream";
+		init.body = options.bytes;
+	}
+	const response = await fetch(address(path, options.query), init);
+	if (!response.ok) throw await failure(response);
+	return response;
+}
+
+async function call<T>(method: string, path: string, options?: Options): Promise<T> {
+	const response = await send(method, path, options);
+	return (response.status === 204 ? undefined : await response.json()) as T;
+}
+
+const get = <T>(path: string, query?: Query, signal?: AbortSignal): Promise<T> => call<T>("GET", path, { query, signal });
+
+export const api = {
+	login: (code: string) => call<Reply<"login">>("POST", "/session", { json: { code } }),
+	session: () => get<Reply<"getSession">>("/session"),
+	status: () => get<Reply<"getStatus">>("/status"),
+	doctor: () => get<Reply<"getDoctor">>("/doctor"),
+	settings: () => get<Reply<"getSettings">>("/settings"),
+	set_settings: (json: Body<"setSettings">) => call<Reply<"setSettings">>("PATCH", "/settings", { json }),
+
+	models: () => get<Reply<"listModels">>("/models"),
+	add_models: (json: Body<"addModels">) => call<Reply<"addModels">>("POST", "/models", { json }),
+	rename_model: (id: number, name: string) => call<Reply<"renameModel">>("PATCH", `/models/${id}`, { json: { name } }),
+	remove_model: (id: number) => call<void>("DELETE", `/models/${id}`),
+	change_family: (id: number, json: Body<"changeFamily">) => call<Reply<"changeFamily">>("PATCH", `/families/${id}`, { json }),
+	remove_family: (id: number) => call<void>("DELETE", `/families/${id}`),
+
+	upload: (name: string, bytes: Blob) => call<Reply<"upload">>("POST", "/uploads", { query: { name }, bytes }),
+	upload_preview: (upload: string, question_field?: string, reference_field?: string) =>
+		get<Reply<"previewUpload">>(`/uploads/${upload}`, { question_field, reference_field }),
+	question_sets: () => get<Reply<"listQuestionSets">>("/question-sets"),
+	add_question_set: (json: Body<"addQuestionSet">) => call<Reply<"addQuestionSet">>("POST", "/question-sets", { json }),
+	question_set: (id: number, offset = 0, limit = 100) => get<Reply<"getQuestionSet">>(`/question-sets/${id}`, { offset, limit }),
+
+	runs: (query?: { q?: string; before?: number; limit?: number }) => get<Reply<"listRuns">>("/runs", query),
+	add_run: (json: Body<"addRun">) => call<Reply<"addRun">>("POST", "/runs", { json }),
+	run: (id: number) => get<Reply<"getRun">>(`/runs/${id}`),
+	change_run: (id: number, json: Body<"changeRun">) => call<Reply<"changeRun">>("PATCH", `/runs/${id}`, { json }),
+	remove_run: (id: number) => call<void>("DELETE", `/runs/${id}`),
+	run_page: (id: number, filter: Filter, offset: number, limit: number, signal?: AbortSignal) =>
+		get<Reply<"getRunPage">>(`/runs/${id}/questions`, { filter, offset, limit }, signal),
+	add_run_questions: (id: number, json: Body<"addRunQuestions">) =>
+		call<Reply<"addRunQuestions">>("POST", `/runs/${id}/questions`, { json }),
+	stop_run: (id: number) => call<Reply<"stopRun">>("POST", `/runs/${id}/stop`, { json: {} }),
+	resume_run: (id: number) => call<Reply<"resumeRun">>("POST", `/runs/${id}/resume`, { json: {} }),
+	retry_run: (id: number, column_id?: number) =>
+		call<Reply<"retryRun">>("POST", `/runs/${id}/retry`, { json: column_id ? { column_id } : {} }),
+	vote: (cell: number, liked: boolean) => call<Reply<"vote">>("PUT", `/cells/${cell}/vote`, { json: { liked } }),
+	prompt: (cell: number) => get<Reply<"getPrompt">>(`/cells/${cell}/prompt`),
+
+	/** The file of an export and the name that the server gives it. */
+	async export_run(id: number, format: ExportFormat): Promise<{ name: string; blob: Blob }> {
+		const response = await send("GET", `/runs/${id}/export`, { query: { format, lang: locale.current } });
+		const disposition = response.headers.get("Content-Disposition") ?? "";
+		const extended = /filename\*=UTF-8''([^;]+)/i.exec(disposition)?.[1];
+		const name = extended ? decodeURIComponent(extended) : /filename="?([^";]+)/i.exec(disposition)?.[1];
+		return { name: name ?? `assay-${id}.${format.replace("csv-excel", "csv")}`, blob: await response.blob() };
+	},
+};
+
+/** Hands a file to the browser's downloads. */
+export function save_file(name: string, blob: Blob): void {
+	const link = document.createElement("a");
+	link.href = URL.createObjectURL(blob);
+	link.download = name;
+	link.click();
+	setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// Numbers, times and names as people read them, in the language of the page.
+import { m } from "../messages/messages.js";
+import { locale } from "../stores/locale.svelte";
+
+export function number(value: number, digits = 0): string {
+	return new Intl.NumberFormat(locale.current, { maximumFractionDigits: digits, minimumFractionDigits: digits }).format(value);
+}
+
+/** 0.62 → "62%", without a space in both languages. */
+export function percent(share: number): string {
+	return `${number(Math.round(share * 100))}%`;
+}
+
+export function bytes(value: number): string {
+	if (value >= 1e9) return `${number(value / 1e9, 1)} GB`;
+	if (value >= 1e6) return `${number(value / 1e6)} MB`;
+	return `${number(Math.ceil(value / 1e3))} KB`;
+}
+
+/** "0.3 s", "12 s", "4 min". */
+export function duration(ms: number): string {
+	const seconds = ms / 1000;
+	const unit = (count: number, name: "second" | "minute" | "hour", digits: number): string =>
+		new Intl.NumberFormat(locale.current, {
+			style: "unit", unit: name, unitDisplay: "short", maximumFractionDigits: digits, minimumFractionDigits: digits,
+		}).format(count);
+	if (seconds < 9.95) return unit(seconds, "second", 1);
+	if (seconds < 90) return unit(seconds, "second", 0);
+	if (seconds < 5400) return unit(seconds / 60, "minute", 0);
+	return unit(seconds / 3600, "hour", 1);
+}
+
+export function date(ms: number): string {
+	return new Intl.DateTimeFormat(locale.current, { dateStyle: "medium", timeStyle: "short" }).format(ms);
+}
+
+/** 4 → "4", 3.0 → "3", 2.5 → "2.5": epochs are whole numbers nearly always. */
+export function epoch_number(epoch: number): string {
+	return String(Math.round(epoch * 100) / 100);
+}
+
+/** "Kestrel bot · epoch 4"; a base model (no epoch) is its name alone. */
+export function model_label(name: string, epoch: number | null | undefined): string {
+	return epoch === null || epoch === undefined ? name : m.common_model_epoch({ name, n: epoch_number(epoch) });
+}

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+import { locales, overwriteGetLocale, setLocale, type Locale } from "../messages/runtime.js";
+import * as prefs from "../services/prefs";
+
+const is_locale = (value: unknown): value is Locale => locales.includes(value as Locale);
+
+function preferred(): Locale {
+	const wanted = navigator.languages.find((tag) => /^(en|zh)\b/i.test(tag));
+	return wanted?.toLowerCase().startsWith("zh") ? "zh-TW" : "en";
+}
+
+/** The language of the page. Messages read it as a signal, and the root is keyed by it: switching needs no reload. */
+class LocaleStore {
+	current = $state<Locale>(prefs.load("locale", preferred(), is_locale));
+
+	constructor() {
+		overwriteGetLocale(() => this.current);
+		document.documentElement.lang = this.current;
+	}
+	set(locale: Locale): void {
+		this.current = locale;
+		void setLocale(locale, { reload: false });
+		document.documentElement.lang = locale;
+		prefs.store("locale", locale);
+	}
+}
+
+export type { Locale };
+export const locale = new LocaleStore();

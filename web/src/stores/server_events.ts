@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// Connects the stores that live as long as the page with the server's events.
+import { events } from "../services/events";
+import { models } from "./models.svelte";
+import { status } from "./status.svelte";
+
+/** Begins to listen; returns what ends it. */
+export function start_server_events(): () => void {
+	const unsubscribe = events.subscribe((event) => {
+		status.take(event);
+		models.take(event);
+	});
+	events.start((connected) => (status.connected = connected));
+	void status.refresh();
+	void models.refresh();
+	return () => {
+		unsubscribe();
+		events.stop();
+	};
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// Short names for the shapes of docs/openapi.yaml.
+import type { components, operations } from "./api";
+
+type Schemas = components["schemas"];
+export type Cell = Schemas["Cell"];
+export type Column = Schemas["Column"];
+export type Family = Schemas["Family"];
+export type Model = Schemas["Model"];
+export type ModelList = Schemas["ModelList"];
+export type Params = Schemas["Params"];
+export type Problem = Schemas["Problem"];
+export type QuestionInput = Schemas["QuestionInput"];
+export type QuestionSet = Schemas["QuestionSet"];
+export type Run = Schemas["Run"];
+export type RunPage = Schemas["RunPage"];
+export type RunQuestion = Schemas["RunQuestion"];
+export type Session = Schemas["Session"];
+export type Settings = Schemas["Settings"];
+export type Status = Schemas["Status"];
+export type Upload = Schemas["Upload"];
+
+type Responses<K extends keyof operations> = operations[K]["responses"];
+/** The JSON that an operation replies with; void where it replies with nothing. */
+export type Reply<K extends keyof operations> = Responses<K> extends { 200: { content: { "application/json": infer R } } }
+	? R
+	: Responses<K> extends { 201: { content: { "application/json": infer R } } }
+		? R
+		: void;
+/** The JSON that an operation takes. */
+export type Body<K extends keyof operations> = NonNullable<operations[K]["requestBody"]> extends {
+	content: { "application/json": infer B };
+}
+	? B
+	: never;
+export type Filter = NonNullable<NonNullable<operations["getRunPage"]["parameters"]["query"]>["filter"]>;
+export type ExportFormat = operations["exportRun"]["parameters"]["query"]["format"];
+
+/** Events of the server, as in `GET /events`. */
+export type ServerEvent =
+	| { id: number; event: "hello"; data: { event_id: number; version: string } }
+	| { id: number; event: "run"; data: Run }
+	| { id: number; event: "column"; data: Column }
+	| { id: number; event: "text"; data: TextEvent }
+	| { id: number; event: "cell"; data: Cell }
+	| { id: number; event: "vote"; data: VoteEvent }
+	| { id: number; event: "models" | "runs" | "resync"; data: Record<string, never> }
+	| { id: number; event: "status"; data: Status };
+export interface TextEvent { run_id: number; column_id: number; question_id: number; cell_id: number; text: string }
+export interface VoteEvent { run_id: number; column_id: number; cell_id: number; likes: number; liked: boolean; column_likes: number }
