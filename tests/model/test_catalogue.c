@@ -224,6 +224,22 @@ static void gguf_files_become_bases_epochs_and_side_files(void **state)
 	assert_string_equal(c.families[2].name, "stint");
 }
 
+static void a_converted_adapter_still_names_its_base(void **state)
+{
+	(void)state;
+	struct err err = { 0 };
+	tiny_adapter(&temp, "wren/checkpoint-3", "", 1);
+	const char *base = tiny_model_write(temp_path(&temp, "Tiny-Test.F16.gguf"), (struct tiny_model){ 0 });
+	const char *out = temp_path(&temp, "wren-checkpoint-3.gguf");
+	assert_ok(adapter_convert(temp_path(&temp, "wren/checkpoint-3"), base, out, NULL, &err));
+	struct catalogue c = scan(out);
+	assert_int_equal(c.n_families, 1);
+	assert_string_equal(c.families[0].name, "wren");
+	assert_string_equal(c.families[0].base_name, "acme/Tiny-Test");
+	assert_int_equal(catalogue_base_match(c.families[0].base_name, "", base), 2);
+	assert_int_equal(c.families[0].checkpoints[0].step, 3);
+}
+
 static void a_single_file_can_be_chosen(void **state)
 {
 	(void)state;
@@ -454,6 +470,7 @@ int main(void)
 		TEST(torchtune_counts_epochs_from_zero),
 		TEST(a_folder_of_runs_gives_one_family_for_each),
 		TEST(gguf_files_become_bases_epochs_and_side_files),
+		TEST(a_converted_adapter_still_names_its_base),
 		TEST(a_single_file_can_be_chosen),
 		TEST(a_split_model_is_one_model_and_a_missing_part_is_named),
 		TEST(what_cannot_be_used_says_why),
