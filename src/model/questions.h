@@ -6,6 +6,7 @@
  * array of objects, JSONL, CSV/TSV, TXT, MT-Bench, Alpaca, AnythingLLM, ShareGPT, chat messages, promptfoo, OpenAI Evals).
  * Input is split into elements of at most 1 MiB by our own scanner before Jansson sees any of it.
  * Nothing is dropped silently: every row that is not taken has a problem with its line.
+ * A problem whose key starts with "err_question_note_" is a note: its row was taken all the same.
  * Thread: work.  Results belong to the arena. */
 #ifndef ASSAY_MODEL_QUESTIONS_H
 #define ASSAY_MODEL_QUESTIONS_H
@@ -25,6 +26,8 @@ struct question {
 	struct str tags;      /* comma separated, empty: none */
 	struct str id;        /* the file's own id as text, empty: none */
 	int64_t line;         /* 1-based line where the row starts */
+	/* Accepted answers after the first, one a line (line breaks inside them became spaces); empty: none. */
+	struct str other_references;
 };
 
 struct question_problem {

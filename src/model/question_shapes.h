@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * question_shapes - the formats that question sets come in, as a table, and how a row of each is read.
+ *
+ * Only question_fields uses it.  Thread: any. */
+#ifndef ASSAY_MODEL_QUESTION_SHAPES_H
+#define ASSAY_MODEL_QUESTION_SHAPES_H
+
+#include "model/question_fields.h"
+
+/* The format that most of the sample rows have; never NULL. */
+const struct question_shape *question_shape_find(const json_t *samples);
+
+/* Its name for struct question_import, NULL for plain objects. */
+const char *question_shape_name(const struct question_shape *shape);
+
+/* True where the reference answer may be found by the name of a field. */
+bool question_shape_is_open(const struct question_shape *shape);
+
+/* The fields that the format prescribes; leaves what it does not. */
+void question_shape_fields(const struct question_shape *shape, const json_t *samples, const char **question_field,
+			   const char **reference_field);
+
+/* The object inside a row that holds the fields (promptfoo's "vars"); the row itself for most.  Borrowed, may be NULL. */
+const json_t *question_shape_base(const struct question_shape *shape, const json_t *row);
+
+/* Reads a row that is an object. */
+enum question_problem_kind question_shape_read(const struct question_plan *plan, const json_t *value,
+					       struct question_row *row);
+
+/* Appends `value` as text: strings, numbers, true and false, a list of text parts, the text inside an object.  Of a list
+ * of several texts the first is it, the others go to `others`, one a line; without `others` such a list is no text.
+ * Null and absent are the empty text.  False where it is no text. */
+bool question_value_read(const json_t *value, struct buf *out, struct buf *others);
+
+/* Reads a reference answer: a text, a list of accepted ones, or a chat that ends with it. */
+void question_reference_read(const json_t *value, struct question_row *row);
+
+bool question_value_is_number(const json_t *value);
+
+/* What a value that is no text is, for a sentence: "[…]", "{…}", "null". */
+const char *question_value_kind(const json_t *value);
+
+#endif

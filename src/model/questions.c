@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "model/questions.h"
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "model/encoding.h"
+#include "model/question_fields.h"
+#include "model/question_problems.h"
+#include "model/question_source.h"
+
+/* The rows that decide what the file is. */
+#define SAMPLE_ROWS 200
+#define SAMPLE_TRIES 2000
+#define SAMPLE_BYTES (4 * MIB)
+
+/* Texts seen so far by their hash, with the line of the first one.  Half empty at least. */
+struct seen {
+	struct {
+		uint64_t hash; /* 0: free */
+		int64_t line;
+	} *slots;
+	size_t n, cap;
+};
+
+struct import {
+	struct arena *arena;
+	const struct question_options *options;
+	struct question_import *out;
+	struct question_source source;
+	struct question_plan plan;
+	struct question_row row;
+	struct question_problems problems;
+	struct question *questions; /* grows; moves to the arena at the end */
+	size_t cap;
+	struct seen texts, ids;
+	uint64_t seed; /* so that nobody can make rows collide on purpose */
+	struct buf composed;
+};
+
+/* --- seen before? --- */
+
+static uint64_t hash_text(uint64_t seed, struct str text)
+{
+	uint64_t hash = seed_mix(seed, text.len);
+
+	for (size_t i = 0; i < text.len; i += 8) {
+		uint64_t chunk = 0;
+
+		memcpy(&chunk, text.ptr + i, text.len - i < 8 ? text.len - i : 8);
+		hash = seed_mix(hash, chunk);
+	}
+	return hash ? hash : 1;
+}
+
+static void seen_put(struct seen *s, uint64_t hash, int64_t line)
+{
+	size_t i = hash & (s->cap - 1);
+
+	while (s->slots[i].hash)
+		i = (i + 1) & (s->cap - 1);
+	s->slots[i].hash = hash;
+	s->slots[i].line = line;
+	s->n++;
+}
+
+/* The line where this text stood first, or 0; then it is remembered. */
+static int64_t seen_line(struct seen *s, uint64_t hash, int64_t line)
+{
+	if (2 * (s->n + 1) > s->cap) {
+		struct seen grown = { .cap = s->cap ? 2 * s->cap : 256 };
+
+		grown.slots = mem_array(grown.cap, sizeof(*grown.slots));
+		for (size_t i = 0; i < s->cap; i++) {
+			if (s->slots[i].hash)
+				seen_put(&grown, s->slots[i].hash, s->slots[i].line);
+		}
+		mem_free(s->slots);
+		*s = grown;
+	}
+	for (size_t i = hash & (s->cap - 1); s->slots[i].hash; i = (i + 1) & (s->cap - 1)) {
+		if (s->slots[i].hash == hash)
+			return s->slots[i].line;
+	}
+	seen_put(s, hash, line);
+	return 0;
+}
+
+/* --- one row --- */
+
+/* The text in NFC; borrowed until the next call. */
+static struct str compose(struct import *in, const struct buf *text)
+{
+	buf_clear(&in->composed);
+	encoding_nfc(buf_str(text), &in->composed);
+	return buf_str(&in->composed);
+}
+
+static struct str keep(struct import *in, const struct buf *text)
+{
+	struct str composed = compose(in, text);
+
+	return (struct str){ arena_strndup(in->arena, composed.len ? composed.ptr : "", composed.len), composed.len };
+}
+
+static void note_repeats(struct import *in, int64_t line)
+{
+	struct str id = compose(in, &in->row.id);
+	int64_t first = id.len ? seen_line(&in->ids, hash_text(in->seed, id), line) : 0;
+	struct str text;
+
+	if (first)
+		question_problems_add(&in->problems, QUESTION_NOTE_DUPLICATE_ID, line, id, (unsigned long long)first);
+	text = compose(in, &in->row.text);
+	first = seen_line(&in->texts, hash_text(in->seed, text), line);
+	if (first)
+		question_problems_add(&in->problems, QUESTION_NOTE_DUPLICATE, line, text, (unsigned long long)first);
+}
+
+/* Counts a good row and keeps it, unless this is a preview that has enough. */
+static void take(struct import *in, int64_t line)
+{
+	struct question_import *out = in->out;
+	struct question *q;
+
+	note_repeats(in, line);
+	for (int kind = 0; kind < QUESTION_PROBLEM_KINDS; kind++) {
+		if (in->row.notes & 1U << kind)
+			question_problems_note(&in->problems, (enum question_problem_kind)kind, line, 1);
+	}
+	out->n_total++;
+	out->n_with_reference += in->row.reference.len > 0;
+	if (in->options->max_preview && out->n_questions == in->options->max_preview)
+		return;
+	if (out->n_questions == in->cap) {
+		in->cap = in->cap ? 2 * in->cap : 64;
+		in->questions = mem_grow(in->questions, in->cap * sizeof(*in->questions));
+	}
+	q = &in->questions[out->n_questions++];
+	*q = (struct question){ .line = line };
+	q->text = keep(in, &in->row.text);
+	q->reference = keep(in, &in->row.reference);
+	q->other_references = keep(in, &in->row.other_references);
+	q->system = keep(in, &in->row.system);
+	q->tags = keep(in, &in->row.tags);
+	q->id = keep(in, &in->row.id);
+}
+
+static void read_row(struct import *in, const struct question_source_row *from)
+{
+	enum question_problem_kind problem = question_plan_read(&in->plan, from->value, &in->row);
+	struct str found = *in->row.found ? str_of(in->row.found) : from->found;
+	unsigned long long number = 0;
+
+	if (!problem && !str_trim(buf_str(&in->row.text)).len)
+		problem = QUESTION_EMPTY;
+	if (!problem && (in->row.text.overflow || in->row.text.len > LIMIT_QUESTION_BYTES)) {
+		problem = QUESTION_TOO_LONG;
+		number = LIMIT_QUESTION_BYTES / KIB;
+	}
+	if (problem)
+		question_problems_add(&in->problems, problem, from->line, found, number);
+	else
+		take(in, from->line);
+}
+
+/* --- the file --- */
+
+/* The first rows, as a JSON array. */
+static json_t *sample_rows(struct question_source *source)
+{
+	json_t *samples = json_array();
+	struct question_source_row row;
+	size_t bytes = 0;
+
+	for (int i = 0; i < SAMPLE_TRIES && json_array_size(samples) < SAMPLE_ROWS && bytes < SAMPLE_BYTES; i++) {
+		if (!question_source_next(source, &row))
+			break;
+		bytes += row.found.len;
+		if (row.value)
+			json_array_append_new(samples, row.value);
+	}
+	question_source_rewind(source);
+	return samples;
+}
+
+static enum err_code make_plan(struct import *in, struct err *err)
+{
+	struct question_import *out = in->out;
+	json_t *samples = sample_rows(&in->source);
+	enum err_code code = question_plan_make(&in->plan, in->arena, samples, in->options, err);
+
+	json_decref(samples);
+	out->format = in->plan.format ? in->plan.format : in->source.format;
+	if (!out->format)
+		out->format = in->plan.plain ? "strings" : "objects";
+	out->question_field = in->plan.question_field;
+	out->reference_field = in->plan.reference_field;
+	out->n_fields = in->plan.n_fields;
+	memcpy(out->fields, in->plan.fields, sizeof(out->fields));
+	return code;
+}
+
+static enum err_code read_rows(struct import *in, const atomic_bool *cancel, struct err *err)
+{
+	struct question_source_row row;
+	size_t n = 0;
+
+	while (question_source_next(&in->source, &row)) {
+		if (cancel && atomic_load_explicit(cancel, memory_order_relaxed)) {
+			json_decref(row.value);
+			return err_set(err, ERR_CANCELLED, "err_cancelled", "what=");
+		}
+		if (++n > LIMIT_QUESTIONS) {
+			json_decref(row.value);
+			n += question_source_skip(&in->source);
+			return err_set(err, ERR_LIMIT, "err_question_too_many", "found=%zu|limit=%d", n,
+				       LIMIT_QUESTIONS);
+		}
+		if (row.problem)
+			question_problems_add(&in->problems, row.problem, row.line, row.found, row.number);
+		if (row.value)
+			read_row(in, &row);
+		json_decref(row.value);
+	}
+	question_source_end(&in->source, &in->problems);
+	return ERR_OK;
+}
+
+/* Nothing could be read: the first row that was not taken says why. */
+static enum err_code nothing_read(const struct import *in, struct err *err)
+{
+	size_t kept = in->problems.n < QUESTION_PROBLEMS_KEPT ? in->problems.n : QUESTION_PROBLEMS_KEPT;
+
+	for (size_t i = 0; i < kept; i++) {
+		if (in->problems.kept[i].kind >= QUESTION_NOTE_DUPLICATE)
+			continue;
+		if (err)
+			*err = in->out->problems[i].err;
+		return ERR_DATA;
+	}
+	return err_set(err, ERR_DATA, "err_question_nothing", "file=%s", in->options->file_name);
+}
+
+static void import_release(struct import *in)
+{
+	question_source_close(&in->source);
+	question_row_release(&in->row);
+	buf_release(&in->composed);
+	mem_free(in->questions);
+	mem_free(in->texts.slots);
+	mem_free(in->ids.slots);
+}
+
+enum err_code questions_read(struct arena *a, struct str text, const struct question_options *options,
+			     struct question_import *out, const atomic_bool *cancel, struct err *err)
+{
+	struct import in = { .arena = a, .options = options, .out = out, .seed = random_u64() };
+	enum err_code code;
+
+	*out = (struct question_import){ .format = "", .encoding = "", .question_field = "", .reference_field = "" };
+	if (text.len > LIMIT_UPLOAD)
+		return err_set(err, ERR_LIMIT, "err_question_file_size", "found=%llu|limit=%llu",
+			       (unsigned long long)((text.len + MIB - 1) / MIB), (unsigned long long)(LIMIT_UPLOAD / MIB));
+	question_row_init(&in.row);
+	buf_init(&in.composed, 8 * LIMIT_JSON_ELEMENT);
+	code = encoding_decode(a, text, &text, &out->encoding, cancel, err);
+	if (code)
+		goto out;
+	code = question_source_open(&in.source, a, text, options->file_name ? options->file_name : "", err);
+	if (!code)
+		code = make_plan(&in, err);
+	if (!code)
+		code = read_rows(&in, cancel, err);
+	if (code) {
+		out->n_questions = out->n_total = out->n_with_reference = 0;
+		goto out;
+	}
+	question_problems_finish(&in.problems, a, out);
+	if (!out->n_total) {
+		code = nothing_read(&in, err);
+		goto out;
+	}
+	out->questions = arena_array(a, out->n_questions, sizeof(*out->questions));
+	memcpy(out->questions, in.questions, out->n_questions * sizeof(*out->questions));
+out:
+	import_release(&in);
+	return code;
+}
