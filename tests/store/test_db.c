@@ -1,0 +1,486 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store_test.h"
+
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "store/lock.h"
+#include "store/schema.h"
+#include "store/setting_store.h"
+
+/* --- a task that sets a setting, and fails when told to --- */
+
+struct setting_task {
+	struct task task;
+	const char *name, *value;
+	bool fails;
+	char found[64];
+	int *done_count;
+};
+
+static void write_setting(struct task *task, void *context)
+{
+	struct setting_task *t = (struct setting_task *)task;
+
+	if (setting_set(context, t->name, t->value, &task->err) == ERR_OK && t->fails)
+		err_set(&task->err, ERR_INVALID, "err_test", NULL);
+}
+
+static void read_setting(struct task *task, void *context)
+{
+	struct setting_task *t = (struct setting_task *)task;
+	struct arena *a = arena_new();
+	const char *value = NULL;
+
+	if (setting_get(context, a, t->name, &value, &task->err) == ERR_OK)
+		str_format(t->found, sizeof t->found, "%s", value ? value : "(none)");
+	arena_free(a);
+}
+
+static void count_done(struct task *task)
+{
+	(*((struct setting_task *)task)->done_count)++;
+}
+
+static void assert_setting(struct store *s, const char *name, const char *value)
+{
+	struct setting_task t = { .task.run = read_setting, .name = name };
+	assert_ok(store_read_now(s, &t.task, err));
+	assert_string_equal(t.found, value);
+}
+
+struct fixture {
+	char *dir;
+	struct queue *home;
+};
+
+static int setup(void **state)
+{
+	struct fixture *f = mem_alloc(sizeof *f);
+	f->dir = temp_dir();
+	f->home = queue_new();
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+	remove_tree(f->dir);
+	queue_free(f->home);
+	mem_free(f->dir);
+	mem_free(f);
+	return 0;
+}
+
+static struct store *open_store(struct fixture *f)
+{
+	struct store *s = NULL;
+	assert_ok(store_open(f->dir, f->home, &s, err));
+	return s;
+}
+
+static void close_store(struct fixture *f, struct store *s)
+{
+	store_close(s);
+	queue_drain(f->home);
+}
+
+static void written_settings_are_read_by_the_other_thread_and_survive(void **state)
+{
+	struct fixture *f = *state;
+	struct store *s = open_store(f);
+	struct setting_task t = { .task.run = write_setting, .name = "lang", .value = "zh-TW" };
+
+	assert_string_equal(store_data_dir(s), f->dir);
+	assert_setting(s, "lang", "(none)");
+	assert_ok(store_write_now(s, &t.task, err));
+	assert_setting(s, "lang", "zh-TW");
+	close_store(f, s);
+	s = open_store(f);
+	assert_setting(s, "lang", "zh-TW");
+	close_store(f, s);
+}
+
+static void the_data_is_private(void **state)
+{
+	struct fixture *f = *state;
+	char *deep = fs_join(f->dir, "new/data"), *file = fs_join(deep, "assay.db");
+	struct store *s = NULL;
+	struct stat st;
+
+	assert_ok(store_open(deep, f->home, &s, err));
+	assert_int_equal(stat(deep, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0700);
+	assert_int_equal(stat(file, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	close_store(f, s);
+	mem_free(deep);
+	mem_free(file);
+}
+
+static void a_failed_task_is_undone_alone(void **state)
+{
+	struct fixture *f = *state;
+	struct store *s = open_store(f);
+	int done = 0;
+	struct setting_task tasks[3] = {
+		{ .name = "a", .value = "1" },
+		{ .name = "b", .value = "2", .fails = true },
+		{ .name = "c", .value = "3" },
+	};
+
+	for (int i = 0; i < 3; i++) {
+		tasks[i].task.run = write_setting;
+		tasks[i].task.done = count_done;
+		tasks[i].done_count = &done;
+		store_write(s, &tasks[i].task);
+	}
+	struct setting_task last = { .task.run = write_setting, .name = "d", .value = "4" };
+	assert_ok(store_write_now(s, &last.task, err));
+	assert_int_equal(done, 3);
+	assert_int_equal(tasks[0].task.err.code, ERR_OK);
+	assert_string_equal(tasks[1].task.err.key, "err_test");
+	assert_setting(s, "a", "1");
+	assert_setting(s, "b", "(none)");
+	assert_setting(s, "c", "3");
+	close_store(f, s);
+}
+
+static void a_cancelled_task_does_not_run(void **state)
+{
+	struct fixture *f = *state;
+	struct store *s = open_store(f);
+	struct setting_task t = { .task.run = write_setting, .name = "a", .value = "1" };
+
+	atomic_store(&t.task.cancelled, true);
+	assert_err(store_write_now(s, &t.task, err), ERR_CANCELLED, "err_cancelled");
+	assert_err(store_read_now(s, &t.task, err), ERR_CANCELLED, "err_cancelled");
+	assert_setting(s, "a", "(none)");
+	close_store(f, s);
+}
+
+static void the_reader_cannot_write(void **state)
+{
+	struct fixture *f = *state;
+	struct store *s = open_store(f);
+	struct setting_task t = { .task.run = write_setting, .name = "a", .value = "1" };
+
+	assert_err(store_read_now(s, &t.task, err), ERR_INTERNAL, "err_store_sql");
+	close_store(f, s);
+}
+
+static void what_was_posted_before_the_close_is_finished(void **state)
+{
+	struct fixture *f = *state;
+	struct store *s = open_store(f);
+	struct setting_task tasks[600];
+	char names[600][16];
+	int done = 0;
+
+	memset(tasks, 0, sizeof tasks);
+	for (int i = 0; i < 600; i++) {
+		str_format(names[i], sizeof names[i], "n%d", i);
+		tasks[i] = (struct setting_task){ .task = { .run = write_setting, .done = count_done },
+						  .name = names[i], .value = "x", .done_count = &done };
+		store_write(s, &tasks[i].task);
+	}
+	close_store(f, s);
+	assert_int_equal(done, 600);
+	s = open_store(f);
+	assert_setting(s, "n0", "x");
+	assert_setting(s, "n599", "x");
+	close_store(f, s);
+}
+
+static void a_second_server_on_the_same_data_is_refused_with_its_address(void **state)
+{
+	struct fixture *f = *state;
+	struct store *s = open_store(f), *second = NULL;
+	struct err why = { 0 };
+	char value[64], pid[32];
+
+	store_set_address(s, "http://127.0.0.1:7878");
+	assert_int_equal(store_open(f->dir, f->home, &second, &why), ERR_BUSY);
+	assert_null(second);
+	assert_string_equal(why.key, "err_data_in_use");
+	assert_true(err_arg(&why, "url", value, sizeof value));
+	assert_string_equal(value, "http://127.0.0.1:7878");
+	str_format(pid, sizeof pid, "%ld", (long)getpid());
+	assert_true(err_arg(&why, "pid", value, sizeof value));
+	assert_string_equal(value, pid);
+	assert_setting(s, "x", "(none)"); /* the first one is not disturbed */
+	close_store(f, s);
+	s = open_store(f);
+	close_store(f, s);
+}
+
+static void of_many_parallel_starts_exactly_one_wins(void **state)
+{
+	struct fixture *f = *state;
+	int winners = 0, go[2], verdict[2];
+	pid_t children[20];
+	char sign;
+
+	assert_int_equal(pipe(go), 0);
+	assert_int_equal(pipe(verdict), 0);
+	for (int i = 0; i < 20; i++) {
+		children[i] = fork();
+		if (children[i] == 0) {
+			struct err err;
+			close(go[1]);
+			int fd = lock_take(f->dir, &err);
+			(void)!write(verdict[1], fd >= 0 ? "w" : "l", 1);
+			(void)!read(go[0], &sign, 1); /* holds it until all have tried */
+			_exit(0);
+		}
+	}
+	for (int i = 0; i < 20; i++) {
+		assert_int_equal(read(verdict[0], &sign, 1), 1);
+		winners += sign == 'w';
+	}
+	close(go[1]);
+	for (int i = 0; i < 20; i++)
+		waitpid(children[i], NULL, 0);
+	close(go[0]), close(verdict[0]), close(verdict[1]);
+	assert_int_equal(winners, 1);
+}
+
+/* --- schema --- */
+
+static void a_newer_schema_is_refused_and_left_alone(void **state)
+{
+	struct fixture *f = *state;
+	struct store *s = open_store(f);
+	char *path = fs_join(f->dir, "assay.db");
+	struct db *db = NULL;
+	int64_t version;
+
+	close_store(f, s);
+	assert_ok(db_open_plain(path, &db, err));
+	assert_ok(db_exec(db, "PRAGMA user_version = 999", err));
+	db_close(db);
+	assert_err(store_open(f->dir, f->home, &s, err), ERR_DATA, "err_schema_newer");
+	assert_err(db_open_plain(path, &db, err), ERR_DATA, "err_schema_newer");
+	sqlite3 *conn;
+	sqlite3_stmt *stmt;
+	assert_int_equal(sqlite3_open(path, &conn), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(conn, "PRAGMA user_version", -1, &stmt, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+	version = sqlite3_column_int64(stmt, 0);
+	sqlite3_finalize(stmt);
+	sqlite3_close(conn);
+	assert_int_equal(version, 999);
+	mem_free(path);
+}
+
+static int64_t number(struct db *db, const char *sql)
+{
+	int64_t n = -1;
+	assert_ok(db_number(db, err, &n, -1, sql, ""));
+	return n;
+}
+
+static bool count_entry(void *user, const char *name, bool is_dir)
+{
+	(void)name, (void)is_dir;
+	++*(int *)user;
+	return true;
+}
+
+static void a_migration_copies_first_and_a_broken_one_changes_nothing(void **state)
+{
+	struct fixture *f = *state;
+	char *path = fs_join(f->dir, "assay.db"), *backup = fs_join(f->dir, "backup");
+	const char *const broken[] = { schema_steps[0], "CREATE TABLE extra (x); INSERT INTO extra VALUES (1);"
+							"INSERT INTO nowhere VALUES (1)" };
+	const char *const good[] = { schema_steps[0], "CREATE TABLE extra (x)", "INSERT INTO extra VALUES (3)" };
+	struct db *db = NULL;
+	int copies = 0;
+
+	assert_int_equal(schema_n_steps, 1);
+	assert_ok(db_open_plain(path, &db, err));
+	assert_ok(setting_set(db, "k", "v", err));
+	assert_err(schema_migrate(db, broken, 2, backup, err), ERR_INTERNAL, "err_store_sql");
+	assert_int_equal(number(db, "PRAGMA user_version"), 1);
+	assert_int_equal(number(db, "SELECT count(*) FROM sqlite_schema WHERE name = 'extra'"), 0);
+	assert_ok(schema_migrate(db, good, 3, backup, err));
+	assert_int_equal(number(db, "PRAGMA user_version"), 3);
+	assert_int_equal(number(db, "SELECT x FROM extra"), 3);
+	assert_ok(fs_list(backup, 10, count_entry, &copies, err));
+	assert_true(copies >= 1);
+	db_close(db);
+	mem_free(path);
+	mem_free(backup);
+}
+
+static void a_migration_without_room_for_its_backup_does_not_begin(void **state)
+{
+	struct fixture *f = *state;
+	char *path = fs_join(f->dir, "assay.db"), *backup = fs_join(f->dir, "assay.db/backup");
+	const char *const steps[] = { schema_steps[0], "CREATE TABLE extra (x)" };
+	struct db *db = NULL;
+	struct err why = { 0 };
+
+	assert_ok(db_open_plain(path, &db, err));
+	assert_int_not_equal(schema_migrate(db, steps, 2, backup, &why), ERR_OK);
+	assert_int_equal(number(db, "PRAGMA user_version"), 1);
+	db_close(db);
+	mem_free(path);
+	mem_free(backup);
+}
+
+/* The child is killed between the two statements of a step: the next start finds the old schema whole. */
+static void a_migration_killed_midway_is_done_again(void **state)
+{
+	struct fixture *f = *state;
+	char *path = fs_join(f->dir, "assay.db");
+	struct db *db = NULL;
+
+	assert_ok(db_open_plain(path, &db, err));
+	assert_ok(setting_set(db, "k", "v", err));
+	db_close(db);
+	pid_t child = fork();
+	if (child == 0) {
+		struct err err;
+		if (db_open_plain(path, &db, &err) == ERR_OK && db_exec(db, "BEGIN IMMEDIATE", &err) == ERR_OK &&
+		    db_exec(db, "CREATE TABLE extra (x); PRAGMA user_version = 2", &err) == ERR_OK)
+			kill(getpid(), SIGKILL);
+		_exit(1);
+	}
+	int status;
+	waitpid(child, &status, 0);
+	assert_true(WIFSIGNALED(status));
+	assert_ok(db_open_plain(path, &db, err));
+	assert_int_equal(number(db, "PRAGMA user_version"), 1);
+	assert_int_equal(number(db, "SELECT count(*) FROM setting"), 1);
+	db_close(db);
+	mem_free(path);
+}
+
+/* --- damage --- */
+
+static void use_everything(struct db *db)
+{
+	struct err err;
+	struct arena *a = arena_new();
+	struct run_row *runs;
+	struct run_row run;
+	struct column_row *columns;
+	struct run_question *rq;
+	size_t n, n_columns;
+	int64_t total, likes, column_likes;
+
+	if (run_store_list(db, a, "", 0, 50, &runs, &n, &err) == ERR_OK)
+		(void)!run_store_get(db, a, 1, &run, &columns, &n_columns, &err);
+	for (int filter = RUN_ALL; filter <= RUN_FAILED; filter++)
+		(void)!run_store_page(db, a, 1, (enum run_filter)filter, 0, 100, &rq, &n, &total, &err);
+	(void)!vote_store_set(db, 64, 1, true, &likes, &column_likes, &err);
+	(void)!run_store_cancel_waiting(db, 1, &err);
+	(void)!run_store_remove(db, 1, &err);
+	arena_free(a);
+}
+
+static void flipped_bytes_never_crash(void **state)
+{
+	struct fixture *f = *state;
+	char *path = fs_join(f->dir, "good.db"), *copy = fs_join(f->dir, "copy.db");
+	struct buf good = BUF_INIT(8 << 20);
+	struct db *db = NULL;
+	uint64_t random = 1;
+	int refused = 0;
+
+	assert_ok(db_open_plain(path, &db, err));
+	int64_t id = add_run_of(db, 40, 3);
+	for (int i = 0; i < 40; i++)
+		answer(db, cell_id_of(db, id, i, (size_t)(i % 3)), "an answer of some length that fills its page a little");
+	db_close(db);
+	assert_ok(fs_read(path, &good, err));
+	for (int i = 0; i < 200; i++) {
+		char *data = mem_copy(good.ptr, good.len);
+		uint64_t flips = 1 + seed_mix(random, 7) % 16;
+		for (uint64_t k = 0; k < flips; k++) {
+			random = seed_mix(random, k);
+			/* half of them in the first page, where the header and the schema are */
+			size_t at = (size_t)(random >> 8) % (random & 1 ? good.len : 4096);
+			data[at] = (char)(random >> 40);
+		}
+		assert_ok(fs_write(copy, data, good.len, err));
+		mem_free(data);
+		struct err err = { 0 };
+		db = NULL;
+		if (db_open_plain(copy, &db, &err) == ERR_OK)
+			use_everything(db);
+		else
+			refused++;
+		db_close(db);
+		char *wal = mem_printf("%s-wal", copy), *shm = mem_printf("%s-shm", copy);
+		unlink(wal), unlink(shm);
+		mem_free(wal), mem_free(shm);
+	}
+	assert_true(refused > 20);
+	buf_release(&good);
+	mem_free(path);
+	mem_free(copy);
+}
+
+static void a_file_that_is_no_database_is_named_as_damaged(void **state)
+{
+	struct fixture *f = *state;
+	char *path = fs_join(f->dir, "assay.db");
+	struct store *s = NULL;
+	char junk[8192];
+
+	memset(junk, 'x', sizeof junk);
+	assert_ok(fs_write(path, junk, sizeof junk, err));
+	assert_err(store_open(f->dir, f->home, &s, err), ERR_DATA, "err_store_corrupt");
+	mem_free(path);
+}
+
+static void the_same_statement_may_be_read_twice_at_a_time(void **state)
+{
+	(void)state;
+	static const char sql[] = "SELECT value FROM json_each('[1,2]')";
+	struct db *db = NULL;
+
+	assert_ok(db_open_plain(":memory:", &db, err));
+	struct query outer = query_start(db, NULL, sql, "");
+	assert_true(query_next(&outer));
+	struct query inner = query_start(db, NULL, sql, "");
+	assert_true(query_next(&inner) && query_next(&inner));
+	assert_int_equal(row_int(&inner, 0), 2);
+	assert_int_equal(query_end(&inner), ERR_OK);
+	assert_int_equal(row_int(&outer, 0), 1);
+	assert_true(query_next(&outer));
+	assert_false(query_next(&outer));
+	assert_int_equal(query_end(&outer), ERR_OK);
+	db_close(db);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(written_settings_are_read_by_the_other_thread_and_survive),
+		TEST(the_data_is_private),
+		TEST(a_failed_task_is_undone_alone),
+		TEST(a_cancelled_task_does_not_run),
+		TEST(the_reader_cannot_write),
+		TEST(what_was_posted_before_the_close_is_finished),
+		TEST(a_second_server_on_the_same_data_is_refused_with_its_address),
+		TEST(of_many_parallel_starts_exactly_one_wins),
+		TEST(a_newer_schema_is_refused_and_left_alone),
+		TEST(a_migration_copies_first_and_a_broken_one_changes_nothing),
+		TEST(a_migration_without_room_for_its_backup_does_not_begin),
+		TEST(a_migration_killed_midway_is_done_again),
+		TEST(flipped_bytes_never_crash),
+		TEST(a_file_that_is_no_database_is_named_as_damaged),
+		TEST(the_same_statement_may_be_read_twice_at_a_time),
+	};
+	log_set_quiet(true);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
