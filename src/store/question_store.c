@@ -32,9 +32,9 @@ enum err_code question_set_add(struct db *db, const char *name, const char *form
 {
 	int64_t n_with_reference = 0;
 
-	for (size_t i = 0; i < n; i++)
-		n_with_reference += questions[i].reference.len > 0;
 	enum err_code code = question_check_count((int64_t)n, err);
+	for (size_t i = 0; i < n && code == ERR_OK; i++)
+		n_with_reference += questions[i].reference.len > 0;
 	if (code == ERR_OK)
 		code = db_check_space(db, err);
 	if (code == ERR_OK)

@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store_test.h"
+
+#include "base/limits.h"
+#include "store/model_store.h"
+#include "store/question_store.h"
+#include "store/setting_store.h"
+
+static int open_db(void **state)
+{
+	struct db *db;
+	assert_ok(db_open_plain(":memory:", &db, err));
+	*state = db;
+	return 0;
+}
+
+static int close_db(void **state)
+{
+	db_close(*state);
+	return 0;
+}
+
+static struct found_model base_model(const char *path, const char *name)
+{
+	return (struct found_model){ .kind = MODEL_BASE, .path = path, .name = name, .size_bytes = 1000,
+				     .architecture = "llama", .file_type = "Q4_1", .n_params = 135, .n_layer = 30,
+				     .n_ctx_train = 8192, .kv_bytes_per_token = 46080, .has_template = true, .epoch = NAN,
+				     .step = -1, .train_loss = NAN, .eval_loss = NAN, .base_name = "" };
+}
+
+static struct found_model adapter(const char *path, double epoch, int64_t step, const char *base_name)
+{
+	return (struct found_model){ .kind = MODEL_ADAPTER, .adapter_format = ADAPTER_PEFT, .path = path,
+				     .name = "checkpoint", .size_bytes = 10, .architecture = "", .file_type = "",
+				     .epoch = epoch, .step = step, .train_loss = 1.5, .eval_loss = NAN,
+				     .base_name = base_name, .rank = 8, .alpha = 16 };
+}
+
+static struct found_model checkpoints[3];
+static const struct loss_point losses[2] = { { 0.5, 24, 2.5, NAN }, { 1, 48, 1.5, 1.75 } };
+
+/* A family of three epochs in the wrong order. */
+static struct found_family family_of(const char *path, const char *base_name)
+{
+	checkpoints[0] = adapter("/f/checkpoint-96", 2, 96, base_name);
+	checkpoints[1] = adapter("/f/checkpoint-48", 1, 48, base_name);
+	checkpoints[2] = adapter("/f/final", NAN, -1, base_name);
+	return (struct found_family){ .name = "kestrel", .path = path, .base_name = base_name, .checkpoints = checkpoints,
+				      .n_checkpoints = 3, .losses = losses, .n_losses = 2, .num_train_epochs = 3 };
+}
+
+static void merge(struct db *db, struct arena *a, const struct catalogue *found, int64_t base, size_t expected)
+{
+	int64_t *ids;
+	size_t n;
+	assert_ok(model_store_merge(db, a, found, base, &ids, &n, err));
+	assert_int_equal(n, expected);
+}
+
+static void a_scan_reads_back_in_order_with_its_base(void **state)
+{
+	struct db *db = *state;
+	struct arena *a = arena_new();
+	struct found_model base = base_model("/m/SmolLM2-135M-Instruct.Q4_1.gguf", "SmolLM2-135M-Instruct.Q4_1");
+	struct found_family family = family_of("/f", "HuggingFaceTB/SmolLM2-135M-Instruct");
+	struct found_refusal refusal = { .path = "/m/broken.gguf" };
+	struct model_list list;
+
+	err_set(&refusal.err, ERR_DATA, "err_gguf_truncated", "path=%s", "/m/broken.gguf");
+	/* The family comes first: its base is found when that is added later. */
+	merge(db, a, &(struct catalogue){ .families = &family, .n_families = 1 }, 0, 3);
+	merge(db, a, &(struct catalogue){ .models = &base, .n_models = 1, .refusals = &refusal, .n_refusals = 1 }, 0, 1);
+	assert_ok(model_store_list(db, a, &list, err));
+	assert_int_equal(list.n_models, 4);
+	assert_int_equal(list.n_families, 1);
+	const struct model_row *m = list.models;
+	assert_int_equal(m[0].model.kind, MODEL_BASE);
+	assert_int_equal(m[0].model.kv_bytes_per_token, 46080);
+	assert_true(m[0].model.has_template && isnan(m[0].model.epoch) && m[0].model.step == -1);
+	assert_string_equal(m[0].model.file_type, "Q4_1");
+	assert_string_equal(m[0].sha256, "");
+	assert_string_equal(m[1].model.path, "/f/final"); /* unknown epoch first */
+	assert_true(m[2].model.epoch == 1 && m[2].model.step == 48 && m[2].model.rank == 8);
+	assert_true(m[3].model.epoch == 2 && m[3].model.train_loss == 1.5 && isnan(m[3].model.eval_loss));
+	for (int i = 1; i < 4; i++) {
+		assert_int_equal(m[i].family_id, list.families[0].id);
+		assert_int_equal(m[i].base_model_id, m[0].id);
+	}
+	assert_string_equal(list.families[0].name, "kestrel");
+	assert_int_equal(list.families[0].num_train_epochs, 3);
+	assert_int_equal(list.families[0].n_losses, 2);
+	assert_true(list.families[0].losses[1].eval_loss == 1.75 && isnan(list.families[0].losses[0].eval_loss));
+	assert_int_equal(list.n_refusals, 1);
+	assert_string_equal(list.refusals[0].err.key, "err_gguf_truncated");
+	arena_free(a);
+}
+
+static void a_second_scan_keeps_ids_names_and_hashes(void **state)
+{
+	struct db *db = *state;
+	struct arena *a = arena_new();
+	struct found_model base = base_model("/m/b.gguf", "b");
+	struct found_family family = family_of("/f", "");
+	struct catalogue found = { .models = &base, .n_models = 1, .families = &family, .n_families = 1 };
+	int64_t *ids, *again;
+	size_t n;
+	struct model_row row;
+	struct model_list list;
+
+	assert_ok(model_store_merge(db, a, &found, 0, &ids, &n, err));
+	assert_ok(model_store_rename(db, ids[0], "my base", err));
+	assert_ok(model_store_set_hash(db, ids[0], "abc", err));
+	assert_ok(model_store_list(db, a, &list, err));
+	assert_ok(family_store_rename(db, list.families[0].id, "my tune", err));
+	assert_ok(family_store_hide(db, list.families[0].id, err));
+	assert_ok(model_store_list(db, a, &list, err));
+	assert_int_equal(list.n_families, 0);
+	assert_int_equal(list.n_models, 1);
+
+	assert_ok(model_store_merge(db, a, &found, 0, &again, &n, err)); /* adding again shows it again */
+	assert_memory_equal(ids, again, n * sizeof *ids);
+	assert_ok(model_store_list(db, a, &list, err));
+	assert_int_equal(list.n_models, 4);
+	assert_string_equal(list.families[0].name, "my tune");
+	assert_int_equal(list.families[0].n_losses, 2);
+	assert_ok(model_store_get(db, a, ids[0], &row, err));
+	assert_string_equal(row.model.name, "my base");
+	assert_string_equal(row.sha256, "abc");
+	base.size_bytes++; /* another file at the same place */
+	base.name = "c";
+	merge(db, a, &found, 0, 4);
+	assert_ok(model_store_get(db, a, ids[0], &row, err));
+	assert_string_equal(row.sha256, "");
+	assert_string_equal(row.model.name, "my base");
+	arena_free(a);
+}
+
+static void a_named_base_is_used_and_checked(void **state)
+{
+	struct db *db = *state;
+	struct arena *a = arena_new();
+	struct found_model bases[2] = { base_model("/m/one.gguf", "one"), base_model("/m/two.gguf", "two") };
+	struct found_family family = family_of("/f", "one");
+	struct catalogue tune = { .families = &family, .n_families = 1 };
+	int64_t *base_ids, *ids, *unused;
+	size_t n;
+	struct model_row row;
+
+	assert_ok(model_store_merge(db, a, &(struct catalogue){ .models = bases, .n_models = 2 }, 0, &base_ids, &n, err));
+	assert_ok(model_store_merge(db, a, &tune, base_ids[1], &ids, &n, err));
+	assert_ok(model_store_get(db, a, ids[0], &row, err));
+	assert_int_equal(row.base_model_id, base_ids[1]);
+	assert_ok(family_store_set_base(db, row.family_id, base_ids[0], err));
+	assert_ok(model_store_get(db, a, ids[2], &row, err));
+	assert_int_equal(row.base_model_id, base_ids[0]);
+	assert_err(family_store_set_base(db, row.family_id, ids[1], err), ERR_INVALID, "err_model_not_base");
+	assert_err(family_store_set_base(db, row.family_id, 99, err), ERR_NOT_FOUND, "err_model_not_found");
+	assert_err(family_store_set_base(db, 99, base_ids[0], err), ERR_NOT_FOUND, "err_family_not_found");
+	assert_err(model_store_merge(db, a, &tune, ids[0], &unused, &n, err), ERR_INVALID, "err_model_not_base");
+	arena_free(a);
+}
+
+static void a_refusal_ends_when_the_file_is_accepted(void **state)
+{
+	struct db *db = *state;
+	struct arena *a = arena_new();
+	struct found_refusal refusals[2] = { { .path = "/m/b.gguf" }, { .path = "/f/checkpoint-1" } };
+	struct found_model base = base_model("/m/b.gguf", "b");
+	struct found_family family = family_of("/f", "");
+	struct model_list list;
+
+	err_set(&refusals[0].err, ERR_DATA, "err_gguf_truncated", NULL);
+	err_set(&refusals[1].err, ERR_UNSUPPORTED, "err_adapter_dora", NULL);
+	merge(db, a, &(struct catalogue){ .refusals = refusals, .n_refusals = 2 }, 0, 0);
+	assert_ok(model_store_list(db, a, &list, err));
+	assert_int_equal(list.n_refusals, 2);
+	merge(db, a, &(struct catalogue){ .models = &base, .n_models = 1 }, 0, 1);
+	merge(db, a, &(struct catalogue){ .families = &family, .n_families = 1 }, 0, 3);
+	assert_ok(model_store_list(db, a, &list, err));
+	assert_int_equal(list.n_refusals, 0);
+	arena_free(a);
+}
+
+static void a_hidden_model_is_kept_for_its_runs(void **state)
+{
+	struct db *db = *state;
+	struct arena *a = arena_new();
+	struct found_model base = base_model("/m/b.gguf", "b");
+	int64_t *ids;
+	size_t n;
+	struct model_list list;
+	struct model_row row;
+
+	assert_ok(model_store_merge(db, a, &(struct catalogue){ .models = &base, .n_models = 1 }, 0, &ids, &n, err));
+	assert_ok(model_store_hide(db, ids[0], err));
+	assert_ok(model_store_list(db, a, &list, err));
+	assert_int_equal(list.n_models, 0);
+	assert_ok(model_store_get(db, a, ids[0], &row, err));
+	assert_true(row.is_hidden);
+	assert_err(model_store_hide(db, 99, err), ERR_NOT_FOUND, "err_model_not_found");
+	assert_err(model_store_rename(db, 99, "x", err), ERR_NOT_FOUND, "err_model_not_found");
+	assert_err(model_store_set_hash(db, 99, "x", err), ERR_NOT_FOUND, "err_model_not_found");
+	assert_err(model_store_get(db, a, 99, &row, err), ERR_NOT_FOUND, "err_model_not_found");
+	assert_err(family_store_rename(db, 99, "x", err), ERR_NOT_FOUND, "err_family_not_found");
+	assert_err(family_store_hide(db, 99, err), ERR_NOT_FOUND, "err_family_not_found");
+	arena_free(a);
+}
+
+/* --- question sets --- */
+
+static void a_question_set_is_read_in_pages(void **state)
+{
+	struct db *db = *state;
+	struct arena *a = arena_new();
+	struct question questions[3] = { question_of("一", "1"), question_of("two", ""), question_of("three", "3") }, *back;
+	struct question_set_row *sets;
+	int64_t id, total;
+	size_t n;
+
+	questions[1].system = STR("be brief");
+	questions[1].tags = STR("a,b");
+	questions[1].id = STR("q-2");
+	questions[1].line = 7;
+	assert_ok(question_set_add(db, "set", "objects", questions, 3, &id, err));
+	assert_ok(question_set_list(db, a, &sets, &n, err));
+	assert_int_equal(n, 1);
+	assert_string_equal(sets[0].name, "set");
+	assert_string_equal(sets[0].format, "objects");
+	assert_int_equal(sets[0].n_questions, 3);
+	assert_int_equal(sets[0].n_with_reference, 2);
+	assert_ok(question_set_read(db, a, id, 1, 5, &back, &n, &total, err));
+	assert_int_equal(n, 2);
+	assert_int_equal(total, 3);
+	assert_string_equal(back[0].text.ptr, "two");
+	assert_int_equal(back[0].reference.len, 0);
+	assert_string_equal(back[0].system.ptr, "be brief");
+	assert_string_equal(back[0].tags.ptr, "a,b");
+	assert_string_equal(back[0].id.ptr, "q-2");
+	assert_int_equal(back[0].line, 7);
+	assert_ok(question_set_remove(db, id, err));
+	assert_err(question_set_remove(db, id, err), ERR_NOT_FOUND, "err_question_set_not_found");
+	assert_err(question_set_read(db, a, id, 0, 5, &back, &n, &total, err), ERR_NOT_FOUND, "err_question_set_not_found");
+	assert_err(question_set_add(db, "big", "txt", questions, LIMIT_QUESTIONS + 1, &id, err), ERR_LIMIT,
+		   "err_questions_limit");
+	arena_free(a);
+}
+
+static void texts_come_back_byte_for_byte(void **state)
+{
+	struct db *db = *state;
+	struct arena *a = arena_new();
+	static const char nul[] = "before\0after";
+	struct question q = question_of("x", ""), *back;
+	int64_t id, total;
+	size_t n;
+
+	q.text = (struct str){ nul, sizeof nul - 1 };
+	q.reference = STR("'; DROP TABLE run; --\r\n\t\"");
+	assert_ok(question_set_add(db, "", "", &q, 1, &id, err));
+	assert_ok(question_set_read(db, a, id, 0, 1, &back, &n, &total, err));
+	assert_true(str_eq(back[0].text, q.text));
+	assert_true(str_eq(back[0].reference, q.reference));
+	arena_free(a);
+}
+
+/* --- settings and the rest --- */
+
+static void settings_are_set_replaced_and_removed(void **state)
+{
+	struct db *db = *state;
+	struct arena *a = arena_new();
+	const char *value;
+
+	assert_ok(setting_get(db, a, "lang", &value, err));
+	assert_null(value);
+	assert_ok(setting_set(db, "lang", "en", err));
+	assert_ok(setting_set(db, "lang", "", err));
+	assert_ok(setting_get(db, a, "lang", &value, err));
+	assert_string_equal(value, "");
+	assert_ok(setting_set(db, "lang", NULL, err));
+	assert_ok(setting_get(db, a, "lang", &value, err));
+	assert_null(value);
+	arena_free(a);
+}
+
+static void sessions_calibrations_and_audit_are_kept(void **state)
+{
+	struct db *db = *state;
+	struct arena *a = arena_new();
+	struct session_row s = { .expires_ms = 5, .cookie_hash = "c0", .key_hash = "k0" }, *rows;
+	size_t n;
+	int64_t slots;
+
+	assert_ok(session_store_add(db, &s, err));
+	assert_ok(session_store_add(db, &s, err));
+	assert_ok(session_store_list(db, a, &rows, &n, err));
+	assert_int_equal(n, 2);
+	assert_string_equal(rows[0].cookie_hash, "c0");
+	assert_string_equal(rows[0].key_hash, "k0");
+	assert_int_equal(rows[0].expires_ms, 5);
+	assert_ok(session_store_remove(db, rows[0].id, err));
+	assert_ok(session_store_list(db, a, &rows, &n, err));
+	assert_int_equal(n, 1);
+	assert_ok(calibration_get(db, "key", &slots, err));
+	assert_int_equal(slots, 0);
+	assert_ok(calibration_set(db, "key", 8, "{}", err));
+	assert_ok(calibration_set(db, "key", 16, NULL, err));
+	assert_ok(calibration_get(db, "key", &slots, err));
+	assert_int_equal(slots, 16);
+	assert_ok(audit_add(db, "owner", "run_removed id=1", "127.0.0.1", err));
+	assert_ok(db_number(db, err, &slots, 0, "SELECT count(*) FROM audit WHERE at_ms > 0", ""));
+	assert_int_equal(slots, 1);
+	arena_free(a);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_db, close_db)
+	const struct CMUnitTest tests[] = {
+		TEST(a_scan_reads_back_in_order_with_its_base),
+		TEST(a_second_scan_keeps_ids_names_and_hashes),
+		TEST(a_named_base_is_used_and_checked),
+		TEST(a_refusal_ends_when_the_file_is_accepted),
+		TEST(a_hidden_model_is_kept_for_its_runs),
+		TEST(a_question_set_is_read_in_pages),
+		TEST(texts_come_back_byte_for_byte),
+		TEST(settings_are_set_replaced_and_removed),
+		TEST(sessions_calibrations_and_audit_are_kept),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
