@@ -8,6 +8,12 @@
  * one of its answers is final (marked *).  When the worker dies, the supervisor fails all its open streams.
  * Neither side trusts the other: lengths, kinds, ranges and order are checked; what is out of order ends the worker.
  *
+ * What is no frame of the protocol (an unknown kind, a request without a stream, a body that is no JSON object) ends the
+ * worker with exit code 65; a wrong value in a well-formed request is a MSG_FAILED.  Exit code 70: a chat template took too
+ * long or crashed (its stream got a MSG_FAILED before).  0: the socket was closed.
+ * Requests may be sent ahead; they are served in order.  Program arguments: --read-dir DIR (for "paths": the folder that may
+ * be read), --no-sandbox.
+ *
  * Failures everywhere: {"code": err_code_name, "key": message key, "args": "name=value\x1f..."}. */
 #ifndef ASSAY_WORKER_PROTOCOL_H
 #define ASSAY_WORKER_PROTOCOL_H
@@ -17,7 +23,8 @@
 
 enum worker_request {
 	/* Load the model.  fd: the GGUF, opened read-only (for split files: "paths" instead, the supervisor grants the folder).
-	 * {"size": bytes, "n_threads": int, "n_gpu_layers": int, "paths": [..]?, "use_mmap": bool}
+	 * {"size": bytes, "n_threads": int, "n_gpu_layers": int, "paths": [..]?, "use_mmap": bool,
+	 *  "memory_limit": bytes of private memory? (RLIMIT_DATA), "check_tensors": bool?}
 	 * -> MSG_PROGRESS ..., MSG_LOADED* | MSG_FAILED* */
 	REQ_LOAD = 1,
 	/* Load an adapter; fd: a LoRA GGUF that adapter_convert() wrote.  {"adapter": id > 0}
@@ -32,14 +39,20 @@ enum worker_request {
 	 *  "system": text, "template": Jinja override or "", "thinking": bool,
 	 *  "max_tokens": int, "temperature": num, "top_p": num, "top_k": int, "min_p": num, "repeat_penalty": num,
 	 *  "cells": [{"cell": id, "seed": int, "messages": [{"role","content"}...]}...]}
-	 * -> for each cell MSG_TEXT ..., MSG_ANSWER | MSG_CELL_FAILED; then MSG_OK* | MSG_FAILED* */
+	 * "slots" is at most LIMIT_SLOTS; fewer are filled where kv_tokens does not allow more.  temperature 0: the likeliest
+	 * token, the lowest id among equals.
+	 * -> for each cell MSG_TEXT ..., MSG_ANSWER | MSG_CELL_FAILED, in the order in which they end; MSG_PROGRESS as a sign of
+	 * life where nothing else was sent for a second (CPU); then MSG_OK* | MSG_FAILED*, which also fails every cell that has
+	 * had no answer */
 	REQ_GROUP = 4,
 	/* The prompt as it would be sent.  {"system", "template", "thinking", "messages"}
 	 * -> MSG_PROMPT* | MSG_FAILED* */
 	REQ_RENDER = 5,
-	/* Stop the stream named by the frame soon; it still ends with its final answer (cells in flight fail "cancelled"). */
+	/* Stop the stream named by the frame soon; it still ends with its final answer: MSG_FAILED "cancelled"
+	 * (each unfinished cell of a group has failed with it before).  A stream that has ended is ignored. */
 	REQ_CANCEL = 6,
-	/* Token counts without generating.  {"system","template","cells":[{"cell","messages"}]} -> MSG_COUNTS* */
+	/* Token counts without generating.  {"system","template","cells":[{"cell","messages"}]} -> MSG_COUNTS* (n_tokens -1: the cell
+	 * cannot be rendered) */
 	REQ_COUNT = 7,
 };
 
@@ -52,12 +65,17 @@ enum worker_message {
 	 *  "template": text,"template_hash": hex,"kv_bytes_per_token": int} */
 	MSG_LOADED = 66,
 	MSG_OK = 67,     /* {"stats": {...}?} of a group: {"n_ctx","slots","prefix_tokens","prompt_tokens","generated_tokens",
-			  *  "prompt_us","decode_us","wall_us"} */
+			  *  "prompt_us","decode_us","wall_us"}: slots that were used, prompt tokens beside the
+			  *  prefix, and a step's time split by its prompt and answer tokens */
 	MSG_FAILED = 68, /* a failure */
 	MSG_CALIBRATED = 69, /* {"slots": best n, "rates": [{"slots","tokens_per_s"}...]} */
-	MSG_TEXT = 70,   /* raw: cell id (u64 LE), then UTF-8 text that continues the answer (whole characters) */
-	/* {"cell","text","thinking","finish":"stop|length|cancelled","n_prompt","n_generated","n_thinking","tokens":[ids],
-	 *  "prompt_us": until its first token, "total_us","mean_ll": mean natural-log likelihood of its tokens} */
+	/* raw: cell id (u64 LE), then valid UTF-8 that continues the answer (whole characters).  The text as the model wrote it:
+	 * thinking and its tags are in it; MSG_ANSWER has them apart. */
+	MSG_TEXT = 70,
+	/* {"cell","text","thinking","finish":"stop|length","n_prompt","n_generated","n_thinking","tokens":[ids],
+	 *  "prompt_us": from entering its slot until its first token, "total_us": until its end,
+	 *  "mean_ll": mean natural-log likelihood of "tokens" before temperature and the like, null where there are none}
+	 * The token that ended the answer is not in "tokens". */
 	MSG_ANSWER = 71,
 	MSG_CELL_FAILED = 72, /* a failure with "cell" */
 	MSG_PROMPT = 73,      /* {"prompt": text, "n_tokens", "prefix_tokens"} */

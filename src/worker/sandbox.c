@@ -201,8 +201,10 @@ static int cpu_rules(scmp_filter_ctx ctx, const struct sandbox_options *options)
 		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1, SCMP_A0(SCMP_CMP_EQ, (uint64_t)getpid()));
 	if (rc == 0 && (options->read_dir || SANITIZED))
 		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(openat), 0);
-	if (rc == 0 && SANITIZED)
-		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(readlink), 0);
+	/* Sanitizers look for symbols, and test an address by writing it to a pipe. */
+	static const int sanitizer[] = { SCMP_SYS(readlink), SCMP_SYS(pipe), SCMP_SYS(pipe2) };
+	for (size_t i = 0; SANITIZED && i < sizeof(sanitizer) / sizeof(sanitizer[0]) && rc == 0; i++)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, sanitizer[i], 0);
 	for (size_t i = 0; i < sizeof(deadly) / sizeof(deadly[0]) && rc == 0; i++)
 		rc = seccomp_rule_add(ctx, SCMP_ACT_KILL_PROCESS, deadly[i], 0);
 	return rc;

@@ -104,7 +104,7 @@ static void check_frame_refused(uint8_t kind, uint32_t stream, const char *body)
 static void frames_outside_the_protocol_end_the_worker(void **state)
 {
 	(void)state;
-	check_refused("\xff\xff\xff\xff garbage garbage", 24);
+	check_refused("\xff\xff\xff\xff garbage garbage", 20);
 	check_frame_refused(REQ_LOAD, 0, "{}");
 	check_frame_refused(0, 1, "{}");
 	check_frame_refused(8, 1, "{}");
