@@ -45,6 +45,7 @@ size_t shim_devices(struct shim_device *out, size_t max);
 /* From `file` (at its offset 0), or from `paths` where `file` is NULL.  NULL on failure or when progress said stop. */
 struct llama_model *shim_load(FILE *file, const char **paths, size_t n_paths, struct llama_model_params params,
 			      struct shim_why *why);
+/* On a CPU low ranks are filled up with zeros, which is the same adapter and faster. */
 struct llama_adapter_lora *shim_adapter(struct llama_model *model, FILE *file, struct shim_why *why);
 struct llama_context *shim_context(struct llama_model *model, struct llama_context_params params, struct shim_why *why);
 

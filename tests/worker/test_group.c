@@ -376,6 +376,55 @@ static void hostile_templates_end_within_their_limits(void **state)
 	}
 }
 
+static void thinking_that_the_template_opens_is_no_text(void **state)
+{
+	(void)state;
+	json_t *request = json_pack("{s:s, s:i, s:[o]}", "template",
+				    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+				    "{% if add_generation_prompt %}<|im_start|>assistant\n<think>\n{% endif %}",
+				    "max_tokens", 6, "cells", cell(1, "Hi"));
+	struct worker_reply r = ask(&two, request);
+	json_t *body = worker_reply_cell(&r, 1, NULL);
+	assert_string_equal(json_string_value(json_object_get(body, "text")), "");
+	assert_true(strlen(json_string_value(json_object_get(body, "thinking"))) > 0);
+	assert_int_equal(json_integer_value(json_object_get(body, "n_thinking")),
+			 json_integer_value(json_object_get(body, "n_generated")));
+	worker_reply_release(&r);
+}
+
+static void a_file_that_is_no_adapter_is_refused(void **state)
+{
+	(void)state;
+	int fd = open(model_path, O_RDONLY | O_CLOEXEC);
+	for (int id = 1; id <= 5; id += 4) { /* 1 is taken, 5 is free */
+		uint32_t stream = worker_client_send(&two, REQ_ADAPTER, json_pack("{s:i}", "adapter", id), fd);
+		struct worker_reply r = worker_client_wait(&two, stream, 0);
+		assert_int_equal(r.kind, MSG_FAILED);
+		assert_string_equal(json_string_value(json_object_get(r.body, "key")),
+				    id == 1 ? "err_worker_request" : "err_adapter_load");
+		worker_reply_release(&r);
+	}
+	close(fd);
+}
+
+/* Only a folder that was named at the start can be read by path. */
+static void paths_are_closed_unless_granted(void **state)
+{
+	(void)state;
+	char *folder_of_model = fs_dirname(model_path);
+	char *args[] = { (char *)"--read-dir", folder_of_model, NULL };
+	for (int granted = 0; granted < 2; granted++) {
+		struct worker_client w;
+		assert_true(worker_client_start(&w, PROGRAM, granted ? args : NULL));
+		json_t *request = json_pack("{s:i, s:[s]}", "n_threads", 1, "paths", model_path);
+		struct worker_reply r = worker_client_wait(&w, worker_client_send(&w, REQ_LOAD, request, -1), 0);
+		assert_int_equal(r.kind, granted ? MSG_LOADED : MSG_FAILED);
+		worker_reply_release(&r);
+		worker_client_stop(&w);
+	}
+	mem_free(folder_of_model);
+}
+
 static void calibration_measures_what_fits(void **state)
 {
 	(void)state;
@@ -408,6 +457,9 @@ int main(void)
 		cmocka_unit_test(content_gives_no_control_tokens),
 		cmocka_unit_test(a_template_that_changes_special_content_is_refused),
 		cmocka_unit_test(hostile_templates_end_within_their_limits),
+		cmocka_unit_test(thinking_that_the_template_opens_is_no_text),
+		cmocka_unit_test(a_file_that_is_no_adapter_is_refused),
+		cmocka_unit_test(paths_are_closed_unless_granted),
 		cmocka_unit_test(calibration_measures_what_fits),
 	};
 	return cmocka_run_group_tests(tests, open_workers, close_workers);
