@@ -51,8 +51,8 @@ enum worker_request {
 	/* Stop the stream named by the frame soon; it still ends with its final answer: MSG_FAILED "cancelled"
 	 * (each unfinished cell of a group has failed with it before).  A stream that has ended is ignored. */
 	REQ_CANCEL = 6,
-	/* Token counts without generating.  {"system","template","cells":[{"cell","messages"}]} -> MSG_COUNTS* (n_tokens -1: the cell
-	 * cannot be rendered) */
+	/* Token counts without generating.  {"system","template","cells":[{"cell","messages"}]}
+	 * -> MSG_COUNTS* (n_tokens -1: the cell cannot be rendered) | MSG_FAILED* */
 	REQ_COUNT = 7,
 };
 

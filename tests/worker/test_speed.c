@@ -2,7 +2,7 @@
  *
  * Not a test of right or wrong: prints how fast the worker answers the demo's questions, to be held against
  * llama-batched-bench on the same machine.
- *     ASSAY_BENCH_MODEL=base.gguf [ASSAY_BENCH_ADAPTER=lora.gguf] [ASSAY_BENCH_SLOTS=16] [ASSAY_BENCH_THREADS=2] worker_test_speed
+ *     ASSAY_BENCH_MODEL=base.gguf [ASSAY_BENCH_ADAPTER=lora.gguf] [ASSAY_BENCH_SLOTS=16] [ASSAY_BENCH_THREADS=2]
  * CPU seconds are those of the worker: with one thread they hardly depend on what else the machine does. */
 #include "support/check.h"
 #include "support/worker_client.h"
