@@ -374,3 +374,18 @@ bool store_low_space(const struct store *s)
 {
 	return atomic_load(&s->low_space);
 }
+
+enum err_code store_open_reader(const struct store *s, struct db **out, struct err *err)
+{
+	char *path = fs_join(s->dir, "assay.db");
+	enum err_code code = db_open(path, false, out, err);
+
+	if (code == ERR_OK)
+		code = db_exec(*out, "BEGIN", err);
+	if (code != ERR_OK && *out) {
+		db_close(*out);
+		*out = NULL;
+	}
+	mem_free(path);
+	return code;
+}

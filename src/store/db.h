@@ -44,6 +44,10 @@ void store_read(struct store *s, struct task *task);
 MUST_USE enum err_code store_write_now(struct store *s, struct task *task, struct err *err);
 MUST_USE enum err_code store_read_now(struct store *s, struct task *task, struct err *err);
 
+/* One more read-only connection for a long read on a thread of its own: it sees one state of the database until
+ * db_close().  Thread: any. */
+MUST_USE enum err_code store_open_reader(const struct store *s, struct db **out, struct err *err);
+
 /* For tests: a connection without threads or lock on `path` (":memory:" works), migrated. */
 MUST_USE enum err_code db_open_plain(const char *path, struct db **out, struct err *err);
 void db_close(struct db *db);

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * api_cells - one answer: read it, vote on it, see the prompt it got. */
+#include "base/json.h"
+#include "base/limits.h"
+#include "server/live.h"
+#include "server/routes.h"
+
+#define OWNER_RATER 1
+
+static void read_cell(struct request *r, struct db *db)
+{
+	struct cell_row *cell = r->state = arena_alloc(r->arena, sizeof *cell);
+	err_kept(cell_store_get(db, r->arena, r->id, cell, request_err(r)));
+}
+
+static void reply_cell(struct request *r)
+{
+	view_cell(&r->out, r->lang, r->state, (struct str){ 0 });
+	request_reply(r, 200);
+}
+
+void api_get_cell(struct request *r)
+{
+	request_defer(r, LANE_READ, read_cell, reply_cell);
+}
+
+/* --- votes --- */
+
+struct vote {
+	bool liked;
+	struct cell_row cell;
+	int64_t likes, column_likes;
+};
+
+static void store_vote(struct request *r, struct db *db)
+{
+	struct vote *vote = r->state;
+	struct err *err = request_err(r);
+	if (cell_store_get(db, r->arena, r->id, &vote->cell, err) == ERR_OK)
+		err_kept(vote_store_set(db, r->id, OWNER_RATER, vote->liked, &vote->likes, &vote->column_likes, err));
+}
+
+static void view_vote(struct buf *out, const struct vote *vote, bool with_run)
+{
+	json_open(out, NULL, '{');
+	if (with_run)
+		json_int(out, "run_id", vote->cell.run_id);
+	json_int(out, "cell_id", vote->cell.id);
+	json_flag(out, "liked", vote->liked);
+	json_int(out, "likes", vote->likes);
+	json_int(out, "column_id", vote->cell.column_id);
+	json_int(out, "column_likes", vote->column_likes);
+	json_close(out, '}');
+}
+
+/* Called after the commit: an acknowledged vote is on the disk. */
+static void vote_stored(struct request *r)
+{
+	struct buf event = BUF_INIT(KIB);
+	view_vote(&event, r->state, true);
+	app_publish(r->app, "vote", buf_text(&event));
+	buf_release(&event);
+	view_vote(&r->out, r->state, false);
+	request_reply(r, 200);
+}
+
+void api_vote(struct request *r)
+{
+	struct err err = { 0 };
+	struct vote *vote = r->state = arena_alloc(r->arena, sizeof *vote);
+	vote->liked = json_get_bool(r->json, "liked", false, &err);
+	if (err.code == ERR_OK && !json_is_boolean(json_object_get(r->json, "liked")))
+		err_set(&err, ERR_INVALID, "err_field_needed", "field=liked");
+	if (err.code != ERR_OK)
+		request_fail(r, &err);
+	else
+		request_defer(r, LANE_WRITE, store_vote, vote_stored);
+}
+
+/* --- the prompt --- */
+
+static void prompt_ready(void *user, struct str prompt, int64_t n_tokens, const struct err *err)
+{
+	struct request *r = user;
+	if (err && err->code != ERR_OK) {
+		request_fail(r, err);
+		return;
+	}
+	json_open(&r->out, NULL, '{');
+	json_str(&r->out, "prompt", prompt);
+	json_int(&r->out, "n_tokens", n_tokens);
+	json_close(&r->out, '}');
+	request_reply(r, 200);
+}
+
+static void cell_known(struct request *r)
+{
+	engine_prompt(r->app->engine, r->id, prompt_ready, r);
+}
+
+void api_get_prompt(struct request *r)
+{
+	request_defer(r, LANE_READ, read_cell, cell_known);
+}

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * api_models - models and families: list, scan and add, rename, forget. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/limits.h"
+#include "server/json_view.h"
+#include "server/routes.h"
+#include "store/setting_store.h"
+
+#define PATH_MAX_BYTES 4096
+
+static void list_models(struct request *r, struct db *db)
+{
+	struct model_list list;
+	if (model_store_list(db, r->arena, &list, request_err(r)) == ERR_OK)
+		view_model_list(&r->out, r->lang, &list);
+}
+
+void api_list_models(struct request *r)
+{
+	request_defer(r, LANE_READ, list_models, NULL);
+}
+
+/* --- add --- */
+
+struct scan {
+	const char *path, *name;
+	int64_t base_model_id;
+	struct catalogue found;
+};
+
+static void run_scan(struct request *r, struct db *db)
+{
+	struct scan *scan = r->state;
+	(void)db;
+	err_kept(catalogue_scan(r->arena, scan->path, &scan->found, request_cancelled(r), request_err(r)));
+}
+
+/* The name that the user gave goes to what was found, where that is one thing. */
+static void name_found(const struct scan *scan, struct db *db, const struct model_row *rows, size_t n, struct err *err)
+{
+	if (!scan->name)
+		return;
+	if (scan->found.n_families == 1 && scan->found.n_models == 0 && n)
+		err_kept(family_store_rename(db, rows[0].family_id, scan->name, err));
+	else if (scan->found.n_families == 0 && n == 1)
+		err_kept(model_store_rename(db, rows[0].id, scan->name, err));
+}
+
+static void view_scan(struct request *r, const struct scan *scan, const struct model_row *rows, size_t n)
+{
+	int64_t last = 0;
+	json_open(&r->out, NULL, '{');
+	json_open(&r->out, "model_ids", '[');
+	for (size_t i = 0; i < n; i++)
+		json_int(&r->out, NULL, rows[i].id);
+	json_close(&r->out, ']');
+	json_open(&r->out, "family_ids", '[');
+	for (size_t i = 0; i < n; i++) {
+		if (rows[i].family_id && rows[i].family_id != last)
+			json_int(&r->out, NULL, rows[i].family_id);
+		last = rows[i].family_id;
+	}
+	json_close(&r->out, ']');
+	json_open(&r->out, "refusals", '[');
+	for (size_t i = 0; i < scan->found.n_refusals; i++)
+		view_refusal(&r->out, r->lang, scan->found.refusals[i].path, &scan->found.refusals[i].err);
+	json_close(&r->out, ']');
+	json_close(&r->out, '}');
+}
+
+static void store_scan(struct request *r, struct db *db)
+{
+	struct scan *scan = r->state;
+	struct err *err = request_err(r);
+	struct model_row base, *rows;
+	int64_t *ids = NULL;
+	size_t n = 0;
+	if (scan->base_model_id && model_store_get(db, r->arena, scan->base_model_id, &base, err) != ERR_OK)
+		return;
+	if (model_store_merge(db, r->arena, &scan->found, scan->base_model_id, &ids, &n, err) != ERR_OK)
+		return;
+	rows = arena_array(r->arena, n + 1, sizeof *rows);
+	for (size_t i = 0; i < n; i++)
+		if (model_store_get(db, r->arena, ids[i], &rows[i], err) != ERR_OK)
+			return;
+	name_found(scan, db, rows, n, err);
+	view_scan(r, scan, rows, n);
+}
+
+static void models_changed(struct request *r)
+{
+	app_publish(r->app, "models", NULL);
+	request_reply(r, r->out.len ? 200 : 204);
+}
+
+static void scan_done(struct request *r)
+{
+	request_defer(r, LANE_WRITE, store_scan, models_changed);
+}
+
+static const char *absolute(struct request *r, const char *path, struct err *err)
+{
+	const char *home = getenv("HOME");
+	if (!strcmp(path, "~") || !strncmp(path, "~/", 2))
+		path = arena_printf(r->arena, "%s%s", home ? home : "", path + 1);
+	if (path[0] != '/')
+		err_set(err, ERR_INVALID, "err_path_absolute", "field=path|path=%s", path);
+	return path;
+}
+
+void api_add_models(struct request *r)
+{
+	struct err err = { 0 };
+	struct scan *scan = r->state = arena_alloc(r->arena, sizeof *scan);
+	const char *path = body_text(r->json, "path", 0, PATH_MAX_BYTES, NULL, &err);
+	scan->name = body_text(r->json, "name", 0, LIMIT_NAME_BYTES, NULL, &err);
+	if (scan->name && !*scan->name)
+		scan->name = NULL;
+	scan->base_model_id = json_get_int(r->json, "base_model_id", 0, INT64_MAX, 0, &err);
+	if (err.code == ERR_OK && !path)
+		err_set(&err, ERR_INVALID, "err_field_needed", "field=path");
+	if (err.code == ERR_OK)
+		scan->path = absolute(r, path, &err);
+	if (err.code != ERR_OK)
+		request_fail(r, &err);
+	else
+		request_defer(r, LANE_WORK, run_scan, scan_done);
+}
+
+/* --- one model --- */
+
+static void view_one_model(struct request *r, struct db *db)
+{
+	struct err *err = request_err(r);
+	struct model_list list;
+	struct model_row model;
+	const char *family = NULL;
+	if (model_store_get(db, r->arena, r->id, &model, err) != ERR_OK ||
+	    model_store_list(db, r->arena, &list, err) != ERR_OK)
+		return;
+	for (size_t i = 0; i < list.n_families; i++)
+		if (list.families[i].id == model.family_id)
+			family = list.families[i].name;
+	view_model(&r->out, NULL, r->lang, &model, family);
+}
+
+void api_get_model(struct request *r)
+{
+	request_defer(r, LANE_READ, view_one_model, NULL);
+}
+
+static void rename_model(struct request *r, struct db *db)
+{
+	if (model_store_rename(db, r->id, r->state, request_err(r)) == ERR_OK)
+		view_one_model(r, db);
+}
+
+void api_rename_model(struct request *r)
+{
+	struct err err = { 0 };
+	r->state = (void *)body_text(r->json, "name", 1, LIMIT_NAME_BYTES, NULL, &err);
+	if (err.code == ERR_OK && !r->state)
+		err_set(&err, ERR_INVALID, "err_field_needed", "field=name");
+	if (err.code != ERR_OK)
+		request_fail(r, &err);
+	else
+		request_defer(r, LANE_WRITE, rename_model, models_changed);
+}
+
+static void remove_model(struct request *r, struct db *db)
+{
+	struct err *err = request_err(r);
+	struct model_row model;
+	if (model_store_get(db, r->arena, r->id, &model, err) == ERR_OK && model_store_hide(db, r->id, err) == ERR_OK)
+		err_kept(audit_add(db, "owner", "remove model", model.model.path, err));
+}
+
+void api_remove_model(struct request *r)
+{
+	request_defer(r, LANE_WRITE, remove_model, models_changed);
+}
+
+/* --- families --- */
+
+struct family_change {
+	const char *name;
+	int64_t base_model_id;
+};
+
+static const struct family_row *find_family(const struct model_list *list, int64_t id, struct err *err)
+{
+	for (size_t i = 0; i < list->n_families; i++)
+		if (list->families[i].id == id)
+			return &list->families[i];
+	err_set(err, ERR_NOT_FOUND, "err_family_not_found", "id=%lld", (long long)id);
+	return NULL;
+}
+
+static void change_family(struct request *r, struct db *db)
+{
+	const struct family_change *change = r->state;
+	struct err *err = request_err(r);
+	struct model_list list;
+	if (model_store_list(db, r->arena, &list, err) != ERR_OK || !find_family(&list, r->id, err))
+		return;
+	if (change->name && family_store_rename(db, r->id, change->name, err) != ERR_OK)
+		return;
+	if (change->base_model_id && family_store_set_base(db, r->id, change->base_model_id, err) != ERR_OK)
+		return;
+	if (model_store_list(db, r->arena, &list, err) != ERR_OK)
+		return;
+	const struct family_row *family = find_family(&list, r->id, err);
+	if (family)
+		view_family(&r->out, r->lang, family, &list);
+}
+
+void api_change_family(struct request *r)
+{
+	struct err err = { 0 };
+	struct family_change *change = r->state = arena_alloc(r->arena, sizeof *change);
+	change->name = body_text(r->json, "name", 1, LIMIT_NAME_BYTES, NULL, &err);
+	change->base_model_id = json_get_int(r->json, "base_model_id", 1, INT64_MAX, 0, &err);
+	if (err.code != ERR_OK)
+		request_fail(r, &err);
+	else
+		request_defer(r, LANE_WRITE, change_family, models_changed);
+}
+
+static void remove_family(struct request *r, struct db *db)
+{
+	struct err *err = request_err(r);
+	struct model_list list;
+	const struct family_row *family = NULL;
+	if (model_store_list(db, r->arena, &list, err) == ERR_OK)
+		family = find_family(&list, r->id, err);
+	if (family && family_store_hide(db, r->id, err) == ERR_OK)
+		err_kept(audit_add(db, "owner", "remove family", family->path, err));
+}
+
+void api_remove_family(struct request *r)
+{
+	request_defer(r, LANE_WRITE, remove_family, models_changed);
+}

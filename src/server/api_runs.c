@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * api_runs - runs: list, start, change, stop, resume, retry, remove, and their pages of answers. */
+#include <math.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "server/live.h"
+#include "server/question_body.h"
+#include "server/routes.h"
+#include "server/run_body.h"
+#include "store/setting_store.h"
+
+#define LIVE_CELLS_MAX 2048
+
+/* --- a run as the reply --- */
+
+struct one_run {
+	struct run_row run;
+	struct column_row *columns;
+	size_t n_columns;
+	int status;
+};
+
+static void load_run(struct request *r, struct db *db)
+{
+	struct one_run *one = r->state = arena_alloc(r->arena, sizeof *one);
+	err_kept(run_store_get(db, r->arena, r->id, &one->run, &one->columns, &one->n_columns, request_err(r)));
+}
+
+static void reply_run_status(struct request *r, int status)
+{
+	const struct one_run *one = r->state;
+	struct run_live live;
+	live_run(r->app, one->run.id, &live);
+	view_run(&r->out, r->lang, &one->run, one->columns, one->n_columns, &live);
+	request_reply(r, status);
+}
+
+static void reply_run(struct request *r)
+{
+	reply_run_status(r, 200);
+}
+
+static void run_changed(struct request *r)
+{
+	app_publish(r->app, "runs", NULL);
+	live_touch_run(r->app->live, r->id);
+	reply_run(r);
+}
+
+void api_get_run(struct request *r)
+{
+	request_defer(r, LANE_READ, load_run, reply_run);
+}
+
+/* --- list --- */
+
+struct listing {
+	const char *query;
+	int64_t before, limit;
+	struct run_row *rows;
+	size_t n;
+};
+
+static void list_runs(struct request *r, struct db *db)
+{
+	struct listing *l = r->state;
+	err_kept(run_store_list(db, r->arena, l->query, l->before, l->limit, &l->rows, &l->n, request_err(r)));
+}
+
+static void reply_list(struct request *r)
+{
+	const struct listing *l = r->state;
+	json_open(&r->out, NULL, '{');
+	json_open(&r->out, "runs", '[');
+	for (size_t i = 0; i < l->n; i++) {
+		struct run_live live = { .is_active = engine_is_active(r->app->engine, l->rows[i].id), .eta_ms = -1 };
+		if (live.is_active)
+			live.eta_ms = engine_eta_ms(r->app->engine, l->rows[i].id);
+		view_run(&r->out, r->lang, &l->rows[i], NULL, 0, &live);
+	}
+	json_close(&r->out, ']');
+	json_close(&r->out, '}');
+	request_reply(r, 200);
+}
+
+void api_list_runs(struct request *r)
+{
+	struct err err = { 0 };
+	struct listing *l = r->state = arena_alloc(r->arena, sizeof *l);
+	const char *query = request_query(r, "q");
+	l->query = arena_strdup(r->arena, query ? query : "");
+	l->before = request_query_int(r, "before", 0, INT64_MAX, 0, &err);
+	l->limit = request_query_int(r, "limit", 1, 1000, 100, &err);
+	if (err.code == ERR_OK && strlen(l->query) > 4 * LIMIT_NAME_BYTES)
+		err_set(&err, ERR_INVALID, "err_field_length", "field=q|min=0|max=%d|found=%zu", LIMIT_NAME_BYTES, strlen(l->query));
+	if (err.code != ERR_OK)
+		request_fail(r, &err);
+	else
+		request_defer(r, LANE_READ, list_runs, reply_list);
+}
+
+/* --- start --- */
+
+static const char *family_of(const struct model_list *list, int64_t family_id)
+{
+	for (size_t i = 0; i < list->n_families; i++)
+		if (list->families[i].id == family_id)
+			return list->families[i].name;
+	return NULL;
+}
+
+/* Takes a snapshot of what the column's model is called, and refuses one that cannot answer. */
+static enum err_code name_column(struct db *db, struct arena *a, const struct model_list *list, struct column_row *c,
+				 struct err *err)
+{
+	struct model_row model;
+	if (model_store_get(db, a, c->model_id, &model, err) != ERR_OK)
+		return err->code;
+	if (model.model.kind == MODEL_ADAPTER && !model.base_model_id)
+		return err_set(err, ERR_CONFLICT, "err_model_no_base", "field=columns[%lld].model_id|name=%s|base=%s",
+			       (long long)c->position, model.model.name, model.model.base_name);
+	const char *family = model.family_id ? family_of(list, model.family_id) : NULL;
+	c->label = family ? family : model.model.name;
+	c->epoch = model.model.epoch;
+	if (model.model.kind == MODEL_BASE)
+		c->epoch = NAN;
+	return ERR_OK;
+}
+
+/* All questions of a set, or those of the body. */
+static enum err_code load_questions(struct request *r, struct db *db, int64_t set_id, const json_t *array,
+				    struct question **out, size_t *n)
+{
+	struct err *err = request_err(r);
+	int64_t total = 0;
+	enum err_code code =
+		set_id ? question_set_read(db, r->arena, set_id, 0, LIMIT_QUESTIONS, out, n, &total, err)
+		       : question_body(r->arena, array, out, n, err);
+	if (code == ERR_OK && *n == 0)
+		code = err_set(err, ERR_INVALID, "err_questions_none", "field=%s", set_id ? "question_set_id" : "questions");
+	return code;
+}
+
+static const char *set_name(struct request *r, struct db *db, int64_t set_id)
+{
+	struct question_set_row *rows;
+	size_t n = 0;
+	if (set_id && question_set_list(db, r->arena, &rows, &n, request_err(r)) != ERR_OK)
+		return "";
+	for (size_t i = 0; i < n; i++)
+		if (rows[i].id == set_id)
+			return rows[i].name;
+	return "";
+}
+
+static void store_run(struct request *r, struct db *db)
+{
+	struct run_body *body = r->state;
+	struct err *err = request_err(r);
+	struct model_list list;
+	struct question *questions;
+	size_t n;
+	if (load_questions(r, db, body->run.question_set_id, body->questions, &questions, &n) != ERR_OK ||
+	    model_store_list(db, r->arena, &list, err) != ERR_OK)
+		return;
+	for (size_t i = 0; i < body->n_columns; i++)
+		if (name_column(db, r->arena, &list, &body->columns[i], err) != ERR_OK)
+			return;
+	if (!*body->run.name)
+		body->run.name = set_name(r, db, body->run.question_set_id);
+	if (!*body->run.name)
+		body->run.name = question_title(r->arena, &questions[0]);
+	body->run.n_questions = (int64_t)n;
+	if (err->code != ERR_OK ||
+	    run_store_add(db, &body->run, body->columns, body->n_columns, questions, n, err) != ERR_OK)
+		return;
+	r->id = body->run.id;
+	load_run(r, db);
+}
+
+static void run_stored(struct request *r)
+{
+	engine_start(r->app->engine, r->id);
+	app_publish(r->app, "runs", NULL);
+	reply_run_status(r, 201);
+}
+
+void api_add_run(struct request *r)
+{
+	struct err err = { 0 };
+	struct run_body *body = r->state = arena_alloc(r->arena, sizeof *body);
+	if (run_body_read(r->json, body, &err) != ERR_OK) {
+		request_fail(r, &err);
+		return;
+	}
+	body->run.created_ms = clock_wall_ms();
+	request_defer(r, LANE_WRITE, store_run, run_stored);
+}
+
+/* --- more questions --- */
+
+struct more {
+	int64_t set_id;
+	const json_t *questions;
+};
+
+static void store_more(struct request *r, struct db *db)
+{
+	const struct more *more = r->state;
+	struct question *questions;
+	size_t n;
+	if (load_questions(r, db, more->set_id, more->questions, &questions, &n) == ERR_OK &&
+	    run_store_add_questions(db, r->id, questions, n, request_err(r)) == ERR_OK)
+		load_run(r, db);
+}
+
+static void run_started(struct request *r)
+{
+	engine_start(r->app->engine, r->id);
+	run_changed(r);
+}
+
+void api_add_run_questions(struct request *r)
+{
+	struct err err = { 0 };
+	struct more *more = r->state = arena_alloc(r->arena, sizeof *more);
+	more->set_id = json_get_int(r->json, "question_set_id", 1, INT64_MAX, 0, &err);
+	more->questions = json_get_array(r->json, "questions", &err);
+	if (err.code == ERR_OK && !more->questions == !more->set_id)
+		err_set(&err, ERR_INVALID, "err_run_questions_source", "field=questions");
+	if (err.code != ERR_OK)
+		request_fail(r, &err);
+	else
+		request_defer(r, LANE_WRITE, store_more, run_started);
+}
+
+/* --- change, stop, resume, retry, remove --- */
+
+struct change {
+	const char *name;
+	bool has_blind, blind;
+};
+
+static void store_change(struct request *r, struct db *db)
+{
+	const struct change *change = r->state;
+	struct err *err = request_err(r);
+	if (change->name && run_store_rename(db, r->id, change->name, err) != ERR_OK)
+		return;
+	if (change->has_blind && run_store_set_blind(db, r->id, change->blind, err) != ERR_OK)
+		return;
+	load_run(r, db);
+}
+
+void api_change_run(struct request *r)
+{
+	struct err err = { 0 };
+	struct change *change = r->state = arena_alloc(r->arena, sizeof *change);
+	change->name = body_text(r->json, "name", 1, LIMIT_NAME_BYTES, NULL, &err);
+	change->blind = json_get_bool(r->json, "blind", false, &err);
+	change->has_blind = json_is_boolean(json_object_get(r->json, "blind"));
+	if (err.code != ERR_OK)
+		request_fail(r, &err);
+	else
+		request_defer(r, LANE_WRITE, store_change, run_changed);
+}
+
+void api_stop_run(struct request *r)
+{
+	engine_stop(r->app->engine, r->id);
+	/* On the writer's thread: it comes after what the engine has just posted. */
+	request_defer(r, LANE_WRITE, load_run, run_changed);
+}
+
+struct again {
+	bool failed;
+	int64_t column_id;
+};
+
+static void reset_run(struct request *r, struct db *db)
+{
+	const struct again *again = r->state;
+	struct err *err = request_err(r);
+	struct run_row run;
+	struct column_row *columns;
+	size_t n;
+	if (run_store_get(db, r->arena, r->id, &run, &columns, &n, err) != ERR_OK)
+		return;
+	bool known = again->column_id == 0;
+	for (size_t i = 0; i < n; i++)
+		known |= columns[i].id == again->column_id;
+	if (!known) {
+		err_set(err, ERR_NOT_FOUND, "err_column_not_found", "field=column_id|id=%lld", (long long)again->column_id);
+		return;
+	}
+	if (run_store_reset(db, r->id, !again->failed, again->failed, again->column_id, err) == ERR_OK)
+		load_run(r, db);
+}
+
+static void restart(struct request *r, bool failed, int64_t column_id)
+{
+	struct again *again = r->state = arena_alloc(r->arena, sizeof *again);
+	*again = (struct again){ failed, column_id };
+	request_defer(r, LANE_WRITE, reset_run, run_started);
+}
+
+void api_resume_run(struct request *r)
+{
+	restart(r, false, 0);
+}
+
+void api_retry_run(struct request *r)
+{
+	struct err err = { 0 };
+	int64_t column = r->json ? json_get_int(r->json, "column_id", 0, INT64_MAX, 0, &err) : 0;
+	if (err.code != ERR_OK)
+		request_fail(r, &err);
+	else
+		restart(r, true, column);
+}
+
+static void remove_run(struct request *r, struct db *db)
+{
+	struct err *err = request_err(r);
+	char what[32];
+	(void)str_format(what, sizeof what, "%lld", (long long)r->id);
+	if (run_store_remove(db, r->id, err) == ERR_OK)
+		err_kept(audit_add(db, "owner", "remove run", what, err));
+}
+
+static void run_removed(struct request *r)
+{
+	app_publish(r->app, "runs", NULL);
+	request_reply(r, 204);
+}
+
+void api_remove_run(struct request *r)
+{
+	struct err err = { 0 };
+	if (engine_is_active(r->app->engine, r->id)) {
+		err_set(&err, ERR_CONFLICT, "err_run_active", NULL);
+		request_fail(r, &err);
+		return;
+	}
+	request_defer(r, LANE_WRITE, remove_run, run_removed);
+}
+
+/* --- pages --- */
+
+struct run_page {
+	struct page_view view;
+	int64_t limit;
+	enum run_filter filter;
+};
+
+static void read_page(struct request *r, struct db *db)
+{
+	struct run_page *page = r->state;
+	struct err *err = request_err(r);
+	struct run_row run;
+	struct column_row *columns;
+	struct run_question *questions;
+	size_t n, n_columns;
+	if (run_store_get(db, r->arena, r->id, &run, &columns, &n_columns, err) != ERR_OK ||
+	    run_store_page(db, r->arena, r->id, page->filter, page->view.offset, page->limit, &questions, &n,
+			   &page->view.total, err) != ERR_OK)
+		return;
+	view_page(&r->out, &page->view, questions, n, n_columns);
+}
+
+/* What is being answered now, copied before the reader looks: with the id of the newest event a client can go on from this
+ * page without losing or repeating a word. */
+static void take_snapshot(struct request *r, struct page_view *view)
+{
+	struct cell_live *cells = arena_array(r->arena, LIVE_CELLS_MAX, sizeof *cells);
+	view->event_id = live_event_id(r->app->live);
+	view->n_live = engine_cells(r->app->engine, r->id, cells, LIVE_CELLS_MAX);
+	for (size_t i = 0; i < view->n_live; i++)
+		cells[i].text.ptr = arena_strndup(r->arena, cells[i].text.ptr, cells[i].text.len);
+	view->live = cells;
+}
+
+static enum run_filter read_filter(struct request *r, struct err *err)
+{
+	static const char *const names[] = { "all", "differ", "unrated", "failed" };
+	const char *text = request_query(r, "filter");
+	for (int i = 0; text && i < 4; i++)
+		if (!strcmp(text, names[i]))
+			return (enum run_filter)i;
+	if (text && err->code == ERR_OK)
+		err_set(err, ERR_INVALID, "err_field_choice", "field=filter|choices=all, differ, unrated, failed");
+	return RUN_ALL;
+}
+
+void api_get_run_page(struct request *r)
+{
+	struct err err = { 0 };
+	struct run_page *page = r->state = arena_alloc(r->arena, sizeof *page);
+	page->view.lang = r->lang;
+	page->view.offset = request_query_int(r, "offset", 0, INT64_MAX, 0, &err);
+	page->limit = request_query_int(r, "limit", 1, 1000, 100, &err);
+	page->filter = read_filter(r, &err);
+	if (err.code != ERR_OK) {
+		request_fail(r, &err);
+		return;
+	}
+	take_snapshot(r, &page->view);
+	request_defer(r, LANE_READ, read_page, NULL);
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * api_system - status, doctor and settings. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/json.h"
+#include "base/limits.h"
+#include "server/json_view.h"
+#include "server/routes.h"
+#include "server/system.h"
+#include "store/setting_store.h"
+
+void api_get_status(struct request *r)
+{
+	system_status(r->app, &r->out);
+	request_reply(r, 200);
+}
+
+/* --- doctor --- */
+
+struct check {
+	const char *name, *state, *key; /* message key; KEY_hint is shown unless the state is ok */
+	char args[512];
+};
+
+static void view_check(struct request *r, const struct check *check)
+{
+	struct buf text = BUF_INIT(8 * KIB);
+	char hint[80];
+	json_open(&r->out, NULL, '{');
+	json_cstr(&r->out, "name", check->name);
+	json_cstr(&r->out, "state", check->state);
+	msg_render(&text, r->lang, check->key, check->args);
+	json_str(&r->out, "message", buf_str(&text));
+	if (str_format(hint, sizeof hint, "%s_hint", check->key) && msg_text(r->lang, hint)) {
+		buf_clear(&text);
+		msg_render(&text, r->lang, hint, check->args);
+		json_str(&r->out, "hint", buf_str(&text));
+	}
+	json_close(&r->out, '}');
+	buf_release(&text);
+}
+
+static void check_sandbox(struct request *r)
+{
+	const char *level = engine_sandbox(r->app->engine);
+	struct check c = { .name = "sandbox", .state = "ok", .key = "core_doctor_sandbox_full" };
+	(void)str_format(c.args, sizeof c.args, "level=%s", level);
+	if (!*level)
+		c = (struct check){ .name = "sandbox", .state = "warn", .key = "core_doctor_sandbox_unknown" };
+	else if (!strcmp(level, "seccomp"))
+		c.state = "warn", c.key = "core_doctor_sandbox_part";
+	else if (strcmp(level, "full") != 0)
+		c.state = "fail", c.key = "core_doctor_sandbox_none";
+	view_check(r, &c);
+}
+
+static void check_memory(struct request *r)
+{
+	int64_t total, available;
+	system_memory(&total, &available);
+	struct check c = { .name = "memory", .state = "ok", .key = "core_doctor_memory" };
+	if (available < 2 * (int64_t)GIB)
+		c.state = "warn", c.key = "core_doctor_memory_low";
+	(void)str_format(c.args, sizeof c.args, "total=%.1f GiB%cavailable=%.1f GiB", (double)total / (double)GIB, ERR_ARG_SEP,
+			 (double)available / (double)GIB);
+	view_check(r, &c);
+}
+
+static void check_disk(struct request *r)
+{
+	const char *dir = store_data_dir(r->app->store);
+	uint64_t space = fs_free_space(dir);
+	struct check c = { .name = "disk", .state = "ok", .key = "core_doctor_disk" };
+	if (store_low_space(r->app->store))
+		c.state = "fail", c.key = "core_doctor_disk_full";
+	else if (space < 2 * GIB)
+		c.state = "warn", c.key = "core_doctor_disk_low";
+	(void)str_format(c.args, sizeof c.args, "free=%.1f GiB%cpath=%s", (double)space / (double)GIB, ERR_ARG_SEP, dir);
+	view_check(r, &c);
+}
+
+static void check_worker(struct request *r)
+{
+	struct check c = { .name = "worker", .state = "ok", .key = "core_doctor_worker" };
+	if (access(r->app->worker_path, X_OK) != 0)
+		c.state = "fail", c.key = "core_doctor_worker_missing";
+	(void)str_format(c.args, sizeof c.args, "path=%s", r->app->worker_path);
+	view_check(r, &c);
+}
+
+static void check_port(struct request *r)
+{
+	struct check c = { .name = "port", .state = "ok", .key = *r->app->url ? "core_doctor_port" : "core_doctor_port_none" };
+	(void)str_format(c.args, sizeof c.args, "url=%s", r->app->url);
+	view_check(r, &c);
+}
+
+static void check_gpu(struct request *r)
+{
+	struct check c = { .name = "gpu", .state = "ok", .key = "core_doctor_gpu_none" };
+	if (system_has_gpu())
+		c.key = r->app->options.n_gpu_layers == 0 ? "core_doctor_gpu_off" : "core_doctor_gpu";
+	view_check(r, &c);
+}
+
+void api_get_doctor(struct request *r)
+{
+	static void (*const checks[])(struct request *) = { check_sandbox, check_memory, check_disk,
+							    check_worker,  check_port,   check_gpu };
+	json_open(&r->out, NULL, '{');
+	json_open(&r->out, "checks", '[');
+	for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++)
+		checks[i](r);
+	json_close(&r->out, ']');
+	json_close(&r->out, '}');
+	request_reply(r, 200);
+}
+
+/* --- settings --- */
+
+struct settings {
+	const char *language; /* NULL: unchanged */
+	int64_t n_threads, n_gpu_layers;
+	bool has_threads, has_layers;
+};
+
+static void reply_settings(struct request *r)
+{
+	const struct app *app = r->app;
+	json_open(&r->out, NULL, '{');
+	json_cstr(&r->out, "language", app->language);
+	json_int(&r->out, "n_threads", app->n_threads);
+	json_int(&r->out, "n_gpu_layers", app->n_gpu_layers);
+	json_close(&r->out, '}');
+	request_reply(r, 200);
+}
+
+void api_get_settings(struct request *r)
+{
+	reply_settings(r);
+}
+
+static void store_settings(struct request *r, struct db *db)
+{
+	const struct settings *s = r->state;
+	struct err *err = request_err(r);
+	char number[32];
+	if (s->language && setting_set(db, "language", s->language, err) != ERR_OK)
+		return;
+	(void)str_format(number, sizeof number, "%lld", (long long)s->n_threads);
+	if (s->has_threads && setting_set(db, "n_threads", number, err) != ERR_OK)
+		return;
+	(void)str_format(number, sizeof number, "%lld", (long long)s->n_gpu_layers);
+	if (s->has_layers && setting_set(db, "n_gpu_layers", number, err) != ERR_OK)
+		return;
+}
+
+static void settings_stored(struct request *r)
+{
+	const struct settings *s = r->state;
+	struct app *app = r->app;
+	if (s->language) {
+		(void)str_format(app->language, sizeof app->language, "%s", s->language);
+		app->lang = lang_from_tag(s->language, app->options.lang);
+	}
+	if (s->has_threads)
+		app->n_threads = s->n_threads;
+	if (s->has_layers)
+		app->n_gpu_layers = s->n_gpu_layers;
+	reply_settings(r);
+}
+
+void api_set_settings(struct request *r)
+{
+	struct err err = { 0 };
+	struct settings *s = r->state = arena_alloc(r->arena, sizeof *s);
+	s->language = json_get_text(r->json, "language", NULL, &err);
+	s->n_threads = json_get_int(r->json, "n_threads", 0, 1024, 0, &err);
+	s->n_gpu_layers = json_get_int(r->json, "n_gpu_layers", -1, 100000, -1, &err);
+	s->has_threads = json_is_integer(json_object_get(r->json, "n_threads"));
+	s->has_layers = json_is_integer(json_object_get(r->json, "n_gpu_layers"));
+	if (err.code == ERR_OK && s->language && *s->language && strcmp(s->language, "en") != 0 &&
+	    strcmp(s->language, "zh-TW") != 0)
+		err_set(&err, ERR_INVALID, "err_field_choice", "field=language|choices=en, zh-TW");
+	if (err.code != ERR_OK)
+		request_fail(r, &err);
+	else
+		request_defer(r, LANE_WRITE, store_settings, settings_stored);
+}

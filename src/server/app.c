@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/app.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/hash.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "server/api_events.h"
+#include "server/api_export.h"
+#include "server/app_private.h"
+#include "server/http.h"
+#include "server/live.h"
+#include "server/upload.h"
+#include "store/run_store.h"
+#include "store/setting_store.h"
+
+#define BEAT_MS 1000
+#define BEATS_A_LINE 15
+#define CLEAN_MS (60 * 60 * 1000)
+#define GRACE_MS 5000
+#define GRACE_STEP_MS 20
+#define SOCKET_PATH_MAX 107 /* sun_path without its NUL */
+
+struct app_options app_options_default(void)
+{
+	return (struct app_options){ .n_gpu_layers = -1 };
+}
+
+char *app_socket_path(const char *data_dir)
+{
+	char *dir = fs_data_dir(data_dir);
+	char *path = fs_join(dir, "assay.sock");
+	if (strlen(path) > SOCKET_PATH_MAX) {
+		/* Too long for a socket address: a name in /tmp that only this directory has. */
+		uint8_t digest[HASH_SIZE];
+		char hex[HASH_HEX_SIZE];
+		hash_bytes(dir, strlen(dir), digest);
+		hash_hex(digest, hex);
+		mem_free(path);
+		path = mem_printf("/tmp/assay-%u-%.16s.sock", (unsigned)geteuid(), hex);
+	}
+	mem_free(dir);
+	return path;
+}
+
+void app_publish(struct app *app, const char *event, const char *data)
+{
+	live_event_id(app->live); /* text that came before goes before */
+	hub_publish(app->hub, event, data ? str_of(data) : STR("{}"), (struct str){ 0 });
+}
+
+const char *app_url(const struct app *app)
+{
+	return app->url;
+}
+
+char *app_login_link(struct app *app)
+{
+	char code[CODE_SIZE];
+	sessions_add_code(app->sessions, clock_mono_ms(), code);
+	return mem_printf("%s/#s=%s", app->url, code);
+}
+
+/* --- what is read at the start --- */
+
+struct start {
+	struct task task;
+	struct app *app;
+	struct arena *arena;
+	char instance[16];
+};
+
+static int64_t number_setting(struct db *db, struct arena *a, const char *name, int64_t fallback, struct err *err)
+{
+	const char *text = NULL;
+	int64_t value;
+	if (setting_get(db, a, name, &text, err) != ERR_OK || !text || !str_to_i64(str_of(text), &value))
+		return fallback;
+	return value;
+}
+
+static void read_sessions(struct start *s, struct db *db, struct err *err)
+{
+	struct session_row *rows;
+	size_t n = 0;
+	int64_t now = clock_wall_ms();
+	if (session_store_list(db, s->arena, &rows, &n, err) != ERR_OK)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		if (rows[i].expires_ms <= now)
+			err_kept(session_store_remove(db, rows[i].id, err));
+		else
+			sessions_add(s->app->sessions, &rows[i], NULL);
+	}
+}
+
+/* Before the loop runs, so the store's thread may touch the app. */
+static void run_start(struct task *task, void *db)
+{
+	struct start *s = (struct start *)task;
+	struct err *err = &task->err;
+	const char *instance = NULL, *language = NULL;
+	if (run_store_recover(db, err) != ERR_OK || setting_get(db, s->arena, "instance", &instance, err) != ERR_OK ||
+	    setting_get(db, s->arena, "language", &language, err) != ERR_OK)
+		return;
+	if (!instance) {
+		instance = arena_printf(s->arena, "%08x", (unsigned)(random_u64() & 0xffffffff));
+		if (setting_set(db, "instance", instance, err) != ERR_OK)
+			return;
+	}
+	(void)str_format(s->instance, sizeof s->instance, "%s", instance);
+	(void)str_format(s->app->language, sizeof s->app->language, "%s", language ? language : "");
+	s->app->n_threads = number_setting(db, s->arena, "n_threads", 0, err);
+	s->app->n_gpu_layers = number_setting(db, s->arena, "n_gpu_layers", -1, err);
+	read_sessions(s, db, err);
+}
+
+static enum err_code load_start(struct app *app, char instance[16], struct err *err)
+{
+	struct start s = { .task.run = run_start, .app = app, .arena = arena_new() };
+	enum err_code code = store_write_now(app->store, &s.task, err);
+	memcpy(instance, s.instance, sizeof s.instance);
+	arena_free(s.arena);
+	return code;
+}
+
+/* --- timers --- */
+
+static void clean_uploads(struct task *task, void *context)
+{
+	struct app *app = (struct app *)((char *)task - offsetof(struct app, cleaning));
+	(void)context;
+	upload_clean(store_data_dir(app->store));
+}
+
+static void uploads_cleaned(struct task *task)
+{
+	struct app *app = (struct app *)((char *)task - offsetof(struct app, cleaning));
+	app->is_cleaning = false;
+}
+
+static void housekeeping(void *user)
+{
+	struct app *app = user;
+	loop_timer_set(app->housekeeping, CLEAN_MS);
+	if (app->is_cleaning || app->closing)
+		return;
+	app->is_cleaning = true;
+	memset(&app->cleaning, 0, sizeof app->cleaning);
+	app->cleaning.run = clean_uploads;
+	app->cleaning.done = uploads_cleaned;
+	executor_post(app->work, &app->cleaning);
+}
+
+static void beat(void *user)
+{
+	struct app *app = user;
+	events_check(app);
+	if (++app->beats % BEATS_A_LINE == 0)
+		hub_beat(app->hub);
+	loop_timer_set(app->beat, BEAT_MS);
+}
+
+static void on_home(void *user, int events)
+{
+	struct app *app = user;
+	(void)events;
+	queue_drain(app->home);
+}
+
+static int64_t prepare(void *user)
+{
+	struct app *app = user;
+	live_flush(app->live);
+	return http_prepare(app->http);
+}
+
+/* --- open --- */
+
+static char *default_worker(void)
+{
+	char self[4096];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+	self[n > 0 ? n : 0] = 0;
+	char *dir = fs_dirname(self), *path = fs_join(dir, "assay-worker");
+	mem_free(dir);
+	return path;
+}
+
+static void raise_limits(void)
+{
+	struct rlimit files;
+	signal(SIGPIPE, SIG_IGN);
+	if (getrlimit(RLIMIT_NOFILE, &files) != 0)
+		return;
+	files.rlim_cur = files.rlim_max < 65536 ? files.rlim_max : 65536;
+	(void)setrlimit(RLIMIT_NOFILE, &files);
+}
+
+static void open_engine(struct app *app)
+{
+	const struct app_options *o = &app->options;
+	struct engine_options options = {
+		.loop = app->loop,
+		.store = app->store,
+		.work = app->work,
+		.hash = app->hash,
+		.worker_path = app->worker_path,
+		.n_threads = o->n_threads ? o->n_threads : (int)app->n_threads,
+		.n_gpu_layers = o->n_gpu_layers >= 0 ? o->n_gpu_layers : (int)app->n_gpu_layers,
+		.allow_unsandboxed = o->allow_unsandboxed,
+	};
+	app->engine = engine_new(&options);
+	app->live = live_new(app);
+}
+
+static enum err_code open_http(struct app *app, const char *instance, struct err *err)
+{
+	enum err_code code =
+		http_open(app, app->options.tcp, app->options.port, app->socket_path, &app->http, err);
+	if (code != ERR_OK)
+		return code;
+	app->port = http_port(app->http);
+	mem_free(app->url);
+	app->url = app->port ? mem_printf("http://127.0.0.1:%d", app->port) : mem_strdup("");
+	(void)str_format(app->cookie_name, sizeof app->cookie_name, "assay_%d_%s", app->port, instance);
+	store_set_address(app->store, app->url);
+	return ERR_OK;
+}
+
+enum err_code app_open(const struct app_options *options, struct app **out, struct err *err)
+{
+	struct app *app = mem_alloc(sizeof *app);
+	char instance[16] = "";
+	char *dir = fs_data_dir(options->data_dir);
+	raise_limits();
+	*out = NULL;
+	app->options = *options;
+	app->url = mem_strdup("");
+	app->worker_path = options->worker_path ? mem_strdup(options->worker_path) : default_worker();
+	app->socket_path = app_socket_path(dir);
+	app->options.data_dir = NULL;
+	app->options.worker_path = NULL;
+	app->loop = loop_new();
+	app->home = queue_new();
+	app->sessions = sessions_new();
+	app->hub = hub_new(clock_wall_ms(), LIMIT_SSE_QUEUE);
+	app->home_watch = loop_add_fd(app->loop, queue_fd(app->home), LOOP_READ, on_home, app);
+	enum err_code code = store_open(dir, app->home, &app->store, err);
+	if (code == ERR_OK)
+		code = load_start(app, instance, err);
+	if (code == ERR_OK) {
+		app->lang = *app->language ? lang_from_tag(app->language, options->lang) : options->lang;
+		app->work = executor_start("work", NULL, NULL, app->home);
+		app->hash = executor_start("hash", NULL, NULL, app->home);
+		app->export = executor_start("export", NULL, NULL, app->home);
+		open_engine(app);
+		code = open_http(app, instance, err);
+	}
+	mem_free(dir);
+	if (code != ERR_OK) {
+		app_close(app);
+		return code;
+	}
+	app->housekeeping = loop_timer_new(app->loop, housekeeping, app);
+	app->beat = loop_timer_new(app->loop, beat, app);
+	loop_timer_set(app->housekeeping, BEAT_MS);
+	loop_timer_set(app->beat, BEAT_MS);
+	loop_set_prepare(app->loop, prepare, app);
+	*out = app;
+	return ERR_OK;
+}
+
+/* --- run and end --- */
+
+struct last_call {
+	struct app *app;
+	int64_t until_ms;
+};
+
+static void check_last_call(void *user)
+{
+	struct last_call *last = user;
+	if (!http_in_flight(last->app->http) || clock_mono_ms() > last->until_ms)
+		loop_stop(last->app->loop);
+	else
+		loop_timer_set(last->app->last_call, GRACE_STEP_MS);
+}
+
+void app_run(struct app *app)
+{
+	loop_run(app->loop);
+	/* Requests that are being answered get their reply, streams end. */
+	struct last_call last = { app, clock_mono_ms() + GRACE_MS };
+	app->closing = true;
+	http_quiesce(app->http);
+	exports_cancel(app);
+	http_cancel(app->http);
+	events_check(app);
+	app->last_call = loop_timer_new(app->loop, check_last_call, &last);
+	loop_timer_set(app->last_call, GRACE_STEP_MS);
+	loop_run(app->loop);
+	loop_timer_free(app->last_call);
+	app->last_call = NULL;
+}
+
+void app_stop(struct app *app)
+{
+	loop_stop(app->loop);
+}
+
+void app_close(struct app *app)
+{
+	if (!app)
+		return;
+	app->closing = true;
+	loop_set_prepare(app->loop, NULL, NULL);
+	exports_cancel(app);
+	if (app->http)
+		http_cancel(app->http);
+	engine_free(app->engine); /* posts its last writes */
+	app->engine = NULL;
+	executor_stop(app->export);
+	executor_stop(app->work);
+	executor_stop(app->hash);
+	queue_drain(app->home); /* what ended on these threads may write once more */
+	store_close(app->store);
+	queue_drain(app->home);
+	http_close(app->http);
+	if (app->socket_path && app->http)
+		(void)unlink(app->socket_path);
+	live_free(app->live);
+	hub_free(app->hub);
+	sessions_free(app->sessions);
+	loop_timer_free(app->housekeeping);
+	loop_timer_free(app->beat);
+	loop_remove_fd(app->home_watch);
+	queue_free(app->home);
+	loop_free(app->loop);
+	mem_free(app->socket_path);
+	mem_free(app->worker_path);
+	mem_free(app->url);
+	mem_free(app);
+}

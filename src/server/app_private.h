@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * app_private - the parts of the supervisor, for the files of this room only.  Thread: loop. */
+#ifndef ASSAY_SERVER_APP_PRIVATE_H
+#define ASSAY_SERVER_APP_PRIVATE_H
+
+#include "base/loop.h"
+#include "base/queue.h"
+#include "engine/engine.h"
+#include "server/app.h"
+#include "server/session.h"
+#include "server/sse.h"
+#include "store/db.h"
+
+struct app {
+	struct app_options options; /* texts are owned by the app */
+	struct loop *loop;
+	struct queue *home;
+	struct loop_fd *home_watch;
+	struct store *store;
+	struct executor *work, *hash, *export;
+	struct engine *engine;
+	struct sessions *sessions;
+	struct hub *hub;
+	struct live *live;
+	struct http *http;
+	struct job *export_jobs;
+	struct loop_timer *beat;         /* heartbeat of the event streams */
+	struct task cleaning;            /* of old uploads */
+	bool is_cleaning;
+	int beats;
+	struct loop_timer *housekeeping; /* each hour */
+	struct loop_timer *last_call;    /* end of the grace period of a stop */
+	char *worker_path;
+	char *socket_path;
+	char *url;                /* "" without TCP */
+	int port;
+	char cookie_name[48];
+	enum lang lang;           /* of requests that name none */
+	char language[16];        /* the setting: "", "en", "zh-TW" */
+	int64_t n_threads, n_gpu_layers; /* as the settings say: of the next start */
+	bool closing;
+};
+
+/* For a call whose failure already stands in the `err` that somebody looks at later. */
+static inline void err_kept(enum err_code code)
+{
+	(void)code;
+}
+
+/* Tells every client that something changed; `data` NULL is {}. */
+void app_publish(struct app *app, const char *event, const char *data);
+
+#endif

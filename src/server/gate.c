@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/gate.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define COOKIES_TRIED 4 /* another port of this host may have set a cookie of the same name */
+
+bool gate_is_safe(const char *method)
+{
+	return !strcmp(method, "GET") || !strcmp(method, "HEAD");
+}
+
+static int refuse(struct err *err, int status, const char *key)
+{
+	err_set(err, status == 401 || status == 403 ? ERR_DENIED : ERR_INVALID, key, NULL);
+	return status;
+}
+
+/* --- 1. Host --- */
+
+/* Cuts "name:port" (or "[v6]:port"); `*port` has no ptr where none is given. */
+static bool split_host(struct str host, struct str *name, struct str *port)
+{
+	size_t end = 0;
+	if (host.len && host.ptr[0] == '[') {
+		const char *close = memchr(host.ptr, ']', host.len);
+		if (!close)
+			return false;
+		end = (size_t)(close - host.ptr) + 1;
+	} else {
+		while (end < host.len && host.ptr[end] != ':')
+			end++;
+	}
+	*name = (struct str){ host.ptr, end };
+	*port = (struct str){ 0 };
+	if (end == host.len)
+		return true;
+	*port = (struct str){ host.ptr + end + 1, host.len - end - 1 };
+	return host.ptr[end] == ':';
+}
+
+static bool is_our_host(const struct gate_config *config, const char *host)
+{
+	static const char *const allowed[] = { "localhost", "127.0.0.1", "[::1]" };
+	struct str name, port;
+	uint64_t number;
+	if (!split_host(str_of(host), &name, &port))
+		return false;
+	if (port.ptr && (!str_to_u64(port, &number) || (int64_t)number != config->port))
+		return false;
+	if (name.len > 1 && name.ptr[name.len - 1] == '.')
+		name.len--;
+	for (size_t i = 0; i < sizeof allowed / sizeof allowed[0]; i++)
+		if (str_eq_nocase(name, allowed[i]))
+			return true;
+	return false;
+}
+
+static int check_host(const struct gate_config *config, const struct gate_headers *h, struct err *err)
+{
+	if (h->n_host != 1 || !h->host || !*h->host)
+		return refuse(err, 421, "err_gate_no_host");
+	if (is_our_host(config, h->host))
+		return 0;
+	err_set(err, ERR_INVALID, "err_gate_host", "host=%s|port=%d", h->host, config->port);
+	return 421;
+}
+
+/* --- 2. where the request comes from --- */
+
+static bool is_page_visit(const struct gate_rule *rule, const struct gate_headers *h)
+{
+	if (!rule->is_page || !gate_is_safe(h->method))
+		return false;
+	if (!strcmp(h->fetch_site, "none"))
+		return true;
+	/* A link or a redirect file opens the shell as a top-level document: it is public, has no state and cannot be framed. */
+	return h->fetch_mode && !strcmp(h->fetch_mode, "navigate") && h->fetch_dest && !strcmp(h->fetch_dest, "document");
+}
+
+static int check_source(const struct gate_rule *rule, const struct gate_headers *h, struct err *err)
+{
+	static const char scheme[] = "http://";
+	if (h->n_origin > 1)
+		return refuse(err, 403, "err_gate_origin");
+	if (h->n_origin == 1 && (!h->origin || strncmp(h->origin, scheme, sizeof scheme - 1) != 0 ||
+				 strcmp(h->origin + sizeof scheme - 1, h->host) != 0))
+		return refuse(err, 403, "err_gate_origin");
+	if (h->fetch_site && strcmp(h->fetch_site, "same-origin") != 0 && !is_page_visit(rule, h))
+		return refuse(err, 403, "err_gate_origin");
+	return 0;
+}
+
+/* --- 3. credentials --- */
+
+/* The next cookie of the wanted name in `*rest`; false at the end. */
+static bool next_cookie(struct str *rest, const char *name, struct str *value)
+{
+	while (rest->ptr && rest->len) {
+		struct str pair = str_split(rest, ';');
+		struct str key = str_trim(str_split(&pair, '='));
+		if (pair.ptr && str_eq_text(key, name)) {
+			*value = str_trim(pair);
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool has_session(const struct gate_config *config, const struct gate_headers *h, int64_t *session)
+{
+	struct str rest = str_of(h->cookie), value;
+	if (h->n_key != 1 || !h->key || !*h->key || !h->cookie)
+		return false;
+	for (int i = 0; i < COOKIES_TRIED && next_cookie(&rest, config->cookie_name, &value); i++)
+		if (value.len && config->session(config->user, value, str_of(h->key), session))
+			return true;
+	return false;
+}
+
+static int check_credentials(const struct gate_config *config, const struct gate_rule *rule, const struct gate_headers *h,
+			     int64_t *session, struct err *err)
+{
+	if (rule->role == GATE_PUBLIC)
+		return 0;
+	if (h->n_authorization)
+		return h->cookie || h->n_key ? refuse(err, 403, "err_gate_two_credentials") : refuse(err, 401, "err_gate_login");
+	if (!has_session(config, h, session))
+		return refuse(err, 401, "err_gate_login");
+	return 0;
+}
+
+/* --- 4. content type --- */
+
+static bool is_type(const char *header, const char *type)
+{
+	struct str rest = str_of(header);
+	return str_eq_nocase(str_trim(str_split(&rest, ';')), type);
+}
+
+static int check_type(const struct gate_rule *rule, const struct gate_headers *h, struct err *err)
+{
+	if (gate_is_safe(h->method))
+		return 0;
+	bool bytes = rule->body == GATE_BYTES;
+	const char *wanted = bytes ? "application/octet-stream" : "application/json";
+	bool needed = rule->body == GATE_JSON || bytes || h->has_body;
+	if (h->content_type ? is_type(h->content_type, wanted) : !needed)
+		return 0;
+	err_set(err, ERR_INVALID, "err_gate_type", "type=%s", wanted);
+	return 415;
+}
+
+int gate_check(const struct gate_config *config, const struct gate_rule *rule, const struct gate_headers *h,
+	       int64_t *session, struct err *err)
+{
+	int status = 0;
+	*session = 0;
+	if (h->has_upgrade)
+		return refuse(err, 400, "err_gate_upgrade");
+	if (!h->is_unix && (status = check_host(config, h, err)))
+		return status;
+	if (!h->is_unix && (status = check_source(rule, h, err)))
+		return status;
+	if (!strcmp(h->method, "OPTIONS"))
+		return refuse(err, 403, "err_gate_options");
+	if (!h->is_unix && (status = check_credentials(config, rule, h, session, err)))
+		return status;
+	if ((status = check_type(rule, h, err)))
+		return status;
+	if (rule->role == GATE_UNIX && !h->is_unix)
+		return refuse(err, 403, "err_gate_unix");
+	return 0;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/question_body.h"
+
+#include <string.h>
+
+#include "base/json.h"
+#include "base/limits.h"
+#include "model/encoding.h"
+#include "server/request.h"
+
+#define TITLE_POINTS 60
+
+static struct str keep(struct arena *a, const char *text)
+{
+	struct buf nfc = BUF_INIT(4 * LIMIT_QUESTION_BYTES);
+	encoding_nfc(str_of(text), &nfc);
+	struct str out = { arena_strndup(a, buf_text(&nfc), nfc.len), nfc.len };
+	buf_release(&nfc);
+	return out;
+}
+
+static void read_one(struct arena *a, const json_t *item, struct question *q, struct err *err)
+{
+	bool plain = json_is_string(item);
+	if (!plain && !json_is_object(item)) {
+		err_set(err, ERR_INVALID, "err_question_kind", "field=");
+		return;
+	}
+	const char *text = plain ? json_string_value(item) : json_get_text(item, "text", "", err);
+	size_t len = strlen(text);
+	if (err->code == ERR_OK && !len)
+		err_set(err, ERR_INVALID, "err_question_empty_text", "field=%s", plain ? "" : "text");
+	if (err->code == ERR_OK && len > LIMIT_QUESTION_BYTES)
+		err_set(err, ERR_LIMIT, "err_question_bytes", "field=%s|limit=%llu|found=%zu", plain ? "" : "text",
+			LIMIT_QUESTION_BYTES, len);
+	if (err->code != ERR_OK)
+		return;
+	q->text = keep(a, text);
+	q->reference = keep(a, plain ? "" : json_get_text(item, "reference", "", err));
+	q->system = keep(a, plain ? "" : json_get_text(item, "system", "", err));
+	q->tags = keep(a, plain ? "" : json_get_text(item, "tags", "", err));
+	q->id = keep(a, plain ? "" : json_get_text(item, "id", "", err));
+}
+
+enum err_code question_body(struct arena *a, const json_t *array, struct question **out, size_t *n, struct err *err)
+{
+	*n = json_array_size(array);
+	*out = arena_array(a, *n + 1, sizeof **out);
+	if (*n > LIMIT_QUESTIONS)
+		return err_set(err, ERR_LIMIT, "err_questions_too_many", "field=questions|limit=%d|found=%zu", LIMIT_QUESTIONS, *n);
+	for (size_t i = 0; i < *n && err->code == ERR_OK; i++) {
+		char prefix[48];
+		(*out)[i].line = (int64_t)i + 1;
+		read_one(a, json_array_get(array, i), &(*out)[i], err);
+		if (err->code == ERR_OK)
+			continue;
+		(void)str_format(prefix, sizeof prefix, "questions[%zu]%s", i, json_is_object(json_array_get(array, i)) ? "." : "");
+		err_prefix_field(err, prefix);
+	}
+	return err->code;
+}
+
+const char *question_title(struct arena *a, const struct question *q)
+{
+	struct str s = q->text;
+	size_t at = 0;
+	for (int points = 0; points < TITLE_POINTS && at < s.len && s.ptr[at] != '\n'; points++)
+		(void)utf8_next(s, &at);
+	char *title = arena_strndup(a, s.ptr, at);
+	title[utf8_clean(title, at, 0)] = 0;
+	return title;
+}

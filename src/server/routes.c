@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/routes.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define OWNER(kind) { .role = GATE_OWNER, .body = (kind) }
+
+const struct gate_rule rule_unknown_api = OWNER(GATE_MAYBE_JSON);
+const struct gate_rule rule_page = { .is_page = true, .role = GATE_PUBLIC, .body = GATE_NO_BODY };
+
+static const struct route table[] = {
+	{ "POST", "/session", { .role = GATE_PUBLIC, .body = GATE_JSON }, api_login },
+	{ "GET", "/session", OWNER(GATE_NO_BODY), api_get_session },
+	{ "DELETE", "/session", OWNER(GATE_NO_BODY), api_logout },
+	{ "POST", "/session/code", { .role = GATE_UNIX, .body = GATE_NO_BODY }, api_new_code },
+	{ "GET", "/status", OWNER(GATE_NO_BODY), api_get_status },
+	{ "GET", "/doctor", OWNER(GATE_NO_BODY), api_get_doctor },
+	{ "GET", "/settings", OWNER(GATE_NO_BODY), api_get_settings },
+	{ "PATCH", "/settings", OWNER(GATE_JSON), api_set_settings },
+	{ "GET", "/models", OWNER(GATE_NO_BODY), api_list_models },
+	{ "POST", "/models", OWNER(GATE_JSON), api_add_models },
+	{ "GET", "/models/{id}", OWNER(GATE_NO_BODY), api_get_model },
+	{ "PATCH", "/models/{id}", OWNER(GATE_JSON), api_rename_model },
+	{ "DELETE", "/models/{id}", OWNER(GATE_NO_BODY), api_remove_model },
+	{ "PATCH", "/families/{id}", OWNER(GATE_JSON), api_change_family },
+	{ "DELETE", "/families/{id}", OWNER(GATE_NO_BODY), api_remove_family },
+	{ "POST", "/uploads", OWNER(GATE_BYTES), api_upload },
+	{ "GET", "/uploads/{upload}", OWNER(GATE_NO_BODY), api_preview_upload },
+	{ "GET", "/question-sets", OWNER(GATE_NO_BODY), api_list_question_sets },
+	{ "POST", "/question-sets", OWNER(GATE_JSON), api_add_question_set },
+	{ "GET", "/question-sets/{id}", OWNER(GATE_NO_BODY), api_get_question_set },
+	{ "DELETE", "/question-sets/{id}", OWNER(GATE_NO_BODY), api_remove_question_set },
+	{ "GET", "/runs", OWNER(GATE_NO_BODY), api_list_runs },
+	{ "POST", "/runs", OWNER(GATE_JSON), api_add_run },
+	{ "GET", "/runs/{id}", OWNER(GATE_NO_BODY), api_get_run },
+	{ "PATCH", "/runs/{id}", OWNER(GATE_JSON), api_change_run },
+	{ "DELETE", "/runs/{id}", OWNER(GATE_NO_BODY), api_remove_run },
+	{ "GET", "/runs/{id}/questions", OWNER(GATE_NO_BODY), api_get_run_page },
+	{ "POST", "/runs/{id}/questions", OWNER(GATE_JSON), api_add_run_questions },
+	{ "POST", "/runs/{id}/stop", OWNER(GATE_NO_BODY), api_stop_run },
+	{ "POST", "/runs/{id}/resume", OWNER(GATE_NO_BODY), api_resume_run },
+	{ "POST", "/runs/{id}/retry", OWNER(GATE_MAYBE_JSON), api_retry_run },
+	{ "GET", "/runs/{id}/export", OWNER(GATE_NO_BODY), api_export_run },
+	{ "GET", "/cells/{id}", OWNER(GATE_NO_BODY), api_get_cell },
+	{ "PUT", "/cells/{id}/vote", OWNER(GATE_JSON), api_vote },
+	{ "GET", "/cells/{id}/prompt", OWNER(GATE_NO_BODY), api_get_prompt },
+	{ "GET", "/events", OWNER(GATE_NO_BODY), api_events },
+};
+
+const struct route *route_table(size_t *n)
+{
+	*n = sizeof table / sizeof table[0];
+	return table;
+}
+
+static bool is_upload_name(struct str s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (!strchr("0123456789abcdef", s.ptr[i]) || !s.ptr[i])
+			return false;
+	return s.len == 32;
+}
+
+static bool is_part(struct str pattern, struct str part, int64_t *id, const char **upload)
+{
+	if (str_eq_text(pattern, "{id}"))
+		return str_to_i64(part, id) && *id > 0;
+	if (!str_eq_text(pattern, "{upload}"))
+		return str_eq(pattern, part);
+	*upload = part.ptr;
+	return is_upload_name(part);
+}
+
+static bool is_path(const char *pattern, const char *path, int64_t *id, const char **upload)
+{
+	struct str wanted = str_of(pattern), given = str_of(path);
+	while (wanted.ptr && given.ptr)
+		if (!is_part(str_split(&wanted, '/'), str_split(&given, '/'), id, upload))
+			return false;
+	return !wanted.ptr && !given.ptr;
+}
+
+enum route_match route_find(const char *method, const char *path, const struct route **route, int64_t *id,
+			    const char **upload, char *allow)
+{
+	*route = NULL;
+	allow[0] = 0;
+	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+		*id = 0;
+		*upload = NULL;
+		if (!is_path(table[i].path, path, id, upload))
+			continue;
+		*route = &table[i];
+		if (!strcmp(table[i].method, method))
+			return ROUTE_FOUND;
+		size_t len = strlen(allow);
+		snprintf(allow + len, 128 - len, "%s%s", len ? ", " : "", table[i].method);
+	}
+	return *route ? ROUTE_WRONG_METHOD : ROUTE_UNKNOWN;
+}

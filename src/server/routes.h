@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * routes - every address of the server in one table: method, path, who may, what body, which handler.
+ *
+ * Thread: loop. */
+#ifndef ASSAY_SERVER_ROUTES_H
+#define ASSAY_SERVER_ROUTES_H
+
+#include "server/gate.h"
+#include "server/request.h"
+
+struct route {
+	const char *method;
+	const char *path; /* below /api/v1; {id} is a positive integer, {upload} 32 hex digits */
+	struct gate_rule rule;
+	request_fn handler;
+};
+
+enum route_match { ROUTE_FOUND, ROUTE_WRONG_METHOD, ROUTE_UNKNOWN };
+
+/* Finds the route of a decoded path.  `*id` and `*upload` (into `path`) are what stood in the braces.  ROUTE_WRONG_METHOD:
+ * `*route` is one with this path, and `allow` (128 bytes) the methods it takes. */
+enum route_match route_find(const char *method, const char *path, const struct route **route, int64_t *id,
+			    const char **upload, char *allow);
+
+/* The whole table, for the test that each route declares who may. */
+const struct route *route_table(size_t *n);
+
+/* Rules for what has no route: unknown API paths, and pages. */
+extern const struct gate_rule rule_unknown_api, rule_page;
+
+/* Handlers, by file. */
+void api_login(struct request *r);
+void api_get_session(struct request *r);
+void api_logout(struct request *r);
+void api_new_code(struct request *r);
+void api_get_status(struct request *r);
+void api_get_doctor(struct request *r);
+void api_get_settings(struct request *r);
+void api_set_settings(struct request *r);
+void api_list_models(struct request *r);
+void api_add_models(struct request *r);
+void api_get_model(struct request *r);
+void api_rename_model(struct request *r);
+void api_remove_model(struct request *r);
+void api_change_family(struct request *r);
+void api_remove_family(struct request *r);
+void api_upload(struct request *r);
+void api_preview_upload(struct request *r);
+void api_list_question_sets(struct request *r);
+void api_add_question_set(struct request *r);
+void api_get_question_set(struct request *r);
+void api_remove_question_set(struct request *r);
+void api_list_runs(struct request *r);
+void api_add_run(struct request *r);
+void api_get_run(struct request *r);
+void api_change_run(struct request *r);
+void api_remove_run(struct request *r);
+void api_get_run_page(struct request *r);
+void api_add_run_questions(struct request *r);
+void api_stop_run(struct request *r);
+void api_resume_run(struct request *r);
+void api_retry_run(struct request *r);
+void api_export_run(struct request *r);
+void api_get_cell(struct request *r);
+void api_vote(struct request *r);
+void api_get_prompt(struct request *r);
+void api_events(struct request *r);
+
+#endif

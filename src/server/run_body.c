@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/run_body.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "server/request.h"
+
+/* Overrides in `params` what the object names. */
+static void read_params(const json_t *obj, struct gen_params *p, const char *prefix, struct err *err)
+{
+	if (!obj || err->code != ERR_OK)
+		return;
+	p->max_tokens = json_get_int(obj, "max_tokens", 1, LIMIT_MAX_TOKENS, p->max_tokens, err);
+	p->temperature = json_get_number(obj, "temperature", 0, 5, p->temperature, err);
+	p->top_p = json_get_number(obj, "top_p", 0, 1, p->top_p, err);
+	p->top_k = json_get_int(obj, "top_k", 0, 100000, p->top_k, err);
+	p->min_p = json_get_number(obj, "min_p", 0, 1, p->min_p, err);
+	p->repeat_penalty = json_get_number(obj, "repeat_penalty", 0.1, 10, p->repeat_penalty, err);
+	p->thinking = json_get_bool(obj, "thinking", p->thinking, err);
+	p->system = body_text(obj, "system", 0, LIMIT_SYSTEM_BYTES, p->system, err);
+	p->template = body_text(obj, "template", 0, LIMIT_TEMPLATE, p->template, err);
+	if (err->code != ERR_OK)
+		err_prefix_field(err, prefix);
+}
+
+static void read_column(const json_t *obj, const struct gen_params *shared, size_t at, struct column_row *c, struct err *err)
+{
+	char prefix[64];
+	*c = (struct column_row){ .position = (int64_t)at, .params = *shared, .epoch = NAN };
+	c->label = c->model_hash = c->adapter_hash = c->template_hash = c->build = c->device = "";
+	c->model_id = json_get_int(obj, "model_id", 1, INT64_MAX, 0, err);
+	const json_t *params = json_get_object(obj, "params", err);
+	if (err->code == ERR_OK && !c->model_id)
+		err_set(err, ERR_INVALID, "err_field_needed", "field=model_id");
+	c->own_params = params != NULL;
+	read_params(params, &c->params, "params.", err);
+	(void)str_format(prefix, sizeof prefix, "columns[%zu].", at);
+	if (err->code != ERR_OK)
+		err_prefix_field(err, prefix);
+}
+
+static void read_run(const json_t *json, struct run_row *run, struct err *err)
+{
+	*run = (struct run_row){ .params = gen_params_default(), .state = RUN_WAITING };
+	run->name = body_text(json, "name", 0, LIMIT_NAME_BYTES, "", err);
+	run->question_set_id = json_get_int(json, "question_set_id", 1, INT64_MAX, 0, err);
+	run->seed = json_get_int(json, "seed", 0, UINT32_MAX, (int64_t)(random_u64() & UINT32_MAX), err);
+	run->is_blind = json_get_bool(json, "blind", false, err);
+	const char *mode = json_get_text(json, "mode", "exact", err);
+	run->is_fast = !strcmp(mode, "fast");
+	if (err->code == ERR_OK && !run->is_fast && strcmp(mode, "exact") != 0)
+		err_set(err, ERR_INVALID, "err_field_choice", "field=mode|choices=exact, fast");
+	read_params(json_get_object(json, "params", err), &run->params, "params.", err);
+}
+
+enum err_code run_body_read(const json_t *json, struct run_body *out, struct err *err)
+{
+	read_run(json, &out->run, err);
+	const json_t *columns = json_get_array(json, "columns", err);
+	out->questions = json_get_array(json, "questions", err);
+	out->n_columns = json_array_size(columns);
+	if (err->code == ERR_OK && (out->n_columns < 1 || out->n_columns > LIMIT_COLUMNS))
+		err_set(err, ERR_INVALID, "err_columns_count", "field=columns|limit=%d|found=%zu", LIMIT_COLUMNS, out->n_columns);
+	for (size_t i = 0; i < out->n_columns && err->code == ERR_OK; i++)
+		read_column(json_array_get(columns, i), &out->run.params, i, &out->columns[i], err);
+	if (err->code == ERR_OK && !out->questions == !out->run.question_set_id)
+		err_set(err, ERR_INVALID, "err_run_questions_source", "field=questions");
+	out->run.n_columns = (int64_t)out->n_columns;
+	return err->code;
+}

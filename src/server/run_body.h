@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * run_body - the body of POST /runs: columns and their parameters.  Thread: any. */
+#ifndef ASSAY_SERVER_RUN_BODY_H
+#define ASSAY_SERVER_RUN_BODY_H
+
+#include <jansson.h>
+
+#include "base/limits.h"
+#include "store/run_store.h"
+
+struct run_body {
+	struct run_row run;  /* name "" where none was given */
+	struct column_row columns[LIMIT_COLUMNS]; /* model_id, params, own_params */
+	size_t n_columns;
+	const json_t *questions; /* of the body, or NULL */
+};
+
+/* Reads and checks everything but the questions.  Texts are borrowed from `json`; errors name the field. */
+MUST_USE enum err_code run_body_read(const json_t *json, struct run_body *out, struct err *err);
+
+#endif

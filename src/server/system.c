@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/system.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/limits.h"
+#include "server/json_view.h"
+#include "server/live.h"
+
+#define WORKERS_SHOWN 32
+
+/* The number after `name` in a file of "name: 123 kB" lines; with `name` NULL the file is the number.  -1 if there is none. */
+static int64_t number_in(const char *path, const char *name)
+{
+	char line[256];
+	unsigned long long value;
+	int64_t found = -1;
+	FILE *f = fopen(path, "re");
+	while (f && found < 0 && fgets(line, sizeof line, f)) {
+		size_t len = name ? strlen(name) : 0;
+		if (name && strncmp(line, name, len) != 0)
+			continue;
+		found = sscanf(line + len, "%llu", &value) == 1 ? (int64_t)value : -1;
+		if (!name)
+			break;
+	}
+	if (f)
+		fclose(f);
+	return found;
+}
+
+void system_memory(int64_t *total, int64_t *available)
+{
+	int64_t all = number_in("/proc/meminfo", "MemTotal:"), free_kib = number_in("/proc/meminfo", "MemAvailable:");
+	int64_t limit = number_in("/sys/fs/cgroup/memory.max", NULL), used = number_in("/sys/fs/cgroup/memory.current", NULL);
+	*total = all > 0 ? all * (int64_t)KIB : 0;
+	*available = free_kib > 0 ? free_kib * (int64_t)KIB : 0;
+	if (limit > 0 && limit < *total && used >= 0) {
+		*total = limit;
+		if (limit - used < *available)
+			*available = limit > used ? limit - used : 0;
+	}
+}
+
+bool system_has_gpu(void)
+{
+	static const char *const nodes[] = { "/dev/nvidia0", "/dev/dri/renderD128", "/dev/kfd" };
+	for (size_t i = 0; i < sizeof nodes / sizeof nodes[0]; i++)
+		if (access(nodes[i], F_OK) == 0)
+			return true;
+	return false;
+}
+
+static void view_workers(struct app *app, struct buf *out)
+{
+	struct worker_info workers[WORKERS_SHOWN];
+	size_t n = engine_workers(app->engine, workers, WORKERS_SHOWN);
+	json_open(out, "workers", '[');
+	for (size_t i = 0; i < n; i++) {
+		json_open(out, NULL, '{');
+		json_int(out, "pid", workers[i].pid);
+		json_int(out, "base_model_id", workers[i].base_model_id);
+		json_cstr(out, "model_name", workers[i].model_name);
+		json_cstr(out, "sandbox", workers[i].sandbox);
+		json_cstr(out, "state", workers[i].state);
+		json_int(out, "rss_bytes", workers[i].rss_bytes);
+		json_close(out, '}');
+	}
+	json_close(out, ']');
+}
+
+void system_status(struct app *app, struct buf *out)
+{
+	const char *dir = store_data_dir(app->store);
+	int64_t total, available;
+	uint64_t disk = fs_free_space(dir);
+	system_memory(&total, &available);
+	json_open(out, NULL, '{');
+	json_cstr(out, "version", ASSAY_VERSION);
+	json_int(out, "event_id", live_event_id(app->live));
+	json_cstr(out, "sandbox", engine_sandbox(app->engine));
+	json_int(out, "n_threads", app->options.n_threads);
+	json_flag(out, "gpu_support", app->options.n_gpu_layers != 0 && system_has_gpu());
+	json_int(out, "memory_total", total);
+	json_int(out, "memory_available", available);
+	json_int(out, "disk_free", disk > INT64_MAX ? INT64_MAX : (int64_t)disk);
+	json_cstr(out, "data_dir", dir);
+	view_workers(app, out);
+	json_close(out, '}');
+}
