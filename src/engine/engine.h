@@ -25,6 +25,7 @@ struct engine_options {
 	int n_gpu_layers;          /* -1: all that fit, 0: CPU only */
 	int64_t memory_reserve;    /* bytes to leave free, 0: 1 GiB or a tenth of the machine's memory */
 	bool allow_unsandboxed;    /* run workers even at ladder level "rlimit" or "none" */
+	bool quick_retries;        /* tests: no backoff after a death */
 };
 
 enum column_state { COLUMN_WAITING, COLUMN_LOADING, COLUMN_ANSWERING, COLUMN_DONE, COLUMN_FAILED };

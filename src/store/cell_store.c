@@ -161,3 +161,21 @@ enum err_code run_store_reset(struct db *db, int64_t run_id, bool cancelled, boo
 			      "i", run_id);
 	return code;
 }
+
+enum err_code run_store_fail_waiting(struct db *db, int64_t column_id, const struct err *problem, struct err *err)
+{
+	char text[ERR_TEXT_SIZE];
+
+	enum err_code code = db_run(db, err,
+				    "UPDATE question SET n_failed = n_failed + 1 WHERE id IN"
+				    " (SELECT id / 64 FROM cell WHERE column_id = ?1 AND state = 0 AND state <> 1)",
+				    "i", column_id);
+	if (code == ERR_OK)
+		code = db_run(db, err,
+			      "UPDATE cell SET state = 2, problem = ?2 WHERE state = 0 AND state <> 1 AND column_id = ?1", "it",
+			      column_id, err_to_text(problem, text));
+	if (code == ERR_OK)
+		code = db_run(db, err, "UPDATE \"column\" SET n_failed = n_failed + n_waiting, n_waiting = 0 WHERE id = ?1", "i",
+			      column_id);
+	return code;
+}

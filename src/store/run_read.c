@@ -272,6 +272,20 @@ enum err_code run_store_page(struct db *db, struct arena *a, int64_t run_id, enu
 	return collect(&q, a, run_id, 0, n_columns, out, n, err);
 }
 
+enum err_code run_store_parts(struct db *db, struct arena *a, int64_t run_id, int64_t **out, size_t *n, struct err *err)
+{
+	size_t cap = 0;
+
+	*out = NULL;
+	*n = 0;
+	struct query q = query_start(db, err, "SELECT first FROM part WHERE run_id = ?1 ORDER BY first", "i", run_id);
+	while (query_next(&q)) {
+		int64_t *first = LIST_ADD(a, *out, *n, cap);
+		*first = row_int(&q, 0);
+	}
+	return query_end(&q);
+}
+
 enum err_code run_store_column_cells(struct db *db, struct arena *a, int64_t column_id, int64_t from, int64_t limit,
 				     struct run_question **out, size_t *n, struct err *err)
 {

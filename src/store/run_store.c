@@ -18,6 +18,8 @@ static enum err_code add_questions(struct db *db, int64_t run_id, int64_t positi
 			code = db_run(db, err, "INSERT INTO cell(id, column_id, state) VALUES (?1, ?2, ?3)", "iib",
 				      first + (int64_t)c, column_ids[c], CELL_WAITING);
 	}
+	if (code == ERR_OK && n > 0)
+		code = db_run(db, err, "INSERT INTO part(run_id, first) VALUES (?1, ?2)", "ii", run_id, position);
 	if (code != ERR_OK)
 		return code;
 	return db_run(db, err, "UPDATE \"column\" SET n_waiting = n_waiting + ?2 WHERE run_id = ?1", "ii", run_id,

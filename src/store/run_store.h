@@ -103,6 +103,10 @@ MUST_USE enum err_code run_store_page(struct db *db, struct arena *a, int64_t ru
 				      int64_t offset, int64_t limit, struct run_question **out, size_t *n, int64_t *total,
 				      struct err *err);
 
+/* Positions where additions of questions begin, ascending, the first is 0: groups do not cross them. */
+MUST_USE enum err_code run_store_parts(struct db *db, struct arena *a, int64_t run_id, int64_t **out, size_t *n,
+				       struct err *err);
+
 /* One column's questions with its cell each, by position >= from: what the engine plans with. */
 MUST_USE enum err_code run_store_column_cells(struct db *db, struct arena *a, int64_t column_id, int64_t from, int64_t limit,
 					      struct run_question **out, size_t *n, struct err *err);
@@ -112,6 +116,8 @@ MUST_USE enum err_code cell_store_get(struct db *db, struct arena *a, int64_t ce
 /* store: the engine's writes.  `*equal` is false if a stored answer has other tokens (then the run is marked drifted). */
 MUST_USE enum err_code run_store_answer(struct db *db, const struct cell_row *cell, bool *equal, struct err *err);
 MUST_USE enum err_code run_store_cell_failed(struct db *db, int64_t cell_id, const struct err *problem, struct err *err);
+/* All waiting cells of a column fail with the same problem. */
+MUST_USE enum err_code run_store_fail_waiting(struct db *db, int64_t column_id, const struct err *problem, struct err *err);
 /* Waiting cells of the run become cancelled; the reverse for resume (cancelled -> waiting) and retry (failed -> waiting,
  * of one column or, with 0, of all). */
 MUST_USE enum err_code run_store_cancel_waiting(struct db *db, int64_t run_id, struct err *err);

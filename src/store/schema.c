@@ -78,6 +78,11 @@ static const char step_1[] =
 	"CREATE UNIQUE INDEX question_set_position ON question(set_id, position) WHERE set_id IS NOT NULL;"
 	"CREATE INDEX question_run_position ON question(run_id, position, differs, n_likes, n_failed)"
 	"	WHERE run_id IS NOT NULL;"
+	"CREATE TABLE part (" /* where each addition of questions begins: no group of answers crosses it */
+	"	run_id INTEGER NOT NULL REFERENCES run(id) ON DELETE CASCADE,"
+	"	first INTEGER NOT NULL,"
+	"	PRIMARY KEY (run_id, first)"
+	") STRICT, WITHOUT ROWID;"
 	"CREATE TABLE \"column\" ("
 	"	id INTEGER PRIMARY KEY AUTOINCREMENT,"
 	"	run_id INTEGER NOT NULL REFERENCES run(id),"

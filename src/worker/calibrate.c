@@ -7,6 +7,9 @@
 
 #define START_TOKENS 16 /* each sequence begins with as many: a short question and some answer */
 #define STEPS 3
+/* A step reads the weights once whatever its width, so narrow ones never win by more than noise; a busy machine must not make
+ * the plan of all later runs narrow. */
+#define WIDTH_MIN 8
 #define SEQUENCE_TOKENS (START_TOKENS + 1 + STEPS)
 
 static const int widths[] = { 1, 2, 4, 8, 12, 16, 24, 32, 48, 64 };
@@ -112,12 +115,14 @@ enum err_code calibrate(struct engine *e, const json_t *request, json_t **reply,
 		return err->code;
 	if (!e->model->model)
 		return err_set(err, ERR_CONFLICT, "err_worker_not_loaded", "%s", "");
-	while (n < N_WIDTHS && widths[n] <= max_slots && widths[n] * SEQUENCE_TOKENS <= kv_tokens) {
-		rates[n].slots = widths[n];
-		n++;
+	for (size_t i = 0; i < N_WIDTHS && widths[i] <= max_slots && widths[i] * SEQUENCE_TOKENS <= kv_tokens; i++) {
+		if (widths[i] >= (max_slots < WIDTH_MIN ? 1 : WIDTH_MIN) || widths[i] * SEQUENCE_TOKENS * 2 > kv_tokens)
+			rates[n++].slots = widths[i];
 	}
+	if (n == 0)
+		rates[n++].slots = 1;
 	e->beat_us = clock_mono_us();
-	if (engine_prepare(e, widths[n - 1], plan_bucket(widths[n - 1] * SEQUENCE_TOKENS), err) != ERR_OK)
+	if (engine_prepare(e, rates[n - 1].slots, plan_bucket(rates[n - 1].slots * SEQUENCE_TOKENS), err) != ERR_OK)
 		return err->code;
 	e->batch.n_tokens = 0;
 	shim_set_adapter(e->ctx, NULL, NULL);

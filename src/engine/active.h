@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * active - private to the engine: the run that computes, the worker that answers it, and how they hang together.
+ *
+ *   engine.c   line of runs, public questions, listeners
+ *   host.c     one worker process with one base model: check memory, start, load, calibrate, death and backoff
+ *   run.c      the active run: load it from the store, base by base, group by group, end
+ *   flight.c   one group under way: request, texts, answers into the store
+ *   column.c   what a column needs before its first group: adapter, plan, provenance
+ *   prompt.c   "prompt actually sent"
+ *
+ * Everything runs on the loop thread.  Work on other threads is a `struct job`; it keeps the engine alive until it is home,
+ * and whoever takes its result first looks whether the run it belongs to is still the active one (serial). */
+#ifndef ASSAY_ENGINE_ACTIVE_H
+#define ASSAY_ENGINE_ACTIVE_H
+
+#include "base/json.h"
+#include "engine/engine.h"
+#include "engine/plan.h"
+#include "engine/worker_process.h"
+#include "store/model_store.h"
+
+#define FLIGHTS_MAX 2    /* groups sent ahead, so that the worker never waits for the store */
+#define GROUP_TRIES 3
+#define LOAD_TRIES 2
+#define SILENCE_MS 60000 /* a worker with open requests sends something every second */
+
+/* --- work on other threads --- */
+
+struct job {
+	struct task task;
+	struct engine *e;
+	uint64_t serial;      /* of the active run it belongs to, 0: none */
+	struct arena *arena;  /* freed with the job */
+	void (*home)(struct job *job); /* at home, on the loop; may look at task.err */
+};
+
+/* A zeroed struct of `size` bytes that begins with a struct job. */
+void *job_new(struct engine *e, size_t size, void (*run)(struct task *, void *), void (*home)(struct job *));
+void job_write(struct job *job);
+void job_read(struct job *job);
+void job_work(struct job *job);
+void job_hash(struct job *job);
+/* Ends a job that is not needed after all. */
+void job_home_now(struct job *job);
+/* True while the run it was made for is the active one. */
+bool job_is_current(const struct job *job);
+
+/* --- the worker --- */
+
+enum host_state { HOST_NONE, HOST_CHECKING, HOST_STARTING, HOST_LOADING, HOST_READY, HOST_WAITING /* backoff */ };
+
+struct host {
+	enum host_state state;
+	struct worker_process *process;
+	int64_t base_id;
+	char *base_path, *base_name;
+	char **adapters;       /* files of the adapters in the process; id = index + 1 */
+	size_t n_adapters;
+	int64_t kv_bytes_per_token, weights_bytes, n_ctx_train;
+	char template_hash[65], build[64], sandbox[16];
+	double progress;
+	int64_t file_bytes;
+	uint32_t next_stream, load_stream, calibrate_stream;
+	uint64_t incarnation;  /* counts processes: adapters belong to one */
+	int n_loads_failed;
+	int64_t backoff_ms;
+	struct loop_timer *backoff, *watchdog;
+	int n_open; /* requests without their final answer */
+	/* slots found by calibration for the loaded model, 0: not yet */
+	int64_t slots;
+	bool calibrating;
+	char *calibration_key;
+};
+
+/* --- the active run --- */
+
+struct live_cell {
+	int64_t cell_id, question_id;
+	bool was_done;   /* stored before: only compared */
+	bool over;       /* its final message came */
+	bool started;
+	struct buf text;
+};
+
+struct flight {
+	uint32_t stream; /* 0: free */
+	size_t column;
+	struct plan_group group;
+	struct live_cell *cells;
+	size_t n_cells;
+	struct arena *arena;
+};
+
+struct active_column {
+	struct column_row row;
+	struct model_row model, base;
+	enum column_state state;
+	struct err problem;
+	char *adapter_file;
+	uint64_t adapter_incarnation; /* worker process that has it */
+	uint32_t adapter_stream;      /* of the request that loads it, 0: answered */
+	int64_t adapter_id;           /* in that process, 0: none */
+	bool preparing, prepared;
+	int64_t next;          /* first position of the next group to look at */
+	bool first_group_done; /* handed out */
+	bool exhausted;
+	int tries;             /* of the group at tries_at */
+	int64_t tries_at;
+	int64_t n_running;
+	bool dirty;
+};
+
+struct active {
+	uint64_t serial;
+	int64_t run_id;
+	struct arena *arena;
+	struct run_row run;
+	struct active_column *columns;
+	size_t n_columns;
+	int64_t *parts;
+	size_t n_parts;
+	bool loaded, reading, stopping, ending, reload;
+	int64_t base_id;    /* the base whose columns are answered now, 0: choose */
+	struct flight flights[FLIGHTS_MAX];
+	int n_storing;
+	int64_t started_ms, done_since; /* for the ETA */
+	int64_t cells_left;
+	bool dirty;
+};
+
+struct line_entry {
+	int64_t run_id;
+	struct line_entry *next;
+};
+
+struct listener {
+	engine_listener_fn fn;
+	void *user;
+	struct listener *next;
+};
+
+struct prompt_call; /* prompt.c */
+
+struct engine {
+	struct engine_options options;
+	char *worker_path, *data_dir;
+	int n_threads;
+	char *device;
+	struct listener *listeners;
+	struct line_entry *line;
+	struct active *active;
+	uint64_t next_serial;
+	struct host host;
+	struct prompt_call *prompts;
+	struct loop_timer *events, *stop_timer;
+	char probed_sandbox[16];
+	int refs; /* jobs under way + 1 */
+	bool closing;
+};
+
+/* engine.c */
+void engine_emit(struct engine *e, const struct engine_event *event);
+void engine_emit_run(struct engine *e, int64_t run_id);
+/* Marks for an event within 200 ms. */
+void engine_touch(struct engine *e, struct active_column *c);
+void engine_next(struct engine *e);
+
+/* run.c */
+void run_begin(struct engine *e, int64_t run_id);
+void run_advance(struct engine *e);
+void run_stop(struct engine *e);
+void run_release(struct active *a);
+/* The host tells: the base of the current columns can be asked / cannot be had (cause). */
+void run_host_ready(struct engine *e);
+void run_host_failed(struct engine *e, const struct err *cause);
+/* The worker died with these requests open. */
+void run_host_died(struct engine *e, const struct err *cause);
+void column_fail(struct engine *e, struct active_column *c, const struct err *cause);
+
+/* column.c: makes the column ready for its groups; true when it is. */
+bool column_prepare(struct engine *e, struct active_column *c);
+/* Writes plan, provenance and problem. */
+void column_store(struct engine *e, const struct active_column *c);
+/* The answer to loading an adapter; false if the stream is not one. */
+bool run_adapter_frame(struct engine *e, uint32_t stream, uint8_t kind, const json_t *body);
+
+/* flight.c: the messages of one question as the worker gets them (a new reference) */
+json_t *flight_messages(const struct column_row *c, const struct run_question *q);
+void flight_send(struct engine *e, struct flight *f, struct run_question *questions, size_t n);
+/* True if the frame belonged to a flight. */
+bool flight_frame(struct engine *e, const struct frame *f);
+void flight_free(struct flight *f);
+/* Fails every cell that is not over. */
+void flight_fail(struct engine *e, struct flight *f, const struct err *cause);
+
+/* host.c */
+void host_init(struct engine *e);
+void host_release(struct engine *e);
+/* True when a worker with this base is ready; otherwise gets it there and tells run_host_ready(). */
+bool host_want(struct engine *e, const struct model_row *base);
+uint32_t host_send(struct engine *e, uint8_t kind, json_t *body, int fd);
+void host_cancel(struct engine *e, uint32_t stream);
+/* Ends a worker that broke a rule of the protocol. */
+void host_distrust(struct engine *e, const char *what);
+void host_drop(struct engine *e);
+
+/* prompt.c */
+void prompt_advance(struct engine *e);
+bool prompt_frame(struct engine *e, const struct frame *f);
+void prompt_fail_all(struct engine *e, const struct err *cause);
+bool prompt_waits(const struct engine *e);
+
+/* Reads a failure body of the protocol. */
+void failure_read(const json_t *body, struct err *out);
+
+#endif

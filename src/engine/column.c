@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/hash.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "engine/active.h"
+#include "engine/adapter_cache.h"
+#include "engine/machine.h"
+#include "worker/protocol.h"
+
+#define KV_SHARE 0.8 /* of the free memory; the rest is for compute buffers */
+#define KV_MIN 1024
+#define KV_MAX (1 << 24)
+
+/* --- adapter --- */
+
+struct adapter_job {
+	struct job job;
+	size_t column;
+	char *adapter_path, *base_path, *data_dir;
+	char *file; /* owned until taken */
+};
+
+static void run_adapter(struct task *task, void *context)
+{
+	struct adapter_job *j = (struct adapter_job *)task;
+
+	(void)context;
+	(void)!adapter_cache_get(j->data_dir, j->adapter_path, j->base_path, &j->file, &task->cancelled, &task->err);
+}
+
+static void home_adapter(struct job *job)
+{
+	struct adapter_job *j = (struct adapter_job *)job;
+	struct engine *e = job->e;
+
+	if (!job_is_current(job)) {
+		mem_free(j->file);
+		return;
+	}
+	struct active_column *c = &e->active->columns[j->column];
+	c->preparing = false;
+	if (job->task.err.code != ERR_OK) {
+		mem_free(j->file);
+		column_fail(e, c, &job->task.err);
+	} else {
+		mem_free(c->adapter_file);
+		c->adapter_file = j->file;
+	}
+	run_advance(e);
+}
+
+static void convert_adapter(struct engine *e, struct active_column *c)
+{
+	struct adapter_job *j = job_new(e, sizeof *j, run_adapter, home_adapter);
+
+	j->job.serial = e->active->serial;
+	j->column = (size_t)(c - e->active->columns);
+	j->adapter_path = arena_strdup(j->job.arena, c->model.model.path);
+	j->base_path = arena_strdup(j->job.arena, c->base.model.path);
+	j->data_dir = arena_strdup(j->job.arena, e->data_dir);
+	c->preparing = true;
+	job_work(&j->job);
+}
+
+/* A worker keeps its adapters for later runs: the same file has the same id there. */
+static bool send_adapter(struct engine *e, struct active_column *c)
+{
+	struct host *h = &e->host;
+	struct err err = { 0 };
+	uint64_t size;
+
+	c->adapter_incarnation = h->incarnation;
+	c->adapter_stream = 0;
+	for (size_t i = 0; i < h->n_adapters; i++) {
+		c->adapter_id = (int64_t)i + 1;
+		if (strcmp(h->adapters[i], c->adapter_file) == 0)
+			return true;
+	}
+	int fd = fs_open(c->adapter_file, &size, &err);
+	if (fd < 0) {
+		column_fail(e, c, &err);
+		return false;
+	}
+	h->adapters = mem_grow(h->adapters, (h->n_adapters + 1) * sizeof *h->adapters);
+	h->adapters[h->n_adapters++] = mem_strdup(c->adapter_file);
+	c->adapter_id = (int64_t)h->n_adapters;
+	c->adapter_stream = host_send(e, REQ_ADAPTER, json_pack("{s:I}", "adapter", (json_int_t)c->adapter_id), fd);
+	return true;
+}
+
+bool run_adapter_frame(struct engine *e, uint32_t stream, uint8_t kind, const json_t *body)
+{
+	struct err cause = { 0 };
+
+	for (size_t i = 0; e->active && i < e->active->n_columns; i++) {
+		struct active_column *c = &e->active->columns[i];
+		if (stream == 0 || c->adapter_stream != stream || c->adapter_incarnation != e->host.incarnation)
+			continue;
+		e->host.n_open--;
+		c->adapter_stream = 0;
+		if (kind == MSG_FAILED) {
+			failure_read(body, &cause);
+			mem_free(e->host.adapters[c->adapter_id - 1]);
+			e->host.adapters[c->adapter_id - 1] = mem_strdup(""); /* the id is used up */
+			column_fail(e, c, &cause);
+		}
+		run_advance(e);
+		return true;
+	}
+	return false;
+}
+
+/* --- plan and provenance --- */
+
+struct column_job {
+	struct job job;
+	struct column_row row;
+};
+
+static void run_set_column(struct task *task, void *context)
+{
+	struct column_job *j = (struct column_job *)task;
+	(void)!run_store_set_column(context, &j->row, &task->err);
+}
+
+static void home_set_column(struct job *job)
+{
+	if (job->task.err.code != ERR_OK)
+		log_error("engine", "column not stored: %s %s", job->task.err.key, job->task.err.args);
+}
+
+void column_store(struct engine *e, const struct active_column *c)
+{
+	struct column_job *j = job_new(e, sizeof *j, run_set_column, home_set_column);
+	struct arena *a = j->job.arena;
+
+	j->row = c->row;
+	j->row.problem = c->problem;
+	j->row.label = arena_strdup(a, c->row.label);
+	j->row.model_hash = arena_strdup(a, c->row.model_hash);
+	j->row.adapter_hash = arena_strdup(a, c->row.adapter_hash);
+	j->row.template_hash = arena_strdup(a, c->row.template_hash);
+	j->row.build = arena_strdup(a, c->row.build);
+	j->row.device = arena_strdup(a, c->row.device);
+	job_write(&j->job);
+}
+
+struct hash_job {
+	struct job job;
+	size_t column;
+	int64_t base_id;
+	char *base_path, *adapter_path;
+	char base_hash[65], adapter_hash[65];
+};
+
+static void run_hash(struct task *task, void *context)
+{
+	struct hash_job *j = (struct hash_job *)task;
+	uint8_t digest[HASH_SIZE];
+	uint64_t size;
+
+	(void)context;
+	if (!j->base_hash[0]) {
+		int fd = fs_open(j->base_path, &size, &task->err);
+		if (fd >= 0 && hash_file(fd, digest, &task->cancelled, &task->err) == ERR_OK)
+			hash_hex(digest, j->base_hash);
+		if (fd >= 0)
+			close(fd);
+	}
+	if (j->adapter_path && task->err.code == ERR_OK)
+		(void)!adapter_hash(j->adapter_path, j->adapter_hash, &task->cancelled, &task->err);
+}
+
+struct model_hash_job {
+	struct job job;
+	int64_t id;
+	char hash[65];
+};
+
+static void run_set_hash(struct task *task, void *context)
+{
+	struct model_hash_job *j = (struct model_hash_job *)task;
+	(void)!model_store_set_hash(context, j->id, j->hash, &task->err);
+}
+
+static void home_hash(struct job *job)
+{
+	struct hash_job *j = (struct hash_job *)job;
+	struct engine *e = job->e;
+
+	if (job->task.err.code != ERR_OK)
+		return;
+	struct model_hash_job *set = job_new(e, sizeof *set, run_set_hash, NULL);
+	set->id = j->base_id;
+	str_format(set->hash, sizeof set->hash, "%s", j->base_hash);
+	job_write(&set->job);
+	if (!job_is_current(job))
+		return;
+	struct active_column *c = &e->active->columns[j->column];
+	c->row.model_hash = arena_strdup(e->active->arena, j->base_hash);
+	c->row.adapter_hash = arena_strdup(e->active->arena, j->adapter_hash);
+	for (size_t i = 0; i < e->active->n_columns; i++) {
+		if (e->active->columns[i].base.id == j->base_id)
+			str_format(e->active->columns[i].base.sha256, sizeof c->base.sha256, "%s", j->base_hash);
+	}
+	column_store(e, c);
+}
+
+static void start_hash(struct engine *e, struct active_column *c)
+{
+	struct hash_job *j = job_new(e, sizeof *j, run_hash, home_hash);
+
+	j->job.serial = e->active->serial;
+	j->column = (size_t)(c - e->active->columns);
+	j->base_id = c->base.id;
+	j->base_path = arena_strdup(j->job.arena, c->base.model.path);
+	if (c->model.model.kind == MODEL_ADAPTER)
+		j->adapter_path = arena_strdup(j->job.arena, c->model.model.path);
+	str_format(j->base_hash, sizeof j->base_hash, "%s", c->base.sha256);
+	job_hash(&j->job);
+}
+
+/* Fixed at the column's first start: the groups follow from it, also when the run goes on on another day. */
+static void plan_column(struct engine *e, struct active_column *c)
+{
+	const struct host *h = &e->host;
+
+	if (c->row.slots <= 0)
+		c->row.slots = h->slots > 0 ? h->slots : 4;
+	if (c->row.kv_tokens <= 0) {
+		int64_t free = machine_memory_available() - h->weights_bytes;
+		double tokens = h->kv_bytes_per_token > 0 && free > 0 ?
+					KV_SHARE * (double)free / (double)h->kv_bytes_per_token : KV_MIN;
+		c->row.kv_tokens = tokens < KV_MIN ? KV_MIN : tokens > KV_MAX ? KV_MAX : (int64_t)tokens;
+	}
+	c->row.template_hash = arena_strdup(e->active->arena, h->template_hash);
+	c->row.build = arena_strdup(e->active->arena, h->build);
+	c->row.device = e->device;
+	column_store(e, c);
+	if (!c->row.model_hash || !c->row.model_hash[0])
+		start_hash(e, c);
+}
+
+bool column_prepare(struct engine *e, struct active_column *c)
+{
+	if (c->state == COLUMN_FAILED || c->preparing)
+		return false;
+	if (c->model.model.kind == MODEL_ADAPTER && !c->adapter_file) {
+		convert_adapter(e, c);
+		return false;
+	}
+	if (c->adapter_file && c->adapter_incarnation != e->host.incarnation && !send_adapter(e, c))
+		return false;
+	if (!c->prepared) {
+		plan_column(e, c);
+		c->prepared = true;
+	}
+	return true;
+}

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/engine.h"
+
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "engine/active.h"
+#include "engine/machine.h"
+
+#define EVENT_MS 200
+
+/* --- jobs --- */
+
+static void engine_unref(struct engine *e)
+{
+	if (--e->refs > 0)
+		return;
+	while (e->listeners) {
+		struct listener *l = e->listeners;
+		e->listeners = l->next;
+		mem_free(l);
+	}
+	mem_free(e->worker_path);
+	mem_free(e->data_dir);
+	mem_free(e->device);
+	mem_free(e);
+}
+
+static void job_done(struct task *task)
+{
+	struct job *job = (struct job *)task;
+	struct engine *e = job->e;
+
+	if (job->home && !e->closing)
+		job->home(job);
+	arena_free(job->arena);
+	mem_free(job);
+	engine_unref(e);
+}
+
+void *job_new(struct engine *e, size_t size, void (*run)(struct task *, void *), void (*home)(struct job *))
+{
+	struct job *job = mem_alloc(size);
+
+	job->task.run = run;
+	job->task.done = job_done;
+	job->e = e;
+	job->arena = arena_new();
+	job->home = home;
+	e->refs++;
+	return job;
+}
+
+void job_write(struct job *job)
+{
+	store_write(job->e->options.store, &job->task);
+}
+
+void job_read(struct job *job)
+{
+	store_read(job->e->options.store, &job->task);
+}
+
+void job_work(struct job *job)
+{
+	executor_post(job->e->options.work, &job->task);
+}
+
+void job_hash(struct job *job)
+{
+	executor_post(job->e->options.hash, &job->task);
+}
+
+void job_home_now(struct job *job)
+{
+	job_done(&job->task);
+}
+
+bool job_is_current(const struct job *job)
+{
+	return job->e->active && job->serial != 0 && job->e->active->serial == job->serial;
+}
+
+/* --- events --- */
+
+void engine_listen(struct engine *e, engine_listener_fn fn, void *user)
+{
+	struct listener *l = mem_alloc(sizeof *l);
+
+	*l = (struct listener){ fn, user, e->listeners };
+	e->listeners = l;
+}
+
+void engine_emit(struct engine *e, const struct engine_event *event)
+{
+	for (struct listener *l = e->listeners; l && !e->closing; l = l->next)
+		l->fn(l->user, event);
+}
+
+void engine_emit_run(struct engine *e, int64_t run_id)
+{
+	struct engine_event event = { .kind = ENGINE_RUN, .run_id = run_id };
+	engine_emit(e, &event);
+}
+
+static void arm_events(struct engine *e)
+{
+	struct active *a = e->active;
+
+	if (!a->dirty) {
+		a->dirty = true;
+		loop_timer_set(e->events, EVENT_MS);
+	}
+}
+
+void engine_touch(struct engine *e, struct active_column *c)
+{
+	c->dirty = true;
+	if (e->active)
+		arm_events(e);
+}
+
+static void on_events(void *user)
+{
+	struct engine *e = user;
+	struct active *a = e->active;
+
+	if (!a)
+		return;
+	a->dirty = false;
+	for (size_t i = 0; i < a->n_columns; i++) {
+		if (!a->columns[i].dirty)
+			continue;
+		a->columns[i].dirty = false;
+		struct engine_event event = { .kind = ENGINE_COLUMN, .run_id = a->run_id, .column_id = a->columns[i].row.id };
+		engine_emit(e, &event);
+	}
+	engine_emit_run(e, a->run_id);
+}
+
+/* --- the line --- */
+
+void engine_next(struct engine *e)
+{
+	if (e->active && e->active->ending && !e->active->loaded) {
+		run_release(e->active);
+		e->active = NULL;
+	}
+	if (e->active || !e->line || e->closing)
+		return;
+	struct line_entry *first = e->line;
+	e->line = first->next;
+	int64_t run_id = first->run_id;
+	mem_free(first);
+	run_begin(e, run_id);
+}
+
+void engine_start(struct engine *e, int64_t run_id)
+{
+	struct line_entry **at = &e->line;
+
+	if (e->active && e->active->run_id == run_id && !e->active->ending && !e->active->stopping) {
+		e->active->reload = true;
+		run_advance(e);
+		return;
+	}
+	for (; *at; at = &(*at)->next) {
+		if ((*at)->run_id == run_id)
+			return;
+	}
+	*at = mem_alloc(sizeof **at);
+	(*at)->run_id = run_id;
+	engine_next(e);
+}
+
+struct stop_job {
+	struct job job;
+	int64_t run_id;
+};
+
+static void run_stop_waiting(struct task *task, void *context)
+{
+	struct stop_job *j = (struct stop_job *)task;
+
+	if (run_store_cancel_waiting(context, j->run_id, &task->err) == ERR_OK)
+		(void)!run_store_set_state(context, j->run_id, RUN_STOPPED, &task->err);
+}
+
+static void home_stopped(struct job *job)
+{
+	engine_emit_run(job->e, ((struct stop_job *)job)->run_id);
+}
+
+void engine_stop(struct engine *e, int64_t run_id)
+{
+	for (struct line_entry **at = &e->line; *at; at = &(*at)->next) {
+		struct line_entry *entry = *at;
+		if (entry->run_id != run_id)
+			continue;
+		*at = entry->next;
+		mem_free(entry);
+		struct stop_job *j = job_new(e, sizeof *j, run_stop_waiting, home_stopped);
+		j->run_id = run_id;
+		job_write(&j->job);
+		break;
+	}
+	if (e->active && e->active->run_id == run_id)
+		run_stop(e);
+}
+
+/* The worker did not react to being cancelled. */
+static void on_stop_timer(void *user)
+{
+	struct engine *e = user;
+	struct err cause;
+
+	if (!e->active || !e->active->stopping || !e->host.process)
+		return;
+	err_set(&cause, ERR_CANCELLED, "err_cancelled", NULL);
+	worker_process_kill(e->host.process, &cause);
+}
+
+bool engine_is_active(const struct engine *e, int64_t run_id)
+{
+	for (const struct line_entry *entry = e->line; entry; entry = entry->next) {
+		if (entry->run_id == run_id)
+			return true;
+	}
+	return e->active && e->active->run_id == run_id;
+}
+
+/* --- live state --- */
+
+const char *column_state_name(enum column_state s)
+{
+	static const char *const names[] = { "waiting", "loading", "answering", "done", "failed" };
+	return names[s];
+}
+
+static bool is_live(const struct engine *e, int64_t run_id)
+{
+	return e->active && e->active->run_id == run_id && e->active->loaded;
+}
+
+size_t engine_columns(const struct engine *e, int64_t run_id, struct column_live *out, size_t max)
+{
+	size_t n = 0;
+
+	for (; is_live(e, run_id) && n < e->active->n_columns && n < max; n++) {
+		const struct active_column *c = &e->active->columns[n];
+		bool loading = c->state == COLUMN_LOADING;
+		out[n] = (struct column_live){ .column_id = c->row.id, .state = c->state, .n_running = c->n_running,
+					       .progress = loading ? e->host.progress : 0,
+					       .bytes = loading ? (int64_t)(e->host.progress * (double)e->host.file_bytes) : 0,
+					       .bytes_total = loading ? e->host.file_bytes : 0 };
+	}
+	return n;
+}
+
+int64_t engine_eta_ms(const struct engine *e, int64_t run_id)
+{
+	const struct active *a = e->active;
+
+	if (!is_live(e, run_id) || a->done_since < 2)
+		return -1;
+	return (clock_mono_ms() - a->started_ms) * a->cells_left / a->done_since;
+}
+
+size_t engine_cells(const struct engine *e, int64_t run_id, struct cell_live *out, size_t max)
+{
+	size_t n = 0;
+
+	if (!is_live(e, run_id))
+		return 0;
+	for (int i = 0; i < FLIGHTS_MAX; i++) {
+		const struct flight *f = &e->active->flights[i];
+		for (size_t k = 0; k < f->n_cells && n < max; k++) {
+			const struct live_cell *cell = &f->cells[k];
+			if (cell->started && !cell->over && !cell->was_done)
+				out[n++] = (struct cell_live){ cell->cell_id, e->active->columns[f->column].row.id,
+							       cell->question_id, buf_str(&cell->text) };
+		}
+	}
+	return n;
+}
+
+size_t engine_workers(const struct engine *e, struct worker_info *out, size_t max)
+{
+	const struct host *h = &e->host;
+
+	if (!h->process || max == 0)
+		return 0;
+	bool answering = h->state == HOST_READY && h->n_open > 0;
+	out[0] = (struct worker_info){ .pid = (int)worker_process_pid(h->process), .base_model_id = h->base_id,
+				       .model_name = h->base_name, .sandbox = h->sandbox,
+				       .state = h->state == HOST_STARTING ? "starting"
+						: h->state == HOST_LOADING || h->calibrating ? "loading"
+						: answering ? "answering" : "idle",
+				       .rss_bytes = machine_resident(worker_process_pid(h->process)) };
+	return 1;
+}
+
+/* Runs `assay-worker --self-test` once and keeps the level. */
+static void probe_sandbox(struct engine *e)
+{
+	int out[2];
+	struct buf text = BUF_INIT(64 * 1024);
+	struct err err = { 0 };
+	char chunk[4096];
+
+	if (pipe(out) != 0)
+		return;
+	pid_t pid = fork();
+	if (pid == 0) {
+		char flag[] = "--self-test";
+		char *argv[] = { e->worker_path, flag, NULL }, *env[] = { NULL };
+		dup2(out[1], 1);
+		close(out[0]);
+		close(out[1]);
+		execve(e->worker_path, argv, env);
+		_exit(127);
+	}
+	close(out[1]);
+	for (ssize_t n; pid > 0 && (n = read(out[0], chunk, sizeof chunk)) > 0;)
+		buf_add(&text, chunk, (size_t)n);
+	close(out[0]);
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
+	json_t *report = json_parse(buf_str(&text), "self-test", &err);
+	if (json_is_object(report))
+		str_format(e->probed_sandbox, sizeof e->probed_sandbox, "%s", json_get_text(report, "sandbox", "", &err));
+	json_decref(report);
+	buf_release(&text);
+}
+
+const char *engine_sandbox(struct engine *e)
+{
+	if (e->host.sandbox[0])
+		return e->host.sandbox;
+	if (!e->probed_sandbox[0] && access(e->worker_path, X_OK) == 0)
+		probe_sandbox(e);
+	return e->probed_sandbox;
+}
+
+/* --- life --- */
+
+struct engine *engine_new(const struct engine_options *options)
+{
+	struct engine *e = mem_alloc(sizeof *e);
+
+	e->options = *options;
+	e->refs = 1;
+	e->worker_path = mem_strdup(options->worker_path);
+	e->data_dir = mem_strdup(store_data_dir(options->store));
+	e->n_threads = options->n_threads > 0 ? options->n_threads : machine_cores();
+	e->device = machine_name(e->n_threads);
+	e->events = loop_timer_new(options->loop, on_events, e);
+	e->stop_timer = loop_timer_new(options->loop, on_stop_timer, e);
+	host_init(e);
+	return e;
+}
+
+void engine_free(struct engine *e)
+{
+	if (!e)
+		return;
+	e->closing = true;
+	host_release(e);
+	loop_timer_free(e->events);
+	loop_timer_free(e->stop_timer);
+	while (e->line) {
+		struct line_entry *next = e->line->next;
+		mem_free(e->line);
+		e->line = next;
+	}
+	run_release(e->active);
+	e->active = NULL;
+	engine_unref(e);
+}

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+
+#include "base/hash.h"
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "engine/active.h"
+#include "worker/protocol.h"
+
+#define COUNT_MAX (1LL << 31)
+#define TIME_MAX_US (30LL * 24 * 3600 * 1000000)
+
+/* --- request --- */
+
+/* A question's own system prompt stands where the column has none. */
+json_t *flight_messages(const struct column_row *c, const struct run_question *q)
+{
+	json_t *messages = json_array();
+
+	if (q->q.system.len > 0 && (!c->params.system || !c->params.system[0]))
+		json_array_append_new(messages, json_pack("{s:s, s:o}", "role", "system", "content", json_text(q->q.system)));
+	json_array_append_new(messages, json_pack("{s:s, s:o}", "role", "user", "content", json_text(q->q.text)));
+	return messages;
+}
+
+static json_t *cell_request(const struct engine *e, const struct active_column *c, const struct run_question *q)
+{
+	uint64_t seed = seed_mix(seed_mix((uint64_t)e->active->run.seed, (uint64_t)q->position), (uint64_t)c->row.position);
+	return json_pack("{s:I, s:I, s:o}", "cell", (json_int_t)q->cells[0].id, "seed", (json_int_t)(seed & 0x7fffffff),
+			 "messages", flight_messages(&c->row, q));
+}
+
+static json_t *group_request(const struct engine *e, const struct active_column *c, struct run_question *questions, size_t n)
+{
+	const struct gen_params *p = &c->row.params;
+	json_t *cells = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(cells, cell_request(e, c, &questions[i]));
+	return json_pack("{s:I, s:I, s:I, s:s, s:s, s:b, s:I, s:f, s:f, s:I, s:f, s:f, s:o}", "adapter",
+			 c->adapter_file ? (json_int_t)c->adapter_id : 0, "slots", (json_int_t)c->row.slots, "kv_tokens",
+			 (json_int_t)c->row.kv_tokens, "system", p->system ? p->system : "", "template",
+			 p->template ? p->template : "", "thinking", p->thinking, "max_tokens", (json_int_t)p->max_tokens,
+			 "temperature", p->temperature, "top_p", p->top_p, "top_k", (json_int_t)p->top_k, "min_p", p->min_p,
+			 "repeat_penalty", p->repeat_penalty, "cells", cells);
+}
+
+void flight_send(struct engine *e, struct flight *f, struct run_question *questions, size_t n)
+{
+	struct active_column *c = &e->active->columns[f->column];
+
+	f->cells = mem_array(n, sizeof *f->cells);
+	f->n_cells = n;
+	for (size_t i = 0; i < n; i++) {
+		const struct cell_row *cell = &questions[i].cells[0];
+		f->cells[i] = (struct live_cell){ .cell_id = cell->id, .question_id = questions[i].id,
+						  .was_done = cell->state == CELL_DONE,
+						  .text = BUF_INIT(LIMIT_ANSWER_BYTES) };
+	}
+	f->stream = host_send(e, REQ_GROUP, group_request(e, c, questions, n), -1);
+	c->state = COLUMN_ANSWERING;
+	engine_touch(e, c);
+}
+
+void flight_free(struct flight *f)
+{
+	for (size_t i = 0; i < f->n_cells; i++)
+		buf_release(&f->cells[i].text);
+	mem_free(f->cells);
+	*f = (struct flight){ 0 };
+}
+
+/* --- storing --- */
+
+struct store_cell {
+	struct job job;
+	struct cell_row cell; /* texts in job.arena */
+	struct err failure;   /* code ERR_OK: an answer */
+	bool was_done, equal;
+};
+
+static void run_store_cell(struct task *task, void *context)
+{
+	struct store_cell *s = (struct store_cell *)task;
+	struct db *db = context;
+
+	s->equal = true;
+	if (s->failure.code != ERR_OK)
+		(void)!run_store_cell_failed(db, s->cell.id, &s->failure, &task->err);
+	else
+		(void)!run_store_answer(db, &s->cell, &s->equal, &task->err);
+}
+
+static void home_store_cell(struct job *job)
+{
+	struct store_cell *s = (struct store_cell *)job;
+	struct engine *e = job->e;
+
+	if (job->task.err.code != ERR_OK)
+		log_error("engine", "answer not stored cell=%lld %s", (long long)s->cell.id, job->task.err.key);
+	if (!s->equal)
+		log_warn("engine", "run drifted run=%lld cell=%lld", (long long)s->cell.run_id, (long long)s->cell.id);
+	if (job_is_current(job)) {
+		struct active *a = e->active;
+		a->n_storing--;
+		if (!s->was_done) {
+			a->done_since++;
+			a->cells_left--;
+		}
+		a->dirty = true;
+	}
+	if (job->task.err.code == ERR_OK && !s->was_done) {
+		struct engine_event event = { .kind = ENGINE_CELL, .run_id = s->cell.run_id, .column_id = s->cell.column_id,
+					      .question_id = s->cell.question_id, .cell_id = s->cell.id, .cell = &s->cell };
+		engine_emit(e, &event);
+	}
+	if (job_is_current(job))
+		run_advance(e);
+}
+
+static struct store_cell *store_cell_new(struct engine *e, const struct flight *f, const struct live_cell *cell)
+{
+	struct active *a = e->active;
+	struct store_cell *s = job_new(e, sizeof *s, run_store_cell, home_store_cell);
+
+	s->job.serial = a->serial;
+	s->was_done = cell->was_done;
+	s->cell = (struct cell_row){ .id = cell->cell_id, .run_id = a->run_id, .question_id = cell->question_id,
+				     .column_id = a->columns[f->column].row.id, .text = "", .thinking = "", .tokens = "",
+				     .mean_ll = NAN };
+	a->n_storing++;
+	return s;
+}
+
+static void cell_over(struct engine *e, struct flight *f, struct live_cell *cell)
+{
+	struct active_column *c = &e->active->columns[f->column];
+
+	if (cell->started)
+		c->n_running--;
+	cell->over = true;
+	buf_release(&cell->text);
+	engine_touch(e, c);
+}
+
+static void cell_failed(struct engine *e, struct flight *f, struct live_cell *cell, const struct err *cause)
+{
+	cell_over(e, f, cell);
+	if (cell->was_done)
+		return;
+	struct store_cell *s = store_cell_new(e, f, cell);
+	s->failure = *cause;
+	s->cell.state = CELL_FAILED;
+	s->cell.problem = *cause;
+	job_write(&s->job);
+}
+
+void flight_fail(struct engine *e, struct flight *f, const struct err *cause)
+{
+	for (size_t i = 0; i < f->n_cells; i++) {
+		if (!f->cells[i].over)
+			cell_failed(e, f, &f->cells[i], cause);
+	}
+}
+
+/* --- messages --- */
+
+static struct live_cell *find_cell(struct flight *f, int64_t id)
+{
+	for (size_t i = 0; i < f->n_cells; i++) {
+		if (f->cells[i].cell_id == id && !f->cells[i].over)
+			return &f->cells[i];
+	}
+	return NULL;
+}
+
+static void start_cell(struct engine *e, struct flight *f, struct live_cell *cell)
+{
+	if (cell->started)
+		return;
+	cell->started = true;
+	e->active->columns[f->column].n_running++;
+	engine_touch(e, &e->active->columns[f->column]);
+}
+
+static void on_text(struct engine *e, struct flight *f, struct str body)
+{
+	uint64_t id = 0;
+
+	if (body.len <= sizeof id) {
+		host_distrust(e, "text");
+		return;
+	}
+	for (size_t i = 0; i < sizeof id; i++)
+		id |= (uint64_t)(uint8_t)body.ptr[i] << (8 * i);
+	struct live_cell *cell = find_cell(f, (int64_t)id);
+	struct str text = { body.ptr + sizeof id, body.len - sizeof id };
+	if (!cell || !utf8_valid(text, NULL)) {
+		host_distrust(e, "text");
+		return;
+	}
+	start_cell(e, f, cell);
+	if (cell->was_done)
+		return;
+	buf_add_str(&cell->text, text);
+	struct engine_event event = { .kind = ENGINE_TEXT, .run_id = e->active->run_id,
+				      .column_id = e->active->columns[f->column].row.id,
+				      .question_id = cell->question_id, .cell_id = cell->cell_id, .text = text };
+	engine_emit(e, &event);
+}
+
+static bool hash_tokens(const json_t *tokens, char hex[HASH_HEX_SIZE])
+{
+	struct hash *h = hash_new();
+	uint8_t digest[HASH_SIZE];
+	const json_t *token;
+	size_t i;
+	bool good = true;
+
+	json_array_foreach(tokens, i, token) {
+		int64_t id = json_integer_value(token);
+		good = good && json_is_integer(token) && id >= 0 && id < COUNT_MAX;
+		hash_add(h, &id, sizeof id);
+	}
+	hash_finish(h, digest);
+	hash_hex(digest, hex);
+	return good;
+}
+
+static void on_answer(struct engine *e, struct flight *f, const json_t *body, struct live_cell *cell)
+{
+	struct err err = { 0 };
+	char hex[HASH_HEX_SIZE];
+	const char *text = json_get_text(body, "text", "", &err);
+	const char *thinking = json_get_text(body, "thinking", "", &err);
+	const char *finish = json_get_text(body, "finish", "", &err);
+	struct cell_row row = {
+		.state = CELL_DONE,
+		.finish = strcmp(finish, "length") == 0 ? FINISH_LENGTH : FINISH_STOP,
+		.n_prompt = json_get_int(body, "n_prompt", 0, COUNT_MAX, 0, &err),
+		.n_generated = json_get_int(body, "n_generated", 0, COUNT_MAX, 0, &err),
+		.n_thinking = json_get_int(body, "n_thinking", 0, COUNT_MAX, 0, &err),
+		.prompt_us = json_get_int(body, "prompt_us", 0, TIME_MAX_US, 0, &err),
+		.total_us = json_get_int(body, "total_us", 0, TIME_MAX_US, 0, &err),
+		.mean_ll = json_get_number(body, "mean_ll", -1e6, 0.001, NAN, &err),
+	};
+	if (err.code != ERR_OK || !hash_tokens(json_object_get(body, "tokens"), hex) ||
+	    (strcmp(finish, "stop") != 0 && strcmp(finish, "length") != 0)) {
+		host_distrust(e, "answer");
+		return;
+	}
+	start_cell(e, f, cell);
+	cell_over(e, f, cell);
+	struct store_cell *s = store_cell_new(e, f, cell);
+	row.id = s->cell.id;
+	row.run_id = s->cell.run_id;
+	row.question_id = s->cell.question_id;
+	row.column_id = s->cell.column_id;
+	row.text = arena_strdup(s->job.arena, text);
+	row.thinking = arena_strdup(s->job.arena, thinking);
+	row.tokens = arena_strdup(s->job.arena, hex);
+	s->cell = row;
+	job_write(&s->job);
+}
+
+static void on_cell_message(struct engine *e, struct flight *f, uint8_t kind, const json_t *body)
+{
+	struct err cause = { 0 };
+	struct live_cell *cell = find_cell(f, json_integer_value(json_object_get(body, "cell")));
+
+	if (!cell) {
+		host_distrust(e, "cell");
+		return;
+	}
+	if (kind == MSG_ANSWER) {
+		on_answer(e, f, body, cell);
+		return;
+	}
+	failure_read(body, &cause);
+	if (cause.code == ERR_CANCELLED)
+		cell_over(e, f, cell); /* stays waiting in the store; stopping the run decides about it */
+	else
+		cell_failed(e, f, cell, &cause);
+}
+
+static void on_end(struct engine *e, struct flight *f, uint8_t kind, const json_t *body)
+{
+	struct err cause = { 0 };
+
+	e->host.n_open--;
+	if (kind == MSG_FAILED) {
+		failure_read(body, &cause);
+		if (cause.code != ERR_CANCELLED)
+			flight_fail(e, f, &cause);
+	} else {
+		err_set(&cause, ERR_INTERNAL, "err_worker_protocol", "what=%s", "a cell without an answer");
+		flight_fail(e, f, &cause);
+	}
+	for (size_t i = 0; i < f->n_cells; i++) {
+		if (!f->cells[i].over)
+			cell_over(e, f, &f->cells[i]);
+	}
+	flight_free(f);
+	run_advance(e);
+}
+
+bool flight_frame(struct engine *e, const struct frame *frame)
+{
+	struct flight *f = NULL;
+	struct err err = { 0 };
+
+	for (int i = 0; e->active && i < FLIGHTS_MAX; i++) {
+		if (e->active->flights[i].stream == frame->stream)
+			f = &e->active->flights[i];
+	}
+	if (!f)
+		return false;
+	if (frame->kind == MSG_TEXT) {
+		on_text(e, f, frame->body);
+		return true;
+	}
+	if (frame->kind == MSG_PROGRESS)
+		return true;
+	json_t *body = json_parse_python(frame->body, "frame", &err);
+	if (!json_is_object(body))
+		host_distrust(e, "frame");
+	else if (frame->kind == MSG_ANSWER || frame->kind == MSG_CELL_FAILED)
+		on_cell_message(e, f, frame->kind, body);
+	else if (frame->kind == MSG_OK || frame->kind == MSG_FAILED)
+		on_end(e, f, frame->kind, body);
+	else
+		host_distrust(e, "kind");
+	json_decref(body);
+	return true;
+}

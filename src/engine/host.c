@@ -1,0 +1,465 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/hash.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/msg.h"
+#include "engine/active.h"
+#include "engine/machine.h"
+#include "model/gguf.h"
+#include "store/setting_store.h"
+#include "worker/protocol.h"
+
+#define CHECK_TOKENS 2048       /* KV cells that a model must have room for before it is loaded */
+#define CALIBRATE_MS 4000
+#define CALIBRATE_TOKENS 4096
+#define WATCH_MS 5000
+#define BACKOFF_MS 1000
+#define STREAM_FIRST 1
+
+void failure_read(const json_t *body, struct err *out)
+{
+	struct err err = { 0 };
+	const char *code = json_get_text(body, "code", "internal", &err);
+	const char *key = json_get_text(body, "key", "err_worker_protocol", &err);
+	const char *args = json_get_text(body, "args", "", &err);
+
+	if (err.code != ERR_OK || strncmp(key, "err_", 4) != 0 || !msg_text(LANG_EN, key))
+		err_set(out, ERR_INTERNAL, "err_worker_protocol", "what=%s", "a failure without a known reason");
+	else
+		err_restore(out, err_code_from_name(code), key, args);
+}
+
+uint32_t host_send(struct engine *e, uint8_t kind, json_t *body, int fd)
+{
+	struct host *h = &e->host;
+	uint32_t stream = h->next_stream++;
+
+	h->n_open++;
+	worker_process_send(h->process, kind, stream, body, fd);
+	return stream;
+}
+
+void host_cancel(struct engine *e, uint32_t stream)
+{
+	if (e->host.process)
+		worker_process_send(e->host.process, REQ_CANCEL, stream, NULL, -1);
+}
+
+void host_distrust(struct engine *e, const char *what)
+{
+	struct err cause;
+
+	err_set(&cause, ERR_INTERNAL, "err_worker_protocol", "what=%s", what);
+	if (e->host.process)
+		worker_process_kill(e->host.process, &cause);
+}
+
+static void forget(struct host *h)
+{
+	worker_process_stop(h->process);
+	h->process = NULL;
+	h->n_open = 0;
+	h->calibrating = false;
+	h->load_stream = h->calibrate_stream = 0;
+	h->state = HOST_NONE;
+	for (size_t i = 0; i < h->n_adapters; i++)
+		mem_free(h->adapters[i]);
+	mem_free(h->adapters);
+	h->adapters = NULL;
+	h->n_adapters = 0;
+}
+
+void host_drop(struct engine *e)
+{
+	struct host *h = &e->host;
+
+	forget(h);
+	h->base_id = 0;
+	h->slots = 0;
+	h->n_loads_failed = 0;
+	h->backoff_ms = 0;
+	loop_timer_set(h->backoff, -1);
+	loop_timer_set(h->watchdog, -1);
+	struct engine_event event = { .kind = ENGINE_STATUS };
+	engine_emit(e, &event);
+}
+
+/* The base cannot be had: everybody who waits for it learns why. */
+static void host_fail(struct engine *e, const struct err *cause)
+{
+	struct err copy = *cause;
+
+	host_drop(e);
+	prompt_fail_all(e, &copy);
+	run_host_failed(e, &copy);
+}
+
+/* --- calibration --- */
+
+struct calibration_job {
+	struct job job;
+	char key[65];
+	int64_t slots;
+	char *rates;
+};
+
+static void run_calibration_get(struct task *task, void *context)
+{
+	struct calibration_job *c = (struct calibration_job *)task;
+	(void)!calibration_get(context, c->key, &c->slots, &task->err);
+}
+
+static void run_calibration_set(struct task *task, void *context)
+{
+	struct calibration_job *c = (struct calibration_job *)task;
+	(void)!calibration_set(context, c->key, c->slots, c->rates, &task->err);
+}
+
+static void host_is_ready(struct engine *e)
+{
+	struct engine_event event = { .kind = ENGINE_STATUS };
+
+	e->host.state = HOST_READY;
+	e->host.calibrating = false;
+	engine_emit(e, &event);
+	prompt_advance(e);
+	run_host_ready(e);
+}
+
+static void home_calibration_get(struct job *job)
+{
+	struct calibration_job *c = (struct calibration_job *)job;
+	struct engine *e = job->e;
+	struct host *h = &e->host;
+
+	if (!h->process || !h->calibrating || strcmp(c->key, h->calibration_key) != 0)
+		return;
+	if (c->slots > 0 && c->slots <= LIMIT_SLOTS) {
+		h->slots = c->slots;
+		host_is_ready(e);
+		return;
+	}
+	h->calibrate_stream = host_send(e, REQ_CALIBRATE,
+					json_pack("{s:i, s:i, s:i}", "max_slots", LIMIT_SLOTS, "kv_tokens", CALIBRATE_TOKENS,
+						  "budget_ms", CALIBRATE_MS),
+					-1);
+}
+
+/* What the best number of slots depends on. */
+static void make_calibration_key(struct engine *e)
+{
+	struct host *h = &e->host;
+	struct stat st = { 0 };
+	uint8_t digest[HASH_SIZE];
+	char hex[HASH_HEX_SIZE];
+
+	(void)!stat(h->base_path, &st);
+	char *text = mem_printf("%s|%lld|%lld|%s|%s|%d", h->base_path, (long long)st.st_size, (long long)st.st_mtime, h->build,
+				e->device, e->options.n_gpu_layers);
+	hash_bytes(text, strlen(text), digest);
+	hash_hex(digest, hex);
+	mem_free(text);
+	mem_free(h->calibration_key);
+	h->calibration_key = mem_strdup(hex);
+}
+
+static void look_up_calibration(struct engine *e)
+{
+	struct calibration_job *c = job_new(e, sizeof *c, run_calibration_get, home_calibration_get);
+
+	make_calibration_key(e);
+	str_format(c->key, sizeof c->key, "%s", e->host.calibration_key);
+	e->host.calibrating = true;
+	job_read(&c->job);
+}
+
+static void on_calibrated(struct engine *e, uint8_t kind, const json_t *body)
+{
+	struct host *h = &e->host;
+	struct err err = { 0 };
+
+	h->n_open--;
+	h->calibrate_stream = 0;
+	h->slots = kind == MSG_CALIBRATED ? json_get_int(body, "slots", 1, LIMIT_SLOTS, 4, &err) : 4;
+	struct calibration_job *c = job_new(e, sizeof *c, run_calibration_set, NULL);
+	struct buf rates = BUF_INIT(64 * KIB);
+	const json_t *list = json_object_get(body, "rates");
+	if (list)
+		json_write(&rates, list);
+	c->slots = h->slots;
+	c->rates = arena_strdup(c->job.arena, buf_text(&rates));
+	str_format(c->key, sizeof c->key, "%s", h->calibration_key);
+	buf_release(&rates);
+	if (kind == MSG_CALIBRATED)
+		job_write(&c->job);
+	else
+		job_home_now(&c->job);
+	log_info("engine", "calibrated model=%s slots=%lld", h->base_name, (long long)h->slots);
+	host_is_ready(e);
+}
+
+/* --- messages of the worker itself --- */
+
+static void on_ready(struct engine *e, const json_t *body)
+{
+	struct host *h = &e->host;
+	struct err err = { 0 };
+	const char *sandbox = json_get_text(body, "sandbox", "none", &err);
+	int64_t version = json_get_int(body, "version", 0, 1000, 0, &err);
+
+	str_format(h->sandbox, sizeof h->sandbox, "%s", sandbox);
+	str_format(h->build, sizeof h->build, "%s", json_get_text(body, "build", "", &err));
+	if (err.code != ERR_OK || h->state != HOST_STARTING || version != WORKER_PROTOCOL_VERSION) {
+		host_distrust(e, "version");
+		return;
+	}
+	bool contained = strcmp(sandbox, "full") == 0 || strcmp(sandbox, "seccomp") == 0;
+	if (!contained && !e->options.allow_unsandboxed) {
+		struct err cause;
+		err_set(&cause, ERR_DENIED, "err_unsandboxed", "level=%s", sandbox);
+		h->n_loads_failed = LOAD_TRIES;
+		worker_process_kill(h->process, &cause);
+		return;
+	}
+	uint64_t size = 0;
+	int fd = fs_open(h->base_path, &size, &err);
+	if (fd < 0) {
+		host_fail(e, &err);
+		return;
+	}
+	json_t *load = json_pack("{s:I, s:i, s:i, s:b}", "size", (json_int_t)size, "n_threads", e->n_threads, "n_gpu_layers",
+				 e->options.n_gpu_layers, "use_mmap", true);
+	h->file_bytes = (int64_t)size;
+	uint32_t no, count;
+	size_t stem;
+	if (gguf_split_name(h->base_path, &no, &count, &stem)) {
+		json_t *paths = json_array();
+		for (uint32_t i = 1; i <= count; i++) {
+			char *part = mem_printf("%.*s-%05u-of-%05u.gguf", (int)stem, h->base_path, i, count);
+			json_array_append_new(paths, json_text(str_of(part)));
+			mem_free(part);
+		}
+		json_object_set_new(load, "paths", paths);
+		close(fd);
+		fd = -1;
+	}
+	h->state = HOST_LOADING;
+	h->load_stream = host_send(e, REQ_LOAD, load, fd);
+}
+
+static void on_load_message(struct engine *e, uint8_t kind, const json_t *body)
+{
+	struct host *h = &e->host;
+	struct err err = { 0 };
+
+	if (kind == MSG_PROGRESS) {
+		h->progress = json_get_number(body, "fraction", 0, 1.001, 0, &err);
+		for (size_t i = 0; e->active && i < e->active->n_columns; i++) {
+			if (e->active->columns[i].state == COLUMN_LOADING)
+				engine_touch(e, &e->active->columns[i]);
+		}
+		return;
+	}
+	h->n_open--;
+	h->load_stream = 0;
+	if (kind == MSG_FAILED) {
+		failure_read(body, &err);
+		host_fail(e, &err);
+		return;
+	}
+	h->kv_bytes_per_token = json_get_int(body, "kv_bytes_per_token", 0, 1LL << 32, 0, &err);
+	h->weights_bytes = json_get_int(body, "size_bytes", 0, 1LL << 50, 0, &err);
+	h->n_ctx_train = json_get_int(body, "n_ctx_train", 0, 1LL << 31, 0, &err);
+	str_format(h->template_hash, sizeof h->template_hash, "%s", json_get_text(body, "template_hash", "", &err));
+	if (err.code != ERR_OK || kind != MSG_LOADED) {
+		host_distrust(e, "loaded");
+		return;
+	}
+	h->n_loads_failed = 0;
+	h->backoff_ms = 0;
+	look_up_calibration(e);
+}
+
+static void on_frame(void *user, const struct frame *f)
+{
+	struct engine *e = user;
+	struct host *h = &e->host;
+	struct err err = { 0 };
+
+	if (f->stream != 0 && (flight_frame(e, f) || prompt_frame(e, f)))
+		return;
+	json_t *body = json_parse_python(f->body, "frame", &err);
+	if (!json_is_object(body))
+		host_distrust(e, "frame");
+	else if (f->stream == 0 && f->kind == MSG_READY)
+		on_ready(e, body);
+	else if (f->stream != 0 && f->stream == h->load_stream)
+		on_load_message(e, f->kind, body);
+	else if (f->stream != 0 && f->stream == h->calibrate_stream) {
+		if (f->kind != MSG_PROGRESS)
+			on_calibrated(e, f->kind, body);
+	} else if (!run_adapter_frame(e, f->stream, f->kind, body))
+		host_distrust(e, "stream");
+	json_decref(body);
+}
+
+/* --- life and death --- */
+
+static void on_died(void *user, const struct err *cause)
+{
+	struct engine *e = user;
+	struct host *h = &e->host;
+	struct err copy = *cause;
+	bool in_load = h->state != HOST_READY;
+	struct engine_event event = { .kind = ENGINE_STATUS };
+
+	forget(h);
+	loop_timer_set(h->watchdog, -1);
+	engine_emit(e, &event);
+	if (in_load && ++h->n_loads_failed >= LOAD_TRIES) {
+		host_fail(e, &copy);
+		return;
+	}
+	h->backoff_ms = h->backoff_ms ? h->backoff_ms * 2 : BACKOFF_MS;
+	if (h->backoff_ms > 4 * BACKOFF_MS)
+		h->backoff_ms = 4 * BACKOFF_MS;
+	h->state = HOST_WAITING;
+	loop_timer_set(h->backoff, e->options.quick_retries ? 10 : h->backoff_ms);
+	prompt_fail_all(e, &copy);
+	run_host_died(e, &copy);
+}
+
+static const struct worker_events worker_events = { on_frame, on_died };
+
+static void start_process(struct engine *e)
+{
+	struct host *h = &e->host;
+	struct err err = { 0 };
+	char *dir = fs_dirname(h->base_path);
+	uint32_t no, count;
+	size_t stem;
+	struct worker_options options = { .program = e->worker_path, .no_sandbox = false,
+					  .read_dir = gguf_split_name(h->base_path, &no, &count, &stem) ? dir : NULL };
+
+	h->process = worker_process_start(e->options.loop, &options, &worker_events, e, &err);
+	mem_free(dir);
+	if (!h->process) {
+		host_fail(e, &err);
+		return;
+	}
+	h->incarnation++;
+	h->next_stream = STREAM_FIRST;
+	h->progress = 0;
+	h->state = HOST_STARTING;
+	loop_timer_set(h->watchdog, WATCH_MS);
+	struct engine_event event = { .kind = ENGINE_STATUS };
+	engine_emit(e, &event);
+}
+
+struct memory_job {
+	struct job job;
+	char *path;
+	int64_t base_id, reserve, need, available;
+};
+
+static void run_memory(struct task *task, void *context)
+{
+	struct memory_job *m = (struct memory_job *)task;
+
+	(void)context;
+	(void)!engine_check_memory(m->path, NULL, CHECK_TOKENS, m->reserve, &m->need, &m->available, &task->err);
+}
+
+static void home_memory(struct job *job)
+{
+	struct memory_job *m = (struct memory_job *)job;
+	struct engine *e = job->e;
+
+	if (e->closing || e->host.state != HOST_CHECKING || e->host.base_id != m->base_id)
+		return;
+	if (job->task.err.code != ERR_OK)
+		host_fail(e, &job->task.err);
+	else
+		start_process(e);
+}
+
+static void check_memory(struct engine *e)
+{
+	struct memory_job *m = job_new(e, sizeof *m, run_memory, home_memory);
+	int64_t tenth = machine_memory_total() / 10, reserve = e->options.memory_reserve;
+
+	m->reserve = reserve > 0 ? reserve : tenth < (int64_t)GIB ? tenth : (int64_t)GIB;
+	m->path = arena_strdup(m->job.arena, e->host.base_path);
+	m->base_id = e->host.base_id;
+	e->host.state = HOST_CHECKING;
+	job_work(&m->job);
+}
+
+bool host_want(struct engine *e, const struct model_row *base)
+{
+	struct host *h = &e->host;
+
+	if (h->base_id == base->id && h->state == HOST_READY)
+		return true;
+	if (h->base_id == base->id && h->state != HOST_NONE)
+		return false;
+	if (h->base_id != base->id)
+		host_drop(e);
+	h->base_id = base->id;
+	mem_free(h->base_path);
+	mem_free(h->base_name);
+	h->base_path = mem_strdup(base->model.path);
+	h->base_name = mem_strdup(base->model.name);
+	check_memory(e);
+	return false;
+}
+
+static void on_backoff(void *user)
+{
+	struct engine *e = user;
+
+	if (e->host.state != HOST_WAITING)
+		return;
+	e->host.state = HOST_NONE;
+	if (e->active || prompt_waits(e))
+		check_memory(e);
+}
+
+static void on_watch(void *user)
+{
+	struct engine *e = user;
+	struct host *h = &e->host;
+
+	if (!h->process)
+		return;
+	if ((h->n_open > 0 || h->state == HOST_STARTING) && worker_process_silent_ms(h->process) > SILENCE_MS) {
+		struct err cause;
+		err_set(&cause, ERR_IO, "err_worker_silent", "seconds=%d", SILENCE_MS / 1000);
+		worker_process_kill(h->process, &cause);
+	}
+	loop_timer_set(h->watchdog, WATCH_MS);
+}
+
+void host_init(struct engine *e)
+{
+	e->host.backoff = loop_timer_new(e->options.loop, on_backoff, e);
+	e->host.watchdog = loop_timer_new(e->options.loop, on_watch, e);
+}
+
+void host_release(struct engine *e)
+{
+	struct host *h = &e->host;
+
+	forget(h);
+	loop_timer_free(h->backoff);
+	loop_timer_free(h->watchdog);
+	mem_free(h->base_path);
+	mem_free(h->base_name);
+	mem_free(h->calibration_key);
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/machine.h"
+
+#include <sched.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/limits.h"
+#include "base/mem.h"
+
+/* True if processor `cpu` is the first of its core's threads that we may use. */
+static bool leads_core(int cpu, const cpu_set_t *allowed)
+{
+	char path[128];
+	struct buf text = BUF_INIT(256);
+	uint64_t first = 0;
+	bool leads = true;
+
+	str_format(path, sizeof path, "/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list", cpu);
+	if (fs_read(path, &text, NULL) == ERR_OK) {
+		struct str rest = str_trim(buf_str(&text)), range = str_split(&rest, ',');
+		struct str number = str_split(&range, '-');
+		if (str_to_u64(number, &first) && (int)first != cpu && first < CPU_SETSIZE)
+			leads = !CPU_ISSET((int)first, allowed);
+	}
+	buf_release(&text);
+	return leads;
+}
+
+int machine_cores(void)
+{
+	cpu_set_t allowed;
+	int cores = 0;
+
+	if (sched_getaffinity(0, sizeof allowed, &allowed) != 0)
+		return 1;
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		cores += CPU_ISSET(cpu, &allowed) && leads_core(cpu, &allowed);
+	return cores > 0 ? cores : 1;
+}
+
+/* The value of "NAME:   123 kB" in a file of /proc, in bytes; -1 without it. */
+static int64_t proc_value(const char *path, const char *name)
+{
+	struct buf text = BUF_INIT(64 * KIB);
+	uint64_t kib = 0;
+	int64_t bytes = -1;
+
+	if (fs_read(path, &text, NULL) == ERR_OK) {
+		struct str rest = buf_str(&text);
+		while (rest.len > 0 && bytes < 0) {
+			struct str line = str_split(&rest, '\n'), key = str_split(&line, ':');
+			struct str value = str_trim(line), number = str_split(&value, ' ');
+			if (str_eq_text(key, name) && str_to_u64(number, &kib))
+				bytes = (int64_t)(kib * KIB);
+		}
+	}
+	buf_release(&text);
+	return bytes;
+}
+
+int64_t machine_memory_total(void)
+{
+	return (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
+}
+
+int64_t machine_memory_available(void)
+{
+	int64_t bytes = proc_value("/proc/meminfo", "MemAvailable");
+
+	return bytes >= 0 ? bytes : machine_memory_total();
+}
+
+int64_t machine_resident(pid_t pid)
+{
+	char path[64];
+
+	str_format(path, sizeof path, "/proc/%d/status", (int)pid);
+	int64_t bytes = proc_value(path, "VmRSS");
+	return bytes > 0 ? bytes : 0;
+}
+
+char *machine_name(int n_threads)
+{
+	struct buf text = BUF_INIT(1 * MIB);
+	struct str name = STR("CPU");
+
+	if (fs_read("/proc/cpuinfo", &text, NULL) == ERR_OK) {
+		struct str rest = buf_str(&text);
+		while (rest.len > 0) {
+			struct str line = str_split(&rest, '\n'), key = str_split(&line, ':');
+			if (str_eq_text(str_trim(key), "model name")) {
+				name = str_trim(line);
+				break;
+			}
+		}
+	}
+	char *out = mem_printf("%.*s, %d threads", (int)name.len, name.ptr, n_threads);
+	buf_release(&text);
+	return out;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * machine - what this computer has: processors, memory, and how much of it a process takes.  Thread: any. */
+#ifndef ASSAY_ENGINE_MACHINE_H
+#define ASSAY_ENGINE_MACHINE_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Physical cores that this process may use, at least 1: the best number of threads for a model. */
+int machine_cores(void);
+
+/* Bytes. */
+int64_t machine_memory_total(void);
+/* What can be had without swapping (MemAvailable); the total where the kernel does not say. */
+int64_t machine_memory_available(void);
+/* Resident bytes of a process, 0 when it is gone. */
+int64_t machine_resident(pid_t pid);
+
+/* Name of the processor and its number of threads for provenance: "AMD EPYC, 2 threads".  The caller's. */
+char *machine_name(int n_threads);
+
+#endif

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/mem.h"
+#include "engine/active.h"
+#include "worker/protocol.h"
+
+/* One question "what was really sent?", from the store's rows to a worker's rendering. */
+struct prompt_call {
+	int64_t cell_id;
+	engine_prompt_fn done;
+	void *user;
+	uint32_t stream; /* asked, 0: waits for a worker */
+	bool loaded;
+	struct arena *arena;
+	struct model_row base;
+	struct column_row column;
+	struct run_question question;
+	struct prompt_call *next;
+};
+
+static void finish(struct engine *e, struct prompt_call *p, struct str prompt, int64_t n_tokens, const struct err *err)
+{
+	for (struct prompt_call **at = &e->prompts; *at; at = &(*at)->next) {
+		if (*at == p) {
+			*at = p->next;
+			break;
+		}
+	}
+	p->done(p->user, prompt, n_tokens, err);
+	arena_free(p->arena);
+	mem_free(p);
+}
+
+void prompt_fail_all(struct engine *e, const struct err *cause)
+{
+	while (e->prompts)
+		finish(e, e->prompts, (struct str){ 0 }, 0, cause);
+}
+
+bool prompt_waits(const struct engine *e)
+{
+	return e->prompts != NULL;
+}
+
+/* --- rows --- */
+
+struct prompt_job {
+	struct job job;
+	struct prompt_call *call;
+};
+
+static void run_rows(struct task *task, void *context)
+{
+	struct prompt_job *j = (struct prompt_job *)task;
+	struct prompt_call *p = j->call;
+	struct db *db = context;
+	struct arena *a = p->arena;
+	struct cell_row cell;
+	struct run_row run;
+	struct column_row *columns;
+	struct run_question *questions;
+	struct model_row model;
+	size_t n, n_questions;
+
+	if (cell_store_get(db, a, p->cell_id, &cell, &task->err) != ERR_OK ||
+	    run_store_get(db, a, cell.run_id, &run, &columns, &n, &task->err) != ERR_OK)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		if (columns[i].id == cell.column_id)
+			p->column = columns[i];
+	}
+	if (run_store_column_cells(db, a, cell.column_id, cell.question_position, 1, &questions, &n_questions, &task->err) !=
+		    ERR_OK ||
+	    model_store_get(db, a, p->column.model_id, &model, &task->err) != ERR_OK)
+		return;
+	if (n_questions == 0) {
+		err_set(&task->err, ERR_NOT_FOUND, "err_cell_not_found", "id=%lld", (long long)p->cell_id);
+		return;
+	}
+	p->question = questions[0];
+	if (model.model.kind == MODEL_REMOTE)
+		err_set(&task->err, ERR_UNSUPPORTED, "err_model_remote", "name=%s", model.model.name);
+	else if (model.model.kind != MODEL_ADAPTER)
+		p->base = model;
+	else if (model.base_model_id == 0)
+		err_set(&task->err, ERR_NOT_FOUND, "err_base_missing", "name=%s", model.model.base_name);
+	else
+		(void)!model_store_get(db, a, model.base_model_id, &p->base, &task->err);
+}
+
+static void home_rows(struct job *job)
+{
+	struct prompt_job *j = (struct prompt_job *)job;
+	struct engine *e = job->e;
+	bool waits = false;
+
+	for (struct prompt_call *p = e->prompts; p; p = p->next)
+		waits = waits || p == j->call;
+	if (!waits)
+		return; /* was failed meanwhile; its arena is gone with it */
+	if (job->task.err.code != ERR_OK) {
+		finish(e, j->call, (struct str){ 0 }, 0, &job->task.err);
+		return;
+	}
+	j->call->loaded = true;
+	prompt_advance(e);
+}
+
+/* --- asking --- */
+
+static void ask(struct engine *e, struct prompt_call *p)
+{
+	const struct gen_params *params = &p->column.params;
+	json_t *messages = flight_messages(&p->column, &p->question);
+
+	p->stream = host_send(e, REQ_RENDER,
+			      json_pack("{s:s, s:s, s:b, s:o}", "system", params->system ? params->system : "", "template",
+					params->template ? params->template : "", "thinking", params->thinking, "messages", messages),
+			      -1);
+}
+
+void prompt_advance(struct engine *e)
+{
+	struct prompt_call *next;
+
+	for (struct prompt_call *p = e->prompts; p; p = next) {
+		next = p->next;
+		if (!p->loaded || p->stream)
+			continue;
+		if (e->active && e->host.base_id != p->base.id) {
+			struct err busy;
+			err_set(&busy, ERR_BUSY, "err_engine_busy", NULL);
+			finish(e, p, (struct str){ 0 }, 0, &busy);
+		} else if (host_want(e, &p->base)) {
+			ask(e, p);
+		} else {
+			return; /* host_ready or a failure brings us back; the list may have changed */
+		}
+	}
+}
+
+bool prompt_frame(struct engine *e, const struct frame *f)
+{
+	struct err err = { 0 };
+
+	for (struct prompt_call *p = e->prompts; p; p = p->next) {
+		if (p->stream != f->stream)
+			continue;
+		if (f->kind == MSG_PROGRESS)
+			return true;
+		e->host.n_open--;
+		json_t *body = json_parse_python(f->body, "frame", &err);
+		if (f->kind == MSG_PROMPT && json_is_object(body)) {
+			const char *text = json_get_text(body, "prompt", "", &err);
+			int64_t n = json_get_int(body, "n_tokens", 0, 1LL << 31, 0, &err);
+			finish(e, p, str_of(text), n, &err);
+		} else {
+			failure_read(body, &err);
+			finish(e, p, (struct str){ 0 }, 0, &err);
+		}
+		json_decref(body);
+		return true;
+	}
+	return false;
+}
+
+void engine_prompt(struct engine *e, int64_t cell_id, engine_prompt_fn done, void *user)
+{
+	struct prompt_call *p = mem_alloc(sizeof *p);
+	struct prompt_job *j = job_new(e, sizeof *j, run_rows, home_rows);
+
+	p->cell_id = cell_id;
+	p->done = done;
+	p->user = user;
+	p->arena = arena_new();
+	p->next = e->prompts;
+	e->prompts = p;
+	j->call = p;
+	job_read(&j->job);
+}

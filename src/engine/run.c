@@ -1,0 +1,533 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "engine/active.h"
+#include "worker/protocol.h"
+
+#define STOP_PATIENCE_MS 5000
+
+void run_release(struct active *a)
+{
+	if (!a)
+		return;
+	for (int i = 0; i < FLIGHTS_MAX; i++)
+		flight_free(&a->flights[i]);
+	for (size_t i = 0; i < a->n_columns; i++)
+		mem_free(a->columns[i].adapter_file);
+	arena_free(a->arena);
+	mem_free(a);
+}
+
+/* --- loading from the store --- */
+
+struct load_job {
+	struct job job;
+	struct arena *keep; /* becomes the active run's */
+	int64_t run_id;
+	struct run_row run;
+	struct column_row *rows;
+	struct model_row *models, *bases;
+	struct err *problems;
+	size_t n;
+	int64_t *parts;
+	size_t n_parts;
+};
+
+static void load_models(struct load_job *j, struct db *db)
+{
+	j->models = arena_array(j->keep, j->n, sizeof *j->models);
+	j->bases = arena_array(j->keep, j->n, sizeof *j->bases);
+	j->problems = arena_array(j->keep, j->n, sizeof *j->problems);
+	for (size_t i = 0; i < j->n; i++) {
+		struct model_row *m = &j->models[i];
+		struct err *problem = &j->problems[i];
+		if (model_store_get(db, j->keep, j->rows[i].model_id, m, problem) != ERR_OK)
+			continue;
+		if (m->model.kind == MODEL_BASE || (m->model.kind == MODEL_FULL && m->model.adapter_format == ADAPTER_NONE))
+			j->bases[i] = *m;
+		else if (m->model.kind == MODEL_REMOTE)
+			err_set(problem, ERR_UNSUPPORTED, "err_model_remote", "name=%s", m->model.name);
+		else if (m->base_model_id == 0)
+			err_set(problem, ERR_NOT_FOUND, "err_base_missing", "name=%s", m->model.base_name);
+		else
+			(void)!model_store_get(db, j->keep, m->base_model_id, &j->bases[i], problem);
+	}
+}
+
+static void run_load(struct task *task, void *context)
+{
+	struct load_job *j = (struct load_job *)task;
+	struct db *db = context;
+
+	if (run_store_get(db, j->keep, j->run_id, &j->run, &j->rows, &j->n, &task->err) == ERR_OK &&
+	    run_store_parts(db, j->keep, j->run_id, &j->parts, &j->n_parts, &task->err) == ERR_OK)
+		load_models(j, db);
+}
+
+/* Keeps what earlier loads of this run have already made ready. */
+static void adopt_columns(struct active *a, struct load_job *j)
+{
+	struct active_column *columns = arena_array(j->keep, j->n, sizeof *columns);
+
+	a->cells_left = 0;
+	for (size_t i = 0; i < j->n; i++) {
+		struct active_column *c = &columns[i];
+		if (i < a->n_columns)
+			*c = a->columns[i];
+		bool was_planned = c->prepared;
+		int64_t slots = c->row.slots, kv_tokens = c->row.kv_tokens;
+		c->row = j->rows[i];
+		if (was_planned) {
+			c->row.slots = slots;
+			c->row.kv_tokens = kv_tokens;
+		}
+		c->model = j->models[i];
+		c->base = j->bases[i];
+		c->next = 0;
+		c->first_group_done = c->exhausted = false;
+		c->problem = j->problems[i];
+		c->state = c->row.n_waiting > 0 ? COLUMN_WAITING : COLUMN_DONE;
+		a->cells_left += c->row.n_waiting;
+	}
+	a->columns = columns;
+	a->n_columns = j->n;
+}
+
+static void home_load(struct job *job)
+{
+	struct load_job *j = (struct load_job *)job;
+	struct engine *e = job->e;
+
+	if (!job_is_current(job)) {
+		arena_free(j->keep);
+		return;
+	}
+	struct active *a = e->active;
+	a->reading = false;
+	if (job->task.err.code != ERR_OK) {
+		log_error("engine", "run %lld not loaded: %s", (long long)a->run_id, job->task.err.key);
+		arena_free(j->keep);
+		a->ending = true;
+		engine_next(e);
+		return;
+	}
+	struct arena *old = a->arena;
+	adopt_columns(a, j);
+	a->run = j->run;
+	a->parts = j->parts;
+	a->n_parts = j->n_parts;
+	a->arena = j->keep;
+	arena_free(old);
+	a->loaded = true;
+	a->base_id = 0;
+	a->started_ms = clock_mono_ms();
+	a->done_since = 0;
+	for (size_t i = 0; i < a->n_columns; i++) {
+		if (a->columns[i].problem.code != ERR_OK && a->columns[i].state == COLUMN_WAITING) {
+			struct err cause = a->columns[i].problem;
+			column_fail(e, &a->columns[i], &cause);
+		}
+	}
+	engine_emit_run(e, a->run_id);
+	run_advance(e);
+}
+
+static void load_run(struct engine *e)
+{
+	struct active *a = e->active;
+	struct load_job *j = job_new(e, sizeof *j, run_load, home_load);
+
+	j->job.serial = a->serial;
+	j->keep = arena_new();
+	j->run_id = a->run_id;
+	a->reading = true;
+	a->reload = false;
+	job_read(&j->job);
+}
+
+/* --- states in the store --- */
+
+struct state_job {
+	struct job job;
+	int64_t run_id, column_id;
+	enum run_state state;
+	struct err problem; /* with column_id: why its waiting cells fail */
+	bool cancels;
+};
+
+static void run_state(struct task *task, void *context)
+{
+	struct state_job *j = (struct state_job *)task;
+
+	if (j->column_id && run_store_fail_waiting(context, j->column_id, &j->problem, &task->err) != ERR_OK)
+		return;
+	if (j->cancels && run_store_cancel_waiting(context, j->run_id, &task->err) != ERR_OK)
+		return;
+	if (!j->column_id)
+		(void)!run_store_set_state(context, j->run_id, j->state, &task->err);
+}
+
+static void home_running(struct job *job)
+{
+	struct state_job *j = (struct state_job *)job;
+	engine_emit_run(job->e, j->run_id);
+}
+
+static void home_ended(struct job *job)
+{
+	struct state_job *j = (struct state_job *)job;
+	struct engine *e = job->e;
+
+	if (job->task.err.code != ERR_OK)
+		log_error("engine", "state of run %lld not stored: %s", (long long)j->run_id, job->task.err.key);
+	if (job_is_current(job)) {
+		run_release(e->active);
+		e->active = NULL;
+	}
+	engine_emit_run(e, j->run_id);
+	engine_next(e);
+}
+
+static void store_state(struct engine *e, enum run_state state, bool cancels, void (*home)(struct job *))
+{
+	struct state_job *j = job_new(e, sizeof *j, run_state, home);
+
+	j->job.serial = e->active->serial;
+	j->run_id = e->active->run_id;
+	j->state = state;
+	j->cancels = cancels;
+	job_write(&j->job);
+}
+
+static void home_column_failed(struct job *job)
+{
+	struct state_job *j = (struct state_job *)job;
+
+	if (job_is_current(job)) {
+		job->e->active->n_storing--;
+		run_advance(job->e);
+	}
+	engine_emit_run(job->e, j->run_id);
+}
+
+void column_fail(struct engine *e, struct active_column *c, const struct err *cause)
+{
+	struct active *a = e->active;
+
+	if (c->state == COLUMN_FAILED)
+		return;
+	c->problem = *cause;
+	c->state = COLUMN_FAILED;
+	c->exhausted = true;
+	log_warn("engine", "column failed run=%lld column=%lld %s", (long long)a->run_id, (long long)c->row.id, cause->key);
+	column_store(e, c);
+	struct state_job *j = job_new(e, sizeof *j, run_state, home_column_failed);
+	j->job.serial = a->serial;
+	j->run_id = a->run_id;
+	j->column_id = c->row.id;
+	j->problem = *cause;
+	a->n_storing++;
+	job_write(&j->job);
+	engine_touch(e, c);
+}
+
+/* --- which group next --- */
+
+static struct plan column_plan(const struct active *a, const struct active_column *c)
+{
+	return (struct plan){ .starts = a->parts, .n_starts = a->n_parts, .n_questions = a->run.n_questions,
+			      .slots = c->row.slots, .is_fast = a->run.is_fast };
+}
+
+/* First every column's first question, then column by column. */
+static struct active_column *next_column(struct active *a)
+{
+	struct active_column *found = NULL;
+
+	for (size_t i = 0; i < a->n_columns; i++) {
+		struct active_column *c = &a->columns[i];
+		if (c->exhausted || c->state == COLUMN_FAILED || c->base.id != a->base_id)
+			continue;
+		if (!c->first_group_done)
+			return c;
+		if (!found)
+			found = c;
+	}
+	return found;
+}
+
+struct page_job {
+	struct job job;
+	size_t column;
+	struct plan_group group;
+	int64_t column_id;
+	struct run_question *questions;
+	size_t n;
+};
+
+static void run_page(struct task *task, void *context)
+{
+	struct page_job *j = (struct page_job *)task;
+	(void)!run_store_column_cells(context, j->job.arena, j->column_id, j->group.first, j->group.count, &j->questions, &j->n,
+				      &task->err);
+}
+
+static struct flight *free_flight(struct active *a)
+{
+	for (int i = 0; i < FLIGHTS_MAX; i++) {
+		if (a->flights[i].n_cells == 0)
+			return &a->flights[i];
+	}
+	return NULL;
+}
+
+static void home_page(struct job *job)
+{
+	struct page_job *j = (struct page_job *)job;
+	struct engine *e = job->e;
+	bool waits = false;
+
+	if (!job_is_current(job))
+		return;
+	struct active *a = e->active;
+	struct active_column *c = &a->columns[j->column];
+	a->reading = false;
+	if (job->task.err.code != ERR_OK) {
+		column_fail(e, c, &job->task.err);
+		run_advance(e);
+		return;
+	}
+	for (size_t i = 0; i < j->n; i++)
+		waits = waits || j->questions[i].cells[0].state == CELL_WAITING;
+	struct flight *f = free_flight(a);
+	if (waits && !a->stopping && f && e->host.state == HOST_READY && e->host.base_id == c->base.id &&
+	    c->state != COLUMN_FAILED && (!c->adapter_file || c->adapter_incarnation == e->host.incarnation)) {
+		f->column = j->column;
+		f->group = j->group;
+		flight_send(e, f, j->questions, j->n);
+	} else if (waits && !a->stopping && c->state != COLUMN_FAILED) {
+		/* The worker died meanwhile: look at this group again when there is one. */
+		c->next = j->group.first;
+		c->exhausted = false;
+		if (j->group.first == 0)
+			c->first_group_done = false;
+	}
+	run_advance(e);
+}
+
+static void read_group(struct engine *e, struct active_column *c)
+{
+	struct active *a = e->active;
+	struct plan plan = column_plan(a, c);
+	struct plan_group group = plan_group_at(&plan, c->next);
+
+	c->first_group_done = true;
+	if (group.count == 0) {
+		c->exhausted = true;
+		run_advance(e);
+		return;
+	}
+	c->next = group.first + group.count;
+	struct page_job *j = job_new(e, sizeof *j, run_page, home_page);
+	j->job.serial = a->serial;
+	j->column = (size_t)(c - a->columns);
+	j->column_id = c->row.id;
+	j->group = group;
+	a->reading = true;
+	job_read(&j->job);
+}
+
+/* --- the machine --- */
+
+static int n_flights(const struct active *a)
+{
+	int n = 0;
+
+	for (int i = 0; i < FLIGHTS_MAX; i++)
+		n += a->flights[i].n_cells > 0;
+	return n;
+}
+
+static void finish_columns(struct engine *e)
+{
+	struct active *a = e->active;
+
+	for (size_t i = 0; i < a->n_columns; i++) {
+		struct active_column *c = &a->columns[i];
+		bool flying = false;
+		for (int k = 0; k < FLIGHTS_MAX; k++)
+			flying = flying || (a->flights[k].n_cells > 0 && a->flights[k].column == i);
+		if (c->exhausted && !flying && c->state != COLUMN_FAILED && c->state != COLUMN_DONE) {
+			c->state = COLUMN_DONE;
+			engine_touch(e, c);
+		}
+	}
+}
+
+/* The base of the first column that still has something to do; 0 when all is done. */
+static struct active_column *choose_base(struct active *a)
+{
+	for (size_t i = 0; i < a->n_columns; i++) {
+		struct active_column *c = &a->columns[i];
+		if (!c->exhausted && c->state != COLUMN_FAILED && c->state != COLUMN_DONE)
+			return c;
+	}
+	return NULL;
+}
+
+static void show_loading(struct engine *e)
+{
+	struct active *a = e->active;
+
+	for (size_t i = 0; i < a->n_columns; i++) {
+		struct active_column *c = &a->columns[i];
+		if (c->base.id == a->base_id && c->state == COLUMN_WAITING) {
+			c->state = COLUMN_LOADING;
+			engine_touch(e, c);
+		}
+	}
+}
+
+static void end_run(struct engine *e)
+{
+	struct active *a = e->active;
+
+	if (a->reload) {
+		a->reload = false;
+		load_run(e);
+		return;
+	}
+	a->ending = true;
+	store_state(e, RUN_DONE, false, home_ended);
+}
+
+static void advance_stopping(struct engine *e)
+{
+	struct active *a = e->active;
+
+	if (n_flights(a) > 0 || a->n_storing > 0 || a->reading)
+		return;
+	a->ending = true;
+	loop_timer_set(e->stop_timer, -1);
+	store_state(e, RUN_STOPPED, true, home_ended);
+}
+
+void run_advance(struct engine *e)
+{
+	struct active *a = e->active;
+
+	if (!a || !a->loaded || a->ending || e->closing)
+		return;
+	finish_columns(e);
+	if (a->stopping) {
+		advance_stopping(e);
+		return;
+	}
+	if (a->reading || n_flights(a) == FLIGHTS_MAX)
+		return;
+	struct active_column *c = a->base_id ? next_column(a) : NULL;
+	if (!c) {
+		if (n_flights(a) > 0)
+			return;
+		struct active_column *first = choose_base(a);
+		if (!first) {
+			if (a->n_storing == 0)
+				end_run(e);
+			return;
+		}
+		a->base_id = first->base.id;
+		c = first;
+	}
+	show_loading(e);
+	if (!host_want(e, &c->base))
+		return;
+	if (column_prepare(e, c))
+		read_group(e, c);
+}
+
+void run_host_ready(struct engine *e)
+{
+	run_advance(e);
+}
+
+void run_host_failed(struct engine *e, const struct err *cause)
+{
+	struct active *a = e->active;
+	struct err copy = *cause;
+
+	if (!a || !a->loaded)
+		return;
+	int64_t base_id = a->base_id;
+	for (size_t i = 0; i < a->n_columns; i++) {
+		struct active_column *c = &a->columns[i];
+		if (c->base.id == base_id && c->state != COLUMN_DONE)
+			column_fail(e, c, &copy);
+	}
+	run_advance(e);
+}
+
+/* The first open group was computing when the worker died; it is tried again, then given up. */
+void run_host_died(struct engine *e, const struct err *cause)
+{
+	struct active *a = e->active;
+	struct flight *oldest = NULL;
+
+	if (!a || !a->loaded)
+		return;
+	for (int i = 0; i < FLIGHTS_MAX; i++) {
+		struct flight *f = &a->flights[i];
+		if (f->n_cells > 0 && (!oldest || f->stream < oldest->stream))
+			oldest = f;
+	}
+	for (int i = 0; i < FLIGHTS_MAX; i++) {
+		struct flight *f = &a->flights[i];
+		if (f->n_cells == 0)
+			continue;
+		struct active_column *c = &a->columns[f->column];
+		if (f == oldest) {
+			c->tries = c->tries_at == f->group.first ? c->tries + 1 : 1;
+			c->tries_at = f->group.first;
+		}
+		if (f == oldest && c->tries >= GROUP_TRIES && !a->stopping) {
+			flight_fail(e, f, cause);
+			c->tries = 0;
+		} else if (f->group.first < c->next) {
+			c->next = f->group.first;
+			c->exhausted = false;
+			c->first_group_done = c->first_group_done && f->group.first > 0;
+		}
+		c->n_running = 0;
+		engine_touch(e, c);
+		flight_free(f);
+	}
+	run_advance(e);
+}
+
+void run_stop(struct engine *e)
+{
+	struct active *a = e->active;
+
+	if (a->stopping || a->ending)
+		return;
+	a->stopping = true;
+	for (int i = 0; i < FLIGHTS_MAX; i++) {
+		if (a->flights[i].n_cells > 0)
+			host_cancel(e, a->flights[i].stream);
+	}
+	if (n_flights(a) == 0 && e->host.state != HOST_READY)
+		host_drop(e); /* a load that nobody wants any more */
+	loop_timer_set(e->stop_timer, STOP_PATIENCE_MS);
+	run_advance(e);
+}
+
+void run_begin(struct engine *e, int64_t run_id)
+{
+	struct active *a = mem_alloc(sizeof *a);
+
+	a->serial = ++e->next_serial;
+	a->run_id = run_id;
+	e->active = a;
+	store_state(e, RUN_RUNNING, false, home_running);
+	load_run(e);
+}

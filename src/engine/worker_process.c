@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/worker_process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "worker/protocol.h"
+
+#define READ_CHUNK (64 * KIB)
+#define READS_A_TURN 16
+#define OUT_MAX (256 * MIB)
+#define FDS_MAX 32
+
+/* A descriptor that leaves with the byte at this offset of the output. */
+struct outgoing_fd {
+	size_t at;
+	int fd;
+};
+
+struct worker_process {
+	struct loop *loop;
+	const struct worker_events *events;
+	void *user;
+	pid_t pid;
+	int socket, pidfd;
+	struct loop_fd *watch, *pid_watch;
+	struct frame_reader *reader;
+	struct buf out;
+	struct outgoing_fd fds[FDS_MAX];
+	size_t n_fds;
+	int64_t heard_ms;
+	struct err cause; /* why we killed it */
+	char last_log[240];
+	bool broken, ended;
+};
+
+/* --- out --- */
+
+static ssize_t send_part(struct worker_process *w)
+{
+	size_t len = w->out.len;
+	bool with_fd = w->n_fds > 0 && w->fds[0].at == 0;
+	size_t next = with_fd ? 1 : 0;
+
+	if (w->n_fds > next && w->fds[next].at < len)
+		len = w->fds[next].at;
+	if (!with_fd)
+		return send(w->socket, w->out.ptr, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = { 0 };
+	struct iovec iov = { w->out.ptr, len };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes,
+			      .msg_controllen = sizeof control.bytes };
+	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(c), &w->fds[0].fd, sizeof(int));
+	return sendmsg(w->socket, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static void flush(struct worker_process *w)
+{
+	while (w->out.len > 0 && !w->broken) {
+		ssize_t n = send_part(w);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+			break;
+		if (n <= 0) {
+			w->broken = true; /* its end is coming; the pidfd tells */
+			break;
+		}
+		if (w->n_fds > 0 && w->fds[0].at == 0) {
+			close(w->fds[0].fd);
+			memmove(w->fds, w->fds + 1, --w->n_fds * sizeof w->fds[0]);
+		}
+		for (size_t i = 0; i < w->n_fds; i++)
+			w->fds[i].at -= (size_t)n;
+		buf_consume(&w->out, (size_t)n);
+	}
+	if (w->watch)
+		loop_set_events(w->watch, LOOP_READ | (w->out.len > 0 && !w->broken ? LOOP_WRITE : 0));
+}
+
+void worker_process_send(struct worker_process *w, uint8_t kind, uint32_t stream, json_t *body, int fd)
+{
+	struct buf text = BUF_INIT(LIMIT_FRAME);
+
+	if (fd >= 0 && (w->ended || w->n_fds == FDS_MAX)) {
+		close(fd);
+		fd = -1;
+	}
+	if (fd >= 0)
+		w->fds[w->n_fds++] = (struct outgoing_fd){ w->out.len, fd };
+	if (body)
+		json_write(&text, body);
+	else
+		buf_add_text(&text, "{}");
+	json_decref(body);
+	if (text.overflow)
+		BUG("a request of more than %llu bytes", (unsigned long long)LIMIT_FRAME);
+	if (!w->ended)
+		frame_write(&w->out, kind, stream, buf_str(&text));
+	buf_release(&text);
+	flush(w);
+}
+
+/* --- in --- */
+
+static void keep_log(struct worker_process *w, struct str line)
+{
+	struct str text = str_trim(line);
+
+	if (text.len == 0)
+		return;
+	str_format(w->last_log, sizeof w->last_log, "%.*s", (int)(text.len > 200 ? 200 : text.len), text.ptr);
+	log_debug("worker", "pid=%d %s", (int)w->pid, w->last_log);
+}
+
+static void read_frames(struct worker_process *w)
+{
+	struct frame f;
+	bool got = true;
+	struct err err;
+
+	while (!w->ended && got) {
+		if (frame_reader_next(w->reader, &f, &got, &err) != ERR_OK) {
+			worker_process_kill(w, &err);
+			return;
+		}
+		if (!got)
+			return;
+		if (f.kind == MSG_LOG && f.stream == 0)
+			keep_log(w, f.body);
+		else
+			w->events->frame(w->user, &f);
+	}
+}
+
+/* False when nothing more can come. */
+static bool read_socket(struct worker_process *w, int reads)
+{
+	static char chunk[READ_CHUNK];
+
+	for (int i = 0; i < reads; i++) {
+		ssize_t n = recv(w->socket, chunk, sizeof chunk, MSG_DONTWAIT);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+			return true;
+		if (n <= 0)
+			return false;
+		w->heard_ms = clock_mono_ms();
+		frame_reader_feed(w->reader, chunk, (size_t)n);
+		read_frames(w);
+	}
+	return true;
+}
+
+static void on_socket(void *user, int events)
+{
+	struct worker_process *w = user;
+
+	if (events & LOOP_WRITE)
+		flush(w);
+	if (!(events & (LOOP_READ | LOOP_HANGUP)) || read_socket(w, READS_A_TURN))
+		return;
+	/* The other end is closed, so the process is ending; a signal now cannot change the status of one that has ended, and
+	 * one that lives on without its socket is of no use. */
+	loop_remove_fd(w->watch);
+	w->watch = NULL;
+	w->broken = true;
+	kill(w->pid, SIGKILL);
+}
+
+/* --- its end --- */
+
+static void describe_end(struct worker_process *w, int status, struct err *cause)
+{
+	if (w->cause.code != ERR_OK) {
+		*cause = w->cause;
+		return;
+	}
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
+		err_set(cause, ERR_IO, "err_worker_killed", NULL);
+		return;
+	}
+	if (WIFSIGNALED(status)) {
+		err_set(cause, ERR_IO, "err_worker_crashed", "signal=%s|log=%s", strsignal(WTERMSIG(status)), w->last_log);
+		return;
+	}
+	err_set(cause, ERR_IO, "err_worker_exit", "status=%d|log=%s", WEXITSTATUS(status), w->last_log);
+}
+
+static void on_process_end(void *user, int events)
+{
+	struct worker_process *w = user;
+	struct err cause = { 0 };
+	int status = 0;
+
+	(void)events;
+	if (w->ended || waitpid(w->pid, &status, WNOHANG) != w->pid)
+		return;
+	loop_remove_fd(w->pid_watch);
+	w->pid_watch = NULL;
+	/* What it still said counts: an answer that arrived is an answer. */
+	while (w->watch && !w->ended && read_socket(w, 1)) {
+		int waiting = 0;
+		if (recv(w->socket, &waiting, 1, MSG_PEEK | MSG_DONTWAIT) <= 0)
+			break;
+	}
+	loop_remove_fd(w->watch);
+	w->watch = NULL;
+	w->ended = true;
+	describe_end(w, status, &cause);
+	log_warn("engine", "worker ended pid=%d %s log=%s", (int)w->pid, cause.key, w->last_log);
+	w->events->died(w->user, &cause);
+}
+
+void worker_process_kill(struct worker_process *w, const struct err *cause)
+{
+	if (w->ended || w->cause.code != ERR_OK)
+		return;
+	w->cause = *cause;
+	kill(w->pid, SIGKILL);
+}
+
+/* --- start and stop --- */
+
+_Noreturn static void exec_worker(const struct worker_options *o, int socket)
+{
+	char *argv[6];
+	char read_dir[] = "--read-dir", no_sandbox[] = "--no-sandbox", no_backtrace[] = "GGML_NO_BACKTRACE=1";
+	char *env[] = { no_backtrace, NULL };
+	int n = 0;
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
+	setsid();
+	int null = open("/dev/null", O_RDWR);
+	/* Descriptor 3 may be the one we were given, or in use by something else. */
+	int high = fcntl(socket, F_DUPFD, 10);
+	if (null < 0 || high < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0 ||
+	    dup2(high, WORKER_SOCKET_FD) < 0 || chdir("/") != 0)
+		_exit(127);
+	syscall(SYS_close_range, WORKER_SOCKET_FD + 1, ~0U, 0);
+	argv[n++] = (char *)(uintptr_t)o->program;
+	if (o->read_dir) {
+		argv[n++] = read_dir;
+		argv[n++] = (char *)(uintptr_t)o->read_dir;
+	}
+	if (o->no_sandbox)
+		argv[n++] = no_sandbox;
+	argv[n] = NULL;
+	execve(o->program, argv, env);
+	_exit(127);
+}
+
+struct worker_process *worker_process_start(struct loop *loop, const struct worker_options *options,
+					    const struct worker_events *events, void *user, struct err *err)
+{
+	int pair[2];
+
+	if (access(options->program, X_OK) != 0) {
+		err_set_errno(err, errno, "err_worker_start", "path=%s", options->program);
+		return NULL;
+	}
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
+		err_set_errno(err, errno, "err_worker_start", "path=%s", options->program);
+		return NULL;
+	}
+	pid_t pid = fork();
+	if (pid == 0)
+		exec_worker(options, pair[1]);
+	int saved = errno;
+	close(pair[1]);
+	int pidfd = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+	if (pidfd < 0) {
+		if (pid > 0) {
+			saved = errno;
+			kill(pid, SIGKILL);
+			waitpid(pid, NULL, 0);
+		}
+		close(pair[0]);
+		err_set_errno(err, saved, "err_worker_start", "path=%s", options->program);
+		return NULL;
+	}
+	struct worker_process *w = mem_alloc(sizeof *w);
+	*w = (struct worker_process){ .loop = loop, .events = events, .user = user, .pid = pid, .socket = pair[0],
+				      .pidfd = pidfd, .out = BUF_INIT(OUT_MAX), .heard_ms = clock_mono_ms() };
+	fcntl(pidfd, F_SETFD, FD_CLOEXEC);
+	w->reader = frame_reader_new(LIMIT_FRAME);
+	w->watch = loop_add_fd(loop, w->socket, LOOP_READ, on_socket, w);
+	w->pid_watch = loop_add_fd(loop, pidfd, LOOP_READ, on_process_end, w);
+	return w;
+}
+
+void worker_process_stop(struct worker_process *w)
+{
+	if (!w)
+		return;
+	loop_remove_fd(w->watch);
+	loop_remove_fd(w->pid_watch);
+	for (size_t i = 0; i < w->n_fds; i++)
+		close(w->fds[i].fd);
+	close(w->socket);
+	if (!w->ended) {
+		kill(w->pid, SIGKILL); /* it holds nothing that is not ours: no reason to wait */
+		waitpid(w->pid, NULL, 0);
+	}
+	close(w->pidfd);
+	frame_reader_free(w->reader);
+	buf_release(&w->out);
+	mem_free(w);
+}
+
+pid_t worker_process_pid(const struct worker_process *w)
+{
+	return w->pid;
+}
+
+int64_t worker_process_silent_ms(const struct worker_process *w)
+{
+	return clock_mono_ms() - w->heard_ms;
+}
