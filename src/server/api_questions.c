@@ -45,6 +45,22 @@ static enum err_code read_upload(struct request *r, struct import *in)
 	return code;
 }
 
+/* A file whose fields were read, but none looks like a question, stays: the user chooses one. */
+static bool keep_for_choice(struct request *r, struct import *in)
+{
+	struct err *err = request_err(r);
+	if (err->code != ERR_DATA || !in->found.n_fields)
+		return false;
+	struct question_problem *problem = arena_alloc(r->arena, sizeof *problem);
+	*problem = (struct question_problem){ .line = 1, .err = *err };
+	in->found.problems = problem;
+	in->found.n_problems = 1;
+	in->found.questions = NULL;
+	in->found.n_questions = in->found.n_total = in->found.n_with_reference = 0;
+	memset(err, 0, sizeof *err);
+	return true;
+}
+
 static void run_preview(struct request *r, struct db *db)
 {
 	struct import *in = r->state;
@@ -58,7 +74,7 @@ static void run_preview(struct request *r, struct db *db)
 		if (code != ERR_OK)
 			return;
 	}
-	if (read_upload(r, in) != ERR_OK)
+	if (read_upload(r, in) != ERR_OK && !keep_for_choice(r, in))
 		return;
 	if (in->found.n_questions > PREVIEW)
 		in->found.n_questions = PREVIEW;

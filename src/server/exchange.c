@@ -17,6 +17,7 @@
 #define API "/api/v1"
 #define HEADERS_MAX 64
 #define STREAM_BLOCK (32 * KIB)
+#define THROWN_MAX (8 * MIB) /* of a refused body */
 #define BODY_GRACE_MS 10000
 #define NEXT_HEAD_MS 60000
 
@@ -392,7 +393,7 @@ static enum MHD_Result throw_away(struct exchange *x, size_t *size)
 	x->conn->body_bytes += *size;
 	x->thrown += *size;
 	*size = 0;
-	return x->thrown > LIMIT_JSON_BODY + 64 * KIB ? MHD_NO : MHD_YES;
+	return x->thrown > THROWN_MAX ? MHD_NO : MHD_YES;
 }
 
 enum MHD_Result exchange_on_request(void *cls, struct MHD_Connection *c, const char *url, const char *method,
@@ -403,7 +404,7 @@ enum MHD_Result exchange_on_request(void *cls, struct MHD_Connection *c, const c
 	if (!x) {
 		*slot = x = exchange_new(cls, c, url);
 		/* A body that is too long to be thrown away is refused at once. */
-		return begin(x, method) > LIMIT_JSON_BODY && x->is_refused ? send_reply(x) : MHD_YES;
+		return begin(x, method) > THROWN_MAX && x->is_refused ? send_reply(x) : MHD_YES;
 	}
 	if (*size && x->is_refused)
 		return throw_away(x, size);

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "support/check.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/limits.h"
+#include "server/json_view.h"
+#include "server/request.h"
+#include "server/run_body.h"
+
+static json_t *parsed(struct buf *b)
+{
+	struct err err = { 0 };
+	json_t *value = json_parse(buf_str(b), "view", &err);
+	if (!value)
+		fail_msg("%s: %s", err.args, buf_text(b));
+	buf_release(b);
+	return value;
+}
+
+static const char *text_of(const json_t *obj, const char *key)
+{
+	return json_string_value(json_object_get(obj, key));
+}
+
+static struct cell_row cell_of(enum cell_state state, const char *text)
+{
+	return (struct cell_row){ .id = 5, .run_id = 1, .question_id = 2, .column_id = 3, .state = state, .text = text,
+				  .thinking = "", .mean_ll = NAN, .tokens = "", .total_us = 2000000, .n_generated = 10 };
+}
+
+static void an_error_has_code_sentence_hint_and_field_in_the_language_asked_for(void **state)
+{
+	(void)state;
+	struct err err = { 0 };
+	struct buf b = BUF_INIT(MIB);
+	err_set(&err, ERR_INVALID, "err_field_needed", "field=name");
+	view_error(&b, LANG_ZH_TW, &err);
+	json_t *v = parsed(&b), *error = json_object_get(v, "error");
+	assert_string_equal(text_of(error, "code"), "invalid");
+	assert_string_equal(text_of(error, "field"), "name");
+	assert_string_equal(text_of(error, "message"), "缺少 name。");
+	json_decref(v);
+}
+
+static void a_waiting_cell_with_live_text_is_running(void **state)
+{
+	(void)state;
+	struct buf b = BUF_INIT(MIB);
+	struct cell_row cell = cell_of(CELL_WAITING, "");
+	view_cell(&b, LANG_EN, &cell, STR("so far"));
+	json_t *v = parsed(&b);
+	assert_string_equal(text_of(v, "state"), "running");
+	assert_string_equal(text_of(v, "text"), "so far");
+	json_decref(v);
+}
+
+static void live_text_never_replaces_a_stored_answer(void **state)
+{
+	(void)state;
+	struct buf b = BUF_INIT(MIB);
+	struct cell_row cell = cell_of(CELL_DONE, "whole answer");
+	view_cell(&b, LANG_EN, &cell, STR("whole"));
+	json_t *v = parsed(&b);
+	assert_string_equal(text_of(v, "state"), "done");
+	assert_string_equal(text_of(v, "text"), "whole answer");
+	assert_true(json_is_null(json_object_get(v, "mean_ll")));
+	assert_true(json_real_value(json_object_get(v, "tokens_per_s")) == 5.0);
+	json_decref(v);
+}
+
+static void broken_bytes_and_controls_become_valid_json(void **state)
+{
+	(void)state;
+	struct buf b = BUF_INIT(MIB);
+	struct cell_row cell = cell_of(CELL_DONE, "\"\\\x01\xff\xe4\xb8\x80</script>\n");
+	view_cell(&b, LANG_EN, &cell, (struct str){ 0 });
+	json_t *v = parsed(&b);
+	assert_string_equal(text_of(v, "text"), "\"\\\x01\xEF\xBF\xBD一</script>\n");
+	json_decref(v);
+}
+
+static void a_page_puts_live_text_on_its_cell_only(void **state)
+{
+	(void)state;
+	struct buf b = BUF_INIT(MIB);
+	struct cell_row cells[2] = { cell_of(CELL_WAITING, ""), cell_of(CELL_WAITING, "") };
+	cells[1].id = 6;
+	struct run_question q = { .id = 9, .q = { .text = STR("q") }, .cells = cells };
+	struct cell_live live = { .cell_id = 6, .text = { NULL, 0 } };
+	struct page_view page = { .lang = LANG_EN, .total = 1, .event_id = 77, .live = &live, .n_live = 1 };
+	view_page(&b, &page, &q, 1, 2);
+	json_t *v = parsed(&b);
+	json_t *shown = json_object_get(json_array_get(json_object_get(v, "questions"), 0), "cells");
+	assert_string_equal(text_of(json_array_get(shown, 0), "state"), "waiting");
+	assert_string_equal(text_of(json_array_get(shown, 1), "state"), "running");
+	assert_int_equal(json_integer_value(json_object_get(v, "event_id")), 77);
+	json_decref(v);
+}
+
+static void a_column_says_what_the_engine_knows(void **state)
+{
+	(void)state;
+	struct buf b = BUF_INIT(MIB);
+	struct column_row c = { .id = 3, .label = "m", .epoch = NAN, .params = gen_params_default(), .device = "",
+				.n_waiting = 2 };
+	struct run_live live = { .is_active = true, .n_columns = 1 };
+	live.columns[0] = (struct column_live){ .column_id = 3, .state = COLUMN_LOADING, .progress = 0.5 };
+	view_column(&b, LANG_EN, &c, &live);
+	json_t *v = parsed(&b);
+	assert_string_equal(text_of(v, "state"), "loading");
+	assert_true(json_is_null(json_object_get(v, "epoch")));
+	assert_int_equal(json_integer_value(json_object_get(v, "n_total")), 2);
+	json_decref(v);
+}
+
+static void check_body(const char *text, enum err_code code, const char *field)
+{
+	struct err err = { 0 };
+	struct run_body body = { 0 };
+	char found[256] = "";
+	json_t *json = json_parse(str_of(text), "test", &err);
+	assert_non_null(json);
+	if (run_body_read(json, &body, &err) != code)
+		fail_msg("%s: %s", text, err.key);
+	if (field) {
+		err_arg(&err, "field", found, sizeof found);
+		assert_string_equal(found, field);
+	}
+	json_decref(json);
+}
+
+static void a_wrong_run_names_the_field(void **state)
+{
+	(void)state;
+	check_body("{\"questions\":[\"a\"],\"columns\":[{\"model_id\":1}]}", ERR_OK, NULL);
+	check_body("{\"question_set_id\":4,\"columns\":[{\"model_id\":1}],\"mode\":\"fast\"}", ERR_OK, NULL);
+	check_body("{\"questions\":[\"a\"]}", ERR_INVALID, "columns");
+	check_body("{\"questions\":[\"a\"],\"columns\":[]}", ERR_INVALID, "columns");
+	check_body("{\"columns\":[{\"model_id\":1}]}", ERR_INVALID, "questions");
+	check_body("{\"questions\":[\"a\"],\"question_set_id\":1,\"columns\":[{\"model_id\":1}]}", ERR_INVALID, "questions");
+	check_body("{\"questions\":[\"a\"],\"columns\":[{\"model_id\":1},{}]}", ERR_INVALID, "columns[1].model_id");
+	check_body("{\"questions\":[\"a\"],\"columns\":[{\"model_id\":1,\"params\":{\"top_p\":2}}]}", ERR_INVALID,
+		   "columns[0].params.top_p");
+	check_body("{\"questions\":[\"a\"],\"columns\":[{\"model_id\":1}],\"params\":{\"max_tokens\":0}}", ERR_INVALID,
+		   "params.max_tokens");
+	check_body("{\"questions\":[\"a\"],\"columns\":[{\"model_id\":1}],\"mode\":\"slow\"}", ERR_INVALID, "mode");
+	check_body("{\"questions\":[\"a\"],\"columns\":[{\"model_id\":1}],\"seed\":4294967296}", ERR_INVALID, "seed");
+	check_body("{\"questions\":1,\"columns\":[{\"model_id\":1}]}", ERR_INVALID, "questions");
+}
+
+static void every_error_code_has_its_status(void **state)
+{
+	(void)state;
+	assert_int_equal(status_of(ERR_INVALID), 400);
+	assert_int_equal(status_of(ERR_DATA), 422);
+	assert_int_equal(status_of(ERR_NOT_FOUND), 404);
+	assert_int_equal(status_of(ERR_CONFLICT), 409);
+	assert_int_equal(status_of(ERR_LIMIT), 413);
+	assert_int_equal(status_of(ERR_DENIED), 403);
+	assert_int_equal(status_of(ERR_BUSY), 503);
+	assert_int_equal(status_of(ERR_INTERNAL), 500);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_error_has_code_sentence_hint_and_field_in_the_language_asked_for),
+		cmocka_unit_test(a_waiting_cell_with_live_text_is_running),
+		cmocka_unit_test(live_text_never_replaces_a_stored_answer),
+		cmocka_unit_test(broken_bytes_and_controls_become_valid_json),
+		cmocka_unit_test(a_page_puts_live_text_on_its_cell_only),
+		cmocka_unit_test(a_column_says_what_the_engine_knows),
+		cmocka_unit_test(a_wrong_run_names_the_field),
+		cmocka_unit_test(every_error_code_has_its_status),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
