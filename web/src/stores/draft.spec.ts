@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+import { flushSync } from "svelte";
+import { beforeEach, expect, test } from "vitest";
+import type { Run } from "../types";
+import { batches, COLUMNS_MAX, Draft } from "./draft.svelte";
+
+beforeEach(() => localStorage.clear());
+
+const run = (): Run => ({
+	id: 7, name: "r", created_ms: 0, state: "done", mode: "exact", seed: 42, blind: true, drifted: false, params: { max_tokens: 64 },
+	n_questions: 2, n_columns: 2, n_cells: 4, n_done: 0, n_failed: 0,
+	columns: [1, 2].map((id) => ({
+		id, run_id: 7, position: id, model_id: id + 10, label: "m", params: { temperature: 0.7 }, own_params: id === 2, state: "done",
+		n_done: 2, n_failed: 0, n_total: 2, likes: 0,
+	})),
+});
+
+test("the draft survives a reload", () => {
+	const draft = new Draft();
+	expect(draft.is_first_visit).toBe(true);
+	draft.add(3);
+	draft.add(4, { temperature: 0.5 });
+	draft.params.max_tokens = 99;
+	draft.typed = [{ text: "Why?" }];
+	flushSync();
+	const again = new Draft();
+	expect(again.is_first_visit).toBe(false);
+	expect(again.columns.map((c) => [c.model_id, c.own])).toEqual([[3, null], [4, { temperature: 0.5 }]]);
+	expect([again.params.max_tokens, again.typed]).toEqual([99, [{ text: "Why?" }]]);
+});
+test("a duplicate stands beside its original with settings of its own, up to the limit", () => {
+	const draft = new Draft();
+	draft.add(1, { temperature: 1 });
+	draft.add(2);
+	const [first] = draft.columns;
+	if (first) draft.duplicate(first);
+	expect(draft.columns.map((c) => c.model_id)).toEqual([1, 1, 2]);
+	const copy = draft.columns[1];
+	if (copy?.own) copy.own.temperature = 0;
+	expect(draft.columns[0]?.own?.temperature).toBe(1);
+	for (let i = 0; i < 30; i++) draft.add(5);
+	expect(draft.columns.length).toBe(COLUMNS_MAX);
+});
+test("an opened run is unchanged until a column or a setting is", () => {
+	const draft = new Draft();
+	draft.adopt(run());
+	expect(draft.is_changed).toBe(false);
+	expect(draft.columns.map((c) => [c.model_id, c.own, c.run_column])).toEqual([[11, null, 1], [12, { temperature: 0.7 }, 2]]);
+	draft.params.temperature = 1;
+	expect(draft.is_changed).toBe(true);
+	draft.params.temperature = 0;
+	expect(draft.is_changed).toBe(false);
+	const [first] = draft.columns;
+	if (first) draft.set_model(first, 99);
+	expect([draft.is_changed, draft.columns[0]?.run_column]).toEqual([true, null]);
+	draft.release();
+	expect([draft.is_changed, draft.seed]).toEqual([false, null]);
+});
+test("the request holds only what was set", () => {
+	const draft = new Draft();
+	draft.add(1);
+	draft.add(2, { temperature: 0.7, system: "" });
+	expect(draft.request()).toEqual({
+		columns: [{ model_id: 1 }, { model_id: 2, params: { temperature: 0.7 } }],
+		params: { max_tokens: 256, temperature: 0, top_p: 0.95 }, mode: "exact", blind: false,
+	});
+});
+test("many questions travel in several requests, none of them lost", () => {
+	const questions = Array.from({ length: 40 }, (_, i) => ({ text: `${i} ${"問".repeat(20_000)}` }));
+	const parts = [...batches(questions)];
+	expect(parts.length).toBeGreaterThan(1);
+	for (const part of parts) expect(new TextEncoder().encode(JSON.stringify(part)).length).toBeLessThan(1 << 20);
+	expect(parts.flat()).toEqual(questions);
+});

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the next validation will be: columns, settings and questions. Kept in the browser, so that leaving costs nothing.
+import { untrack } from "svelte";
+import { api } from "../services/api";
+import * as prefs from "../services/prefs";
+import type { Body, Params, QuestionInput, Run } from "../types";
+
+export const COLUMNS_MAX = 16;
+export const DEFAULTS: Params = { max_tokens: 256, temperature: 0, top_p: 0.95 };
+/** Questions travel in requests of at most 1 MiB; larger lists in several. */
+const BODY_MAX = 900_000;
+
+export interface DraftColumn {
+	key: number;
+	model_id: number;
+	/** Its own settings; null: the shared ones. */
+	own: Params | null;
+	/** The column of the open run that it shows; null: it was not asked yet. */
+	run_column: number | null;
+}
+export interface DraftSet { id: number; name: string; n: number; n_with_reference: number }
+export interface Questions { sets: DraftSet[]; typed: QuestionInput[] }
+interface Stored { columns: Omit<DraftColumn, "key" | "run_column">[]; params: Params; mode: "exact" | "fast"; seed: number | null; blind: boolean; questions: Questions }
+
+const is_stored = (value: unknown): value is Stored =>
+	prefs.is_object(value) && Array.isArray(value.columns) && prefs.is_object(value.params) && prefs.is_object(value.questions);
+
+/** Questions in requests that are small enough. */
+export function* batches(questions: QuestionInput[]): Generator<QuestionInput[]> {
+	let batch: QuestionInput[] = [];
+	let size = 0;
+	for (const question of questions) {
+		const bytes = new TextEncoder().encode(JSON.stringify(question)).length + 1;
+		if (batch.length && size + bytes > BODY_MAX) {
+			yield batch;
+			batch = [];
+			size = 0;
+		}
+		batch.push(question);
+		size += bytes;
+	}
+	if (batch.length) yield batch;
+}
+
+export class Draft {
+	columns = $state<DraftColumn[]>([]);
+	params = $state<Params>({ ...DEFAULTS });
+	mode = $state<"exact" | "fast">("exact");
+	seed = $state<number | null>(null);
+	blind = $state(false);
+	sets = $state.raw<DraftSet[]>([]);
+	typed = $state.raw<QuestionInput[]>([]);
+	/** True where this browser was never here. */
+	is_first_visit = false;
+	#next_key = 1;
+	#adopted = $state("");
+
+	constructor() {
+		const stored = prefs.load<Stored | null>("draft", null, (value): value is Stored => is_stored(value));
+		this.is_first_visit = stored === null;
+		if (stored) {
+			for (const column of stored.columns.slice(0, COLUMNS_MAX)) this.add(column.model_id, column.own);
+			this.params = stored.params;
+			this.mode = stored.mode === "fast" ? "fast" : "exact";
+			this.seed = stored.seed;
+			this.blind = Boolean(stored.blind);
+			this.questions = stored.questions;
+		}
+		$effect.root(() => {
+			$effect(() => prefs.store("draft", this.#stored()));
+		});
+	}
+	#stored(): Stored {
+		return {
+			columns: this.columns.map(({ model_id, own }) => ({ model_id, own: own && { ...own } })),
+			params: { ...this.params }, mode: this.mode, seed: this.seed, blind: this.blind, questions: this.questions,
+		};
+	}
+
+	get n_questions(): number {
+		return this.sets.reduce((n, set) => n + set.n, 0) + this.typed.length;
+	}
+	get questions(): Questions {
+		return { sets: this.sets, typed: this.typed };
+	}
+	set questions(value: Questions) {
+		this.sets = Array.isArray(value.sets) ? value.sets : [];
+		this.typed = Array.isArray(value.typed) ? value.typed : [];
+	}
+
+	add(model_id: number, own: Params | null = null, at = this.columns.length): void {
+		if (this.columns.length >= COLUMNS_MAX) return;
+		this.columns.splice(at, 0, { key: this.#next_key++, model_id, own, run_column: null });
+	}
+	duplicate(column: DraftColumn): void {
+		this.add(column.model_id, column.own && { ...column.own }, this.columns.indexOf(column) + 1);
+	}
+	remove(column: DraftColumn): void {
+		this.columns = this.columns.filter((other) => other.key !== column.key);
+	}
+	set_model(column: DraftColumn, model_id: number): void {
+		if (column.model_id === model_id) return;
+		column.model_id = model_id;
+		column.run_column = null;
+	}
+	/** Forgets models that are gone. */
+	keep_models(exists: (id: number) => boolean): void {
+		if (this.columns.every((column) => column.run_column !== null || exists(column.model_id))) return;
+		this.columns = this.columns.filter((column) => column.run_column !== null || exists(column.model_id));
+	}
+
+	/** Takes columns and settings of a run that was opened. */
+	adopt(run: Run): void {
+		this.columns = (run.columns ?? []).map((column) => ({
+			key: this.#next_key++, model_id: column.model_id, own: column.own_params ? { ...column.params } : null, run_column: column.id,
+		}));
+		this.params = { ...DEFAULTS, ...run.params };
+		this.mode = run.mode;
+		this.seed = run.seed;
+		this.blind = run.blind;
+		this.#adopted = untrack(() => this.#shape());
+	}
+	/** The run is left: its columns stay as a proposal. */
+	release(): void {
+		for (const column of this.columns) column.run_column = null;
+		this.seed = null;
+		this.#adopted = "";
+	}
+	/** True where the columns or settings are no longer those of the run that was opened. */
+	get is_changed(): boolean {
+		return this.#adopted !== "" && this.#adopted !== this.#shape();
+	}
+	#shape(): string {
+		const { columns, params, mode, seed } = this.#stored();
+		return JSON.stringify([columns.map(({ model_id, own }) => [model_id, own && sorted(own)]), sorted(params), mode, seed, this.columns.map((c) => c.run_column)]);
+	}
+
+	/** The request for a run without its questions. */
+	request(): Body<"addRun"> {
+		return {
+			columns: this.columns.map((column) => (column.own ? { model_id: column.model_id, params: clean(column.own) } : { model_id: column.model_id })),
+			params: clean(this.params), mode: this.mode, blind: this.blind,
+			...(this.seed === null ? {} : { seed: this.seed }),
+		};
+	}
+	/** One question out of a set: the set becomes a list of single questions without it. */
+	async remove_from_set(set: DraftSet, index: number): Promise<void> {
+		const { questions } = await api.question_set(set.id, 0, 1000);
+		this.sets = this.sets.filter((other) => other !== set);
+		this.typed = [...questions.filter((_, at) => at !== index), ...this.typed];
+	}
+}
+
+function clean(params: Params): Params {
+	return Object.fromEntries(Object.entries(params).filter(([, value]) => value !== undefined && value !== null && value !== "")) as Params;
+}
+function sorted(params: Params): [string, unknown][] {
+	return Object.entries(clean(params)).sort(([a], [b]) => a.localeCompare(b));
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import type { Cell, Column, Run, RunPage } from "../types";
+import { RunView } from "./run_view.svelte";
+
+const column = (id: number, likes = 0): Column => ({
+	id, run_id: 7, position: id, model_id: id, label: `m${id}`, params: {}, own_params: false, state: "answering",
+	n_done: 0, n_failed: 0, n_total: 2, likes,
+});
+const run = (rest: Partial<Run> = {}): Run => ({
+	id: 7, name: "r", created_ms: 0, state: "running", mode: "exact", seed: 1, blind: false, drifted: false, params: {},
+	n_questions: 2, n_columns: 2, n_cells: 4, n_done: 0, n_failed: 0, ...rest,
+});
+const cell = (id: number, rest: Partial<Cell> = {}): Cell => ({
+	id, run_id: 7, question_id: Math.ceil(id / 2), column_id: ((id - 1) % 2) + 1, state: "waiting", text: "", likes: 0, liked: false, ...rest,
+});
+const page = (event_id: number, cells: Cell[]): RunPage => ({
+	total: 2, offset: 0, event_id,
+	questions: [1, 2].map((id) => ({ id, position: id - 1, text: `q${id}`, cells: cells.filter((c) => c.question_id === id) })),
+});
+const four = (): Cell[] => [1, 2, 3, 4].map((id) => cell(id));
+
+let pages: RunPage[];
+let held: (() => void)[];
+let vote: () => Promise<Response>;
+let hold = false;
+beforeEach(() => {
+	pages = [page(10, four())];
+	held = [];
+	hold = false;
+	vi.stubGlobal("fetch", async (url: string, init: RequestInit) => {
+		if (init.method === "PUT") return vote();
+		if (url.endsWith("/runs/7")) return new Response(JSON.stringify({ ...run(), columns: [column(1), column(2)] }));
+		const body = JSON.stringify(pages.length > 1 ? pages.shift() : pages[0]);
+		if (hold) await new Promise<void>((resolve) => held.push(resolve));
+		return new Response(body);
+	});
+});
+afterEach(() => vi.unstubAllGlobals());
+async function opened(): Promise<RunView> {
+	const view = new RunView(7);
+	await view.load();
+	return view;
+}
+const text = (id: number, cell_id: number, piece: string) =>
+	({ id, event: "text", data: { run_id: 7, column_id: 1, question_id: 1, cell_id, text: piece } }) as const;
+
+test("text streams into its cell, and the finished cell replaces it", async () => {
+	const view = await opened();
+	view.take(text(11, 1, "Hal"));
+	view.take(text(12, 1, "den"));
+	expect(view.row(0)?.cells[0]?.text).toBe("Halden");
+	expect(view.row(0)?.cells[0]?.data.state).toBe("running");
+	view.take({ id: 13, event: "cell", data: cell(1, { state: "done", text: "Halden Q5" }) });
+	expect(view.row(0)?.cells[0]?.text).toBe("Halden Q5");
+	expect(view.row(0)?.cells[1]?.data.state).toBe("waiting");
+});
+test("events that the page already holds are not applied twice", async () => {
+	pages = [page(20, [cell(1, { state: "running", text: "Hal" }), ...four().slice(1)])];
+	const view = await opened();
+	view.take(text(19, 1, "al"));
+	view.take(text(20, 1, "l"));
+	view.take(text(21, 1, "den"));
+	expect(view.row(0)?.cells[0]?.text).toBe("Halden");
+});
+test("events that come while rows are on their way are not lost", async () => {
+	hold = true;
+	const view = new RunView(7);
+	const loading = view.load();
+	await vi.waitFor(() => expect(held.length).toBe(1));
+	view.take(text(9, 1, "old"));
+	view.take(text(11, 1, "new"));
+	held[0]?.();
+	await loading;
+	expect(view.row(0)?.cells[0]?.text).toBe("new");
+});
+test("events of other runs change nothing", async () => {
+	const view = await opened();
+	view.take({ id: 11, event: "text", data: { run_id: 8, column_id: 1, question_id: 1, cell_id: 1, text: "x" } });
+	view.take({ id: 12, event: "run", data: run({ id: 8, name: "other" }) });
+	expect(view.row(0)?.cells[0]?.text).toBe("");
+	expect(view.run?.name).toBe("r");
+});
+test("after a gap everything shown is fetched again, into the same cells", async () => {
+	const view = await opened();
+	const before = view.row(0)?.cells[0];
+	pages = [page(40, [cell(1, { state: "done", text: "whole" }), ...four().slice(1)])];
+	view.take({ id: 30, event: "resync", data: {} });
+	await vi.waitFor(() => expect(view.row(0)?.cells[0]?.text).toBe("whole"));
+	expect(view.row(0)?.cells[0]).toBe(before);
+});
+test("a thumb counts at once, and goes back where the server refuses it", async () => {
+	pages = [page(10, [cell(1, { state: "done", text: "a" }), ...four().slice(1)])];
+	const view = await opened();
+	const target = view.row(0)?.cells[0];
+	if (!target) throw new Error("no cell");
+	let answer: (response: Response) => void = () => {};
+	vote = () => new Promise((resolve) => (answer = resolve));
+	const voting = view.vote(target, true);
+	expect([target.data.liked, target.data.likes, view.column(1)?.likes]).toEqual([true, 1, 1]);
+	await vi.waitFor(() => expect(view.voting.has(1)).toBe(true));
+	answer(new Response(JSON.stringify({ error: { code: "io", message: "disk" } }), { status: 507 }));
+	await expect(voting).rejects.toThrow("disk");
+	expect([target.data.liked, target.data.likes, view.column(1)?.likes]).toEqual([false, 0, 0]);
+	vote = async () => new Response(JSON.stringify({ cell_id: 1, liked: true, likes: 2, column_id: 1, column_likes: 5 }));
+	await view.vote(target, true);
+	expect([target.data.likes, view.column(1)?.likes]).toEqual([2, 5]);
+});
+test("an answer that is not complete cannot be liked", async () => {
+	const view = await opened();
+	const target = view.row(0)?.cells[0];
+	vote = async () => { throw new Error("asked"); };
+	if (target) await view.vote(target, true);
+	expect(target?.data.liked).toBe(false);
+});
+test("a run that could not be read says why", async () => {
+	vi.stubGlobal("fetch", async () => new Response(JSON.stringify({ error: { code: "not_found", message: "gone" } }), { status: 404 }));
+	const view = new RunView(7);
+	expect(await view.load()).toBe(false);
+	expect(view.problem?.message).toBe("gone");
+});

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+// One run as the page shows it: rows are fetched where the reader looks, and kept up to date by the server's events.
+import { SvelteSet } from "svelte/reactivity";
+import { api, problem_of } from "../services/api";
+import type { Cell, Column, Filter, Problem, QuestionInput, Run, RunQuestion, ServerEvent, VoteEvent } from "../types";
+
+export const CHUNK = 50;
+
+/** A cell: `data` as the server last sent it, `text` also while it streams. */
+export class CellView {
+	data = $state.raw<Cell>({ id: 0, question_id: 0, column_id: 0, state: "waiting", text: "", likes: 0, liked: false });
+	text = $state("");
+
+	constructor(cell: Cell) {
+		this.take(cell);
+	}
+	take(cell: Cell): void {
+		this.data = cell;
+		this.text = cell.text;
+	}
+}
+
+export interface Row {
+	id: number;
+	position: number;
+	text: string;
+	reference: string;
+	cells: CellView[];
+	/** Events up to this one are in it. */
+	event_id: number;
+}
+
+export class RunView {
+	run = $state.raw<Run | null>(null);
+	columns = $state.raw<Column[]>([]);
+	total = $state(0);
+	filter = $state<Filter>("all");
+	problem = $state.raw<Problem | null>(null);
+	/** Cells whose vote is on its way. */
+	voting = new SvelteSet<number>();
+	#version = $state(0);
+	#rows = new Map<number, Row>();
+	#cells = new Map<number, { view: CellView; row: Row }>();
+	#asked = new Set<number>();
+	/** Events that came while rows were on their way: those rows may not have them yet. */
+	#recent: ServerEvent[] = [];
+	#fetching = 0;
+	#event_id = 0;
+	#generation = 0;
+
+	constructor(readonly id: number) {}
+
+	get is_busy(): boolean {
+		return this.run?.state === "running" || this.run?.state === "waiting";
+	}
+	/** The row at `index` of what the filter leaves; undefined until it is fetched. */
+	row(index: number): Row | undefined {
+		void this.#version;
+		return this.#rows.get(index);
+	}
+	column(id: number): Column | undefined {
+		return this.columns.find((column) => column.id === id);
+	}
+
+	/** Fetches the run and its first rows; false where that failed. */
+	async load(): Promise<boolean> {
+		try {
+			const run = await api.run(this.id);
+			this.#take_run(run);
+			await this.need(0, CHUNK);
+		} catch (error) {
+			this.problem = problem_of(error);
+		}
+		return this.problem === null;
+	}
+	/** Fetches the rows [from, to) that are not here yet. */
+	async need(from: number, to: number): Promise<void> {
+		const wanted: Promise<void>[] = [];
+		for (let chunk = Math.floor(from / CHUNK); chunk * CHUNK < to; chunk++) {
+			if (!this.#asked.has(chunk)) wanted.push(this.#fetch(chunk));
+		}
+		await Promise.all(wanted);
+	}
+	async set_filter(filter: Filter): Promise<void> {
+		this.filter = filter;
+		this.#generation++;
+		this.#rows.clear();
+		this.#cells.clear();
+		this.#asked.clear();
+		await this.need(0, CHUNK);
+	}
+	/** Fetches again what is shown: after a gap in the events, or when the server changed many cells at once. */
+	async reload(): Promise<void> {
+		const chunks = [...this.#asked];
+		try {
+			this.#take_run(await api.run(this.id));
+		} catch (error) {
+			this.problem = problem_of(error);
+			return;
+		}
+		await Promise.all((chunks.length ? chunks : [0]).map((chunk) => this.#fetch(chunk)));
+	}
+
+	async #fetch(chunk: number): Promise<void> {
+		this.#asked.add(chunk);
+		this.#fetching++;
+		const generation = this.#generation;
+		try {
+			const page = await api.run_page(this.id, this.filter, chunk * CHUNK, CHUNK);
+			if (generation !== this.#generation) return;
+			this.total = page.total;
+			this.#event_id = Math.max(this.#event_id, page.event_id);
+			for (const [at, question] of page.questions.entries()) this.#take_row(chunk * CHUNK + at, question, page.event_id);
+			this.#version++;
+			this.problem = null;
+			for (const event of this.#recent) this.#apply(event);
+		} catch (error) {
+			if (generation === this.#generation) this.#asked.delete(chunk);
+			this.problem = problem_of(error);
+		} finally {
+			if (--this.#fetching === 0) this.#recent = [];
+		}
+	}
+	#take_row(index: number, question: RunQuestion, event_id: number): void {
+		const old = this.#rows.get(index);
+		if (old && old.id === question.id && old.cells.length === question.cells.length) {
+			for (const [at, cell] of question.cells.entries()) {
+				if (!this.voting.has(cell.id)) old.cells[at]?.take(cell);
+			}
+			old.event_id = event_id;
+			return;
+		}
+		const row: Row = {
+			id: question.id, position: question.position, text: question.text, reference: question.reference ?? "",
+			cells: question.cells.map((cell) => new CellView(cell)), event_id,
+		};
+		this.#rows.set(index, row);
+		for (const view of row.cells) this.#cells.set(view.data.id, { view, row });
+	}
+	#take_run(run: Run): void {
+		this.run = run;
+		if (run.columns) this.columns = run.columns;
+		if (this.filter === "all") this.total = run.n_questions;
+		this.problem = null;
+	}
+
+	/** Takes an event of the server. */
+	take(event: ServerEvent): void {
+		if (event.event === "resync" || (event.event === "hello" && this.#event_id > 0 && event.data.event_id !== this.#event_id)) {
+			void this.reload();
+			return;
+		}
+		if (this.#fetching > 0) this.#recent.push(event);
+		if (event.id > this.#event_id) this.#event_id = event.id;
+		this.#apply(event);
+	}
+	#apply(event: ServerEvent): void {
+		if (event.event === "run" && event.data.id === this.id) this.#run_changed(event.data);
+		else if (event.event === "column" && event.data.run_id === this.id) this.#column_changed(event.data);
+		else if (event.event === "vote" && event.data.run_id === this.id) this.#voted(event.data);
+		else if (event.event === "text" && event.data.run_id === this.id) {
+			const known = this.#cells.get(event.data.cell_id);
+			if (!known || event.id <= known.row.event_id || known.view.data.state === "done") return;
+			if (known.view.data.state !== "running") known.view.take({ ...known.view.data, state: "running", text: "" });
+			known.view.text += event.data.text;
+		} else if (event.event === "cell" && event.data.run_id === this.id) {
+			const known = this.#cells.get(event.data.id);
+			if (known && event.id > known.row.event_id) known.view.take(event.data);
+		}
+	}
+	#run_changed(run: Run): void {
+		const before = this.run;
+		this.run = { ...run, ...(before?.columns ? { columns: before.columns } : {}) };
+		// More questions, or cells that are asked again or were cancelled: no event names each of them.
+		const grew = before !== null && run.n_questions !== before.n_questions;
+		if (grew || (before && run.state !== before.state && run.state !== "done")) void this.reload();
+	}
+	#column_changed(column: Column): void {
+		this.columns = this.columns.map((old) => (old.id === column.id ? column : old));
+	}
+
+	/** Gives or takes back a thumb. The counts move at once; where the server refuses they go back, and the error is thrown. */
+	async vote(view: CellView, liked: boolean): Promise<void> {
+		const cell = view.data;
+		if (cell.state !== "done" || cell.liked === liked || this.voting.has(cell.id)) return;
+		this.voting.add(cell.id);
+		this.#count(view, liked);
+		try {
+			const reply = await api.vote(cell.id, liked);
+			this.#voted({ run_id: this.id, ...reply });
+		} catch (error) {
+			this.#count(view, cell.liked);
+			throw error;
+		} finally {
+			this.voting.delete(cell.id);
+		}
+	}
+	#count(view: CellView, liked: boolean): void {
+		const change = liked ? 1 : -1;
+		view.data = { ...view.data, liked, likes: view.data.likes + change };
+		const column = this.column(view.data.column_id);
+		if (column) this.#column_changed({ ...column, likes: column.likes + change });
+	}
+	#voted(vote: VoteEvent): void {
+		const view = this.#cells.get(vote.cell_id)?.view;
+		if (view) view.data = { ...view.data, liked: vote.liked, likes: vote.likes };
+		const column = this.column(vote.column_id);
+		if (column) this.#column_changed({ ...column, likes: vote.column_likes });
+	}
+
+	/** Stops, continues or tries again; the reply is the new state. */
+	async control(action: "stop" | "resume" | "retry", column?: number): Promise<void> {
+		const calls = { stop: api.stop_run, resume: api.resume_run, retry: (id: number) => api.retry_run(id, column) };
+		this.#take_run(await calls[action](this.id));
+		await this.reload();
+	}
+	async set_blind(blind: boolean): Promise<void> {
+		this.#take_run(await api.change_run(this.id, { blind }));
+	}
+	/** Its questions, whatever filter is on. */
+	async questions(): Promise<QuestionInput[]> {
+		const all: QuestionInput[] = [];
+		for (let total = 1; all.length < total;) {
+			const page = await api.run_page(this.id, "all", all.length, 200);
+			total = page.questions.length ? page.total : 0;
+			for (const { text, reference, system, tags } of page.questions) {
+				all.push({ text, ...(reference ? { reference } : {}), ...(system ? { system } : {}), ...(tags ? { tags } : {}) });
+			}
+		}
+		return all;
+	}
+	/** Every row, for what needs all of them. */
+	async all_rows(): Promise<Row[]> {
+		await this.need(0, this.total);
+		return Array.from({ length: this.total }, (_, index) => this.#rows.get(index)).filter((row) => row !== undefined);
+	}
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import type { Run } from "../types";
+import { toasts } from "./toasts.svelte";
+import { ValidateStore } from "./validate.svelte";
+
+interface Call { method: string; path: string; body: unknown }
+let calls: Call[];
+let state: Run["state"];
+let questions: { text: string }[];
+
+function run(): Run {
+	return {
+		id: 7, name: "r", created_ms: 0, state, mode: "exact", seed: 1, blind: false, drifted: false, params: { max_tokens: 256, temperature: 0, top_p: 0.95 },
+		n_questions: questions.length, n_columns: 1, n_cells: questions.length, n_done: 0, n_failed: 0,
+		columns: [{ id: 1, run_id: 7, position: 0, model_id: 3, label: "m", params: {}, own_params: false, state: "done", n_done: 0, n_failed: 0, n_total: 1, likes: 0 }],
+	};
+}
+beforeEach(() => {
+	localStorage.clear();
+	calls = [];
+	state = "done";
+	questions = [];
+	vi.stubGlobal("fetch", async (url: string, init: RequestInit) => {
+		const path = url.replace("/api/v1", "").replace(/\?.*/, "");
+		const body: unknown = init.body ? JSON.parse(String(init.body)) : null;
+		calls.push({ method: init.method ?? "GET", path, body });
+		const given = (body as { questions?: { text: string }[] } | null)?.questions ?? [];
+		if (init.method === "POST" && path.startsWith("/runs")) questions = [...questions, ...given];
+		if (path === "/runs/7/questions" && init.method === "GET") {
+			return new Response(JSON.stringify({
+				total: questions.length, offset: 0, event_id: 1, questions: questions.map((q, i) => ({ id: i + 1, position: i, text: q.text, cells: [] })),
+			}));
+		}
+		return new Response(JSON.stringify(run()));
+	});
+});
+afterEach(() => vi.unstubAllGlobals());
+const posts = (): Call[] => calls.filter((call) => call.method === "POST");
+
+async function submitted(): Promise<ValidateStore> {
+	const store = new ValidateStore();
+	store.draft.add(3);
+	store.box = "Why?";
+	await store.submit();
+	return store;
+}
+
+test("Submit adds what is typed and starts a run, whose address the page then has", async () => {
+	const store = await submitted();
+	expect(posts()).toEqual([{ method: "POST", path: "/runs", body: {
+		columns: [{ model_id: 3 }], params: { max_tokens: 256, temperature: 0, top_p: 0.95 }, mode: "exact", blind: false, questions: [{ text: "Why?" }],
+	} }]);
+	expect([location.pathname, store.box, store.draft.n_questions, store.n_lines]).toEqual(["/validate/7", "", 0, 1]);
+});
+test("new questions are added to a finished run, a stopped one goes on", async () => {
+	const store = await submitted();
+	store.box = "How?";
+	await store.submit();
+	expect(posts().slice(1)).toEqual([{ method: "POST", path: "/runs/7/questions", body: { questions: [{ text: "How?" }] } }]);
+	state = "stopped";
+	await store.view?.reload();
+	await store.submit();
+	expect(posts().slice(2)).toEqual([{ method: "POST", path: "/runs/7/resume", body: {} }]);
+});
+test("other settings make a new run with the same questions", async () => {
+	const store = await submitted();
+	store.draft.params.temperature = 1;
+	store.box = "How?";
+	await store.submit();
+	const [call] = posts().slice(1);
+	expect(call?.path).toBe("/runs");
+	expect(call?.body).toMatchObject({ params: { temperature: 1 }, questions: [{ text: "Why?" }, { text: "How?" }] });
+});
+test("a question set is named, not copied; what was typed follows it", async () => {
+	const store = new ValidateStore();
+	store.draft.add(3);
+	store.add_set({ id: 5, name: "kestrel", n: 8, n_with_reference: 8 }, false);
+	store.add_questions([{ text: "More?" }]);
+	await store.submit();
+	expect(posts().map((call) => [call.path, call.body])).toEqual([
+		["/runs", expect.objectContaining({ question_set_id: 5, name: "kestrel" })],
+		["/runs/7/questions", { questions: [{ text: "More?" }] }],
+	]);
+});
+test("Reset clears the questions only, and Undo brings them back", () => {
+	const store = new ValidateStore();
+	store.draft.add(3);
+	store.draft.params.temperature = 0.4;
+	store.add_questions([{ text: "a" }, { text: "b" }]);
+	store.box = "half";
+	store.reset();
+	expect([store.n_lines, store.box, store.draft.columns.length, store.draft.params.temperature]).toEqual([0, "", 1, 0.4]);
+	toasts.list.at(-1)?.action?.run();
+	expect([store.n_lines, store.box]).toEqual([2, "half"]);
+});
+test("a question that was not asked yet can be taken out", () => {
+	const store = new ValidateStore();
+	store.add_questions([{ text: "a" }, { text: "b" }]);
+	store.get_line(0)?.remove?.();
+	expect(store.get_line(0)?.text).toBe("b");
+	expect(store.get_line(1)).toBeUndefined();
+});
+test("a run that is gone leaves a reason, not an empty page", async () => {
+	vi.stubGlobal("fetch", async () => new Response(JSON.stringify({ error: { code: "not_found", message: "gone" } }), { status: 404 }));
+	const store = new ValidateStore();
+	await store.open(9);
+	expect(store.problem?.message).toBe("gone");
+});

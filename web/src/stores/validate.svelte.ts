@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+// The Validate page: a draft (columns, settings, questions still to be asked) over the run that is open, if one is.
+import { m } from "../messages/messages.js";
+import { api, problem_of } from "../services/api";
+import { events } from "../services/events";
+import * as prefs from "../services/prefs";
+import { router } from "../services/router.svelte";
+import { blind_order } from "../services/shuffle";
+import type { Problem, QuestionInput } from "../types";
+import { batches, Draft, type DraftColumn, type DraftSet } from "./draft.svelte";
+import { frame } from "./frame.svelte";
+import { models } from "./models.svelte";
+import { RunView, type CellView, type Row } from "./run_view.svelte";
+import { set_pages } from "./set_pages.svelte";
+import { toasts } from "./toasts.svelte";
+
+const UNDO_MS = 10_000;
+const is_number = (value: unknown): value is number => typeof value === "number";
+
+/** A line of the table: a row of the run, or a question that was not asked yet. */
+export interface Line { key: string; number: number; text: string; reference: string; row: Row | null; remove: (() => void) | null }
+
+export class ValidateStore {
+	draft = new Draft();
+	view = $state.raw<RunView | null>(null);
+	problem = $state.raw<Problem | null>(null);
+	/** What stands in the question box. */
+	box = $state("");
+	submitting = $state(false);
+	layout = $state<"table" | "single">("table");
+	/** The line and column that the keyboard is at. */
+	line = $state(0);
+	column = $state(0);
+	scroll = 0;
+	#stop_listening: (() => void) | null = null;
+
+	get n_lines(): number {
+		const asked = this.view?.total ?? 0;
+		return this.view && this.view.filter !== "all" ? asked : asked + this.draft.n_questions;
+	}
+	get is_busy(): boolean {
+		return this.view?.is_busy ?? false;
+	}
+	/** True where nothing runs or waits and there are answers to take along. */
+	get can_export(): boolean {
+		const run = this.view?.run;
+		return Boolean(run && !this.is_busy && run.n_done > 0);
+	}
+	get is_blind(): boolean {
+		return this.view?.run ? this.view.run.blind : this.draft.blind;
+	}
+	/** A line of the table; undefined until it is fetched. */
+	get_line(index: number): Line | undefined {
+		const asked = this.view?.total ?? 0;
+		if (index < asked) {
+			const row = this.view?.row(index);
+			return row && { key: `r${row.id}`, number: row.position + 1, text: row.text, reference: row.reference, row, remove: null };
+		}
+		const at = index - asked;
+		const found = this.#pending(at);
+		if (!found) return undefined;
+		return { key: `p${at}`, number: (this.view?.run?.n_questions ?? 0) + at + 1, row: null, ...found };
+	}
+	#pending(at: number): { text: string; reference: string; remove: (() => void) | null } | undefined {
+		let rest = at;
+		for (const set of this.draft.sets) {
+			if (rest < set.n) {
+				const question = set_pages.get(set.id, rest);
+				const index = rest;
+				const remove = set.n <= 1000 ? () => void this.draft.remove_from_set(set, index).catch((error) => toasts.fail(error)) : null;
+				return question && { text: question.text, reference: question.reference ?? "", remove };
+			}
+			rest -= set.n;
+		}
+		const question = this.draft.typed[rest];
+		const remove = (): void => { this.draft.typed = this.draft.typed.filter((other) => other !== question); };
+		return question && { text: question.text, reference: question.reference ?? "", remove };
+	}
+	/** The cell of a line under the column at `place`; with hidden names every question has its own order. */
+	cell(row: Row, place: number): CellView | undefined {
+		const column = this.column_at(row.id, place);
+		return column && row.cells.find((cell) => cell.data.column_id === column.run_column);
+	}
+	column_at(question: number, place: number): DraftColumn | undefined {
+		if (!this.is_blind) return this.draft.columns[place];
+		return this.draft.columns[blind_order(question, this.draft.columns.length)[place] ?? place];
+	}
+
+	/** Opens a run by its id, or the draft. */
+	async open(id: number | null): Promise<void> {
+		if (id === (this.view?.id ?? null) && !this.problem) return;
+		this.#close();
+		if (id === null) return;
+		const view = new RunView(id);
+		this.view = view;
+		this.#stop_listening = events.subscribe((event) => view.take(event));
+		const found = await view.load();
+		if (this.view !== view) return;
+		if (!found) {
+			this.problem = view.problem;
+			prefs.store("last_run", 0);
+			return;
+		}
+		if (view.run) this.draft.adopt(view.run);
+		frame.subtitle = view.run?.name ?? "";
+		prefs.store("last_run", id);
+	}
+	#close(): void {
+		this.#stop_listening?.();
+		this.#stop_listening = null;
+		if (this.view) this.draft.release();
+		this.view = null;
+		this.problem = null;
+		this.line = 0;
+		this.scroll = 0;
+		frame.subtitle = "";
+	}
+	/** The run that was open last in this browser, or null. */
+	last_run(): number | null {
+		return prefs.load("last_run", 0, is_number) || null;
+	}
+	/** What a first visit shows: a base, the last epoch trained on it, and the questions that the server has. */
+	async propose(): Promise<void> {
+		this.draft.keep_models((id) => models.get(id) !== undefined);
+		if (this.draft.columns.length === 0) for (const id of models.first_choice()) this.draft.add(id);
+		if (!this.draft.is_first_visit || this.draft.n_questions > 0) return;
+		this.draft.is_first_visit = false;
+		const { question_sets } = await api.question_sets().catch(() => ({ question_sets: [] }));
+		const [first] = question_sets;
+		if (first && this.draft.n_questions === 0 && !this.view) this.add_set(draft_set(first), false);
+	}
+
+	add_set(set: DraftSet, replace: boolean): void {
+		if (replace) {
+			if (this.view) this.leave();
+			this.draft.sets = [];
+			this.draft.typed = [];
+		}
+		// Typed questions stay behind the sets, so that every line keeps its place.
+		this.draft.sets = [...this.draft.sets, set];
+	}
+	add_questions(questions: QuestionInput[]): void {
+		this.draft.typed = [...this.draft.typed, ...questions];
+	}
+	/** Moves what is typed into the list; false where nothing is typed. */
+	add_typed(): boolean {
+		const text = this.box.trim();
+		if (!text) return false;
+		this.add_questions([{ text }]);
+		this.box = "";
+		return true;
+	}
+
+	/** Adds what is typed and runs all that is unanswered; other columns or settings make it a new run. */
+	async submit(): Promise<void> {
+		this.add_typed();
+		if (this.submitting || this.draft.columns.length === 0) return;
+		this.submitting = true;
+		try {
+			const view = this.view;
+			if (view?.run && !this.draft.is_changed) await this.#continue(view);
+			else await this.#begin();
+		} catch (error) {
+			toasts.fail(error);
+		} finally {
+			this.submitting = false;
+		}
+	}
+	async #continue(view: RunView): Promise<void> {
+		const before = view.run?.state;
+		await this.#send_questions(view.id);
+		if (before === "stopped" || before === "interrupted") await view.control("resume");
+		else await view.reload();
+	}
+	async #begin(): Promise<void> {
+		const old = this.view;
+		const again = old ? (await old.questions()) : [];
+		const request = this.draft.request();
+		const [set] = this.draft.sets;
+		let id: number;
+		if (old === null && set) {
+			id = (await api.add_run({ ...request, question_set_id: set.id, name: set.name })).id;
+			this.draft.sets = this.draft.sets.slice(1);
+		} else {
+			const [first, ...rest] = [...batches([...again, ...(this.draft.sets.length ? [] : this.draft.typed)])];
+			if (!first) return;
+			id = (await api.add_run({ ...request, questions: first, ...(old?.run ? { name: old.run.name } : {}) })).id;
+			for (const questions of rest) await api.add_run_questions(id, { questions });
+			if (!this.draft.sets.length) this.draft.typed = [];
+		}
+		await this.#send_questions(id);
+		await this.open(id);
+		router.go(`/validate/${id}`);
+	}
+	/** Sends the questions that wait; what arrived leaves the list at once, so that a failure repeats nothing. */
+	async #send_questions(id: number): Promise<void> {
+		for (const set of this.draft.sets) {
+			await api.add_run_questions(id, { question_set_id: set.id });
+			this.draft.sets = this.draft.sets.filter((other) => other !== set);
+		}
+		for (const questions of batches(this.draft.typed)) {
+			await api.add_run_questions(id, { questions });
+			this.draft.typed = this.draft.typed.slice(questions.length);
+		}
+	}
+	async control(action: "stop" | "resume" | "retry", column?: number): Promise<void> {
+		await this.view?.control(action, column).catch((error) => toasts.fail(error));
+	}
+	/** Leaves the run; it stays in the results. Columns and settings stay as they are. */
+	leave(): void {
+		this.#close();
+		prefs.store("last_run", 0);
+		router.go("/validate");
+	}
+	/** Clears the questions, nothing else, and can be undone for ten seconds. */
+	reset(): void {
+		const before = { questions: this.draft.questions, box: this.box, run: this.view?.id ?? null };
+		if (!before.run && !this.draft.n_questions && !before.box) return;
+		this.draft.questions = { sets: [], typed: [] };
+		this.box = "";
+		if (before.run) this.leave();
+		const undo = (): void => {
+			this.draft.questions = before.questions;
+			this.box = before.box;
+			if (before.run) router.go(`/validate/${before.run}`);
+		};
+		toasts.show(m.validate_reset_done(), { ms: UNDO_MS, action: { label: m.common_undo(), run: undo } });
+	}
+
+	async vote(cell: CellView | undefined, liked: boolean): Promise<void> {
+		if (cell) await this.view?.vote(cell, liked).catch((error) => toasts.fail(error));
+	}
+	async set_blind(blind: boolean): Promise<void> {
+		this.draft.blind = blind;
+		await this.view?.set_blind(blind).catch((error) => {
+			toasts.show(problem_of(error).message, { bad: true });
+			this.draft.blind = !blind;
+		});
+	}
+}
+
+export function draft_set(set: { id: number; name: string; n_questions: number; n_with_reference: number }): DraftSet {
+	return { id: set.id, name: set.name, n: set.n_questions, n_with_reference: set.n_with_reference };
+}
+
+export const validate = new ValidateStore();
