@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+
+#include "report/csv.h"
+#include "report/export_private.h"
+
+struct csv_user {
+	struct export *e;
+	struct csv_style style;
+	const char **settings; /* of each column */
+};
+
+static void text_field(struct csv_user *u, struct str text)
+{
+	csv_field(&u->e->out, text, &u->style);
+}
+
+/* Headings of one column, "name" put into each. */
+static void headings(struct csv_user *u, const char *title, const char *const *keys, size_t n)
+{
+	struct buf args = BUF_INIT(64 * 1024), text = BUF_INIT(64 * 1024);
+
+	buf_printf(&args, "name=%s", title);
+	for (size_t i = 0; i < n; i++) {
+		buf_clear(&text);
+		msg_render(&text, u->e->lang, keys[i], buf_text(&args));
+		text_field(u, buf_str(&text));
+	}
+	buf_release(&args);
+	buf_release(&text);
+}
+
+static void head(struct csv_user *u)
+{
+	static const char *const likes[] = { "report_likes" };
+	static const char *const details[] = { "report_model", "report_settings", "report_tokens", "report_seconds",
+					       "report_state" };
+	const struct export *e = u->e;
+
+	csv_begin(&u->e->out, &u->style);
+	text_field(u, str_of(msg_text(e->lang, "report_id")));
+	text_field(u, str_of(msg_text(e->lang, "report_question")));
+	text_field(u, str_of(msg_text(e->lang, "report_reference")));
+	for (size_t i = 0; i < e->n_columns; i++) {
+		text_field(u, str_of(e->titles[i]));
+		headings(u, e->titles[i], likes, 1);
+	}
+	for (size_t i = 0; i < e->n_columns; i++)
+		headings(u, e->titles[i], details, sizeof details / sizeof *details);
+	csv_end_row(&u->e->out);
+}
+
+/* State of a cell for people: "done", "failed: why", "cut at 256 tokens". */
+static void state_field(struct csv_user *u, const struct column_row *c, const struct cell_row *cell)
+{
+	struct buf text = BUF_INIT(64 * 1024);
+
+	if (cell->state == CELL_FAILED)
+		buf_printf(&text, "%s: ", export_state(u->e, CELL_FAILED));
+	export_remark(u->e, &text, c, cell);
+	text_field(u, text.len ? buf_str(&text) : str_of(export_state(u->e, cell->state)));
+	buf_release(&text);
+}
+
+static void detail_fields(struct csv_user *u, size_t column, const struct cell_row *cell)
+{
+	const struct export *e = u->e;
+	bool is_done = cell->state == CELL_DONE;
+
+	text_field(u, str_of(e->titles[column]));
+	text_field(u, str_of(u->settings[column]));
+	csv_number(&u->e->out, is_done ? (double)cell->n_generated : NAN);
+	csv_number(&u->e->out, is_done ? (double)(cell->total_us / 1000) / 1e3 : NAN);
+	state_field(u, &e->columns[column], cell);
+}
+
+static bool row(void *user, const struct run_question *q, size_t n_columns)
+{
+	struct csv_user *u = user;
+	struct export *e = u->e;
+	char number[24];
+
+	str_format(number, sizeof number, "%lld", (long long)q->position + 1);
+	text_field(u, q->q.id.len ? q->q.id : str_of(number));
+	text_field(u, q->q.text);
+	text_field(u, q->q.reference);
+	for (size_t i = 0; i < n_columns && i < e->n_columns; i++) {
+		text_field(u, str_of(q->cells[i].text));
+		csv_number(&e->out, (double)q->cells[i].n_likes);
+		if (!export_pass_on(e))
+			return false;
+	}
+	for (size_t i = 0; i < n_columns && i < e->n_columns; i++)
+		detail_fields(u, i, &q->cells[i]);
+	csv_end_row(&e->out);
+	return export_pass_on(e);
+}
+
+enum err_code export_csv(struct export *e, struct err *err)
+{
+	struct csv_user u = {
+		.e = e,
+		.style.excel = e->format == EXPORT_CSV_EXCEL,
+		.settings = arena_array(e->arena, e->n_columns + 1, sizeof *u.settings),
+	};
+
+	for (size_t i = 0; i < e->n_columns; i++)
+		u.settings[i] = export_settings(e, &e->columns[i]);
+	head(&u);
+	return run_store_each(e->db, e->run.id, row, &u, err);
+}
