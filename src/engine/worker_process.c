@@ -40,7 +40,9 @@ struct worker_process {
 	int64_t heard_ms;
 	struct err cause; /* why we killed it */
 	char last_log[240];
-	bool broken, ended;
+	bool broken, ended, reaped;
+	int busy;     /* callbacks of this worker that are running */
+	bool stopped; /* stopped by one of them: freed when it returns */
 };
 
 /* --- out --- */
@@ -165,8 +167,39 @@ static bool read_socket(struct worker_process *w, int reads)
 		w->heard_ms = clock_mono_ms();
 		frame_reader_feed(w->reader, chunk, (size_t)n);
 		read_frames(w);
+		if (w->stopped)
+			return true;
 	}
 	return true;
+}
+
+static void release(struct worker_process *w)
+{
+	frame_reader_free(w->reader);
+	buf_release(&w->out);
+	mem_free(w);
+}
+
+/* A listener may stop the worker whose frame or end it is told of. */
+static void enter(struct worker_process *w)
+{
+	w->busy++;
+}
+
+static void leave(struct worker_process *w)
+{
+	if (--w->busy == 0 && w->stopped)
+		release(w);
+}
+
+static void end_of_socket(struct worker_process *w)
+{
+	/* The other end is closed, so the process is ending; a signal now cannot change the status of one that has ended, and
+	 * one that lives on without its socket is of no use. */
+	loop_remove_fd(w->watch);
+	w->watch = NULL;
+	w->broken = true;
+	kill(w->pid, SIGKILL);
 }
 
 static void on_socket(void *user, int events)
@@ -175,14 +208,13 @@ static void on_socket(void *user, int events)
 
 	if (events & LOOP_WRITE)
 		flush(w);
-	if (!(events & (LOOP_READ | LOOP_HANGUP)) || read_socket(w, READS_A_TURN))
+	if (!(events & (LOOP_READ | LOOP_HANGUP)))
 		return;
-	/* The other end is closed, so the process is ending; a signal now cannot change the status of one that has ended, and
-	 * one that lives on without its socket is of no use. */
-	loop_remove_fd(w->watch);
-	w->watch = NULL;
-	w->broken = true;
-	kill(w->pid, SIGKILL);
+	enter(w);
+	bool open = read_socket(w, READS_A_TURN);
+	if (!open && !w->stopped)
+		end_of_socket(w);
+	leave(w);
 }
 
 /* --- its end --- */
@@ -213,6 +245,8 @@ static void on_process_end(void *user, int events)
 	(void)events;
 	if (w->ended || waitpid(w->pid, &status, WNOHANG) != w->pid)
 		return;
+	w->reaped = true;
+	enter(w);
 	loop_remove_fd(w->pid_watch);
 	w->pid_watch = NULL;
 	/* What it still said counts: an answer that arrived is an answer. */
@@ -221,12 +255,15 @@ static void on_process_end(void *user, int events)
 		if (recv(w->socket, &waiting, 1, MSG_PEEK | MSG_DONTWAIT) <= 0)
 			break;
 	}
-	loop_remove_fd(w->watch);
-	w->watch = NULL;
-	w->ended = true;
-	describe_end(w, status, &cause);
-	log_warn("engine", "worker ended pid=%d %s log=%s", (int)w->pid, cause.key, w->last_log);
-	w->events->died(w->user, &cause);
+	if (!w->stopped) {
+		loop_remove_fd(w->watch);
+		w->watch = NULL;
+		w->ended = true;
+		describe_end(w, status, &cause);
+		log_warn("engine", "worker ended pid=%d %s log=%s", (int)w->pid, cause.key, w->last_log);
+		w->events->died(w->user, &cause);
+	}
+	leave(w);
 }
 
 void worker_process_kill(struct worker_process *w, const struct err *cause)
@@ -315,17 +352,18 @@ void worker_process_stop(struct worker_process *w)
 		return;
 	loop_remove_fd(w->watch);
 	loop_remove_fd(w->pid_watch);
+	w->watch = w->pid_watch = NULL;
 	for (size_t i = 0; i < w->n_fds; i++)
 		close(w->fds[i].fd);
 	close(w->socket);
-	if (!w->ended) {
+	if (!w->ended && !w->reaped) {
 		kill(w->pid, SIGKILL); /* it holds nothing that is not ours: no reason to wait */
 		waitpid(w->pid, NULL, 0);
 	}
 	close(w->pidfd);
-	frame_reader_free(w->reader);
-	buf_release(&w->out);
-	mem_free(w);
+	w->ended = w->stopped = true;
+	if (!w->busy)
+		release(w);
 }
 
 pid_t worker_process_pid(const struct worker_process *w)

@@ -138,7 +138,7 @@ def raw(server, data):
     b"GET /" + b"a" * 100000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
     b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\0" * 200,
     b"\0" * 1000, b"GET\r\n\r\n",
-])
+], ids=lambda data: f"{len(data)}-bytes")
 def test_what_is_no_request_is_refused(server, data):
     try:
         reply = raw(server, data)

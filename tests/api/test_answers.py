@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Real answers of a real small model: what a page and its events say together is exactly what is stored.
+
+ASSAY_TEST_MODEL names the model's file; without it these tests are skipped."""
+import csv
+import io
+import json
+import os
+import threading
+import time
+
+import pytest
+
+from test_stream import Events
+
+MODEL = os.environ.get("ASSAY_TEST_MODEL", "")
+pytestmark = pytest.mark.skipif(not os.path.exists(MODEL), reason="ASSAY_TEST_MODEL names no file")
+
+
+@pytest.fixture(scope="module")
+def real(server):
+    reply = server.api("POST", "/models", {"path": MODEL})
+    assert reply.status == 200, reply.body
+    return reply.json["model_ids"][0]
+
+
+def start(server, model, questions, tokens):
+    body = {"columns": [{"model_id": model}, {"model_id": model, "params": {"temperature": 0.7}}],
+            "questions": questions, "params": {"max_tokens": tokens}}
+    reply = server.api("POST", "/runs", body)
+    assert reply.status == 201, reply.body
+    return reply.json["id"]
+
+
+def wait(server, run, seconds=120):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if (state := server.api("GET", f"/runs/{run}").json)["state"] in ("done", "stopped"):
+            return state
+        time.sleep(0.1)
+    raise AssertionError(state)
+
+
+def cells_of(page):
+    return {c["id"]: c for q in page["questions"] for c in q["cells"]}
+
+
+def apply(cells, events, after):
+    """What a page shows that fetched `cells` at event `after` and then listened."""
+    shown = {number: {"text": c["text"], "done": c["state"] == "done"} for number, c in cells.items()}
+    for event in events:
+        data = json.loads(event["data"])
+        if int(event["id"]) <= after or data.get("cell_id", data.get("id")) not in shown:
+            continue
+        if event["event"] == "text" and not shown[data["cell_id"]]["done"]:
+            shown[data["cell_id"]]["text"] += data["text"]
+        if event["event"] == "cell":
+            seen = shown[data["id"]]
+            if not seen["done"]:
+                assert data["text"].startswith(seen["text"].rstrip("\ufffd")) or data["text"].strip() == seen["text"].strip()
+            shown[data["id"]] = {"text": data["text"], "done": True}
+    return {number: c["text"] for number, c in shown.items()}
+
+
+def test_any_page_and_the_events_after_it_give_the_stored_answers(server, real):
+    stream, events = Events(server), []
+    assert stream.next()["event"] == "hello"
+
+    def listen():
+        while event := stream.next():
+            events.append(event)
+            if event["event"] == "run" and json.loads(event["data"])["state"] == "done":
+                return
+    listener = threading.Thread(target=listen)
+    listener.start()
+    run = start(server, real, ["Count from one to thirty.", "Name ten animals.", "Why is the sky blue?"], 48)
+    pages = []
+    while server.api("GET", f"/runs/{run}").json["state"] in ("waiting", "running"):
+        pages.append(server.api("GET", f"/runs/{run}/questions").json)
+        time.sleep(0.02)
+    listener.join(timeout=60)
+    stored = {n: c["text"] for n, c in cells_of(server.api("GET", f"/runs/{run}/questions").json).items()}
+    assert len(stored) == 6 and all(stored.values())
+    assert any(c["state"] == "running" and c["text"] for p in pages for c in cells_of(p).values())
+    for page in pages:
+        assert apply(cells_of(page), events, page["event_id"]) == stored
+    stream.close()
+
+
+def test_a_vote_is_stored_told_to_others_and_taken_back(server, real):
+    run = start(server, real, ["Say yes."], 4)
+    columns = wait(server, run)["columns"]
+    cell = server.api("GET", f"/runs/{run}/questions").json["questions"][0]["cells"][0]
+    other = Events(server)
+    other.next()
+    for liked in (True, True, False, True):
+        reply = server.api("PUT", f"/cells/{cell['id']}/vote", {"liked": liked}).json
+        assert reply == {"cell_id": cell["id"], "liked": liked, "likes": int(liked), "column_id": columns[0]["id"],
+                         "column_likes": int(liked)}
+        told = json.loads(other.until("vote")["data"])
+        assert told["likes"] == int(liked) and told["run_id"] == run
+    other.close()
+    assert server.api("GET", f"/cells/{cell['id']}").json["liked"] is True
+    rows = list(csv.reader(io.StringIO(server.api("GET", f"/runs/{run}/export?format=csv").body.decode("utf-8"))))
+    assert cell["text"] in rows[1]
+
+
+def test_the_prompt_is_what_the_model_really_gets(server, real):
+    run = start(server, real, ["Say yes."], 4)
+    cell = server.api("GET", f"/runs/{run}/questions").json["questions"][0]["cells"][0]["id"]
+    reply = server.api("GET", f"/cells/{cell}/prompt").json
+    assert "<|im_start|>user\nSay yes.<|im_end|>" in reply["prompt"] and reply["n_tokens"] > 5
+    wait(server, run)
+
+
+def test_a_stopped_run_goes_on_where_it_was(server, real):
+    run = start(server, real, [f"Write a long story about the number {i}." for i in range(12)], 64)
+    time.sleep(1)
+    server.api("POST", f"/runs/{run}/stop")
+    stopped = wait(server, run)
+    assert server.api("DELETE", f"/runs/{run}").status in (204, 409) if stopped["state"] == "done" else True
+    if stopped["state"] == "stopped":
+        before = {n: c["text"] for n, c in cells_of(server.api("GET", f"/runs/{run}/questions").json).items()
+                  if c["state"] == "done"}
+        assert server.api("POST", f"/runs/{run}/resume").status == 200
+        done = wait(server, run)
+        assert done["n_done"] == 24 and not done["drifted"]
+        after = cells_of(server.api("GET", f"/runs/{run}/questions").json)
+        assert all(after[n]["text"] == text for n, text in before.items())
