@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * interrupt - Ctrl-C and SIGTERM: the first one asks for a clean end, the second one ends at once with exit code 5. */
+#ifndef ASSAY_CLI_INTERRUPT_H
+#define ASSAY_CLI_INTERRUPT_H
+
+#include <stdbool.h>
+
+struct app;
+
+/* Installs the handlers.  `app` (may be NULL) is told to stop by the first signal; it must outlive the program's use. */
+void interrupt_install(struct app *app);
+
+/* Whether a signal has come.  Thread: any. */
+bool interrupt_seen(void);
+
+/* Keeps SIGINT and SIGTERM (true) from the calling thread and those it starts, or lets them come again. */
+void interrupt_block(bool block);
+
+#endif

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/replay.h"
+
+#include <string.h>
+
+#include "base/json.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "cli/follow.h"
+#include "cli/new_run.h"
+
+#define EXPORT_MAX (1 * GIB)
+
+static bool keep_chunk(void *user, const void *data, size_t len)
+{
+	struct buf *text = user;
+
+	buf_add(text, data, len);
+	return !text->overflow;
+}
+
+/* The lossless export as a list of its lines. */
+static json_t *export_of(struct client *client, int64_t run_id, struct err *err)
+{
+	struct buf text = BUF_INIT(EXPORT_MAX);
+	char *path = mem_printf("/runs/%lld/export?format=jsonl", (long long)run_id);
+	json_t *rows = json_array();
+	enum err_code code = client_download(client, path, keep_chunk, &text, err);
+	struct str rest = buf_str(&text);
+
+	while (code == ERR_OK && rest.len > 0) {
+		struct str line = str_split(&rest, '\n');
+		json_t *row = line.len > 0 ? json_parse_python(line, "export", err) : NULL;
+		if (row)
+			json_array_append_new(rows, row);
+		else if (line.len > 0)
+			code = err->code;
+	}
+	mem_free(path);
+	buf_release(&text);
+	if (code == ERR_OK)
+		return rows;
+	json_decref(rows);
+	return NULL;
+}
+
+static const char *text_of(const json_t *obj, const char *key)
+{
+	const char *text = json_string_value(json_object_get(obj, key));
+	return text ? text : "";
+}
+
+/* Questions travel as a file, so that their number does not matter. */
+static enum err_code upload_questions(struct client *client, const json_t *rows, const char *name, int64_t *set_id,
+				      struct err *err)
+{
+	static const char *const fields[][2] = { { "question", "question" }, { "reference", "answer" }, { "system", "system" },
+						 { "tags", "tags" } };
+	struct buf text = BUF_INIT(LIMIT_UPLOAD);
+	json_t *upload = NULL, *set = NULL;
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(rows, i, row) {
+		if (strcmp(text_of(row, "type"), "question") != 0)
+			continue;
+		json_t *line = json_object();
+		for (size_t k = 0; k < sizeof fields / sizeof fields[0]; k++) {
+			const json_t *value = json_object_get(row, fields[k][0]);
+			if (json_is_string(value) && json_string_length(value) > 0)
+				json_object_set(line, fields[k][1], (json_t *)(uintptr_t)value);
+		}
+		json_write(&text, line);
+		buf_add_char(&text, '\n');
+		json_decref(line);
+	}
+	enum err_code code = client_upload(client, "/uploads?name=replay.jsonl", buf_text(&text), text.len, &upload, err);
+	if (code == ERR_OK) {
+		json_t *body = json_pack("{s:O, s:s}", "upload", json_object_get(upload, "upload"), "name", name);
+		code = client_call(client, "POST", "/question-sets", body, &set, err);
+		json_decref(body);
+	}
+	if (code == ERR_OK)
+		*set_id = json_integer_value(json_object_get(set, "id"));
+	json_decref(upload);
+	json_decref(set);
+	buf_release(&text);
+	return code;
+}
+
+static json_t *copy_of(const json_t *run, int64_t set_id)
+{
+	json_t *columns = json_array();
+	const json_t *column;
+	size_t i;
+
+	json_array_foreach(json_object_get(run, "columns"), i, column) {
+		json_t *copy = json_object();
+		json_object_set(copy, "model_id", json_object_get(column, "model_id"));
+		json_object_set(copy, "params", json_object_get(column, "params"));
+		json_array_append_new(columns, copy);
+	}
+	json_t *body = json_pack("{s:o, s:I}", "columns", columns, "question_set_id", (json_int_t)set_id);
+	json_object_set(body, "params", json_object_get(run, "params"));
+	json_object_set(body, "seed", json_object_get(run, "seed"));
+	json_object_set(body, "mode", json_object_get(run, "mode"));
+	return body;
+}
+
+struct difference {
+	int64_t total, differ, first;
+};
+
+static struct difference compare(const json_t *before, const json_t *after)
+{
+	struct difference d = { 0 };
+	const json_t *row, *cell;
+	size_t i, k;
+
+	json_array_foreach(before, i, row) {
+		const json_t *other = json_array_get(after, i), *cells = json_object_get(row, "answers");
+		json_array_foreach(cells, k, cell) {
+			const json_t *again = json_array_get(json_object_get(other, "answers"), k);
+			if (strcmp(text_of(cell, "state"), "done") != 0)
+				continue;
+			d.total++;
+			if (strcmp(text_of(cell, "tokens_sha256"), text_of(again, "tokens_sha256")) == 0)
+				continue;
+			if (d.differ++ == 0)
+				d.first = (int64_t)i;
+		}
+	}
+	return d;
+}
+
+/* Provenance that differs explains a drift. */
+static const char *why(const json_t *before, const json_t *after)
+{
+	static const char *const facts[] = { "model_hash", "adapter_hash", "template_hash", "build", "device", "slots" };
+	const json_t *a = json_object_get(json_array_get(before, 0), "columns"), *column;
+	const json_t *b = json_object_get(json_array_get(after, 0), "columns");
+	size_t i;
+
+	if (json_is_true(json_object_get(json_array_get(before, 0), "fast")))
+		return "cli_replay_why_fast";
+	json_array_foreach(a, i, column) {
+		for (size_t k = 0; k < sizeof facts / sizeof facts[0]; k++) {
+			if (!json_equal(json_object_get(column, facts[k]), json_object_get(json_array_get(b, i), facts[k])))
+				return "cli_replay_why_build";
+		}
+	}
+	return "cli_replay_why_unknown";
+}
+
+static int report(const struct cli *cli, const json_t *before, const json_t *after)
+{
+	struct difference d = compare(before, after);
+
+	if (cli->json) {
+		json_t *out = json_pack("{s:b, s:I, s:I}", "identical", d.differ == 0, "answers", (json_int_t)d.total, "differ",
+					(json_int_t)d.differ);
+		cli_print_json(out);
+		json_decref(out);
+	} else if (d.differ == 0) {
+		cli_say(cli, stdout, "cli_replay_same", "n=%lld", (long long)d.total);
+	} else {
+		cli_say(cli, stdout, "cli_replay_drifted", "n=%lld|total=%lld|first=%lld|why=%s", (long long)d.differ,
+			(long long)d.total, (long long)d.first, msg_text(cli->lang, why(before, after)));
+	}
+	return d.differ == 0 ? EXIT_DONE : EXIT_GATE;
+}
+
+enum err_code replay_run(struct cli *cli, struct client *client, int64_t run_id, int *result, struct err *err)
+{
+	char *path = mem_printf("/runs/%lld", (long long)run_id);
+	json_t *run = NULL, *before = NULL, *after = NULL, *body = NULL, *again = NULL;
+	int64_t set_id = 0, copy_id = 0;
+
+	enum err_code code = client_call(client, "GET", path, NULL, &run, err);
+	mem_free(path);
+	if (code == ERR_OK && !(before = export_of(client, run_id, err)))
+		code = err->code;
+	if (code == ERR_OK)
+		code = upload_questions(client, before, text_of(run, "name"), &set_id, err);
+	if (code == ERR_OK) {
+		body = copy_of(run, set_id);
+		code = new_run_start(client, body, &copy_id, err);
+	}
+	if (code == ERR_OK)
+		code = follow_run(cli, client, copy_id, &again, err);
+	if (code == ERR_OK && !(after = export_of(client, copy_id, err)))
+		code = err->code;
+	if (code == ERR_OK)
+		*result = report(cli, before, after);
+	json_decref(run);
+	json_decref(before);
+	json_decref(after);
+	json_decref(body);
+	json_decref(again);
+	return code;
+}
