@@ -10,7 +10,7 @@ static const char style[] =
 	"table{border-collapse:collapse;width:100%}"
 	"th,td{border:1px solid var(--line);padding:.4rem .6rem;text-align:left;vertical-align:top}"
 	"thead th{position:sticky;top:0;background:Canvas}"
-	".scroll{overflow-x:auto}.answers td,.answers th{min-width:14rem}.answers td:first-child{min-width:2rem}"
+	".scroll{overflow-x:auto}.answers td,.answers th{min-width:14rem}.answers th:first-child,.answers td:first-child{min-width:2rem}"
 	".text{white-space:pre-wrap;overflow-wrap:anywhere}"
 	".note{color:GrayText;font-size:.85em}.liked{outline:2px solid #2e7d32;outline-offset:-2px}"
 	"code{overflow-wrap:anywhere;font-size:.85em}.bar{background:#2e7d32;height:.5rem;display:block}"

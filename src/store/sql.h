@@ -59,6 +59,7 @@ MUST_USE enum err_code db_run_one(struct db *db, struct err *err, const char *mi
 /* One whole number, `fallback` where there is no row. */
 MUST_USE enum err_code db_number(struct db *db, struct err *err, int64_t *out, int64_t fallback, const char *sql,
 				 const char *types, ...);
+/* Of the last INSERT on this connection. */
 int64_t db_last_id(const struct db *db);
 /* Statements without values, also several, not cached. */
 MUST_USE enum err_code db_exec(struct db *db, const char *sql, struct err *err);
@@ -69,15 +70,21 @@ MUST_USE enum err_code db_check_space(const struct db *db, struct err *err);
 /* Turns SQLite's result into an error; an I/O error of the writer also closes it for writes. */
 enum err_code db_error(struct db *db, int rc, struct err *err);
 
-int64_t row_int(const struct query *q, int column);    /* NULL: 0 */
-double row_double(const struct query *q, int column);  /* NULL: NAN */
-const char *row_peek(const struct query *q, int column); /* valid until the next row, never NULL */
-const char *row_text(const struct query *q, struct arena *a, int column); /* NULL: "" */
+/* NULL is 0. */
+int64_t row_int(const struct query *q, int column);
+/* NULL is NAN. */
+double row_double(const struct query *q, int column);
+/* Valid until the next row; NULL is "". */
+const char *row_peek(const struct query *q, int column);
+/* A copy in the arena; NULL is "". */
+const char *row_text(const struct query *q, struct arena *a, int column);
+/* The same with its length, for texts that may hold NUL. */
 struct str row_str(const struct query *q, struct arena *a, int column);
 
 /* An error in one column of text: code, key and arguments; NULL or "" for none.  `text` needs ERR_TEXT_SIZE. */
 #define ERR_TEXT_SIZE (sizeof(struct err) + 32)
 const char *err_to_text(const struct err *problem, char *text);
+/* Inverse of err_to_text(). */
 void err_from_text(struct err *out, const char *text);
 
 /* Doubles an array in the arena when `n` reached `*cap`. */
