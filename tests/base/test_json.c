@@ -16,7 +16,7 @@ static void refuse(struct str text, enum err_code code, const char *key)
 	struct err err = { 0 };
 	json_t *value = json_parse(text, "request body", &err);
 	if (value)
-		fail_msg("accepted: %.*s", (int)(text.len < 60 ? text.len : 60), text.ptr);
+		fail_msg("accepted: %.*s", (int)(text.len < 60 ? text.len : 60), text.ptr ? text.ptr : "");
 	assert_int_equal(err.code, code);
 	assert_string_equal(err.key, key);
 }
