@@ -70,18 +70,18 @@ def test_models_are_scanned_named_and_forgotten(server, tmp_path):
     problem(server.api("PATCH", f"/models/{number}", {"name": "x" * 201}), 400, "invalid", "name")
 
 
-def test_families_show_their_epochs(server):
+def test_families_show_their_epochs(fresh):
     from conftest import ROOT
-    reply = server.api("POST", "/models", {"path": str(ROOT / "demo/checkpoints")})
+    reply = fresh.api("POST", "/models", {"path": str(ROOT / "demo/checkpoints")})
     family = reply.json["family_ids"][0]
-    shown = [f for f in server.api("GET", "/models").json["families"] if f["id"] == family][0]
+    shown = [f for f in fresh.api("GET", "/models").json["families"] if f["id"] == family][0]
     assert [c["epoch"] for c in shown["checkpoints"]] == sorted(c["epoch"] for c in shown["checkpoints"])
     assert shown["missing_epochs"] and shown["losses"]
-    assert server.api("PATCH", f"/families/{family}", {"name": "紅隼"}).json["name"] == "紅隼"
-    problem(server.api("PATCH", "/families/999", {"name": "x"}), 404, "not_found")
+    assert fresh.api("PATCH", f"/families/{family}", {"name": "紅隼"}).json["name"] == "紅隼"
+    problem(fresh.api("PATCH", "/families/999", {"name": "x"}), 404, "not_found")
     column = {"model_id": shown["checkpoints"][0]["id"]}
-    problem(server.api("POST", "/runs", {"columns": [column], "questions": ["a"]}), 409, "conflict", "columns[0].model_id")
-    assert server.api("DELETE", f"/families/{family}").status == 204
+    problem(fresh.api("POST", "/runs", {"columns": [column], "questions": ["a"]}), 409, "conflict", "columns[0].model_id")
+    assert fresh.api("DELETE", f"/families/{family}").status == 204
 
 
 def test_an_upload_is_shown_and_becomes_a_set(server):
