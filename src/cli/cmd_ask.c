@@ -1,120 +1,144 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
-#include <unistd.h>
 
+#include "base/json.h"
 #include "base/mem.h"
-#include "cli/column_label.h"
 #include "cli/follow.h"
-#include "cli/interrupt.h"
 #include "cli/new_run.h"
+#include "cli/resolve.h"
 #include "cli/settings.h"
 #include "cli/term.h"
+#include "cli/show.h"
 
-#define POLL_US 100000
+struct ask {
+	const struct cli *cli;
+	struct client *client;
+	json_t *question;  /* as last read, with its cells */
+	size_t n_columns;
+	size_t n_told;     /* columns whose answer stands on the screen */
+	char *printed;     /* what stands there of the only answer */
+	bool is_line_open;
+};
 
-static const char *text_of(const json_t *obj, const char *key)
+static void read_question(struct ask *a, int64_t run_id)
 {
-	const char *text = json_string_value(json_object_get(obj, key));
-	return text ? text : "";
+	char path[64];
+	json_t *page = NULL;
+	snprintf(path, sizeof path, "/runs/%lld/questions?limit=1", (long long)run_id);
+	if (client_call(a->client, "GET", path, NULL, &page, NULL) != ERR_OK)
+		return;
+	json_decref(a->question);
+	a->question = json_incref(json_array_get(json_object_get(page, "questions"), 0));
+	json_decref(page);
 }
 
-static enum err_code get(struct client *client, const char *fmt, int64_t id, json_t **reply, struct err *err)
+/* Prints what was added to the only answer.  One that begins anew (after its worker died) is printed anew. */
+static void print_more(struct ask *a, const json_t *cell)
 {
-	char *path = mem_printf("/runs/%lld%s", (long long)id, fmt);
-	enum err_code code = client_call(client, "GET", path, NULL, reply, err);
-
-	mem_free(path);
-	return code;
-}
-
-/* Prints what has been added to the only answer; `*printed` bytes of it stand on the screen. */
-static void print_more(const json_t *cell, size_t *printed)
-{
-	const char *text = text_of(cell, "text");
-	size_t len = strlen(text);
-
-	if (len > *printed) {
-		term_print(stdout, (struct str){ text + *printed, len - *printed });
-		fflush(stdout);
-		*printed = len;
-	}
-}
-
-static void print_answers(const struct cli *cli, const json_t *run, const json_t *cells)
-{
-	const json_t *columns = json_object_get(run, "columns"), *cell;
-	size_t i;
-
-	json_array_foreach(cells, i, cell) {
-		const json_t *column = json_array_get(columns, i);
-		char *label = column_label(cli, text_of(column, "label"), json_object_get(column, "epoch"));
-		printf("%s%s:\n", i ? "\n" : "", label);
-		const char *text = text_of(cell, "text");
-		if (strcmp(text_of(cell, "state"), "failed") == 0)
-			text = text_of(json_object_get(cell, "problem"), "message");
-		term_print(stdout, str_of(text));
+	const char *text = show_text(cell, "text");
+	size_t old = a->printed ? strlen(a->printed) : 0;
+	if (strncmp(text, a->printed ? a->printed : "", old) != 0) {
 		fputc('\n', stdout);
-		mem_free(label);
+		old = 0;
+	}
+	if (!text[old])
+		return;
+	term_print(stdout, str_of(text + old));
+	fflush(stdout);
+	a->is_line_open = true;
+	mem_free(a->printed);
+	a->printed = mem_strdup(text);
+}
+
+static bool is_final(const json_t *cell)
+{
+	const char *state = show_text(cell, "state");
+	return strcmp(state, "done") == 0 || strcmp(state, "failed") == 0 || strcmp(state, "cancelled") == 0;
+}
+
+/* Answers in the order of their columns, each as soon as it and those before it are complete. */
+static void print_complete(struct ask *a, const json_t *run)
+{
+	const json_t *cells = json_object_get(a->question, "cells");
+	for (; a->n_told < json_array_size(cells); a->n_told++) {
+		const json_t *cell = json_array_get(cells, a->n_told);
+		if (!is_final(cell))
+			break;
+		char *title = show_column_title(a->cli, json_array_get(json_object_get(run, "columns"), a->n_told));
+		fputs(a->n_told ? "\n" : "", stdout);
+		term_print(stdout, str_of(title));
+		fputs("\n", stdout);
+		term_print(stdout, str_of(show_text(cell, "text")));
+		fputs("\n", stdout);
+		fflush(stdout);
+		show_problem(title, json_object_get(cell, "problem"));
+		mem_free(title);
 	}
 }
 
-/* Polls the one question until its run is over; a single model's answer is printed as it grows. */
-static enum err_code watch(const struct cli *cli, struct client *client, int64_t run_id, json_t **run, json_t **page,
-			   struct err *err)
+static bool look(void *user, const json_t *run)
 {
-	size_t printed = 0;
+	struct ask *a = user;
+	read_question(a, show_int(run, "id"));
+	if (a->cli->json)
+		return true;
+	if (a->n_columns == 1)
+		print_more(a, json_array_get(json_object_get(a->question, "cells"), 0));
+	else
+		print_complete(a, run);
+	return true;
+}
 
-	for (;;) {
-		json_decref(*page);
-		json_decref(*run);
-		*page = *run = NULL;
-		/* The state first: answers that are read after it are complete when it is over. */
-		if (get(client, "", run_id, run, err) != ERR_OK || get(client, "/questions", run_id, page, err) != ERR_OK)
-			return err->code;
-		const json_t *cells = json_object_get(json_array_get(json_object_get(*page, "questions"), 0), "cells");
-		const char *state = text_of(*run, "state");
-		bool over = strcmp(state, "waiting") != 0 && strcmp(state, "running") != 0;
-		if (!cli->json && json_array_size(cells) == 1)
-			print_more(json_array_get(cells, 0), &printed);
-		if (over && !cli->json && json_array_size(cells) == 1 && printed > 0)
-			fputc('\n', stdout);
-		else if (over && !cli->json)
-			print_answers(cli, *run, cells);
-		if (over)
-			return ERR_OK;
-		usleep(POLL_US);
+static int finish(struct ask *a, const struct followed *f)
+{
+	if (a->is_line_open)
+		fputc('\n', stdout);
+	fflush(stdout);
+	if (a->cli->json) {
+		json_t *out = json_pack("{s:O}", "run", f->run);
+		json_object_set(out, "question", a->question);
+		cli_print_json(out);
+		json_decref(out);
 	}
+	return follow_verdict(a->cli, a->client, f, args_has(a->cli->args, "strict"));
+}
+
+static enum err_code start(struct cli *cli, struct client *c, int64_t *run_id, struct err *err)
+{
+	json_t *body = new_run_body(cli, c, err);
+	if (!body)
+		return err->code;
+	json_object_set_new(body, "questions", json_pack("[{s:o}]", "text", json_text(str_of(args_word(cli->args, 0)))));
+	enum err_code code = new_run_start(c, body, run_id, err);
+	json_decref(body);
+	return code;
 }
 
 static int exec_ask(struct cli *cli)
 {
-	struct client *client = NULL;
+	struct ask a = { .cli = cli };
+	struct followed f = { 0 };
 	struct err err = { 0 };
-	json_t *run = NULL, *page = NULL, *body = NULL;
-	int64_t run_id = 0;
-	enum err_code code = cli_connect(cli, &client, &err);
-
-	if (code == ERR_OK) {
-		body = new_run_body(cli, client, &err);
-		code = body ? ERR_OK : err.code;
-	}
-	if (code == ERR_OK) {
-		json_object_set_new(body, "questions", json_pack("[{s:s}]", "text", args_word(cli->args, 0)));
-		code = new_run_start(client, body, &run_id, &err);
-	}
+	int64_t run_id;
+	enum err_code code = new_run_check(cli, &err);
+	while (args_nth(cli->args, "model", a.n_columns))
+		a.n_columns++;
 	if (code == ERR_OK)
-		code = watch(cli, client, run_id, &run, &page, &err);
-	if (code == ERR_OK && cli->json)
-		cli_print_json(page);
-	int result = code == ERR_OK ? follow_exit_code(cli, run, true) : cli_fail(cli, &err);
-	json_decref(body);
-	json_decref(run);
-	json_decref(page);
-	client_close(client);
+		code = cli_connect(cli, &a.client, &err);
+	if (code == ERR_OK)
+		code = start(cli, a.client, &run_id, &err);
+	if (code == ERR_OK)
+		code = follow_run(cli, a.client, run_id, look, &a, &f, &err);
+	int result = code == ERR_OK ? finish(&a, &f) : cli_fail(cli, &err);
+	followed_release(&f);
+	json_decref(a.question);
+	mem_free(a.printed);
+	client_close(a.client);
 	return result;
 }
 
-static const struct arg_option *const tables[] = { run_options, setting_options, machine_options, NULL };
+static const struct arg_option *const tables[] = { model_options,  setting_options, run_options,
+						   strict_options, machine_options, NULL };
 
 const struct command cmd_ask = { "ask", "QUESTION --model SPEC [--model SPEC ...] [OPTION...]", "cli_ask_summary",
-				 "cli_run_about", tables, 1, 1, exec_ask, NULL };
+				 "cli_ask_about", tables, 1, 1, exec_ask, NULL };

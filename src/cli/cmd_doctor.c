@@ -1,62 +1,63 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "base/limits.h"
-#include "cli/command.h"
-#include "cli/table.h"
-#include "cli/term.h"
+#include "cli/show.h"
 
-static const char *text_of(const json_t *obj, const char *key)
+static const char *state_word(const struct cli *cli, const char *state)
 {
-	const char *text = json_string_value(json_object_get(obj, key));
-	return text ? text : "";
+	static const char *const words[][2] = { { "ok", "cli_check_ok" }, { "warn", "cli_check_warn" }, { "fail", "cli_check_fail" } };
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+		if (strcmp(state, words[i][0]) == 0)
+			return msg_text(cli->lang, words[i][1]);
+	return state;
 }
 
-static int show_checks(const json_t *checks)
+static void print_checks(const struct cli *cli, const json_t *checks)
 {
 	struct table *t = table_new("ll");
-	struct buf out = BUF_INIT(1 * MIB);
 	const json_t *check;
 	size_t i;
-	int result = EXIT_DONE;
-
 	json_array_foreach(checks, i, check) {
-		const char *state = text_of(check, "state"), *hint = text_of(check, "hint");
-		table_cell(t, state);
-		table_cell(t, text_of(check, "message"));
-		if (hint[0]) {
+		table_cell(t, state_word(cli, show_text(check, "state")));
+		table_cell(t, show_text(check, "message"));
+		if (*show_text(check, "hint")) {
 			table_cell(t, "");
-			table_cell(t, hint);
+			table_cell(t, show_text(check, "hint"));
 		}
-		if (strcmp(state, "fail") == 0)
-			result = EXIT_ENVIRONMENT;
 	}
-	table_write(t, 0, &out);
+	struct buf out = BUF_INIT(1 << 20);
+	table_write(t, 0, &out); /* sentences are not shortened */
 	fwrite(buf_text(&out), 1, out.len, stdout);
-	table_free(t);
 	buf_release(&out);
-	return result;
+	table_free(t);
 }
 
 static int exec_doctor(struct cli *cli)
 {
-	struct client *client = NULL;
+	struct client *c = NULL;
 	struct err err = { 0 };
 	json_t *reply = NULL;
-
-	if (cli_connect(cli, &client, &err) != ERR_OK || client_call(client, "GET", "/doctor", NULL, &reply, &err) != ERR_OK) {
-		client_close(client);
-		return cli_fail(cli, &err);
-	}
-	if (cli->json)
+	const json_t *check;
+	int result = EXIT_DONE;
+	size_t i;
+	enum err_code code = cli_connect(cli, &c, &err);
+	if (code == ERR_OK)
+		code = client_call(c, "GET", "/doctor", NULL, &reply, &err);
+	if (code != ERR_OK)
+		result = cli_fail(cli, &err);
+	else if (cli->json)
 		cli_print_json(reply);
-	int result = cli->json ? EXIT_DONE : show_checks(json_object_get(reply, "checks"));
+	else
+		print_checks(cli, json_object_get(reply, "checks"));
+	json_array_foreach(json_object_get(reply, "checks"), i, check)
+		if (strcmp(show_text(check, "state"), "fail") == 0)
+			result = EXIT_ENVIRONMENT;
 	json_decref(reply);
-	client_close(client);
+	client_close(c);
 	return result;
 }
 
-static const struct arg_option *const doctor_tables[] = { machine_options, NULL };
+static const struct arg_option *const tables[] = { machine_options, NULL };
 
-const struct command cmd_doctor = { "doctor", "[OPTION...]", "cli_doctor_summary", NULL, doctor_tables, 0, 0, exec_doctor,
-				    NULL };
+const struct command cmd_doctor = { "doctor", "[OPTION...]", "cli_doctor_summary", "cli_doctor_about", tables, 0, 0,
+				    exec_doctor, NULL };

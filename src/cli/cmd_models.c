@@ -1,152 +1,231 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "base/limits.h"
 #include "base/mem.h"
 #include "cli/column_label.h"
 #include "cli/resolve.h"
-#include "cli/table.h"
-#include "cli/term.h"
+#include "cli/show.h"
 
-static const char *text_of(const json_t *obj, const char *key)
-{
-	const char *text = json_string_value(json_object_get(obj, key));
-	return text ? text : "";
-}
+/* --- list --- */
 
 static void add_row(const struct cli *cli, struct table *t, const json_t *model, const char *family)
 {
-	char *label = family ? column_label(cli, family, json_object_get(model, "epoch")) : mem_strdup(text_of(model, "name"));
-
-	table_cellf(t, "%lld", (long long)json_integer_value(json_object_get(model, "id")));
+	const json_t *problem = json_object_get(model, "problem");
+	char size[32];
+	char *label = family ? column_label(cli, family, json_object_get(model, "epoch")) : mem_strdup(show_text(model, "name"));
+	show_bytes(show_int(model, "size_bytes"), size);
+	table_cellf(t, "%lld", (long long)show_int(model, "id"));
 	table_cell(t, label);
-	table_cell(t, text_of(model, "file_type")[0] ? text_of(model, "file_type") : text_of(model, "kind"));
-	table_cellf(t, "%.0f", (double)json_integer_value(json_object_get(model, "size_bytes")) / 1e6);
-	table_cell(t, text_of(model, "path"));
+	table_cell(t, *show_text(model, "file_type") ? show_text(model, "file_type") : show_text(model, "kind"));
+	table_cell(t, size);
+	table_cell(t, problem ? show_text(problem, "message") : show_text(model, "path"));
 	mem_free(label);
 }
 
 static void print_list(const struct cli *cli, const json_t *list)
 {
-	static const char *const heads[] = { "cli_head_id", "cli_head_name", "cli_head_kind", "cli_head_size", "cli_head_path" };
-	struct table *t = table_new("rllrl");
-	struct buf out = BUF_INIT(16 * MIB);
+	static const char *const heads[] = { "cli_head_id",   "cli_head_name", "cli_head_kind",
+					     "cli_head_size", "cli_head_path", NULL };
+	const json_t *models = json_object_get(list, "models"), *families = json_object_get(list, "families");
 	const json_t *item, *checkpoint;
 	size_t i, k;
-
-	for (i = 0; i < 5; i++)
-		table_cell(t, msg_text(cli->lang, heads[i]));
-	json_array_foreach(json_object_get(list, "models"), i, item)
+	if (!json_array_size(models) && !json_array_size(families)) {
+		cli_say(cli, stderr, "cli_no_models", NULL);
+		return;
+	}
+	struct table *t = table_new("rllrl");
+	show_heading(cli, t, heads);
+	json_array_foreach(models, i, item)
 		add_row(cli, t, item, NULL);
-	json_array_foreach(json_object_get(list, "families"), i, item) {
+	json_array_foreach(families, i, item)
 		json_array_foreach(json_object_get(item, "checkpoints"), k, checkpoint)
-			add_row(cli, t, checkpoint, text_of(item, "name"));
-	}
-	table_write(t, term_is_live(stdout) ? term_columns(stdout) : 0, &out);
-	fwrite(buf_text(&out), 1, out.len, stdout);
-	table_free(t);
-	buf_release(&out);
-}
-
-/* Calls one address and prints the reply (as JSON, or by `print`). */
-static int call_and_print(struct cli *cli, const char *method, const char *path,
-			  void (*print)(const struct cli *, const json_t *))
-{
-	struct client *client = NULL;
-	struct err err = { 0 };
-	json_t *reply = NULL;
-
-	if (cli_connect(cli, &client, &err) != ERR_OK || client_call(client, method, path, NULL, &reply, &err) != ERR_OK) {
-		client_close(client);
-		return cli_fail(cli, &err);
-	}
-	if (reply && (cli->json || !print))
-		cli_print_json(reply);
-	else if (reply)
-		print(cli, reply);
-	json_decref(reply);
-	client_close(client);
-	return EXIT_DONE;
+			add_row(cli, t, checkpoint, show_text(item, "name"));
+	show_table(t, stdout);
 }
 
 static int exec_list(struct cli *cli)
 {
-	return call_and_print(cli, "GET", "/models", print_list);
-}
-
-static int by_id(struct cli *cli, const char *method)
-{
+	struct client *c = NULL;
 	struct err err = { 0 };
-	char path[64];
-	int64_t id;
-
-	if (args_id(args_word(cli->args, 0), "ID", &id, &err) != ERR_OK)
-		return cli_fail(cli, &err);
-	(void)str_format(path, sizeof path, "/models/%lld", (long long)id);
-	return call_and_print(cli, method, path, NULL);
+	json_t *list = NULL;
+	enum err_code code = cli_connect(cli, &c, &err);
+	if (code == ERR_OK)
+		code = client_call(c, "GET", "/models", NULL, &list, &err);
+	int result = code == ERR_OK ? EXIT_DONE : cli_fail(cli, &err);
+	if (code == ERR_OK && cli->json)
+		cli_print_json(list);
+	else if (code == ERR_OK)
+		print_list(cli, list);
+	json_decref(list);
+	client_close(c);
+	return result;
 }
 
-static int exec_show(struct cli *cli)
-{
-	return by_id(cli, "GET");
-}
+/* --- add --- */
 
-static int exec_remove(struct cli *cli)
+/* --base is a model's number or SPEC, or a file that is added first. */
+static enum err_code add(struct cli *cli, struct client *c, json_t **scan, struct err *err)
 {
-	return by_id(cli, "DELETE");
-}
-
-/* --base is a model's number, or a file that is added first. */
-static enum err_code base_id(struct client *client, const char *base, int64_t *id, struct err *err)
-{
-	uint64_t number;
-	json_t *reply = NULL;
-
-	*id = 0;
-	if (!base)
-		return ERR_OK;
-	if (str_to_u64(str_of(base), &number)) {
-		*id = (int64_t)number;
-		return ERR_OK;
-	}
-	if (resolve_add(client, base, 0, NULL, &reply, err) != ERR_OK)
-		return err->code;
-	*id = json_integer_value(json_array_get(json_object_get(reply, "model_ids"), 0));
-	json_decref(reply);
-	return *id > 0 ? ERR_OK : err_set(err, ERR_NOT_FOUND, "err_scan_nothing", "path=%s", base);
+	const char *base = args_text(cli->args, "base", NULL);
+	int64_t base_id = 0;
+	enum err_code code = base ? resolve_text(c, base, &base_id, err) : ERR_OK;
+	if (code != ERR_OK)
+		return code;
+	return resolve_add(c, args_word(cli->args, 0), base_id, args_text(cli->args, "name", NULL), scan, err);
 }
 
 static int exec_add(struct cli *cli)
 {
-	struct client *client = NULL;
+	struct client *c = NULL;
 	struct err err = { 0 };
-	json_t *reply = NULL;
+	json_t *scan = NULL;
 	const json_t *refusal;
-	int64_t base;
 	size_t i;
+	enum err_code code = cli_connect(cli, &c, &err);
+	if (code == ERR_OK)
+		code = add(cli, c, &scan, &err);
+	int result = code == ERR_OK ? EXIT_DONE : cli_fail(cli, &err);
+	json_array_foreach(json_object_get(scan, "refusals"), i, refusal)
+		show_problem(show_text(refusal, "path"), json_object_get(refusal, "problem"));
+	if (code == ERR_OK && cli->json)
+		cli_print_json(scan);
+	else if (code == ERR_OK)
+		cli_say(cli, stdout, "cli_added", "models=%zu|families=%zu", json_array_size(json_object_get(scan, "model_ids")),
+			json_array_size(json_object_get(scan, "family_ids")));
+	json_decref(scan);
+	client_close(c);
+	return result;
+}
 
-	if (cli_connect(cli, &client, &err) != ERR_OK ||
-	    base_id(client, args_text(cli->args, "base", NULL), &base, &err) != ERR_OK ||
-	    resolve_add(client, args_word(cli->args, 0), base, args_text(cli->args, "name", NULL), &reply, &err) != ERR_OK) {
-		client_close(client);
-		return cli_fail(cli, &err);
+/* --- show, remove --- */
+
+/* The API path of what the first word names: a model, or (without @) a fine-tuned model. */
+static enum err_code find(struct cli *cli, struct client *c, const char *word, char path[64], struct err *err)
+{
+	json_t *list = NULL;
+	int64_t id;
+	enum err_code code = client_call(c, "GET", "/models", NULL, &list, err);
+	if (code != ERR_OK)
+		return code;
+	int64_t family = spec_match_family(word, list);
+	json_decref(list);
+	(void)cli;
+	if (family > 0) {
+		snprintf(path, 64, "/families/%lld", (long long)family);
+		return ERR_OK;
 	}
-	size_t models = json_array_size(json_object_get(reply, "model_ids"));
-	if (cli->json)
-		cli_print_json(reply);
-	else
-		cli_say(cli, stdout, "cli_added", "models=%zu|families=%zu", models,
-			json_array_size(json_object_get(reply, "family_ids")));
-	json_array_foreach(json_object_get(reply, "refusals"), i, refusal)
-		cli_say(cli, stderr, "cli_refused", "path=%s|message=%s", text_of(refusal, "path"),
-			text_of(json_object_get(refusal, "problem"), "message"));
-	json_decref(reply);
-	client_close(client);
-	return models > 0 ? EXIT_DONE : EXIT_DATA;
+	code = resolve_text(c, word, &id, err);
+	snprintf(path, 64, "/models/%lld", (long long)id);
+	return code;
+}
+
+static void print_model(const struct cli *cli, const json_t *model)
+{
+	static const struct {
+		const char *member, *head;
+	} rows[] = { { "id", "cli_head_id" },           { "name", "cli_head_name" },
+		     { "family_name", "cli_row_family" }, { "kind", "cli_head_kind" },
+		     { "epoch", "cli_row_epoch" },      { "step", "cli_row_step" },
+		     { "base_model_id", "cli_row_base" }, { "base_name", "cli_row_base_name" },
+		     { "architecture", "cli_row_architecture" }, { "file_type", "cli_row_file_type" },
+		     { "n_params", "cli_row_weights" }, { "n_ctx_train", "cli_row_context" },
+		     { "rank", "cli_row_rank" },        { "train_loss", "cli_row_train_loss" },
+		     { "eval_loss", "cli_row_eval_loss" }, { "path", "cli_head_path" } };
+	struct table *t = table_new("ll");
+	json_t *none = json_integer(0); /* not in the file */
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		const json_t *value = json_object_get(model, rows[i].member);
+		if (!value || json_is_null(value) || json_equal(value, none) ||
+		    (json_is_string(value) && !*json_string_value(value)))
+			continue;
+		table_cell(t, msg_text(cli->lang, rows[i].head));
+		if (json_is_string(value))
+			table_cell(t, json_string_value(value));
+		else
+			table_cellf(t, "%.12g", json_number_value(value));
+	}
+	json_decref(none);
+	show_table(t, stdout);
+	show_problem("", json_object_get(model, "problem"));
+}
+
+/* GET /families/ID is not in the API: a family is taken from the list. */
+static json_t *family_in(const json_t *list, const char *path)
+{
+	size_t i;
+	json_t *family;
+	json_array_foreach(json_object_get(list, "families"), i, family) {
+		char own[64];
+		snprintf(own, sizeof own, "/families/%lld", (long long)show_int(family, "id"));
+		if (strcmp(own, path) == 0)
+			return json_incref(family);
+	}
+	return NULL;
+}
+
+static enum err_code get_shown(struct client *c, const char *path, json_t **out, struct err *err)
+{
+	json_t *list = NULL;
+	if (strncmp(path, "/models/", 8) == 0)
+		return client_call(c, "GET", path, NULL, out, err);
+	enum err_code code = client_call(c, "GET", "/models", NULL, &list, err);
+	*out = family_in(list, path);
+	json_decref(list);
+	return code;
+}
+
+static void print_family(const struct cli *cli, const json_t *family)
+{
+	json_t *list = json_pack("{s:[], s:[O]}", "models", "families", family);
+	print_model(cli, family);
+	fputc('\n', stdout);
+	print_list(cli, list);
+	json_decref(list);
+}
+
+static int exec_show(struct cli *cli)
+{
+	struct client *c = NULL;
+	struct err err = { 0 };
+	json_t *shown = NULL;
+	char path[64];
+	enum err_code code = cli_connect(cli, &c, &err);
+	if (code == ERR_OK)
+		code = find(cli, c, args_word(cli->args, 0), path, &err);
+	if (code == ERR_OK)
+		code = get_shown(c, path, &shown, &err);
+	int result = code == ERR_OK ? EXIT_DONE : cli_fail(cli, &err);
+	if (code == ERR_OK && cli->json)
+		cli_print_json(shown);
+	else if (code == ERR_OK && json_object_get(shown, "checkpoints"))
+		print_family(cli, shown);
+	else if (code == ERR_OK)
+		print_model(cli, shown);
+	json_decref(shown);
+	client_close(c);
+	return result;
+}
+
+static int exec_remove(struct cli *cli)
+{
+	struct client *c = NULL;
+	struct err err = { 0 };
+	char path[64];
+	enum err_code code = cli_connect(cli, &c, &err);
+	for (size_t i = 0; i < args_count(cli->args) && code == ERR_OK; i++) {
+		code = find(cli, c, args_word(cli->args, i), path, &err);
+		if (code == ERR_OK)
+			code = client_call(c, "DELETE", path, NULL, NULL, &err);
+		if (code == ERR_OK)
+			cli_say(cli, stderr, "cli_removed", "name=%s", args_word(cli->args, i));
+	}
+	int result = code == ERR_OK ? EXIT_DONE : cli_fail(cli, &err);
+	client_close(c);
+	return result;
 }
 
 static const struct arg_option add_options[] = {
-	{ "base", "FILE|ID", "cli_opt_base", false },
+	{ "base", "FILE|SPEC|ID", "cli_opt_base", false },
 	{ "name", "NAME", "cli_opt_name", false },
 	{ NULL, NULL, NULL, false },
 };
@@ -154,9 +233,10 @@ static const struct arg_option *const add_tables[] = { add_options, NULL };
 
 static const struct command model_commands[] = {
 	{ "list", "", "cli_models_list_summary", NULL, NULL, 0, 0, exec_list, NULL },
-	{ "add", "PATH [--base FILE] [--name NAME]", "cli_models_add_summary", NULL, add_tables, 1, 1, exec_add, NULL },
-	{ "show", "ID", "cli_models_show_summary", NULL, NULL, 1, 1, exec_show, NULL },
-	{ "remove", "ID", "cli_models_remove_summary", NULL, NULL, 1, 1, exec_remove, NULL },
+	{ "add", "PATH [--base FILE|SPEC|ID] [--name NAME]", "cli_models_add_summary", "cli_models_add_about", add_tables, 1, 1,
+	  exec_add, NULL },
+	{ "show", "SPEC|FAMILY|ID", "cli_models_show_summary", NULL, NULL, 1, 1, exec_show, NULL },
+	{ "remove", "SPEC|FAMILY|ID ...", "cli_models_remove_summary", NULL, NULL, 1, 100, exec_remove, NULL },
 	{ NULL, NULL, NULL, NULL, NULL, 0, 0, NULL, NULL },
 };
 

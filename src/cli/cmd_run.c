@@ -1,53 +1,104 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
 #include "base/fs.h"
-#include "base/limits.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "cli/follow.h"
 #include "cli/new_run.h"
+#include "cli/output.h"
+#include "cli/resolve.h"
 #include "cli/settings.h"
-#include "cli/term.h"
+#include "cli/show.h"
 
-/* Uploads the file and makes a question set of it. */
-static enum err_code question_set(struct client *client, const char *file, int64_t *set_id, struct err *err)
+#define READ_PIECE 65536
+
+static enum err_code read_stdin(struct buf *out, struct err *err)
 {
-	struct buf data = BUF_INIT(LIMIT_UPLOAD);
-	json_t *upload = NULL, *set = NULL;
-	char *name = client_escape(fs_basename(file)), *path = mem_printf("/uploads?name=%s", name);
+	for (;;) {
+		char *at = buf_reserve(out, READ_PIECE);
+		if (!at)
+			return err_set(err, ERR_LIMIT, "err_fs_too_big", "path=-|found=%llu|limit=%llu",
+				       (unsigned long long)out->max + 1, (unsigned long long)out->max);
+		ssize_t n = read(STDIN_FILENO, at, READ_PIECE);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_set_errno(err, errno, "err_fs_read_path", "path=-");
+		if (n == 0)
+			return ERR_OK;
+		out->len += (size_t)n;
+	}
+}
 
-	enum err_code code = fs_read(file, &data, err);
-	if (code == ERR_OK)
-		code = client_upload(client, path, buf_text(&data), data.len, &upload, err);
-	if (code == ERR_OK) {
-		json_t *body = json_pack("{s:O, s:s}", "upload", json_object_get(upload, "upload"), "name", fs_basename(file));
-		code = client_call(client, "POST", "/question-sets", body, &set, err);
-		json_decref(body);
-	}
-	if (code == ERR_OK)
-		*set_id = json_integer_value(json_object_get(set, "id"));
+/* Rows that were not taken, and notes about those that were. */
+static void show_problems(const struct cli *cli, const json_t *upload)
+{
+	size_t i, shown = json_array_size(json_object_get(upload, "problems"));
+	int64_t all = show_int(upload, "n_problems");
 	const json_t *problem;
-	size_t i;
-	json_array_foreach(json_object_get(upload, "problems"), i, problem) {
-		const char *message = json_string_value(json_object_get(problem, "message"));
-		term_print(stderr, str_of(message));
-		fputc('\n', stderr);
-	}
-	json_decref(upload);
+	json_array_foreach(json_object_get(upload, "problems"), i, problem)
+		show_problem("", problem);
+	if (all > (int64_t)shown)
+		cli_say(cli, stderr, "cli_more_problems", "n=%lld", (long long)(all - (int64_t)shown));
+}
+
+static void set_from_option(const struct cli *cli, json_t *body, const char *option, const char *member)
+{
+	const char *value = args_text(cli->args, option, NULL);
+	if (value)
+		json_object_set_new(body, member, json_text(str_of(value)));
+}
+
+static enum err_code add_set(const struct cli *cli, struct client *c, const json_t *upload, const char *name,
+			     int64_t *set_id, struct err *err)
+{
+	json_t *set = NULL, *body = json_pack("{s:s, s:o}", "upload", show_text(upload, "upload"), "name",
+					      json_text(str_of(name)));
+	set_from_option(cli, body, "question-field", "question_field");
+	set_from_option(cli, body, "reference-field", "reference_field");
+	enum err_code code = client_call(c, "POST", "/question-sets", body, &set, err);
+	*set_id = show_int(set, "id");
+	if (code == ERR_OK && !cli->json)
+		cli_say(cli, stderr, "cli_questions_read", "n=%lld|references=%lld", (long long)show_int(set, "n_questions"),
+			(long long)show_int(set, "n_with_reference"));
+	json_decref(body);
 	json_decref(set);
-	mem_free(name);
-	mem_free(path);
-	buf_release(&data);
 	return code;
 }
 
-static enum err_code start(const struct cli *cli, struct client *client, int64_t *run_id, struct err *err)
+/* Uploads the questions and makes a set of them. */
+static enum err_code question_set(const struct cli *cli, struct client *c, const struct buf *data, int64_t *set_id,
+				  struct err *err)
+{
+	const char *file = args_word(cli->args, 0);
+	const char *name = strcmp(file, "-") == 0 ? "stdin" : fs_basename(file);
+	char *escaped = client_escape(name), *path = mem_printf("/uploads?name=%s", escaped);
+	json_t *upload = NULL;
+	enum err_code code = client_upload(c, path, buf_text(data), data->len, &upload, err);
+	if (code == ERR_OK) {
+		show_problems(cli, upload);
+		code = add_set(cli, c, upload, name, set_id, err);
+	}
+	json_decref(upload);
+	mem_free(path);
+	mem_free(escaped);
+	return code;
+}
+
+static enum err_code start(const struct cli *cli, struct client *c, const struct buf *data, int64_t *run_id,
+			   struct err *err)
 {
 	int64_t set_id = 0;
-	json_t *body = new_run_body(cli, client, err);
-	enum err_code code = body ? question_set(client, args_word(cli->args, 0), &set_id, err) : err->code;
-
+	json_t *body = new_run_body(cli, c, err);
+	if (!body)
+		return err->code;
+	enum err_code code = question_set(cli, c, data, &set_id, err);
 	if (code == ERR_OK) {
 		json_object_set_new(body, "question_set_id", json_integer(set_id));
-		code = new_run_start(client, body, run_id, err);
+		code = new_run_start(c, body, run_id, err);
 	}
 	json_decref(body);
 	return code;
@@ -55,40 +106,33 @@ static enum err_code start(const struct cli *cli, struct client *client, int64_t
 
 static int exec_run(struct cli *cli)
 {
-	struct client *client = NULL;
+	struct client *c = NULL;
 	struct err err = { 0 };
-	json_t *run = NULL;
-	int64_t run_id = 0;
-	int result;
-
-	enum err_code code = cli_connect(cli, &client, &err);
+	struct buf data = BUF_INIT(LIMIT_UPLOAD);
+	const char *file = args_word(cli->args, 0);
+	int64_t run_id;
+	enum err_code code = new_run_check(cli, &err);
 	if (code == ERR_OK)
-		code = start(cli, client, &run_id, &err);
+		code = output_check(cli, &err);
 	if (code == ERR_OK)
-		code = follow_run(cli, client, run_id, &run, &err);
-	if (code == ERR_CANCELLED && run_id > 0)
-		cli_say(cli, stderr, "cli_run_interrupted", "id=%lld", (long long)run_id);
+		code = strcmp(file, "-") == 0 ? read_stdin(&data, &err) : fs_read(file, &data, &err);
 	if (code == ERR_OK)
-		code = follow_export(cli, client, run_id, &err);
-	if (code == ERR_OK && cli->json)
-		cli_print_json(run);
-	else if (code == ERR_OK)
-		follow_print(cli, run);
+		code = cli_connect(cli, &c, &err);
 	if (code == ERR_OK)
-		result = follow_exit_code(cli, run, args_has(cli->args, "strict"));
-	else
-		result = code == ERR_CANCELLED && run_id > 0 ? EXIT_INTERRUPTED : cli_fail(cli, &err);
-	json_decref(run);
-	client_close(client);
+		code = start(cli, c, &data, &run_id, &err);
+	int result = code == ERR_OK ? follow_to_end(cli, c, run_id) : cli_fail(cli, &err);
+	client_close(c);
+	buf_release(&data);
 	return result;
 }
 
-static const struct arg_option strict_options[] = {
-	{ "strict", NULL, "cli_opt_strict", false },
+static const struct arg_option question_options[] = {
+	{ "question-field", "NAME", "cli_opt_question_field", false },
+	{ "reference-field", "NAME", "cli_opt_reference_field", false },
 	{ NULL, NULL, NULL, false },
 };
-static const struct arg_option *const tables[] = { run_options, setting_options, export_options, strict_options,
-						   machine_options, NULL };
+static const struct arg_option *const tables[] = { model_options,  setting_options, run_options, question_options,
+						   output_options, strict_options,  machine_options, NULL };
 
 const struct command cmd_run = { "run", "QUESTIONS --model SPEC [--model SPEC ...] [OPTION...]", "cli_run_summary",
 				 "cli_run_about", tables, 1, 1, exec_run, NULL };

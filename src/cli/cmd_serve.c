@@ -10,6 +10,7 @@ static int exec_serve(struct cli *cli)
 	struct err err = { 0 };
 	struct app *app;
 
+	cli_log_level(false);
 	cli_app_options(cli, &options, &err);
 	options.tcp = true;
 	options.port = (int)args_int(cli->args, "port", 1, 65535, 0, &err);
@@ -38,4 +39,4 @@ static const struct arg_option serve_options[] = {
 };
 static const struct arg_option *const serve_tables[] = { serve_options, machine_options, NULL };
 
-const struct command cmd_serve = { "serve", "[OPTION...]", "cli_serve_summary", NULL, serve_tables, 0, 0, exec_serve, NULL };
+const struct command cmd_serve = { "serve", "[OPTION...]", "cli_serve_summary", "cli_serve_about", serve_tables, 0, 0, exec_serve, NULL };

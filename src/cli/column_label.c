@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/column_label.h"
 
-#include <math.h>
-
 #include "base/mem.h"
+#include "cli/spec.h"
 
 char *column_label(const struct cli *cli, const char *name, const json_t *epoch)
 {
@@ -11,8 +10,6 @@ char *column_label(const struct cli *cli, const char *name, const json_t *epoch)
 
 	if (!json_is_number(epoch))
 		return mem_strdup(name);
-	double value = json_number_value(epoch);
-	bool whole = fabs(value - round(value)) <= 0.05;
-	(void)str_format(number, sizeof number, whole ? "%.0f" : "%.1f", value);
+	spec_epoch_text(json_number_value(epoch), number);
 	return cli_text(cli, "cli_label_epoch", "name=%s|epoch=%s", name, number);
 }

@@ -129,13 +129,31 @@ void cli_app_options(const struct cli *cli, struct app_options *out, struct err 
 	out->allow_unsandboxed = args_has(cli->args, "allow-unsandboxed");
 }
 
+void cli_log_level(bool quiet)
+{
+	static const struct {
+		const char *name;
+		enum log_level level;
+	} levels[] = { { "error", LOG_ERROR }, { "warn", LOG_WARN }, { "info", LOG_INFO }, { "debug", LOG_DEBUG } };
+	const char *wanted = getenv("ASSAY_LOG");
+	bool found = false;
+	log_set_level(LOG_WARN);
+	for (size_t i = 0; wanted && i < sizeof levels / sizeof levels[0]; i++) {
+		if (strcmp(wanted, levels[i].name) == 0) {
+			log_set_level(levels[i].level);
+			found = true;
+		}
+	}
+	log_set_quiet(quiet && !found);
+}
+
 enum err_code cli_connect(struct cli *cli, struct client **out, struct err *err)
 {
 	struct app_options own;
 	cli_app_options(cli, &own, err);
 	if (err->code != ERR_OK)
 		return err->code;
-	log_set_quiet(!getenv("ASSAY_LOG"));
+	cli_log_level(true);
 	interrupt_install(NULL);
 	return client_open(cli->data_dir, cli->lang, &own, out, err);
 }

@@ -69,6 +69,9 @@ void cli_print_json(const json_t *value);
 /* client_open() for this command: on its data directory, with its machine options. */
 MUST_USE enum err_code cli_connect(struct cli *cli, struct client **out, struct err *err);
 
+/* Logs to stderr what $ASSAY_LOG (error, warn, info, debug) asks for; without it warnings, or nothing where `quiet`. */
+void cli_log_level(bool quiet);
+
 /* The supervisor's options as this command's line says; `err` as in args_int(). */
 struct app_options;
 void cli_app_options(const struct cli *cli, struct app_options *out, struct err *err);

@@ -1,188 +1,215 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/follow.h"
 
-#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/limits.h"
+#include "base/clock.h"
 #include "base/mem.h"
-#include "cli/column_label.h"
 #include "cli/interrupt.h"
-#include "cli/table.h"
-#include "cli/term.h"
+#include "cli/output.h"
+#include "cli/progress.h"
+#include "cli/show.h"
 
 #define POLL_US 250000
-#define BAR 30
-#define PATH_SIZE 128
+#define POLL_FAST_US 50000
+#define STOP_WAIT_MS 15000
 
-const struct arg_option export_options[] = {
-	{ "csv", "FILE", "cli_opt_csv", false },       { "csv-plain", "FILE", "cli_opt_csv_plain", false },
-	{ "jsonl", "FILE", "cli_opt_jsonl", false },   { "html", "FILE", "cli_opt_html", false },
-	{ "junit", "FILE", "cli_opt_junit", false },   { NULL, NULL, NULL, false },
+const struct arg_option strict_options[] = {
+	{ "strict", NULL, "cli_opt_strict", false },
+	{ NULL, NULL, NULL, false },
 };
 
-static const struct {
-	const char *option, *format;
-} formats[] = { { "csv", "csv-excel" }, { "csv-plain", "csv" }, { "jsonl", "jsonl" }, { "html", "html" }, { "junit", "junit" } };
-#define N_FORMATS (sizeof formats / sizeof formats[0])
-
-static int64_t number_of(const json_t *obj, const char *key)
+void followed_release(struct followed *f)
 {
-	return json_integer_value(json_object_get(obj, key));
+	json_decref(f->run);
+	f->run = NULL;
 }
 
-static void show_progress(const struct cli *cli, const json_t *run, bool live, int64_t *shown)
+static bool is_over(const json_t *run)
 {
-	int64_t total = number_of(run, "n_cells"), done = number_of(run, "n_done") + number_of(run, "n_failed");
-
-	if (cli->json || done == *shown)
-		return;
-	if (live) {
-		int filled = total > 0 ? (int)(BAR * done / total) : 0;
-		char *text = cli_text(cli, "cli_run_progress", "done=%lld|total=%lld", (long long)done, (long long)total);
-		fprintf(stderr, "\r[%.*s%*s] %s ", filled, "==============================", BAR - filled, "", text);
-		if (done == total)
-			fputc('\n', stderr);
-		fflush(stderr);
-		mem_free(text);
-	} else if (*shown < 0 || done == total || (done - *shown) * 10 >= total) {
-		cli_say(cli, stderr, "cli_run_progress", "done=%lld|total=%lld", (long long)done, (long long)total);
-	} else {
-		return;
-	}
-	*shown = done;
+	const char *state = show_text(run, "state");
+	return strcmp(state, "waiting") != 0 && strcmp(state, "running") != 0;
 }
 
-static enum err_code stop_run(struct client *client, int64_t run_id, json_t **run, struct err *err)
+static void count_seconds(struct followed *f, double passed)
 {
-	char path[PATH_SIZE];
-
-	client_finish(client);
-	(void)str_format(path, sizeof path, "/runs/%lld/stop", (long long)run_id);
-	json_decref(*run);
-	*run = NULL;
-	enum err_code code = client_call(client, "POST", path, NULL, run, err);
-	(void)str_format(path, sizeof path, "/runs/%lld", (long long)run_id);
-	for (int i = 0; i < 60 && code == ERR_OK; i++) {
-		const char *state = json_string_value(json_object_get(*run, "state"));
-		if (state && strcmp(state, "running") != 0 && strcmp(state, "waiting") != 0)
-			break;
-		usleep(100000);
-		json_decref(*run);
-		*run = NULL;
-		code = client_call(client, "GET", path, NULL, run, err);
-	}
-	return err_set(err, ERR_CANCELLED, "err_cancelled", NULL);
-}
-
-enum err_code follow_run(const struct cli *cli, struct client *client, int64_t run_id, json_t **run, struct err *err)
-{
-	char path[PATH_SIZE];
-	bool live = term_is_live(stderr);
-	int64_t shown = -1;
-
-	*run = NULL;
-	(void)str_format(path, sizeof path, "/runs/%lld", (long long)run_id);
-	for (;;) {
-		json_decref(*run);
-		*run = NULL;
-		enum err_code code = client_call(client, "GET", path, NULL, run, err);
-		if (interrupt_seen())
-			return stop_run(client, run_id, run, err);
-		if (code != ERR_OK)
-			return code;
-		show_progress(cli, *run, live, &shown);
-		const char *state = json_string_value(json_object_get(*run, "state"));
-		if (!state || (strcmp(state, "waiting") != 0 && strcmp(state, "running") != 0))
-			return ERR_OK;
-		usleep(POLL_US);
-	}
-}
-
-void follow_print(const struct cli *cli, const json_t *run)
-{
-	static const char *const heads[] = { "cli_head_model", "cli_head_answered", "cli_head_failed", "cli_head_likes",
-					     "cli_head_speed" };
-	struct table *t = table_new("lrrrr");
-	struct buf out = BUF_INIT(1 * MIB);
-	const json_t *column;
 	size_t i;
-
-	for (i = 0; i < 5; i++)
-		table_cell(t, msg_text(cli->lang, heads[i]));
-	json_array_foreach(json_object_get(run, "columns"), i, column) {
-		const char *name = json_string_value(json_object_get(column, "label"));
-		char *label = column_label(cli, name ? name : "", json_object_get(column, "epoch"));
-		const json_t *speed = json_object_get(column, "tokens_per_s");
-		table_cell(t, label);
-		table_cellf(t, "%lld/%lld", (long long)number_of(column, "n_done"), (long long)number_of(column, "n_total"));
-		table_cellf(t, "%lld", (long long)number_of(column, "n_failed"));
-		table_cellf(t, "%lld", (long long)number_of(column, "likes"));
-		if (json_is_number(speed))
-			table_cellf(t, "%.0f", json_number_value(speed));
-		else
-			table_cell(t, "");
-		mem_free(label);
-	}
-	table_write(t, 0, &out);
-	FILE *to = follow_uses_stdout(cli) ? stderr : stdout;
-	fwrite(buf_text(&out), 1, out.len, to);
-	table_free(t);
-	buf_release(&out);
+	const json_t *column;
+	json_array_foreach(json_object_get(f->run, "columns"), i, column)
+		if (i < LIMIT_COLUMNS && show_int(column, "n_running") > 0)
+			f->seconds[i] += passed;
 }
 
-/* --- files --- */
-
-static bool write_chunk(void *user, const void *data, size_t len)
+/* After a signal: asks the run to stop, once. */
+static enum err_code stop(struct cli *cli, struct client *c, int64_t run_id, struct followed *f, struct err *err)
 {
-	return fwrite(data, 1, len, user) == len;
+	char path[64];
+	f->interrupted = true;
+	client_finish(c);
+	if (!cli->json)
+		cli_say(cli, stderr, "cli_stopping", NULL);
+	snprintf(path, sizeof path, "/runs/%lld/stop", (long long)run_id);
+	return client_call(c, "POST", path, NULL, NULL, err);
 }
 
-static enum err_code export_one(const struct cli *cli, struct client *client, int64_t run_id, const char *format,
-				const char *file, struct err *err)
+static enum err_code look(struct client *c, int64_t run_id, struct followed *f, struct err *err)
 {
-	char path[PATH_SIZE];
-	bool to_stdout = strcmp(file, "-") == 0;
-	FILE *out = to_stdout ? stdout : fopen(file, "wb");
-
-	if (!out)
-		return err_set_errno(err, errno, "err_cli_write", "path=%s", file);
-	(void)str_format(path, sizeof path, "/runs/%lld/export?format=%s&lang=%s", (long long)run_id, format,
-			 lang_name(cli->lang));
-	enum err_code code = client_download(client, path, write_chunk, out, err);
-	int failed = to_stdout ? fflush(out) : fclose(out);
-	if (code == ERR_OK && failed != 0)
-		code = err_set_errno(err, errno, "err_cli_write", "path=%s", file);
-	return code;
-}
-
-enum err_code follow_export(const struct cli *cli, struct client *client, int64_t run_id, struct err *err)
-{
-	for (size_t i = 0; i < N_FORMATS; i++) {
-		const char *file = args_text(cli->args, formats[i].option, NULL);
-		if (file && export_one(cli, client, run_id, formats[i].format, file, err) != ERR_OK)
-			return err->code;
-	}
+	char path[64];
+	json_t *run = NULL;
+	snprintf(path, sizeof path, "/runs/%lld", (long long)run_id);
+	enum err_code code = client_call(c, "GET", path, NULL, &run, err);
+	if (code != ERR_OK)
+		return code;
+	json_decref(f->run);
+	f->run = run;
 	return ERR_OK;
 }
 
-bool follow_uses_stdout(const struct cli *cli)
+enum err_code follow_run(struct cli *cli, struct client *c, int64_t run_id, follow_fn each, void *user,
+			 struct followed *out, struct err *err)
 {
-	for (size_t i = 0; i < N_FORMATS; i++) {
-		if (strcmp(args_text(cli->args, formats[i].option, ""), "-") == 0)
-			return true;
+	struct progress *progress = progress_new(cli);
+	int64_t last = clock_mono_ms(), stopped_ms = 0;
+	enum err_code code = ERR_OK;
+	*out = (struct followed){ 0 };
+	for (;;) {
+		if (interrupt_seen() && !out->interrupted) {
+			code = stop(cli, c, run_id, out, err);
+			stopped_ms = clock_mono_ms();
+		}
+		if (code == ERR_OK)
+			code = look(c, run_id, out, err);
+		if (code == ERR_CANCELLED && !out->interrupted) {
+			code = ERR_OK;
+			continue; /* the signal came while we were asking */
+		}
+		if (code != ERR_OK || is_over(out->run) || (each && !each(user, out->run)))
+			break;
+		if (out->interrupted && clock_mono_ms() - stopped_ms > STOP_WAIT_MS)
+			break;
+		int64_t now = clock_mono_ms();
+		count_seconds(out, (double)(now - last) / 1000);
+		last = now;
+		if (!each)
+			progress_show(progress, out->run);
+		usleep(each ? POLL_FAST_US : POLL_US);
 	}
-	return false;
+	progress_free(progress);
+	if (each && code == ERR_OK)
+		each(user, out->run);
+	return code;
 }
 
-int follow_exit_code(const struct cli *cli, const json_t *run, bool strict)
+void follow_summary(const struct cli *cli, const json_t *run, const double *seconds, FILE *to)
 {
-	int64_t total = number_of(run, "n_cells"), failed = number_of(run, "n_failed");
+	static const char *const keys[] = { "cli_head_model", "cli_head_answered", "cli_head_failed",
+					    "cli_head_likes", "cli_head_speed",    "cli_head_seconds", NULL };
+	struct table *t = table_new("lrrrrr");
+	size_t i;
+	const json_t *column;
+	show_heading(cli, t, keys);
+	json_array_foreach(json_object_get(run, "columns"), i, column) {
+		const json_t *speed = json_object_get(column, "tokens_per_s");
+		char *title = show_column_title(cli, column);
+		table_cell(t, title);
+		table_cellf(t, "%lld/%lld", (long long)show_int(column, "n_done"), (long long)show_int(column, "n_total"));
+		table_cellf(t, "%lld", (long long)show_int(column, "n_failed"));
+		table_cellf(t, "%lld", (long long)show_int(column, "likes"));
+		if (json_is_number(speed))
+			table_cellf(t, "%.1f", json_number_value(speed));
+		else
+			table_cell(t, "-");
+		if (seconds && i < LIMIT_COLUMNS)
+			table_cellf(t, "%.1f", seconds[i]);
+		else
+			table_cell(t, "-");
+		mem_free(title);
+	}
+	show_table(t, to);
+}
 
+/* What the first failed answer says, for columns that name no reason of their own. */
+static void show_failed_cell(const struct cli *cli, struct client *c, int64_t run_id)
+{
+	char path[96];
+	json_t *page = NULL;
+	size_t i;
+	const json_t *cell;
+	snprintf(path, sizeof path, "/runs/%lld/questions?filter=failed&limit=1", (long long)run_id);
+	if (client_call(c, "GET", path, NULL, &page, NULL) != ERR_OK)
+		return;
+	const json_t *question = json_array_get(json_object_get(page, "questions"), 0);
+	json_array_foreach(json_object_get(question, "cells"), i, cell) {
+		if (strcmp(show_text(cell, "state"), "failed") == 0) {
+			char *title = cli_text(cli, "cli_question_n", "n=%lld", (long long)show_int(question, "position") + 1);
+			show_problem(title, json_object_get(cell, "problem"));
+			mem_free(title);
+			break;
+		}
+	}
+	json_decref(page);
+}
+
+void follow_explain(const struct cli *cli, struct client *c, const json_t *run)
+{
+	size_t i;
+	const json_t *column;
+	bool explained = false;
+	json_array_foreach(json_object_get(run, "columns"), i, column) {
+		const json_t *problem = json_object_get(column, "problem");
+		char *title = show_column_title(cli, column);
+		show_problem(title, problem);
+		explained = explained || problem;
+		mem_free(title);
+	}
+	if (!explained && show_int(run, "n_failed") > 0)
+		show_failed_cell(cli, c, show_int(run, "id"));
+}
+
+int follow_verdict(const struct cli *cli, struct client *c, const struct followed *f, bool strict)
+{
+	long long failed = show_int(f->run, "n_failed"), cells = show_int(f->run, "n_cells"), id = show_int(f->run, "id");
+	follow_explain(cli, c, f->run);
+	if (f->interrupted || strcmp(show_text(f->run, "state"), "done") != 0) {
+		cli_say(cli, stderr, "cli_interrupted", "done=%lld|total=%lld", (long long)show_int(f->run, "n_done"), cells);
+		cli_say(cli, stderr, "cli_how_to_resume", "id=%lld|data=%s", id, cli->data_dir);
+		return EXIT_INTERRUPTED;
+	}
+	if (json_is_true(json_object_get(f->run, "drifted")))
+		cli_say(cli, stderr, "cli_drifted_run", NULL);
 	if (failed == 0)
 		return EXIT_DONE;
-	cli_say(cli, stderr, "cli_run_failed", "failed=%lld|total=%lld|id=%lld", (long long)failed, (long long)total,
-		(long long)number_of(run, "id"));
-	return failed == total ? EXIT_DATA : strict ? EXIT_GATE : EXIT_DONE;
+	cli_say(cli, stderr, failed == cells ? "cli_all_failed" : "cli_some_failed", "failed=%lld|total=%lld", failed, cells);
+	if (failed == cells)
+		return EXIT_DATA;
+	return strict ? EXIT_GATE : EXIT_DONE;
+}
+
+int follow_to_end(struct cli *cli, struct client *c, int64_t run_id)
+{
+	struct followed f;
+	struct err err = { 0 };
+	int result;
+	if (!cli->json)
+		cli_say(cli, stderr, "cli_run_started", "id=%lld", (long long)run_id);
+	if (follow_run(cli, c, run_id, NULL, NULL, &f, &err) != ERR_OK) {
+		result = cli_fail(cli, &err);
+		if (!cli->json)
+			cli_say(cli, stderr, "cli_how_to_resume", "id=%lld|data=%s", (long long)run_id, cli->data_dir);
+		goto out;
+	}
+	client_finish(c);
+	if (output_write(cli, c, run_id, &err) != ERR_OK) {
+		result = cli_fail(cli, &err);
+		goto out;
+	}
+	if (cli->json)
+		cli_print_json(f.run);
+	else
+		follow_summary(cli, f.run, f.seconds, output_to_stdout(cli->args) ? stderr : stdout);
+	result = follow_verdict(cli, c, &f, args_has(cli->args, "strict"));
+out:
+	followed_release(&f);
+	return result;
 }

@@ -13,6 +13,7 @@
 #include "cli/term.h"
 
 #define COMMANDS_MAX 32
+#define TABLES_MAX 12
 #define HELP_MAX (256 * KIB)
 #define HELP_COLUMNS_MAX 100
 
@@ -101,7 +102,7 @@ static enum err_code check_words(const struct cli *cli, struct err *err)
 /* Reads the arguments of the command and runs it. */
 static int run_command(struct cli *cli, size_t n, char *const *argv)
 {
-	const struct arg_option *tables[8] = { common_options };
+	const struct arg_option *tables[TABLES_MAX] = { common_options };
 	for (size_t i = 0; cli->command->options && cli->command->options[i]; i++)
 		tables[i + 1] = cli->command->options[i];
 	struct err err = { 0 };

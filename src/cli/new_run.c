@@ -1,52 +1,54 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/new_run.h"
 
+#include "base/json.h"
 #include "cli/resolve.h"
 #include "cli/settings.h"
+#include "cli/show.h"
+
+#define SEED_MAX 4294967295LL
 
 const struct arg_option run_options[] = {
-	{ "model", "SPEC", "cli_opt_model", true }, { "seed", "S", "cli_opt_seed", false },
-	{ "fast", NULL, "cli_opt_fast", false },    { "name", "NAME", "cli_opt_name", false },
+	{ "seed", "N", "cli_opt_seed", false },
+	{ "fast", NULL, "cli_opt_fast", false },
+	{ "name", "NAME", "cli_opt_run_name", false },
 	{ NULL, NULL, NULL, false },
 };
 
-static json_t *columns_of(const struct cli *cli, struct client *client, struct err *err)
+static json_t *settings_body(const struct cli *cli, struct err *err)
 {
-	json_t *columns = json_array();
-	const char *spec;
+	const char *name = args_text(cli->args, "name", NULL);
+	int64_t seed = args_int(cli->args, "seed", 0, SEED_MAX, -1, err);
+	json_t *params = err->code == ERR_OK ? settings_from_args(cli->args, err) : NULL;
+	if (!params)
+		return NULL;
+	json_t *body = json_pack("{s:o, s:s}", "params", params, "mode", args_has(cli->args, "fast") ? "fast" : "exact");
+	if (seed >= 0)
+		json_object_set_new(body, "seed", json_integer(seed));
+	if (name)
+		json_object_set_new(body, "name", json_text(str_of(name)));
+	return body;
+}
 
-	for (size_t i = 0; (spec = args_nth(cli->args, "model", i)); i++) {
-		json_t *column = resolve_column(client, spec, err);
-		if (!column) {
-			json_decref(columns);
-			return NULL;
-		}
-		json_array_append_new(columns, column);
-	}
-	if (json_array_size(columns) > 0)
-		return columns;
-	json_decref(columns);
-	err_set(err, ERR_INVALID, "err_args_required", "option=%s", "--model");
-	return NULL;
+enum err_code new_run_check(const struct cli *cli, struct err *err)
+{
+	json_t *body = settings_body(cli, err);
+	if (!body)
+		return err->code;
+	json_decref(body);
+	return resolve_check(cli->args, err);
 }
 
 json_t *new_run_body(const struct cli *cli, struct client *client, struct err *err)
 {
-	const char *name = args_text(cli->args, "name", NULL);
-	int64_t seed = args_int(cli->args, "seed", 0, 4294967295LL, -1, err);
-	json_t *params = err->code == ERR_OK ? settings_from_args(cli->args, err) : NULL;
-	json_t *columns = params ? columns_of(cli, client, err) : NULL;
-
-	if (!columns) {
-		json_decref(params);
+	json_t *body = settings_body(cli, err), *columns;
+	if (!body)
+		return NULL;
+	if (resolve_columns(client, cli->args, &columns, err) != ERR_OK) {
+		json_decref(body);
 		return NULL;
 	}
-	json_t *body = json_pack("{s:o, s:o, s:s}", "columns", columns, "params", params, "mode",
-				 args_has(cli->args, "fast") ? "fast" : "exact");
-	if (seed >= 0)
-		json_object_set_new(body, "seed", json_integer(seed));
-	if (name)
-		json_object_set_new(body, "name", json_string(name));
+	json_object_set_new(body, "columns", columns);
 	return body;
 }
 
@@ -54,9 +56,7 @@ enum err_code new_run_start(struct client *client, const json_t *body, int64_t *
 {
 	json_t *run = NULL;
 	enum err_code code = client_call(client, "POST", "/runs", body, &run, err);
-
-	if (code == ERR_OK)
-		*run_id = json_integer_value(json_object_get(run, "id"));
+	*run_id = show_int(run, "id");
 	json_decref(run);
 	return code;
 }

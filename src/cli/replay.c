@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "cli/follow.h"
 #include "cli/new_run.h"
+#include "cli/show.h"
 
 #define EXPORT_MAX (1 * GIB)
 
@@ -44,12 +45,6 @@ static json_t *export_of(struct client *client, int64_t run_id, struct err *err)
 	return NULL;
 }
 
-static const char *text_of(const json_t *obj, const char *key)
-{
-	const char *text = json_string_value(json_object_get(obj, key));
-	return text ? text : "";
-}
-
 /* Questions travel as a file, so that their number does not matter. */
 static enum err_code upload_questions(struct client *client, const json_t *rows, const char *name, int64_t *set_id,
 				      struct err *err)
@@ -62,7 +57,7 @@ static enum err_code upload_questions(struct client *client, const json_t *rows,
 	size_t i;
 
 	json_array_foreach(rows, i, row) {
-		if (strcmp(text_of(row, "type"), "question") != 0)
+		if (strcmp(show_text(row, "type"), "question") != 0)
 			continue;
 		json_t *line = json_object();
 		for (size_t k = 0; k < sizeof fields / sizeof fields[0]; k++) {
@@ -97,7 +92,8 @@ static json_t *copy_of(const json_t *run, int64_t set_id)
 	json_array_foreach(json_object_get(run, "columns"), i, column) {
 		json_t *copy = json_object();
 		json_object_set(copy, "model_id", json_object_get(column, "model_id"));
-		json_object_set(copy, "params", json_object_get(column, "params"));
+		if (json_is_true(json_object_get(column, "own_params")))
+			json_object_set(copy, "params", json_object_get(column, "params"));
 		json_array_append_new(columns, copy);
 	}
 	json_t *body = json_pack("{s:o, s:I}", "columns", columns, "question_set_id", (json_int_t)set_id);
@@ -121,10 +117,10 @@ static struct difference compare(const json_t *before, const json_t *after)
 		const json_t *other = json_array_get(after, i), *cells = json_object_get(row, "answers");
 		json_array_foreach(cells, k, cell) {
 			const json_t *again = json_array_get(json_object_get(other, "answers"), k);
-			if (strcmp(text_of(cell, "state"), "done") != 0)
+			if (strcmp(show_text(cell, "state"), "done") != 0)
 				continue;
 			d.total++;
-			if (strcmp(text_of(cell, "tokens_sha256"), text_of(again, "tokens_sha256")) == 0)
+			if (strcmp(show_text(cell, "tokens_sha256"), show_text(again, "tokens_sha256")) == 0)
 				continue;
 			if (d.differ++ == 0)
 				d.first = (int64_t)i;
@@ -133,7 +129,7 @@ static struct difference compare(const json_t *before, const json_t *after)
 	return d;
 }
 
-/* Provenance that differs explains a drift. */
+/* Provenance that differs explains a drift: the API's name of the first fact that does, "fast", or "". */
 static const char *why(const json_t *before, const json_t *after)
 {
 	static const char *const facts[] = { "model_hash", "adapter_hash", "template_hash", "build", "device", "slots" };
@@ -141,31 +137,33 @@ static const char *why(const json_t *before, const json_t *after)
 	const json_t *b = json_object_get(json_array_get(after, 0), "columns");
 	size_t i;
 
-	if (json_is_true(json_object_get(json_array_get(before, 0), "fast")))
-		return "cli_replay_why_fast";
 	json_array_foreach(a, i, column) {
 		for (size_t k = 0; k < sizeof facts / sizeof facts[0]; k++) {
 			if (!json_equal(json_object_get(column, facts[k]), json_object_get(json_array_get(b, i), facts[k])))
-				return "cli_replay_why_build";
+				return facts[k];
 		}
 	}
-	return "cli_replay_why_unknown";
+	return json_is_true(json_object_get(json_array_get(before, 0), "fast")) ? "fast" : "";
 }
 
 static int report(const struct cli *cli, const json_t *before, const json_t *after)
 {
 	struct difference d = compare(before, after);
+	const char *fact = d.differ ? why(before, after) : "";
+	long long again = (long long)show_int(json_array_get(after, 0), "id");
 
 	if (cli->json) {
-		json_t *out = json_pack("{s:b, s:I, s:I}", "identical", d.differ == 0, "answers", (json_int_t)d.total, "differ",
-					(json_int_t)d.differ);
+		json_t *out = json_pack("{s:b, s:I, s:I, s:s, s:I}", "identical", d.differ == 0, "answers", (json_int_t)d.total,
+					"differ", (json_int_t)d.differ, "because", fact, "run_id", (json_int_t)again);
 		cli_print_json(out);
 		json_decref(out);
 	} else if (d.differ == 0) {
 		cli_say(cli, stdout, "cli_replay_same", "n=%lld", (long long)d.total);
 	} else {
-		cli_say(cli, stdout, "cli_replay_drifted", "n=%lld|total=%lld|first=%lld|why=%s", (long long)d.differ,
-			(long long)d.total, (long long)d.first, msg_text(cli->lang, why(before, after)));
+		char key[64];
+		(void)str_format(key, sizeof key, "cli_replay_why_%s", *fact ? fact : "unknown");
+		cli_say(cli, stdout, "cli_replay_drifted", "n=%lld|total=%lld|first=%lld|why=%s|id=%lld", (long long)d.differ,
+			(long long)d.total, (long long)d.first, msg_text(cli->lang, key), again);
 	}
 	return d.differ == 0 ? EXIT_DONE : EXIT_GATE;
 }
@@ -173,7 +171,8 @@ static int report(const struct cli *cli, const json_t *before, const json_t *aft
 enum err_code replay_run(struct cli *cli, struct client *client, int64_t run_id, int *result, struct err *err)
 {
 	char *path = mem_printf("/runs/%lld", (long long)run_id);
-	json_t *run = NULL, *before = NULL, *after = NULL, *body = NULL, *again = NULL;
+	json_t *run = NULL, *before = NULL, *after = NULL, *body = NULL;
+	struct followed f = { 0 };
 	int64_t set_id = 0, copy_id = 0;
 
 	enum err_code code = client_call(client, "GET", path, NULL, &run, err);
@@ -181,21 +180,26 @@ enum err_code replay_run(struct cli *cli, struct client *client, int64_t run_id,
 	if (code == ERR_OK && !(before = export_of(client, run_id, err)))
 		code = err->code;
 	if (code == ERR_OK)
-		code = upload_questions(client, before, text_of(run, "name"), &set_id, err);
+		code = upload_questions(client, before, show_text(run, "name"), &set_id, err);
 	if (code == ERR_OK) {
 		body = copy_of(run, set_id);
 		code = new_run_start(client, body, &copy_id, err);
 	}
 	if (code == ERR_OK)
-		code = follow_run(cli, client, copy_id, &again, err);
+		code = follow_run(cli, client, copy_id, NULL, NULL, &f, err);
+	if (code == ERR_OK && (f.interrupted || strcmp(show_text(f.run, "state"), "done") != 0)) {
+		*result = follow_verdict(cli, client, &f, false);
+		goto out;
+	}
 	if (code == ERR_OK && !(after = export_of(client, copy_id, err)))
 		code = err->code;
 	if (code == ERR_OK)
 		*result = report(cli, before, after);
+out:
+	followed_release(&f);
 	json_decref(run);
 	json_decref(before);
 	json_decref(after);
 	json_decref(body);
-	json_decref(again);
 	return code;
 }

@@ -1,82 +1,163 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/resolve.h"
 
-#include <limits.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/fs.h"
+#include "base/json.h"
 #include "base/mem.h"
-#include "cli/spec.h"
 
-enum err_code resolve_add(struct client *client, const char *path, int64_t base_id, const char *name, json_t **reply,
+const struct arg_option model_options[] = {
+	{ "model", "SPEC", "cli_opt_model", true },
+	{ NULL, NULL, NULL, false },
+};
+
+char *resolve_path(const char *path)
+{
+	if (path[0] == '/' || strcmp(path, "~") == 0 || strncmp(path, "~/", 2) == 0)
+		return mem_strdup(path);
+	char *here = getcwd(NULL, 0);
+	while (strncmp(path, "./", 2) == 0)
+		path += 2;
+	char *whole = strcmp(path, ".") == 0 ? mem_strdup(here ? here : "/") : fs_join(here ? here : "/", path);
+	free(here);
+	return whole;
+}
+
+/* Why nothing of a scan can be used: the server's words about the first file. */
+static enum err_code refused(const char *path, const json_t *scan, struct err *err)
+{
+	const json_t *problem = json_object_get(json_array_get(json_object_get(scan, "refusals"), 0), "problem");
+	const char *message = json_string_value(json_object_get(problem, "message"));
+	const char *hint = json_string_value(json_object_get(problem, "hint"));
+	if (!message)
+		return err_set(err, ERR_NOT_FOUND, "err_scan_nothing", "path=%s", path);
+	return err_set(err, ERR_DATA, "err_server_says", "message=%s|hint=%s", message, hint ? hint : "");
+}
+
+enum err_code resolve_add(struct client *c, const char *path, int64_t base_id, const char *name, json_t **scan,
 			  struct err *err)
 {
-	char *absolute = realpath(path, NULL);
-
-	if (!absolute)
-		return err_set(err, ERR_NOT_FOUND, "err_fs_not_found", "path=%s", path);
-	json_t *body = json_pack("{s:s}", "path", absolute);
-	if (base_id > 0)
-		json_object_set_new(body, "base_model_id", json_integer(base_id));
-	if (name)
-		json_object_set_new(body, "name", json_string(name));
-	enum err_code code = client_call(client, "POST", "/models", body, reply, err);
-	json_decref(body);
-	free(absolute);
-	return code;
-}
-
-/* A file that stands for one model: the only one found there. */
-static enum err_code add_one(struct client *client, const char *path, int64_t base_id, int64_t *id, struct err *err)
-{
-	json_t *reply = NULL;
-
-	if (resolve_add(client, path, base_id, NULL, &reply, err) != ERR_OK)
-		return err->code;
-	const json_t *ids = json_object_get(reply, "model_ids"), *refusals = json_object_get(reply, "refusals");
+	char *whole = resolve_path(path);
 	enum err_code code = ERR_OK;
-	if (json_array_size(ids) == 1)
-		*id = json_integer_value(json_array_get(ids, 0));
-	else if (json_array_size(ids) == 0 && json_array_size(refusals) > 0) {
-		const json_t *problem = json_object_get(json_array_get(refusals, 0), "problem");
-		const char *message = json_string_value(json_object_get(problem, "message"));
-		const char *hint = json_string_value(json_object_get(problem, "hint"));
-		code = err_set(err, ERR_DATA, "err_server_says", "message=%s|hint=%s", message ? message : "", hint ? hint : "");
-	} else
-		code = err_set(err, ERR_INVALID, "err_spec_family", "name=%s|names=%s", path, "@base, @1, @2, ...");
-	json_decref(reply);
+	*scan = NULL;
+	if (whole[0] == '/' && !fs_exists(whole)) {
+		code = err_set(err, ERR_NOT_FOUND, "err_fs_not_found", "path=%s", whole);
+	} else {
+		json_t *body = json_pack("{s:o}", "path", json_text(str_of(whole)));
+		if (base_id)
+			json_object_set_new(body, "base_model_id", json_integer(base_id));
+		if (name)
+			json_object_set_new(body, "name", json_text(str_of(name)));
+		code = client_call(c, "POST", "/models", body, scan, err);
+		json_decref(body);
+	}
+	if (code == ERR_OK && !json_array_size(json_object_get(*scan, "model_ids"))) {
+		code = refused(whole, *scan, err);
+		json_decref(*scan);
+		*scan = NULL;
+	}
+	mem_free(whole);
 	return code;
 }
 
-static enum err_code find(struct client *client, const struct spec *s, int64_t *id, struct err *err)
+/* One model at a path. */
+static enum err_code add_one(struct client *c, const char *path, int64_t base_id, int64_t *model_id, struct err *err)
 {
-	json_t *list = NULL;
+	json_t *scan;
+	enum err_code code = resolve_add(c, path, base_id, NULL, &scan, err);
+	if (code != ERR_OK)
+		return code;
+	const json_t *ids = json_object_get(scan, "model_ids");
+	*model_id = json_integer_value(json_array_get(ids, 0));
+	if (json_array_size(ids) != 1)
+		code = err_set(err, ERR_NOT_FOUND, "err_spec_several", "path=%s|n=%zu", path, json_array_size(ids));
+	json_decref(scan);
+	return code;
+}
 
+/* A name that is none of the server's models may still be a file or folder here. */
+static bool is_path_after_all(const struct spec *s, const struct err *err)
+{
+	return s->kind == SPEC_NAME && err->code == ERR_NOT_FOUND &&
+	       (strcmp(err->key, "err_spec_no_model") == 0 || strcmp(err->key, "err_spec_no_models") == 0) &&
+	       fs_exists(s->name);
+}
+
+enum err_code resolve_spec(struct client *c, const struct spec *s, int64_t *model_id, struct err *err)
+{
+	int64_t base;
+	json_t *list;
 	if (s->kind == SPEC_FILE)
-		return add_one(client, s->name, 0, id, err);
+		return add_one(c, s->name, 0, model_id, err);
 	if (s->kind == SPEC_PAIR) {
-		int64_t base = 0;
-		if (add_one(client, s->name, 0, &base, err) != ERR_OK)
-			return err->code;
-		return add_one(client, s->adapter, base, id, err);
+		enum err_code code = add_one(c, s->name, 0, &base, err);
+		return code == ERR_OK ? add_one(c, s->adapter, base, model_id, err) : code;
 	}
-	if (client_call(client, "GET", "/models", NULL, &list, err) != ERR_OK)
-		return err->code;
-	enum err_code code = spec_match(s, list, id, err);
-	json_decref(list);
+	struct err problem = { 0 };
+	enum err_code code = client_call(c, "GET", "/models", NULL, &list, &problem);
+	if (code == ERR_OK) {
+		code = spec_match(s, list, model_id, &problem);
+		json_decref(list);
+		if (code != ERR_OK && is_path_after_all(s, &problem))
+			return add_one(c, s->name, 0, model_id, err);
+	}
+	if (code != ERR_OK && err)
+		*err = problem;
 	return code;
 }
 
-json_t *resolve_column(struct client *client, const char *text, struct err *err)
+enum err_code resolve_text(struct client *c, const char *text, int64_t *model_id, struct err *err)
 {
-	struct spec spec = { 0 };
-	json_t *column = NULL;
-	int64_t id = 0;
+	struct spec s;
+	if (str_to_i64(str_of(text), model_id) && *model_id > 0)
+		return ERR_OK;
+	enum err_code code = spec_parse(text, &s, err);
+	if (code == ERR_OK && json_object_size(s.params))
+		code = err_set(err, ERR_INVALID, "err_spec_no_settings", "spec=%s", text);
+	if (code == ERR_OK)
+		code = resolve_spec(c, &s, model_id, err);
+	spec_release(&s);
+	return code;
+}
 
-	if (spec_parse(text, &spec, err) == ERR_OK && find(client, &spec, &id, err) == ERR_OK) {
-		column = json_pack("{s:I}", "model_id", (json_int_t)id);
-		if (json_object_size(spec.params) > 0)
-			json_object_set(column, "params", spec.params);
+enum err_code resolve_check(const struct args *args, struct err *err)
+{
+	enum err_code code = ERR_OK;
+	const char *text;
+	if (!args_has(args, "model"))
+		return err_set(err, ERR_INVALID, "err_args_required", "option=--model");
+	for (size_t i = 0; code == ERR_OK && (text = args_nth(args, "model", i)) != NULL; i++) {
+		struct spec s;
+		code = spec_parse(text, &s, err);
+		spec_release(&s);
 	}
-	spec_release(&spec);
-	return column;
+	return code;
+}
+
+enum err_code resolve_columns(struct client *c, const struct args *args, json_t **columns, struct err *err)
+{
+	enum err_code code = resolve_check(args, err);
+	const char *text;
+	*columns = json_array();
+	for (size_t i = 0; code == ERR_OK && (text = args_nth(args, "model", i)) != NULL; i++) {
+		struct spec s;
+		int64_t id;
+		code = spec_parse(text, &s, err);
+		if (code == ERR_OK)
+			code = resolve_spec(c, &s, &id, err);
+		if (code == ERR_OK) {
+			json_t *column = json_pack("{s:I}", "model_id", (json_int_t)id);
+			if (json_object_size(s.params))
+				json_object_set(column, "params", s.params);
+			json_array_append_new(*columns, column);
+		}
+		spec_release(&s);
+	}
+	if (code != ERR_OK) {
+		json_decref(*columns);
+		*columns = NULL;
+	}
+	return code;
 }

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "cli/settings.h"
 
+#define EPOCH_SLACK 0.05 /* trainers write 3.98 for the end of epoch 4 */
 #define LIST_MAX 400 /* bytes of names in an error */
 
 void spec_release(struct spec *s)
@@ -244,7 +245,13 @@ static const json_t *one_match(const struct found *f, const char *wanted, const 
 	return NULL;
 }
 
-/* "Kestrel bot@base, Kestrel bot@1, ..." */
+void spec_epoch_text(double epoch, char out[32])
+{
+	bool whole = fabs(epoch - round(epoch)) <= EPOCH_SLACK;
+	(void)str_format(out, 32, whole ? "%.0f" : "%.1f", epoch);
+}
+
+/* "@base, @1, ..." */
 static void add_choices(struct buf *out, const json_t *family)
 {
 	size_t i;
@@ -253,13 +260,15 @@ static void add_choices(struct buf *out, const json_t *family)
 		add_name(out, "@base");
 	json_array_foreach(json_object_get(family, "checkpoints"), i, checkpoint) {
 		const json_t *epoch = json_object_get(checkpoint, "epoch"), *step = json_object_get(checkpoint, "step");
-		char text[48];
-		if (json_is_number(epoch))
-			snprintf(text, sizeof text, "@%.4g", json_number_value(epoch));
-		else if (json_is_integer(step))
+		char text[48], number[32];
+		if (json_is_number(epoch)) {
+			spec_epoch_text(json_number_value(epoch), number);
+			snprintf(text, sizeof text, "@%s", number);
+		} else if (json_is_integer(step)) {
 			snprintf(text, sizeof text, "@step:%lld", (long long)json_integer_value(step));
-		else
+		} else {
 			snprintf(text, sizeof text, "id:%lld", (long long)id_of(checkpoint));
+		}
 		add_name(out, text);
 	}
 }
@@ -273,7 +282,7 @@ static enum err_code family_error(const char *key, const struct spec *s, const j
 	else if (s->kind == SPEC_STEP)
 		snprintf(wanted, sizeof wanted, "@step:%lld", (long long)s->number);
 	add_choices(&choices, family);
-	enum err_code code = err_set(err, ERR_NOT_FOUND, key, "name=%s|wanted=%s|choices=%s", name_of(family), wanted,
+	enum err_code code = err_set(err, ERR_NOT_FOUND, key, "name=%s|wanted=%s|names=%s", name_of(family), wanted,
 				     buf_text(&choices));
 	buf_release(&choices);
 	return code;
@@ -288,16 +297,21 @@ static enum err_code match_checkpoint(const struct spec *s, const json_t *family
 		*model_id = json_integer_value(base);
 		return json_is_integer(base) ? ERR_OK : family_error("err_spec_no_base", s, family, err);
 	}
+	double nearest = INFINITY;
 	json_array_foreach(json_object_get(family, "checkpoints"), i, checkpoint) {
 		const json_t *epoch = json_object_get(checkpoint, "epoch"), *step = json_object_get(checkpoint, "step");
-		bool is_it = s->kind == SPEC_STEP
-				     ? json_is_integer(step) && json_integer_value(step) == s->number
-				     : json_is_number(epoch) && fabs(json_number_value(epoch) - s->epoch) < 0.005;
-		if (is_it) {
+		double distance = INFINITY;
+		if (s->kind == SPEC_STEP && json_is_integer(step) && json_integer_value(step) == s->number)
+			distance = 0;
+		else if (s->kind == SPEC_EPOCH && json_is_number(epoch))
+			distance = fabs(json_number_value(epoch) - s->epoch);
+		if (distance <= EPOCH_SLACK && distance < nearest) {
+			nearest = distance;
 			*model_id = id_of(checkpoint);
-			return ERR_OK;
 		}
 	}
+	if (nearest <= EPOCH_SLACK)
+		return ERR_OK;
 	return family_error("err_spec_no_epoch", s, family, err);
 }
 

@@ -33,6 +33,9 @@ struct job {
 	uint64_t serial;      /* of the active run it belongs to, 0: none */
 	struct arena *arena;  /* freed with the job */
 	void (*home)(struct job *job); /* at home, on the loop; may look at task.err */
+	void (*drop)(struct job *job); /* instead of home() where the engine is gone: frees what the job owns; may be NULL */
+	bool is_long;                  /* on the work or hash thread: is cancelled when nobody waits any more */
+	struct job *next, **at;        /* of all jobs under way */
 };
 
 /* A zeroed struct of `size` bytes that begins with a struct job. */
@@ -43,6 +46,8 @@ void job_work(struct job *job);
 void job_hash(struct job *job);
 /* Ends a job that is not needed after all. */
 void job_home_now(struct job *job);
+/* Cancels what still computes on other threads for run `serial`, 0: for anybody. */
+void jobs_cancel(struct engine *e, uint64_t serial);
 /* True while the run it was made for is the active one. */
 bool job_is_current(const struct job *job);
 
@@ -81,6 +86,14 @@ struct live_cell {
 	bool over;       /* its final message came */
 	bool started;
 	struct buf text;
+	size_t repeated; /* bytes of `text` that the worker has sent again after a death */
+};
+
+/* Text of a cell whose worker died: listeners have it, so only what goes beyond it is new to them. */
+struct heard_text {
+	int64_t cell_id;
+	struct buf text;
+	struct heard_text *next;
 };
 
 struct flight {
@@ -107,6 +120,9 @@ struct active_column {
 	bool exhausted;
 	int tries;             /* of the group at tries_at */
 	int64_t tries_at;
+	int n_given_up;        /* groups in a row, without any answer between them */
+	int n_adapter_deaths;
+	bool hashing;
 	int64_t n_running;
 	bool dirty;
 };
@@ -121,6 +137,8 @@ struct active {
 	int64_t *parts;
 	size_t n_parts;
 	bool loaded, reading, stopping, ending, reload;
+	bool interrupted;   /* the store failed: stop, but leave the rest waiting */
+	struct heard_text *heard;
 	int64_t base_id;    /* the base whose columns are answered now, 0: choose */
 	struct flight flights[FLIGHTS_MAX];
 	int n_storing;
@@ -155,6 +173,7 @@ struct engine {
 	struct prompt_call *prompts;
 	struct loop_timer *events, *stop_timer;
 	char probed_sandbox[16];
+	struct job *jobs;
 	int refs; /* jobs under way + 1 */
 	bool closing;
 };
@@ -170,6 +189,10 @@ void engine_next(struct engine *e);
 void run_begin(struct engine *e, int64_t run_id);
 void run_advance(struct engine *e);
 void run_stop(struct engine *e);
+/* The store takes nothing any more: what is in flight ends, the rest waits for a resume. */
+void run_interrupt(struct engine *e, const struct err *cause);
+/* Writes RUN_INTERRUPTED for a run that the engine leaves behind. */
+void run_leave(struct engine *e, int64_t run_id);
 void run_release(struct active *a);
 /* The host tells: the base of the current columns can be asked / cannot be had (cause). */
 void run_host_ready(struct engine *e);
@@ -191,6 +214,9 @@ void flight_send(struct engine *e, struct flight *f, struct run_question *questi
 /* True if the frame belonged to a flight. */
 bool flight_frame(struct engine *e, const struct frame *f);
 void flight_free(struct flight *f);
+/* Keeps the texts that were already shown, for the flight that computes the cells again. */
+void flight_keep_texts(struct active *a, struct flight *f);
+void heard_free(struct active *a);
 /* Fails every cell that is not over. */
 void flight_fail(struct engine *e, struct flight *f, const struct err *cause);
 
@@ -204,11 +230,16 @@ void host_cancel(struct engine *e, uint32_t stream);
 /* Ends a worker that broke a rule of the protocol. */
 void host_distrust(struct engine *e, const char *what);
 void host_drop(struct engine *e);
+/* The worker has given an answer: the next death is the first one again. */
+void host_works(struct engine *e);
 
 /* prompt.c */
 void prompt_advance(struct engine *e);
 bool prompt_frame(struct engine *e, const struct frame *f);
+/* Fails all whose rows are there; the others will find out themselves. */
 void prompt_fail_all(struct engine *e, const struct err *cause);
+/* Those whose worker has to make room for another model learn that. */
+void prompt_fail_asked(struct engine *e);
 bool prompt_waits(const struct engine *e);
 
 /* Reads a failure body of the protocol. */

@@ -54,10 +54,16 @@ static void home_adapter(struct job *job)
 	run_advance(e);
 }
 
+static void drop_adapter(struct job *job)
+{
+	mem_free(((struct adapter_job *)job)->file);
+}
+
 static void convert_adapter(struct engine *e, struct active_column *c)
 {
 	struct adapter_job *j = job_new(e, sizeof *j, run_adapter, home_adapter);
 
+	j->job.drop = drop_adapter;
 	j->job.serial = e->active->serial;
 	j->column = (size_t)(c - e->active->columns);
 	j->adapter_path = arena_strdup(j->job.arena, c->model.model.path);
@@ -101,8 +107,13 @@ bool run_adapter_frame(struct engine *e, uint32_t stream, uint8_t kind, const js
 		struct active_column *c = &e->active->columns[i];
 		if (stream == 0 || c->adapter_stream != stream || c->adapter_incarnation != e->host.incarnation)
 			continue;
+		if (kind != MSG_OK && kind != MSG_FAILED) {
+			host_distrust(e, "adapter");
+			return true;
+		}
 		e->host.n_open--;
 		c->adapter_stream = 0;
+		c->n_adapter_deaths = 0;
 		if (kind == MSG_FAILED) {
 			failure_read(body, &cause);
 			mem_free(e->host.adapters[c->adapter_id - 1]);
@@ -152,8 +163,7 @@ void column_store(struct engine *e, const struct active_column *c)
 
 struct hash_job {
 	struct job job;
-	size_t column;
-	int64_t base_id;
+	int64_t run_id, column_id, base_id;
 	char *base_path, *adapter_path;
 	char base_hash[65], adapter_hash[65];
 };
@@ -176,16 +186,52 @@ static void run_hash(struct task *task, void *context)
 		(void)!adapter_hash(j->adapter_path, j->adapter_hash, &task->cancelled, &task->err);
 }
 
-struct model_hash_job {
+struct set_hash_job {
 	struct job job;
-	int64_t id;
-	char hash[65];
+	int64_t run_id, column_id, base_id;
+	char base_hash[65], adapter_hash[65];
 };
 
+/* Reads the column anew: its run may be over, and more may be known of it by now. */
 static void run_set_hash(struct task *task, void *context)
 {
-	struct model_hash_job *j = (struct model_hash_job *)task;
-	(void)!model_store_set_hash(context, j->id, j->hash, &task->err);
+	struct set_hash_job *j = (struct set_hash_job *)task;
+	struct run_row run;
+	struct column_row *rows;
+	size_t n = 0;
+
+	if (model_store_set_hash(context, j->base_id, j->base_hash, &task->err) != ERR_OK ||
+	    run_store_get(context, j->job.arena, j->run_id, &run, &rows, &n, &task->err) != ERR_OK)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		if (rows[i].id != j->column_id)
+			continue;
+		rows[i].model_hash = j->base_hash;
+		rows[i].adapter_hash = j->adapter_hash;
+		(void)!run_store_set_column(context, &rows[i], &task->err);
+	}
+}
+
+static void start_hash(struct engine *e, struct active_column *c);
+
+/* In the active run: the column knows its hashes, the others of this base need not read the file again. */
+static void spread_hash(struct engine *e, const struct hash_job *j)
+{
+	struct active *a = e->active;
+
+	for (size_t i = 0; i < a->n_columns; i++) {
+		struct active_column *c = &a->columns[i];
+		if (c->base.id != j->base_id)
+			continue;
+		str_format(c->base.sha256, sizeof c->base.sha256, "%s", j->base_hash);
+		if (c->row.id == j->column_id) {
+			c->hashing = false;
+			c->row.model_hash = arena_strdup(a->arena, j->base_hash);
+			c->row.adapter_hash = arena_strdup(a->arena, j->adapter_hash);
+		} else if (c->prepared && !c->hashing && !c->row.model_hash[0]) {
+			start_hash(e, c);
+		}
+	}
 }
 
 static void home_hash(struct job *job)
@@ -193,22 +239,29 @@ static void home_hash(struct job *job)
 	struct hash_job *j = (struct hash_job *)job;
 	struct engine *e = job->e;
 
-	if (job->task.err.code != ERR_OK)
+	if (job->task.err.code != ERR_OK) {
+		log_warn("engine", "no hash of column %lld: %s", (long long)j->column_id, job->task.err.key);
 		return;
-	struct model_hash_job *set = job_new(e, sizeof *set, run_set_hash, NULL);
-	set->id = j->base_id;
-	str_format(set->hash, sizeof set->hash, "%s", j->base_hash);
-	job_write(&set->job);
-	if (!job_is_current(job))
-		return;
-	struct active_column *c = &e->active->columns[j->column];
-	c->row.model_hash = arena_strdup(e->active->arena, j->base_hash);
-	c->row.adapter_hash = arena_strdup(e->active->arena, j->adapter_hash);
-	for (size_t i = 0; i < e->active->n_columns; i++) {
-		if (e->active->columns[i].base.id == j->base_id)
-			str_format(e->active->columns[i].base.sha256, sizeof c->base.sha256, "%s", j->base_hash);
 	}
-	column_store(e, c);
+	struct set_hash_job *set = job_new(e, sizeof *set, run_set_hash, NULL);
+	set->run_id = j->run_id;
+	set->column_id = j->column_id;
+	set->base_id = j->base_id;
+	str_format(set->base_hash, sizeof set->base_hash, "%s", j->base_hash);
+	str_format(set->adapter_hash, sizeof set->adapter_hash, "%s", j->adapter_hash);
+	job_write(&set->job);
+	if (job_is_current(job))
+		spread_hash(e, j);
+}
+
+/* A file of many gigabytes is read once: a second column with the same base waits for the first one's digest. */
+static bool base_is_hashing(const struct active *a, int64_t base_id)
+{
+	for (size_t i = 0; i < a->n_columns; i++) {
+		if (a->columns[i].hashing && a->columns[i].base.id == base_id && !a->columns[i].base.sha256[0])
+			return true;
+	}
+	return false;
 }
 
 static void start_hash(struct engine *e, struct active_column *c)
@@ -216,8 +269,10 @@ static void start_hash(struct engine *e, struct active_column *c)
 	struct hash_job *j = job_new(e, sizeof *j, run_hash, home_hash);
 
 	j->job.serial = e->active->serial;
-	j->column = (size_t)(c - e->active->columns);
+	j->run_id = e->active->run_id;
+	j->column_id = c->row.id;
 	j->base_id = c->base.id;
+	c->hashing = true;
 	j->base_path = arena_strdup(j->job.arena, c->base.model.path);
 	if (c->model.model.kind == MODEL_ADAPTER)
 		j->adapter_path = arena_strdup(j->job.arena, c->model.model.path);
@@ -238,11 +293,15 @@ static void plan_column(struct engine *e, struct active_column *c)
 					KV_SHARE * (double)free / (double)h->kv_bytes_per_token : KV_MIN;
 		c->row.kv_tokens = tokens < KV_MIN ? KV_MIN : tokens > KV_MAX ? KV_MAX : (int64_t)tokens;
 	}
-	c->row.template_hash = arena_strdup(e->active->arena, h->template_hash);
-	c->row.build = arena_strdup(e->active->arena, h->build);
-	c->row.device = e->device;
+	if (c->row.build[0] && (strcmp(c->row.build, h->build) != 0 || strcmp(c->row.template_hash, h->template_hash) != 0))
+		log_warn("engine", "column %lld goes on with another build or template", (long long)c->row.id);
+	if (!c->row.build[0]) {
+		c->row.template_hash = arena_strdup(e->active->arena, h->template_hash);
+		c->row.build = arena_strdup(e->active->arena, h->build);
+		c->row.device = e->device;
+	}
 	column_store(e, c);
-	if (!c->row.model_hash || !c->row.model_hash[0])
+	if (!c->row.model_hash[0] && !c->hashing && !base_is_hashing(e->active, c->base.id))
 		start_hash(e, c);
 }
 

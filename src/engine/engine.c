@@ -35,8 +35,12 @@ static void job_done(struct task *task)
 	struct job *job = (struct job *)task;
 	struct engine *e = job->e;
 
-	if (job->home && !e->closing)
-		job->home(job);
+	*job->at = job->next;
+	if (job->next)
+		job->next->at = job->at;
+	void (*end)(struct job *) = e->closing ? job->drop : job->home;
+	if (end)
+		end(job);
 	arena_free(job->arena);
 	mem_free(job);
 	engine_unref(e);
@@ -51,8 +55,21 @@ void *job_new(struct engine *e, size_t size, void (*run)(struct task *, void *),
 	job->e = e;
 	job->arena = arena_new();
 	job->home = home;
+	job->next = e->jobs;
+	job->at = &e->jobs;
+	if (e->jobs)
+		e->jobs->at = &job->next;
+	e->jobs = job;
 	e->refs++;
 	return job;
+}
+
+void jobs_cancel(struct engine *e, uint64_t serial)
+{
+	for (struct job *job = e->jobs; job; job = job->next) {
+		if (job->is_long && (serial == 0 || job->serial == serial))
+			atomic_store(&job->task.cancelled, true);
+	}
 }
 
 void job_write(struct job *job)
@@ -67,11 +84,13 @@ void job_read(struct job *job)
 
 void job_work(struct job *job)
 {
+	job->is_long = true;
 	executor_post(job->e->options.work, &job->task);
 }
 
 void job_hash(struct job *job)
 {
+	job->is_long = true;
 	executor_post(job->e->options.hash, &job->task);
 }
 
@@ -368,7 +387,15 @@ void engine_free(struct engine *e)
 {
 	if (!e)
 		return;
+	if (e->active)
+		run_leave(e, e->active->run_id);
+	for (const struct line_entry *entry = e->line; entry; entry = entry->next)
+		run_leave(e, entry->run_id);
+	struct err cause;
+	err_set(&cause, ERR_CANCELLED, "err_cancelled", NULL);
+	prompt_fail_all(e, &cause);
 	e->closing = true;
+	jobs_cancel(e, 0);
 	host_release(e);
 	loop_timer_free(e->events);
 	loop_timer_free(e->stop_timer);

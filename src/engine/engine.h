@@ -26,6 +26,7 @@ struct engine_options {
 	int64_t memory_reserve;    /* bytes to leave free, 0: 1 GiB or a tenth of the machine's memory */
 	bool allow_unsandboxed;    /* run workers even at ladder level "rlimit" or "none" */
 	bool quick_retries;        /* tests: no backoff after a death */
+	int64_t silence_ms;        /* without a sign of life from a worker that computes, then it is ended; 0: a minute */
 };
 
 enum column_state { COLUMN_WAITING, COLUMN_LOADING, COLUMN_ANSWERING, COLUMN_DONE, COLUMN_FAILED };

@@ -47,6 +47,46 @@ static json_t *group_request(const struct engine *e, const struct active_column 
 			 "repeat_penalty", p->repeat_penalty, "cells", cells);
 }
 
+/* --- texts that were shown before a death --- */
+
+void flight_keep_texts(struct active *a, struct flight *f)
+{
+	for (size_t i = 0; i < f->n_cells; i++) {
+		struct live_cell *cell = &f->cells[i];
+		if (cell->over || cell->was_done || cell->text.len == 0)
+			continue;
+		struct heard_text *h = mem_alloc(sizeof *h);
+		*h = (struct heard_text){ cell->cell_id, cell->text, a->heard };
+		cell->text = BUF_INIT(LIMIT_ANSWER_BYTES);
+		a->heard = h;
+	}
+}
+
+static void take_heard(struct active *a, struct live_cell *cell)
+{
+	for (struct heard_text **at = &a->heard; *at; at = &(*at)->next) {
+		struct heard_text *h = *at;
+		if (h->cell_id != cell->cell_id)
+			continue;
+		cell->text = h->text;
+		*at = h->next;
+		mem_free(h);
+		return;
+	}
+}
+
+void heard_free(struct active *a)
+{
+	for (struct heard_text *h = a->heard, *next; h; h = next) {
+		next = h->next;
+		buf_release(&h->text);
+		mem_free(h);
+	}
+	a->heard = NULL;
+}
+
+/* --- life --- */
+
 void flight_send(struct engine *e, struct flight *f, struct run_question *questions, size_t n)
 {
 	struct active_column *c = &e->active->columns[f->column];
@@ -58,6 +98,7 @@ void flight_send(struct engine *e, struct flight *f, struct run_question *questi
 		f->cells[i] = (struct live_cell){ .cell_id = cell->id, .question_id = questions[i].id,
 						  .was_done = cell->state == CELL_DONE,
 						  .text = BUF_INIT(LIMIT_ANSWER_BYTES) };
+		take_heard(e->active, &f->cells[i]);
 	}
 	f->stream = host_send(e, REQ_GROUP, group_request(e, c, questions, n), -1);
 	c->state = COLUMN_ANSWERING;
@@ -109,7 +150,12 @@ static void home_store_cell(struct job *job)
 			a->done_since++;
 			a->cells_left--;
 		}
-		a->dirty = true;
+		for (size_t i = 0; i < a->n_columns; i++) {
+			if (a->columns[i].row.id == s->cell.column_id)
+				engine_touch(e, &a->columns[i]);
+		}
+		if (job->task.err.code != ERR_OK)
+			run_interrupt(e, &job->task.err);
 	}
 	if (job->task.err.code == ERR_OK && !s->was_done) {
 		struct engine_event event = { .kind = ENGINE_CELL, .run_id = s->cell.run_id, .column_id = s->cell.column_id,
@@ -147,13 +193,15 @@ static void cell_over(struct engine *e, struct flight *f, struct live_cell *cell
 
 static void cell_failed(struct engine *e, struct flight *f, struct live_cell *cell, const struct err *cause)
 {
+	const struct active_column *c = &e->active->columns[f->column];
+
 	cell_over(e, f, cell);
 	if (cell->was_done)
 		return;
 	struct store_cell *s = store_cell_new(e, f, cell);
-	s->failure = *cause;
+	s->failure = c->state == COLUMN_FAILED ? c->problem : *cause; /* the column's cause says more */
 	s->cell.state = CELL_FAILED;
-	s->cell.problem = *cause;
+	s->cell.problem = s->failure;
 	job_write(&s->job);
 }
 
@@ -204,7 +252,18 @@ static void on_text(struct engine *e, struct flight *f, struct str body)
 	start_cell(e, f, cell);
 	if (cell->was_done)
 		return;
+	size_t known = cell->text.len - cell->repeated, again = known < text.len ? known : text.len;
+	cell->repeated += again;
+	text.ptr += again;
+	text.len -= again;
+	if (text.len == 0)
+		return;
 	buf_add_str(&cell->text, text);
+	cell->repeated = cell->text.len;
+	if (cell->text.overflow) {
+		host_distrust(e, "text");
+		return;
+	}
 	struct engine_event event = { .kind = ENGINE_TEXT, .run_id = e->active->run_id,
 				      .column_id = e->active->columns[f->column].row.id,
 				      .question_id = cell->question_id, .cell_id = cell->cell_id, .text = text };
@@ -217,7 +276,7 @@ static bool hash_tokens(const json_t *tokens, char hex[HASH_HEX_SIZE])
 	uint8_t digest[HASH_SIZE];
 	const json_t *token;
 	size_t i;
-	bool good = true;
+	bool good = json_is_array(tokens);
 
 	json_array_foreach(tokens, i, token) {
 		int64_t id = json_integer_value(token);
@@ -246,13 +305,16 @@ static void on_answer(struct engine *e, struct flight *f, const json_t *body, st
 		.total_us = json_get_int(body, "total_us", 0, TIME_MAX_US, 0, &err),
 		.mean_ll = json_get_number(body, "mean_ll", -1e6, 0.001, NAN, &err),
 	};
-	if (err.code != ERR_OK || !hash_tokens(json_object_get(body, "tokens"), hex) ||
+	const json_t *tokens = json_object_get(body, "tokens");
+	if (err.code != ERR_OK || !hash_tokens(tokens, hex) || (int64_t)json_array_size(tokens) != row.n_generated ||
 	    (strcmp(finish, "stop") != 0 && strcmp(finish, "length") != 0)) {
 		host_distrust(e, "answer");
 		return;
 	}
 	start_cell(e, f, cell);
 	cell_over(e, f, cell);
+	host_works(e);
+	e->active->columns[f->column].n_given_up = 0;
 	struct store_cell *s = store_cell_new(e, f, cell);
 	row.id = s->cell.id;
 	row.run_id = s->cell.run_id;
@@ -279,7 +341,9 @@ static void on_cell_message(struct engine *e, struct flight *f, uint8_t kind, co
 		return;
 	}
 	failure_read(body, &cause);
-	if (cause.code == ERR_CANCELLED)
+	if (cause.code == ERR_CANCELLED && !e->active->stopping)
+		host_distrust(e, "cancelled");
+	else if (cause.code == ERR_CANCELLED)
 		cell_over(e, f, cell); /* stays waiting in the store; stopping the run decides about it */
 	else
 		cell_failed(e, f, cell, &cause);
@@ -289,9 +353,14 @@ static void on_end(struct engine *e, struct flight *f, uint8_t kind, const json_
 {
 	struct err cause = { 0 };
 
+	if (kind == MSG_FAILED)
+		failure_read(body, &cause);
+	if (cause.code == ERR_CANCELLED && !e->active->stopping) {
+		host_distrust(e, "cancelled");
+		return;
+	}
 	e->host.n_open--;
 	if (kind == MSG_FAILED) {
-		failure_read(body, &cause);
 		if (cause.code != ERR_CANCELLED)
 			flight_fail(e, f, &cause);
 	} else {

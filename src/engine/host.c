@@ -18,9 +18,10 @@
 #define CHECK_TOKENS 2048       /* KV cells that a model must have room for before it is loaded */
 #define CALIBRATE_MS 4000
 #define CALIBRATE_TOKENS 4096
-#define WATCH_MS 5000
+#define WATCH_PARTS 12 /* looks at the worker as often while it may be silent */
 #define BACKOFF_MS 1000
 #define STREAM_FIRST 1
+#define MEMORY_LIMIT_MIN ((int64_t)GIB) /* private memory of a worker; otherwise all that is free */
 
 void failure_read(const json_t *body, struct err *out)
 {
@@ -29,7 +30,8 @@ void failure_read(const json_t *body, struct err *out)
 	const char *key = json_get_text(body, "key", "err_worker_protocol", &err);
 	const char *args = json_get_text(body, "args", "", &err);
 
-	if (err.code != ERR_OK || strncmp(key, "err_", 4) != 0 || !msg_text(LANG_EN, key))
+	if (err.code != ERR_OK || strncmp(key, "err_", 4) != 0 || !msg_text(LANG_EN, key) ||
+	    err_code_from_name(code) == ERR_OK)
 		err_set(out, ERR_INTERNAL, "err_worker_protocol", "what=%s", "a failure without a known reason");
 	else
 		err_restore(out, err_code_from_name(code), key, args);
@@ -40,7 +42,8 @@ uint32_t host_send(struct engine *e, uint8_t kind, json_t *body, int fd)
 	struct host *h = &e->host;
 	uint32_t stream = h->next_stream++;
 
-	h->n_open++;
+	if (h->n_open++ == 0)
+		worker_process_listen(h->process);
 	worker_process_send(h->process, kind, stream, body, fd);
 	return stream;
 }
@@ -73,6 +76,11 @@ static void forget(struct host *h)
 	mem_free(h->adapters);
 	h->adapters = NULL;
 	h->n_adapters = 0;
+}
+
+void host_works(struct engine *e)
+{
+	e->host.backoff_ms = 0;
 }
 
 void host_drop(struct engine *e)
@@ -127,6 +135,7 @@ static void host_is_ready(struct engine *e)
 
 	e->host.state = HOST_READY;
 	e->host.calibrating = false;
+	e->host.n_loads_failed = 0;
 	engine_emit(e, &event);
 	prompt_advance(e);
 	run_host_ready(e);
@@ -187,6 +196,10 @@ static void on_calibrated(struct engine *e, uint8_t kind, const json_t *body)
 	h->n_open--;
 	h->calibrate_stream = 0;
 	h->slots = kind == MSG_CALIBRATED ? json_get_int(body, "slots", 1, LIMIT_SLOTS, 4, &err) : 4;
+	if (err.code != ERR_OK || (kind != MSG_CALIBRATED && kind != MSG_FAILED)) {
+		host_distrust(e, "calibrated");
+		return;
+	}
 	struct calibration_job *c = job_new(e, sizeof *c, run_calibration_set, NULL);
 	struct buf rates = BUF_INIT(64 * KIB);
 	const json_t *list = json_object_get(body, "rates");
@@ -205,6 +218,19 @@ static void on_calibrated(struct engine *e, uint8_t kind, const json_t *body)
 }
 
 /* --- messages of the worker itself --- */
+
+static bool has_gpu(const json_t *ready)
+{
+	const json_t *device;
+	size_t i;
+
+	json_array_foreach(json_object_get(ready, "devices"), i, device) {
+		const char *type = json_string_value(json_object_get(device, "type"));
+		if (type && strcmp(type, "gpu") == 0)
+			return true;
+	}
+	return false;
+}
 
 static void on_ready(struct engine *e, const json_t *body)
 {
@@ -235,6 +261,10 @@ static void on_ready(struct engine *e, const json_t *body)
 	}
 	json_t *load = json_pack("{s:I, s:i, s:i, s:b}", "size", (json_int_t)size, "n_threads", e->n_threads, "n_gpu_layers",
 				 e->options.n_gpu_layers, "use_mmap", true);
+	/* GPU drivers map far more than they use. */
+	int64_t free = machine_memory_available();
+	if (!has_gpu(body))
+		json_object_set_new(load, "memory_limit", json_integer(free > MEMORY_LIMIT_MIN ? free : MEMORY_LIMIT_MIN));
 	h->file_bytes = (int64_t)size;
 	uint32_t no, count;
 	size_t stem;
@@ -281,8 +311,6 @@ static void on_load_message(struct engine *e, uint8_t kind, const json_t *body)
 		host_distrust(e, "loaded");
 		return;
 	}
-	h->n_loads_failed = 0;
-	h->backoff_ms = 0;
 	look_up_calibration(e);
 }
 
@@ -326,6 +354,8 @@ static void on_died(void *user, const struct err *cause)
 		host_fail(e, &copy);
 		return;
 	}
+	if (!in_load && !e->active && !prompt_waits(e))
+		return; /* it was idle: the next run starts another */
 	h->backoff_ms = h->backoff_ms ? h->backoff_ms * 2 : BACKOFF_MS;
 	if (h->backoff_ms > 4 * BACKOFF_MS)
 		h->backoff_ms = 4 * BACKOFF_MS;
@@ -333,6 +363,11 @@ static void on_died(void *user, const struct err *cause)
 	loop_timer_set(h->backoff, e->options.quick_retries ? 10 : h->backoff_ms);
 	prompt_fail_all(e, &copy);
 	run_host_died(e, &copy);
+}
+
+static int64_t patience(const struct engine *e)
+{
+	return e->options.silence_ms > 0 ? e->options.silence_ms : SILENCE_MS;
 }
 
 static const struct worker_events worker_events = { on_frame, on_died };
@@ -357,7 +392,7 @@ static void start_process(struct engine *e)
 	h->next_stream = STREAM_FIRST;
 	h->progress = 0;
 	h->state = HOST_STARTING;
-	loop_timer_set(h->watchdog, WATCH_MS);
+	loop_timer_set(h->watchdog, patience(e) / WATCH_PARTS);
 	struct engine_event event = { .kind = ENGINE_STATUS };
 	engine_emit(e, &event);
 }
@@ -409,8 +444,10 @@ bool host_want(struct engine *e, const struct model_row *base)
 		return true;
 	if (h->base_id == base->id && h->state != HOST_NONE)
 		return false;
-	if (h->base_id != base->id)
+	if (h->base_id != base->id) {
+		prompt_fail_asked(e);
 		host_drop(e);
+	}
 	h->base_id = base->id;
 	mem_free(h->base_path);
 	mem_free(h->base_name);
@@ -438,12 +475,13 @@ static void on_watch(void *user)
 
 	if (!h->process)
 		return;
-	if ((h->n_open > 0 || h->state == HOST_STARTING) && worker_process_silent_ms(h->process) > SILENCE_MS) {
+	int64_t silence_ms = patience(e);
+	if ((h->n_open > 0 || h->state == HOST_STARTING) && worker_process_silent_ms(h->process) > silence_ms) {
 		struct err cause;
-		err_set(&cause, ERR_IO, "err_worker_silent", "seconds=%d", SILENCE_MS / 1000);
+		err_set(&cause, ERR_IO, "err_worker_silent", "seconds=%lld", (long long)(silence_ms + 999) / 1000);
 		worker_process_kill(h->process, &cause);
 	}
-	loop_timer_set(h->watchdog, WATCH_MS);
+	loop_timer_set(h->watchdog, silence_ms / WATCH_PARTS);
 }
 
 void host_init(struct engine *e)

@@ -71,6 +71,23 @@ int64_t machine_memory_available(void)
 	return bytes >= 0 ? bytes : machine_memory_total();
 }
 
+int64_t machine_oom_kills(void)
+{
+	struct buf text = BUF_INIT(64 * KIB);
+	uint64_t count = 0;
+
+	if (fs_read("/proc/vmstat", &text, NULL) == ERR_OK) {
+		struct str rest = buf_str(&text);
+		while (rest.len > 0) {
+			struct str line = str_split(&rest, '\n'), key = str_split(&line, ' ');
+			if (str_eq_text(key, "oom_kill") && str_to_u64(str_trim(line), &count))
+				break;
+		}
+	}
+	buf_release(&text);
+	return (int64_t)count;
+}
+
 int64_t machine_resident(pid_t pid)
 {
 	char path[64];

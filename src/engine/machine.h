@@ -14,6 +14,8 @@ int machine_cores(void);
 int64_t machine_memory_total(void);
 /* What can be had without swapping (MemAvailable); the total where the kernel does not say. */
 int64_t machine_memory_available(void);
+/* Processes that the kernel has ended for lack of memory since the machine started; 0 where it does not say. */
+int64_t machine_oom_kills(void);
 /* Resident bytes of a process, 0 when it is gone. */
 int64_t machine_resident(pid_t pid);
 

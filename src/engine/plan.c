@@ -21,3 +21,8 @@ struct plan_group plan_group_at(const struct plan *p, int64_t position)
 		size = 1;
 	return (struct plan_group){ position, left < size ? left : size };
 }
+
+bool plan_fits(int64_t n, int64_t bytes)
+{
+	return n == 0 || bytes <= PLAN_GROUP_BYTES;
+}

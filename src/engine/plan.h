@@ -14,6 +14,7 @@
 
 #define PLAN_GROUP_SLOTS 4   /* an exact group has 4 * slots cells */
 #define PLAN_FAST_CELLS 1024 /* cells in a chunk of fast mode */
+#define PLAN_GROUP_BYTES (2 << 20) /* of questions in a group: in JSON up to six times as many, and a frame takes 16 MiB */
 
 struct plan_group {
 	int64_t first; /* position of the first question */
@@ -30,5 +31,9 @@ struct plan {
 
 /* The group that begins at `position` (a group's first question; 0 for the first group); count is 0 past the end. */
 struct plan_group plan_group_at(const struct plan *p, int64_t position);
+
+/* True where one more question fits into a group that has `n` already, `bytes` being the size of all with it.  A group is cut
+ * before the first that does not; so its end follows from the questions alone. */
+bool plan_fits(int64_t n, int64_t bytes);
 
 #endif

@@ -30,10 +30,29 @@ static void finish(struct engine *e, struct prompt_call *p, struct str prompt, i
 	mem_free(p);
 }
 
+static struct prompt_call *first_loaded(const struct engine *e, bool asked)
+{
+	for (struct prompt_call *p = e->prompts; p; p = p->next) {
+		if (p->loaded && (!asked || p->stream))
+			return p;
+	}
+	return NULL;
+}
+
 void prompt_fail_all(struct engine *e, const struct err *cause)
 {
-	while (e->prompts)
-		finish(e, e->prompts, (struct str){ 0 }, 0, cause);
+	/* From the start each time: a listener may ask again. */
+	for (struct prompt_call *p; (p = first_loaded(e, false));)
+		finish(e, p, (struct str){ 0 }, 0, cause);
+}
+
+void prompt_fail_asked(struct engine *e)
+{
+	struct err busy;
+
+	err_set(&busy, ERR_BUSY, "err_engine_busy", NULL);
+	for (struct prompt_call *p; (p = first_loaded(e, true));)
+		finish(e, p, (struct str){ 0 }, 0, &busy);
 }
 
 bool prompt_waits(const struct engine *e)
@@ -91,18 +110,20 @@ static void home_rows(struct job *job)
 {
 	struct prompt_job *j = (struct prompt_job *)job;
 	struct engine *e = job->e;
-	bool waits = false;
-
-	for (struct prompt_call *p = e->prompts; p; p = p->next)
-		waits = waits || p == j->call;
-	if (!waits)
-		return; /* was failed meanwhile; its arena is gone with it */
 	if (job->task.err.code != ERR_OK) {
 		finish(e, j->call, (struct str){ 0 }, 0, &job->task.err);
 		return;
 	}
 	j->call->loaded = true;
 	prompt_advance(e);
+}
+
+static void drop_rows(struct job *job)
+{
+	struct prompt_call *p = ((struct prompt_job *)job)->call;
+
+	arena_free(p->arena);
+	mem_free(p);
 }
 
 /* --- asking --- */
@@ -120,20 +141,20 @@ static void ask(struct engine *e, struct prompt_call *p)
 
 void prompt_advance(struct engine *e)
 {
-	struct prompt_call *next;
+	struct prompt_call *p = e->prompts;
 
-	for (struct prompt_call *p = e->prompts; p; p = next) {
-		next = p->next;
-		if (!p->loaded || p->stream)
-			continue;
-		if (e->active && e->host.base_id != p->base.id) {
+	while (p) {
+		if (!p->loaded || p->stream) {
+			p = p->next;
+		} else if (e->active && e->host.base_id != p->base.id) {
 			struct err busy;
 			err_set(&busy, ERR_BUSY, "err_engine_busy", NULL);
 			finish(e, p, (struct str){ 0 }, 0, &busy);
+			p = e->prompts; /* the list may have changed */
 		} else if (host_want(e, &p->base)) {
 			ask(e, p);
 		} else {
-			return; /* host_ready or a failure brings us back; the list may have changed */
+			return; /* host_ready or a failure brings us back */
 		}
 	}
 }
@@ -147,6 +168,10 @@ bool prompt_frame(struct engine *e, const struct frame *f)
 			continue;
 		if (f->kind == MSG_PROGRESS)
 			return true;
+		if (f->kind != MSG_PROMPT && f->kind != MSG_FAILED) {
+			host_distrust(e, "kind");
+			return true;
+		}
 		e->host.n_open--;
 		json_t *body = json_parse_python(f->body, "frame", &err);
 		if (f->kind == MSG_PROMPT && json_is_object(body)) {
@@ -167,6 +192,8 @@ void engine_prompt(struct engine *e, int64_t cell_id, engine_prompt_fn done, voi
 {
 	struct prompt_call *p = mem_alloc(sizeof *p);
 	struct prompt_job *j = job_new(e, sizeof *j, run_rows, home_rows);
+
+	j->job.drop = drop_rows;
 
 	p->cell_id = cell_id;
 	p->done = done;

@@ -5,7 +5,8 @@
 #include "engine/active.h"
 #include "worker/protocol.h"
 
-#define STOP_PATIENCE_MS 5000
+#define STOP_PATIENCE_MS 1500 /* for a worker that was told to cancel */
+#define GIVEN_UP_MAX 2         /* groups in a row, then the column has failed */
 
 void run_release(struct active *a)
 {
@@ -15,8 +16,65 @@ void run_release(struct active *a)
 		flight_free(&a->flights[i]);
 	for (size_t i = 0; i < a->n_columns; i++)
 		mem_free(a->columns[i].adapter_file);
+	heard_free(a);
 	arena_free(a->arena);
 	mem_free(a);
+}
+
+/* --- states in the store --- */
+
+struct state_job {
+	struct job job;
+	int64_t run_id, column_id;
+	enum run_state state;
+	struct err problem; /* with column_id: why its waiting cells fail */
+	bool cancels;
+};
+
+static void run_state(struct task *task, void *context)
+{
+	struct state_job *j = (struct state_job *)task;
+
+	if (j->column_id && run_store_fail_waiting(context, j->column_id, &j->problem, &task->err) != ERR_OK)
+		return;
+	if (j->cancels && run_store_cancel_waiting(context, j->run_id, &task->err) != ERR_OK)
+		return;
+	if (!j->column_id)
+		(void)!run_store_set_state(context, j->run_id, j->state, &task->err);
+}
+
+static void home_running(struct job *job)
+{
+	struct state_job *j = (struct state_job *)job;
+	engine_emit_run(job->e, j->run_id);
+}
+
+static void home_ended(struct job *job)
+{
+	struct state_job *j = (struct state_job *)job;
+	struct engine *e = job->e;
+
+	if (job->task.err.code != ERR_OK)
+		log_error("engine", "state of run %lld not stored: %s", (long long)j->run_id, job->task.err.key);
+	if (job_is_current(job)) {
+		run_release(e->active);
+		e->active = NULL;
+	}
+	engine_emit_run(e, j->run_id);
+	engine_next(e);
+	if (!e->active)
+		prompt_advance(e);
+}
+
+static void store_state(struct engine *e, enum run_state state, bool cancels, void (*home)(struct job *))
+{
+	struct state_job *j = job_new(e, sizeof *j, run_state, home);
+
+	j->job.serial = e->active->serial;
+	j->run_id = e->active->run_id;
+	j->state = state;
+	j->cancels = cancels;
+	job_write(&j->job);
 }
 
 /* --- loading from the store --- */
@@ -85,9 +143,10 @@ static void adopt_columns(struct active *a, struct load_job *j)
 		c->model = j->models[i];
 		c->base = j->bases[i];
 		c->next = 0;
-		c->first_group_done = c->exhausted = false;
 		c->problem = j->problems[i];
 		c->state = c->row.n_waiting > 0 ? COLUMN_WAITING : COLUMN_DONE;
+		c->first_group_done = c->exhausted = c->state == COLUMN_DONE;
+		c->tries = c->n_given_up = c->n_adapter_deaths = 0;
 		a->cells_left += c->row.n_waiting;
 	}
 	a->columns = columns;
@@ -109,7 +168,7 @@ static void home_load(struct job *job)
 		log_error("engine", "run %lld not loaded: %s", (long long)a->run_id, job->task.err.key);
 		arena_free(j->keep);
 		a->ending = true;
-		engine_next(e);
+		store_state(e, RUN_INTERRUPTED, false, home_ended);
 		return;
 	}
 	struct arena *old = a->arena;
@@ -133,11 +192,17 @@ static void home_load(struct job *job)
 	run_advance(e);
 }
 
+static void drop_load(struct job *job)
+{
+	arena_free(((struct load_job *)job)->keep);
+}
+
 static void load_run(struct engine *e)
 {
 	struct active *a = e->active;
 	struct load_job *j = job_new(e, sizeof *j, run_load, home_load);
 
+	j->job.drop = drop_load;
 	j->job.serial = a->serial;
 	j->keep = arena_new();
 	j->run_id = a->run_id;
@@ -146,59 +211,7 @@ static void load_run(struct engine *e)
 	job_read(&j->job);
 }
 
-/* --- states in the store --- */
-
-struct state_job {
-	struct job job;
-	int64_t run_id, column_id;
-	enum run_state state;
-	struct err problem; /* with column_id: why its waiting cells fail */
-	bool cancels;
-};
-
-static void run_state(struct task *task, void *context)
-{
-	struct state_job *j = (struct state_job *)task;
-
-	if (j->column_id && run_store_fail_waiting(context, j->column_id, &j->problem, &task->err) != ERR_OK)
-		return;
-	if (j->cancels && run_store_cancel_waiting(context, j->run_id, &task->err) != ERR_OK)
-		return;
-	if (!j->column_id)
-		(void)!run_store_set_state(context, j->run_id, j->state, &task->err);
-}
-
-static void home_running(struct job *job)
-{
-	struct state_job *j = (struct state_job *)job;
-	engine_emit_run(job->e, j->run_id);
-}
-
-static void home_ended(struct job *job)
-{
-	struct state_job *j = (struct state_job *)job;
-	struct engine *e = job->e;
-
-	if (job->task.err.code != ERR_OK)
-		log_error("engine", "state of run %lld not stored: %s", (long long)j->run_id, job->task.err.key);
-	if (job_is_current(job)) {
-		run_release(e->active);
-		e->active = NULL;
-	}
-	engine_emit_run(e, j->run_id);
-	engine_next(e);
-}
-
-static void store_state(struct engine *e, enum run_state state, bool cancels, void (*home)(struct job *))
-{
-	struct state_job *j = job_new(e, sizeof *j, run_state, home);
-
-	j->job.serial = e->active->serial;
-	j->run_id = e->active->run_id;
-	j->state = state;
-	j->cancels = cancels;
-	job_write(&j->job);
-}
+/* --- the end of a column --- */
 
 static void home_column_failed(struct job *job)
 {
@@ -257,10 +270,13 @@ static struct active_column *next_column(struct active *a)
 	return found;
 }
 
+#define PAGE_CELLS 64
+
 struct page_job {
 	struct job job;
 	size_t column;
 	struct plan_group group;
+	uint64_t incarnation; /* of the worker it was read for */
 	int64_t column_id;
 	struct run_question *questions;
 	size_t n;
@@ -269,8 +285,23 @@ struct page_job {
 static void run_page(struct task *task, void *context)
 {
 	struct page_job *j = (struct page_job *)task;
-	(void)!run_store_column_cells(context, j->job.arena, j->column_id, j->group.first, j->group.count, &j->questions, &j->n,
-				      &task->err);
+	struct run_question *page;
+	size_t n = 0;
+	int64_t bytes = 0;
+
+	j->questions = arena_array(j->job.arena, (size_t)j->group.count, sizeof *j->questions);
+	do {
+		int64_t left = j->group.count - (int64_t)j->n;
+		if (run_store_column_cells(context, j->job.arena, j->column_id, j->group.first + (int64_t)j->n,
+					   left < PAGE_CELLS ? left : PAGE_CELLS, &page, &n, &task->err) != ERR_OK)
+			return;
+		for (size_t i = 0; i < n; i++) {
+			bytes += (int64_t)(page[i].q.text.len + page[i].q.system.len);
+			if (!plan_fits((int64_t)j->n, bytes))
+				return;
+			j->questions[j->n++] = page[i];
+		}
+	} while (n > 0 && (int64_t)j->n < j->group.count);
 }
 
 static struct flight *free_flight(struct active *a)
@@ -280,6 +311,28 @@ static struct flight *free_flight(struct active *a)
 			return &a->flights[i];
 	}
 	return NULL;
+}
+
+/* Fast mode repeats nothing: only questions without an answer are asked.  Returns how many are left. */
+static size_t drop_stored(struct run_question *questions, size_t n)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (questions[i].cells[0].state == CELL_WAITING)
+			questions[kept++] = questions[i];
+	}
+	return kept;
+}
+
+/* The group that begins at `position` has to be asked again. */
+static void step_back(struct active_column *c, int64_t position)
+{
+	c->exhausted = false;
+	if (position < c->next)
+		c->next = position;
+	if (c->next == 0)
+		c->first_group_done = false;
 }
 
 static void home_page(struct job *job)
@@ -300,18 +353,22 @@ static void home_page(struct job *job)
 	}
 	for (size_t i = 0; i < j->n; i++)
 		waits = waits || j->questions[i].cells[0].state == CELL_WAITING;
+	if (j->n > 0 && (int64_t)j->n < j->group.count) { /* long questions: the group is smaller */
+		if (c->next == j->group.first + j->group.count)
+			c->next = j->group.first + (int64_t)j->n;
+		j->group.count = (int64_t)j->n;
+	}
+	if (a->run.is_fast)
+		j->n = drop_stored(j->questions, j->n);
 	struct flight *f = free_flight(a);
-	if (waits && !a->stopping && f && e->host.state == HOST_READY && e->host.base_id == c->base.id &&
-	    c->state != COLUMN_FAILED && (!c->adapter_file || c->adapter_incarnation == e->host.incarnation)) {
+	if (waits && !a->stopping && f && e->host.state == HOST_READY && j->incarnation == e->host.incarnation &&
+	    c->state != COLUMN_FAILED) {
 		f->column = j->column;
 		f->group = j->group;
 		flight_send(e, f, j->questions, j->n);
 	} else if (waits && !a->stopping && c->state != COLUMN_FAILED) {
-		/* The worker died meanwhile: look at this group again when there is one. */
-		c->next = j->group.first;
-		c->exhausted = false;
-		if (j->group.first == 0)
-			c->first_group_done = false;
+		/* The worker died meanwhile: look at this group again when there is one, or at an earlier one that it lost. */
+		step_back(c, j->group.first);
 	}
 	run_advance(e);
 }
@@ -334,6 +391,7 @@ static void read_group(struct engine *e, struct active_column *c)
 	j->column = (size_t)(c - a->columns);
 	j->column_id = c->row.id;
 	j->group = group;
+	j->incarnation = e->host.incarnation;
 	a->reading = true;
 	job_read(&j->job);
 }
@@ -410,7 +468,7 @@ static void advance_stopping(struct engine *e)
 		return;
 	a->ending = true;
 	loop_timer_set(e->stop_timer, -1);
-	store_state(e, RUN_STOPPED, true, home_ended);
+	store_state(e, a->interrupted ? RUN_INTERRUPTED : RUN_STOPPED, !a->interrupted, home_ended);
 }
 
 void run_advance(struct engine *e)
@@ -489,17 +547,25 @@ void run_host_died(struct engine *e, const struct err *cause)
 			c->tries = c->tries_at == f->group.first ? c->tries + 1 : 1;
 			c->tries_at = f->group.first;
 		}
+		flight_keep_texts(a, f);
 		if (f == oldest && c->tries >= GROUP_TRIES && !a->stopping) {
 			flight_fail(e, f, cause);
 			c->tries = 0;
-		} else if (f->group.first < c->next) {
-			c->next = f->group.first;
-			c->exhausted = false;
-			c->first_group_done = c->first_group_done && f->group.first > 0;
+			c->n_given_up++;
+		} else {
+			step_back(c, f->group.first);
 		}
 		c->n_running = 0;
 		engine_touch(e, c);
 		flight_free(f);
+	}
+	for (size_t i = 0; i < a->n_columns; i++) {
+		struct active_column *c = &a->columns[i];
+		if (c->adapter_stream)
+			c->n_adapter_deaths++;
+		c->adapter_stream = 0;
+		if (c->n_adapter_deaths >= LOAD_TRIES || c->n_given_up >= GIVEN_UP_MAX)
+			column_fail(e, c, cause);
 	}
 	run_advance(e);
 }
@@ -511,14 +577,31 @@ void run_stop(struct engine *e)
 	if (a->stopping || a->ending)
 		return;
 	a->stopping = true;
+	jobs_cancel(e, a->serial);
 	for (int i = 0; i < FLIGHTS_MAX; i++) {
 		if (a->flights[i].n_cells > 0)
 			host_cancel(e, a->flights[i].stream);
 	}
 	if (n_flights(a) == 0 && e->host.state != HOST_READY)
-		host_drop(e); /* a load that nobody wants any more */
+		host_drop(e); /* a load that nobody wants any more; the end of the run asks for what prompts want */
 	loop_timer_set(e->stop_timer, STOP_PATIENCE_MS);
 	run_advance(e);
+}
+
+void run_interrupt(struct engine *e, const struct err *cause)
+{
+	log_error("engine", "run %lld interrupted: %s", (long long)e->active->run_id, cause->key);
+	e->active->interrupted = true;
+	run_stop(e);
+}
+
+void run_leave(struct engine *e, int64_t run_id)
+{
+	struct state_job *j = job_new(e, sizeof *j, run_state, NULL);
+
+	j->run_id = run_id;
+	j->state = RUN_INTERRUPTED;
+	job_write(&j->job);
 }
 
 void run_begin(struct engine *e, int64_t run_id)

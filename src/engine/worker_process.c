@@ -13,12 +13,14 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "engine/machine.h"
 #include "worker/protocol.h"
 
 #define READ_CHUNK (64 * KIB)
 #define READS_A_TURN 16
 #define OUT_MAX (256 * MIB)
 #define FDS_MAX 32
+#define FAREWELL_MS 1000
 
 /* A descriptor that leaves with the byte at this offset of the output. */
 struct outgoing_fd {
@@ -41,6 +43,8 @@ struct worker_process {
 	struct err cause; /* why we killed it */
 	char last_log[240];
 	bool broken, ended, reaped;
+	int64_t oom_kills;            /* of the machine when it started */
+	struct loop_timer *farewell;  /* from the end of the socket to the end of the process */
 	int busy;     /* callbacks of this worker that are running */
 	bool stopped; /* stopped by one of them: freed when it returns */
 };
@@ -137,7 +141,8 @@ static void read_frames(struct worker_process *w)
 	bool got = true;
 	struct err err;
 
-	while (!w->ended && got) {
+	/* A worker that was told to die has nothing more to say. */
+	while (!w->ended && w->cause.code == ERR_OK && got) {
 		if (frame_reader_next(w->reader, &f, &got, &err) != ERR_OK) {
 			worker_process_kill(w, &err);
 			return;
@@ -194,12 +199,20 @@ static void leave(struct worker_process *w)
 
 static void end_of_socket(struct worker_process *w)
 {
-	/* The other end is closed, so the process is ending; a signal now cannot change the status of one that has ended, and
-	 * one that lives on without its socket is of no use. */
+	/* The other end is closed, so the process should be ending, and its status will tell of what. */
 	loop_remove_fd(w->watch);
 	w->watch = NULL;
 	w->broken = true;
-	kill(w->pid, SIGKILL);
+	loop_timer_set(w->farewell, FAREWELL_MS);
+}
+
+/* One that lives on without its socket is of no use. */
+static void on_farewell(void *user)
+{
+	struct err cause;
+
+	err_set(&cause, ERR_INTERNAL, "err_worker_protocol", "what=%s", "a closed socket");
+	worker_process_kill(user, &cause);
 }
 
 static void on_socket(void *user, int events)
@@ -226,7 +239,8 @@ static void describe_end(struct worker_process *w, int status, struct err *cause
 		return;
 	}
 	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
-		err_set(cause, ERR_IO, "err_worker_killed", NULL);
+		bool by_kernel = machine_oom_kills() > w->oom_kills;
+		err_set(cause, ERR_IO, by_kernel ? "err_worker_memory" : "err_worker_killed", NULL);
 		return;
 	}
 	if (WIFSIGNALED(status)) {
@@ -340,6 +354,8 @@ struct worker_process *worker_process_start(struct loop *loop, const struct work
 	*w = (struct worker_process){ .loop = loop, .events = events, .user = user, .pid = pid, .socket = pair[0],
 				      .pidfd = pidfd, .out = BUF_INIT(OUT_MAX), .heard_ms = clock_mono_ms() };
 	fcntl(pidfd, F_SETFD, FD_CLOEXEC);
+	w->oom_kills = machine_oom_kills();
+	w->farewell = loop_timer_new(loop, on_farewell, w);
 	w->reader = frame_reader_new(LIMIT_FRAME);
 	w->watch = loop_add_fd(loop, w->socket, LOOP_READ, on_socket, w);
 	w->pid_watch = loop_add_fd(loop, pidfd, LOOP_READ, on_process_end, w);
@@ -353,6 +369,8 @@ void worker_process_stop(struct worker_process *w)
 	loop_remove_fd(w->watch);
 	loop_remove_fd(w->pid_watch);
 	w->watch = w->pid_watch = NULL;
+	loop_timer_free(w->farewell);
+	w->farewell = NULL;
 	for (size_t i = 0; i < w->n_fds; i++)
 		close(w->fds[i].fd);
 	close(w->socket);
@@ -369,6 +387,11 @@ void worker_process_stop(struct worker_process *w)
 pid_t worker_process_pid(const struct worker_process *w)
 {
 	return w->pid;
+}
+
+void worker_process_listen(struct worker_process *w)
+{
+	w->heard_ms = clock_mono_ms();
 }
 
 int64_t worker_process_silent_ms(const struct worker_process *w)

@@ -43,7 +43,10 @@ void worker_process_stop(struct worker_process *w);
 
 pid_t worker_process_pid(const struct worker_process *w);
 
-/* Milliseconds since the last byte from it. */
+/* From now on something is expected of it. */
+void worker_process_listen(struct worker_process *w);
+
+/* Milliseconds since the last byte from it or since worker_process_listen(). */
 int64_t worker_process_silent_ms(const struct worker_process *w);
 
 #endif

@@ -4,6 +4,9 @@ import type { Component } from "svelte";
 import type { IconName } from "../components/icons";
 import { m } from "../messages/messages.js";
 import { match } from "../services/router.svelte";
+import Models from "./Models.svelte";
+import Results from "./Results.svelte";
+import Settings from "./Settings.svelte";
 import Validate from "./Validate.svelte";
 
 export interface Page {
@@ -16,6 +19,9 @@ export interface Page {
 
 export const pages: Page[] = [
 	{ paths: ["/validate", "/validate/:id"], icon: "validate", title: m.frame_validate, component: Validate },
+	{ paths: ["/results", "/results/compare"], icon: "results", title: m.frame_results, component: Results },
+	{ paths: ["/models"], icon: "models", title: m.frame_models, component: Models },
+	{ paths: ["/settings"], icon: "settings", title: m.frame_settings, component: Settings },
 ];
 
 export function find_page(path: string): { page: Page; params: Record<string, string> } | null {

@@ -13,29 +13,35 @@ export function tokens(text: string): string[] {
 	return text.match(TOKEN) ?? [];
 }
 
-/** `text` in pieces; those that are not in `left` differ. Spaces alone never do. */
+const words = (all: string[]): string[] => all.filter((token) => token.trim() !== "");
+
+/** `text` in pieces; those that are not in `left` differ. Spaces never do, so only words are compared. */
 export function diff(left: string, text: string): Segment[] {
-	const a = tokens(left);
-	const b = tokens(text);
+	const all = tokens(text);
+	const kept = kept_words(words(tokens(left)), words(all));
+	const segments: Segment[] = [];
+	let word = 0;
+	for (const token of all) {
+		const is_word = token.trim() !== "";
+		const differs = is_word && !kept.has(word);
+		if (is_word) word++;
+		const last = segments.at(-1);
+		if (last && last.differs === differs) last.text += token;
+		else segments.push({ text: token, differs });
+	}
+	return segments;
+}
+
+/** Positions in `b` that are also in `a`: the equal beginning and end, and what is common between them. */
+function kept_words(a: string[], b: string[]): Set<number> {
 	let start = 0;
 	while (start < a.length && start < b.length && a[start] === b[start]) start++;
 	let end = 0;
 	while (end < a.length - start && end < b.length - start && a[a.length - 1 - end] === b[b.length - 1 - end]) end++;
-	const middle_a = a.slice(start, a.length - end);
-	const middle_b = b.slice(start, b.length - end);
-	const kept = common(middle_a, middle_b);
-	const segments: Segment[] = [];
-	const push = (token: string, differs: boolean): void => {
-		const last = segments.at(-1);
-		const changed = differs && token.trim() !== "";
-		if (last && (last.differs === changed)) last.text += token;
-		else segments.push({ text: token, differs: changed });
-	};
-	for (const [at, token] of b.entries()) {
-		const inside = at >= start && at < b.length - end;
-		push(token, inside && !kept.has(at - start));
-	}
-	return segments;
+	const kept = new Set<number>();
+	for (const at of common(a.slice(start, a.length - end), b.slice(start, b.length - end))) kept.add(at + start);
+	for (const at of b.keys()) if (at < start || at >= b.length - end) kept.add(at);
+	return kept;
 }
 
 /** Positions in `b` of a longest common subsequence with `a`; none where they differ too much. */

@@ -17,6 +17,6 @@ test("few votes are not enough, many clear ones are, an even count says nothing"
 	expect(votes_missing(30, 2)).toBe(0);
 	expect(votes_missing(4, 4)).toBeNull();
 	expect(votes_missing(0, 0)).toBeNull();
-	expect(votes_missing(15, 1, 1)).toBe(0);
-	expect(votes_missing(13, 1, 8)).toBeGreaterThan(0);
+	expect(votes_missing(17, 1, 1)).toBe(0);
+	expect(votes_missing(17, 1, 8)).toBeGreaterThan(0);
 });

@@ -2,7 +2,7 @@
 import { flushSync } from "svelte";
 import { beforeEach, expect, test } from "vitest";
 import type { Run } from "../types";
-import { batches, COLUMNS_MAX, Draft } from "./draft.svelte";
+import { batches, COLUMNS_MAX, DEFAULTS, Draft } from "./draft.svelte";
 
 beforeEach(() => localStorage.clear());
 
@@ -62,7 +62,7 @@ test("the request holds only what was set", () => {
 	draft.add(2, { temperature: 0.7, system: "" });
 	expect(draft.request()).toEqual({
 		columns: [{ model_id: 1 }, { model_id: 2, params: { temperature: 0.7 } }],
-		params: { max_tokens: 256, temperature: 0, top_p: 0.95 }, mode: "exact", blind: false,
+		params: DEFAULTS, mode: "exact", blind: false,
 	});
 });
 test("many questions travel in several requests, none of them lost", () => {

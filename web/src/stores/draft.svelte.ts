@@ -6,7 +6,8 @@ import * as prefs from "../services/prefs";
 import type { Body, Params, QuestionInput, Run } from "../types";
 
 export const COLUMNS_MAX = 16;
-export const DEFAULTS: Params = { max_tokens: 256, temperature: 0, top_p: 0.95 };
+/** What the server uses where nothing is said (gen_params_default). */
+export const DEFAULTS: Params = { max_tokens: 256, temperature: 0, top_p: 0.95, top_k: 40, min_p: 0, repeat_penalty: 1, thinking: false };
 /** Questions travel in requests of at most 1 MiB; larger lists in several. */
 const BODY_MAX = 900_000;
 
@@ -60,7 +61,7 @@ export class Draft {
 		this.is_first_visit = stored === null;
 		if (stored) {
 			for (const column of stored.columns.slice(0, COLUMNS_MAX)) this.add(column.model_id, column.own);
-			this.params = stored.params;
+			this.params = { ...DEFAULTS, ...stored.params };
 			this.mode = stored.mode === "fast" ? "fast" : "exact";
 			this.seed = stored.seed;
 			this.blind = Boolean(stored.blind);

@@ -12,3 +12,9 @@ test("the theme follows the system until it is switched, and again when switched
 	expect(document.documentElement.dataset.theme).toBeUndefined();
 	expect(localStorage.getItem("assay.theme")).toBe('""');
 });
+test("a theme that is chosen stays, also where it is the system's", () => {
+	theme.choose("light");
+	expect([theme.chosen, document.documentElement.dataset.theme, localStorage.getItem("assay.theme")]).toEqual(["light", "light", '"light"']);
+	theme.choose("");
+	expect(document.documentElement.dataset.theme).toBeUndefined();
+});

@@ -2,12 +2,14 @@
 import * as prefs from "../services/prefs";
 
 type Theme = "light" | "dark";
-const is_theme = (value: unknown): value is Theme | "" => value === "light" || value === "dark" || value === "";
+/** What the person chose; "" follows the system. */
+export type Choice = Theme | "";
+const is_theme = (value: unknown): value is Choice => value === "light" || value === "dark" || value === "";
 
 /** Follows the system until the person chooses; choosing what the system has follows it again. */
 class ThemeStore {
 	#system = $state<Theme>("light");
-	#chosen = $state<Theme | "">("");
+	#chosen = $state<Choice>("");
 
 	constructor() {
 		const dark = window.matchMedia?.("(prefers-color-scheme: dark)");
@@ -18,12 +20,18 @@ class ThemeStore {
 	get current(): Theme {
 		return this.#chosen || this.#system;
 	}
+	get chosen(): Choice {
+		return this.#chosen;
+	}
+	choose(theme: Choice): void {
+		this.#apply(theme);
+		prefs.store("theme", theme);
+	}
 	toggle(): void {
 		const next = this.current === "dark" ? "light" : "dark";
-		this.#apply(next === this.#system ? "" : next);
-		prefs.store("theme", this.#chosen);
+		this.choose(next === this.#system ? "" : next);
 	}
-	#apply(theme: Theme | ""): void {
+	#apply(theme: Choice): void {
 		this.#chosen = theme;
 		if (theme) document.documentElement.dataset.theme = theme;
 		else delete document.documentElement.dataset.theme;

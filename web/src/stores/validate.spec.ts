@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { Run } from "../types";
+import { DEFAULTS } from "./draft.svelte";
 import { toasts } from "./toasts.svelte";
 import { ValidateStore } from "./validate.svelte";
 
@@ -11,7 +12,7 @@ let questions: { text: string }[];
 
 function run(): Run {
 	return {
-		id: 7, name: "r", created_ms: 0, state, mode: "exact", seed: 1, blind: false, drifted: false, params: { max_tokens: 256, temperature: 0, top_p: 0.95 },
+		id: 7, name: "r", created_ms: 0, state, mode: "exact", seed: 1, blind: false, drifted: false, params: DEFAULTS,
 		n_questions: questions.length, n_columns: 1, n_cells: questions.length, n_done: 0, n_failed: 0,
 		columns: [{ id: 1, run_id: 7, position: 0, model_id: 3, label: "m", params: {}, own_params: false, state: "done", n_done: 0, n_failed: 0, n_total: 1, likes: 0 }],
 	};
@@ -49,7 +50,7 @@ async function submitted(): Promise<ValidateStore> {
 test("Submit adds what is typed and starts a run, whose address the page then has", async () => {
 	const store = await submitted();
 	expect(posts()).toEqual([{ method: "POST", path: "/runs", body: {
-		columns: [{ model_id: 3 }], params: { max_tokens: 256, temperature: 0, top_p: 0.95 }, mode: "exact", blind: false, questions: [{ text: "Why?" }],
+		columns: [{ model_id: 3 }], params: DEFAULTS, mode: "exact", blind: false, questions: [{ text: "Why?" }],
 	} }]);
 	expect([location.pathname, store.box, store.draft.n_questions, store.n_lines]).toEqual(["/validate/7", "", 0, 1]);
 });

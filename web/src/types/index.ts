@@ -4,6 +4,7 @@ import type { components, operations } from "./api";
 
 type Schemas = components["schemas"];
 export type Cell = Schemas["Cell"];
+export type Check = Schemas["Check"];
 export type Column = Schemas["Column"];
 export type Family = Schemas["Family"];
 export type Model = Schemas["Model"];

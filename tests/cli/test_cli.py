@@ -1,0 +1,305 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The program `assay` from outside: what it prints, what it writes, and how it ends."""
+import csv
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "tests" / "support"))
+import live as support  # noqa: E402
+
+MODEL = os.environ.get("ASSAY_TEST_MODEL", "")
+needs_model = pytest.mark.skipif(not MODEL, reason="ASSAY_TEST_MODEL names no model")
+COMMANDS = ["serve", "open", "run", "ask", "runs list", "runs show", "runs resume", "runs replay", "runs export",
+            "runs delete", "models list", "models add", "models show", "models remove", "doctor", "version"]
+KESTREL = "Kestrel bot"
+QUESTIONS = ["Which CPU does the Kestrel K7 use?", "What OS does the Kestrel K7 ship with?"]
+
+
+def environment(**more):
+    kept = {k: v for k, v in os.environ.items() if k not in ("LANG", "LC_ALL", "LC_MESSAGES", "DISPLAY", "WAYLAND_DISPLAY", "ASSAY_LOG")}
+    return {**kept, "LANG": "C.UTF-8", **more}
+
+
+def assay(*words, data=None, env=None, limit=300, stdin=""):
+    command = [support.ASSAY, *map(str, words)] + (["--data", str(data)] if data else [])
+    return subprocess.run(command, capture_output=True, text=True, timeout=limit, env=env or environment(), input=stdin)
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """A data folder with the demo's base model and its fine-tune."""
+    data = tmp_path_factory.mktemp("demo")
+    assert assay("models", "add", MODEL, data=data).returncode == 0
+    added = assay("models", "add", ROOT / "demo" / "checkpoints", "--base", MODEL, "--name", KESTREL, "--json", data=data)
+    assert added.returncode == 0, added.stderr
+    assert len(json.loads(added.stdout)["model_ids"]) == 4
+    return data
+
+
+@pytest.fixture
+def questions(tmp_path):
+    path = tmp_path / "questions.json"
+    path.write_text(json.dumps(QUESTIONS), "utf-8")
+    return path
+
+
+# --- help and usage ---
+
+def test_every_command_explains_itself_in_both_languages():
+    for name in COMMANDS:
+        english = assay(*name.split(), "--help")
+        chinese = assay(*name.split(), "--help", "--lang", "zh-TW")
+        assert english.returncode == chinese.returncode == 0
+        assert f"assay {name}" in english.stdout and f"assay {name}" in chinese.stdout
+        assert not re.search(r"\bcli_[a-z]", english.stdout + chinese.stdout), "a sentence is missing"
+        assert not re.search(r"[\u4e00-\u9fff]", english.stdout) and re.search(r"[\u4e00-\u9fff]", chinese.stdout)
+        assert english.stderr == chinese.stderr == ""
+
+
+def test_the_program_lists_its_commands_and_no_words_are_a_usage_error():
+    listed = assay("--help")
+    assert listed.returncode == 0
+    assert all(re.search(rf"^  {name.split()[0]}\b", listed.stdout, re.M) for name in COMMANDS)
+    nothing = assay()
+    assert nothing.returncode == 2 and nothing.stdout == "" and "models" in nothing.stderr
+    assert assay("help", "runs", "list").stdout == assay("runs", "list", "--help").stdout
+
+
+def test_the_manual_names_every_command_and_option_in_both_languages():
+    for name in ("cli.md", "cli.zh-TW.md"):
+        manual = (ROOT / "docs" / name).read_text("utf-8")
+        for command in COMMANDS:
+            assert f"assay {command}" in manual, f"{name} lacks assay {command}"
+            for option in re.findall(r"^  (--[a-z-]+)", assay(*command.split(), "--help").stdout, re.M):
+                assert f"`{option}" in manual, f"{name} lacks {option} of assay {command}"
+        known = set()
+        for command in COMMANDS:
+            known |= set(re.findall(r"--[a-z-]+", assay(*command.split(), "--help").stdout))
+        assert set(re.findall(r"`(--[a-z-]+)", manual)) <= known, f"{name} has options that do not exist"
+
+
+@pytest.mark.parametrize("words", [
+    ["frobnicate"], ["runs", "frobnicate"], ["runs"], ["models", "add"], ["models", "add", "a", "b"], ["run", "q.json"],
+    ["run", "q.json", "--model"], ["run", "q.json", "--model", "x@nine"], ["run", "q.json", "--model", "x", "--temperature", "9"],
+    ["run", "q.json", "--model", "x", "--csv", "-", "--jsonl", "-"], ["run", "q.json", "--model", "x", "--csv", "-", "--json"],
+    ["serve", "--prot", "1"], ["serve", "--port", "0"], ["runs", "show", "x"], ["runs", "export", "1"], ["ask", "-q"],
+    ["doctor", "--lang", "fr"], ["version", "--json=yes"],
+], ids=" ".join)
+def test_a_usage_error_ends_with_2_and_says_why(words, tmp_path):
+    done = assay(*words, data=tmp_path / "data")
+    assert done.returncode == 2
+    assert done.stderr.strip()
+    if "--json" not in words:
+        assert done.stdout == ""
+    assert not (tmp_path / "data").exists(), "a slip must not start anything"
+
+
+def test_a_slip_names_what_was_probably_meant():
+    assert "--port" in assay("serve", "--prot", "1").stderr
+    assert "models" in assay("modles").stderr
+    assert "temperature" in assay("ask", "hi", "--model", "x@1,temprature=1").stderr
+
+
+def test_errors_speak_the_language_of_the_environment():
+    assert "沒有" in assay("frobnicate", env=environment(LANG="zh_TW.UTF-8")).stderr
+    assert "沒有" in assay("frobnicate", env=environment(LANG="en_US.UTF-8", LC_ALL="zh_TW.UTF-8")).stderr
+    assert "沒有" in assay("frobnicate", "--lang=zh-TW").stderr
+    assert "no command" in assay("frobnicate", "--lang", "en", env=environment(LANG="zh_TW.UTF-8")).stderr
+
+
+def test_json_errors_have_a_code_and_the_sentence(tmp_path):
+    done = assay("runs", "show", "7", "--json", data=tmp_path)
+    assert done.returncode == 4
+    assert json.loads(done.stdout)["error"]["code"] == "not_found"
+
+
+def test_common_options_may_stand_before_the_command(tmp_path):
+    done = assay("--data", tmp_path, "--json", "models", "list")
+    assert done.returncode == 0 and json.loads(done.stdout)["models"] == []
+
+
+# --- small commands ---
+
+def test_version_names_what_it_is_built_from():
+    versions = json.loads(assay("version", "--json").stdout)
+    assert versions["assay"] and versions["sqlite"] and versions["llama.cpp"]
+    assert assay("--version").stdout == assay("version").stdout
+
+
+def test_doctor_checks_this_machine(tmp_path):
+    done = assay("doctor", "--json", data=tmp_path)
+    states = [check["state"] for check in json.loads(done.stdout)["checks"]]
+    assert states and done.returncode == (3 if "fail" in states else 0)
+    assert assay("doctor", data=tmp_path).returncode == done.returncode
+
+
+def test_open_needs_a_server_and_gives_a_fresh_link(tmp_path):
+    missing = assay("open", data=tmp_path)
+    assert missing.returncode == 3 and "assay serve" in missing.stderr
+    live = support.Live(tmp_path).start()
+    try:
+        first, second = assay("open", data=tmp_path), assay("open", data=tmp_path)
+        assert first.returncode == 0 and first.stdout.startswith("http://127.0.0.1:")
+        assert first.stdout != second.stdout
+    finally:
+        live.stop()
+
+
+def test_serve_prints_one_line_and_ends_on_a_signal(tmp_path):
+    server = subprocess.Popen([support.ASSAY, "serve", "--data", tmp_path, "--port", str(support.free_port())],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment())
+    link = server.stdout.readline()
+    assert link.startswith("http://127.0.0.1:")
+    again = assay("serve", data=tmp_path)
+    assert again.returncode == 3 and str(server.pid) in again.stderr
+    server.send_signal(signal.SIGINT)
+    rest, complaints = server.communicate(timeout=20)
+    assert server.returncode == 0 and rest == "" and "Ctrl-C" in complaints
+
+
+def test_a_model_that_is_not_there_ends_with_4(tmp_path):
+    assert assay("models", "add", tmp_path / "none.gguf", data=tmp_path / "d").returncode == 4
+    (tmp_path / "bad.gguf").write_bytes(b"GGUF" + bytes(20))
+    bad = assay("models", "add", tmp_path / "bad.gguf", data=tmp_path / "d")
+    assert bad.returncode == 4 and bad.stderr.strip()
+    assert assay("ask", "hi", "--model", "nobody@1", data=tmp_path / "d").returncode == 4
+    assert assay("models", "show", "nobody", data=tmp_path / "d").returncode == 4
+    assert assay("runs", "resume", "5", data=tmp_path / "d").returncode == 4
+
+
+def test_a_file_that_cannot_be_written_is_told_before_any_work(tmp_path, questions):
+    done = assay("run", questions, "--model", "x@1", "--csv", tmp_path / "none" / "a.csv", data=tmp_path / "d")
+    assert done.returncode == 3 and "a.csv" in done.stderr
+    assert not (tmp_path / "d").exists()
+
+
+# --- with a model ---
+
+@needs_model
+def test_adding_again_changes_nothing_and_models_are_found_by_name(demo):
+    before = json.loads(assay("models", "list", "--json", data=demo).stdout)
+    again = assay("models", "add", ROOT / "demo" / "checkpoints", "--base", "1", "--name", KESTREL, data=demo)
+    assert again.returncode == 0, again.stderr
+    after = json.loads(assay("models", "list", "--json", data=demo).stdout)
+    assert [f["checkpoints"] for f in before["families"]] == [f["checkpoints"] for f in after["families"]]
+    assert before["models"] == after["models"]
+    assert json.loads(assay("models", "show", "kestrel@4", "--json", data=demo).stdout)["step"] == 48
+    assert json.loads(assay("models", "show", "KESTREL", "--json", data=demo).stdout)["name"] == KESTREL
+    assert "第 4 週期" in assay("models", "list", "--lang", "zh-TW", data=demo).stdout
+
+
+@needs_model
+def test_a_removed_model_is_forgotten_and_its_file_stays(tmp_path):
+    assert assay("models", "add", MODEL, data=tmp_path).returncode == 0
+    assert assay("models", "remove", "1", data=tmp_path).returncode == 0
+    assert json.loads(assay("models", "list", "--json", data=tmp_path).stdout)["models"] == []
+    assert pathlib.Path(MODEL).exists()
+
+
+@needs_model
+def test_a_run_answers_everything_and_writes_every_file(demo, questions, tmp_path):
+    files = {name: tmp_path / f"a.{name}" for name in ("csv", "csv-plain", "jsonl", "html", "junit")}
+    options = [word for name, path in files.items() for word in (f"--{name}", path)]
+    done = assay("run", questions, "--model", "kestrel@base", "--model", "kestrel@4,max_tokens=4", "--max-tokens", 6,
+                 "--seed", 5, "--name", "一次驗證", *options, data=demo)
+    assert done.returncode == 0, done.stderr
+    assert "2/2" in done.stdout and f"{KESTREL} · epoch 4" in done.stdout
+    assert files["csv"].read_bytes().startswith(b"\xef\xbb\xbf")
+    rows = list(csv.reader(open(files["csv-plain"], newline="", encoding="utf-8")))
+    assert len(rows) == 3 and QUESTIONS[0] in rows[1]
+    lines = [json.loads(line) for line in files["jsonl"].read_text("utf-8").splitlines()]
+    assert lines[0]["seed"] == 5 and lines[0]["name"] == "一次驗證"
+    assert [c["params"]["max_tokens"] for c in lines[0]["columns"]] == [6, 4]
+    assert all(answer["tokens_sha256"] for line in lines[1:] for answer in line["answers"])
+    assert "<html" in files["html"].read_text("utf-8")
+    assert ElementTree.parse(files["junit"]).getroot().tag == "testsuites"
+    assert not list(tmp_path.glob("*.part"))
+
+
+@needs_model
+def test_a_file_may_go_to_stdout_and_questions_may_come_from_stdin(demo):
+    done = assay("run", "-", "--model", "kestrel@1", "--max-tokens", 3, "--jsonl", "-", data=demo, stdin="Who?\nWhat?\n")
+    assert done.returncode == 0, done.stderr
+    assert [json.loads(line)["type"] for line in done.stdout.splitlines()] == ["run", "question", "question"]
+    assert "2/2" in done.stderr, "the summary makes way"
+
+
+@needs_model
+def test_json_prints_the_run_and_nothing_else(demo, questions):
+    done = assay("run", questions, "--model", "kestrel@1", "--max-tokens", 2, "--json", data=demo)
+    run = json.loads(done.stdout)
+    assert done.returncode == 0 and run["state"] == "done" and run["n_done"] == 2
+    assert done.stderr == ""
+
+
+@needs_model
+def test_ask_streams_one_answer_and_lists_several(demo):
+    one = assay("ask", QUESTIONS[0], "--model", "kestrel@8", "--max-tokens", 6, data=demo)
+    assert one.returncode == 0 and one.stdout.strip() and one.stdout.endswith("\n")
+    two = assay("ask", QUESTIONS[0], "--model", "kestrel@base", "--model", "kestrel@8", "--max-tokens", 6, "--lang", "zh-TW", data=demo)
+    assert two.returncode == 0, two.stderr
+    assert f"{KESTREL} - 第 8 週期" in two.stdout and one.stdout.strip() in two.stdout
+    both = json.loads(assay("ask", QUESTIONS[0], "--model", "kestrel@8", "--max-tokens", 6, "--json", data=demo).stdout)
+    assert both["question"]["cells"][0]["text"].strip() == one.stdout.strip()
+
+
+@needs_model
+def test_an_adapter_on_a_base_file_needs_no_name(tmp_path):
+    spec = f"{MODEL}+{ROOT / 'demo' / 'checkpoints' / 'checkpoint-48'}"
+    done = assay("ask", QUESTIONS[0], "--model", spec, "--max-tokens", 4, data=tmp_path)
+    assert done.returncode == 0 and done.stdout.strip(), done.stderr
+
+
+@needs_model
+def test_a_replay_is_identical_and_a_deleted_run_is_gone(demo, questions):
+    run = json.loads(assay("run", questions, "--model", "kestrel@base", "--model", "kestrel@8,temperature=0.8", "--max-tokens", 8,
+                           "--json", data=demo).stdout)
+    replay = assay("runs", "replay", run["id"], "--json", data=demo)
+    verdict = json.loads(replay.stdout)
+    assert replay.returncode == 0 and verdict["identical"] and verdict["answers"] == 4, replay.stdout
+    assert assay("runs", "delete", run["id"], data=demo).returncode == 0
+    assert assay("runs", "show", run["id"], data=demo).returncode == 4
+    assert "完成" in assay("runs", "list", "--lang", "zh-TW", data=demo).stdout
+
+
+@needs_model
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_cleanly_and_resume_goes_on(demo, tmp_path, number):
+    path = tmp_path / "many.txt"
+    path.write_text("".join(f"Which CPU does the Kestrel K{n} use?\n" for n in range(60)), "utf-8")
+    process = subprocess.Popen([support.ASSAY, "run", path, "--model", "kestrel@2", "--max-tokens", "24", "--data", demo],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment())
+    while "answering" not in process.stderr.readline() and process.poll() is None:
+        pass
+    time.sleep(0.5)
+    process.send_signal(number)
+    _, complaints = process.communicate(timeout=60)
+    assert process.returncode == 5, complaints
+    run_id = re.search(r"assay runs resume (\d+)", complaints).group(1)
+    stopped = json.loads(assay("runs", "show", run_id, "--json", data=demo).stdout)
+    assert stopped["n_done"] < 60
+    resumed = assay("runs", "resume", run_id, "--json", data=demo)
+    run = json.loads(resumed.stdout)
+    assert resumed.returncode == 0 and run["n_done"] == 60 and run["n_failed"] == 0 and not run["drifted"]
+
+
+@needs_model
+def test_commands_use_the_server_that_is_running(demo, questions):
+    live = support.Live(demo).start()
+    try:
+        done = assay("run", questions, "--model", "kestrel@1", "--max-tokens", 2, "--json", data=demo)
+        assert done.returncode == 0, done.stderr
+        assert live.call("GET", f"/runs/{json.loads(done.stdout)['id']}")["state"] == "done"
+        assert live.workers(), "the server's own worker answered"
+    finally:
+        live.stop()

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where the server of the browser tests comes from: $ASSAY_LINK (a fresh link of one that runs and has a base model and a
+// fine-tuned one), else build/bin/assay is started on a data directory of its own with $ASSAY_TEST_MODEL and the demo's epochs.
+import { chromium, type FullConfig, type Page } from "@playwright/test";
+import { spawn, type ChildProcess } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const STATE = `${ROOT}web/test-results/session.json`;
+
+function start(data: string): Promise<{ child: ChildProcess; link: string }> {
+	const child = spawn(process.env.ASSAY_BIN ?? `${ROOT}build/bin/assay`, ["serve", "--data", data, "--port", "0"], { stdio: ["ignore", "pipe", "inherit"] });
+	return new Promise((resolve, reject) => {
+		let text = "";
+		child.stdout.on("data", (chunk: Buffer) => {
+			text += chunk.toString();
+			const link = /https?:\/\/\S+#s=\w+/.exec(text)?.[0];
+			if (link) resolve({ child, link });
+		});
+		child.on("error", reject);
+		child.on("exit", (code) => reject(new Error(`the server ended with status ${code}`)));
+	});
+}
+
+/** Calls the API as the page does. */
+async function call(page: Page, method: string, address: string, body?: unknown): Promise<unknown> {
+	return page.evaluate(async ([verb, url, json]) => {
+		const key = JSON.parse(localStorage.getItem("assay.session") ?? '""');
+		const init: RequestInit = { method: verb, headers: { "X-Assay": key, ...(json ? { "Content-Type": "application/json" } : {}) } };
+		if (json) init.body = json;
+		const response = await fetch(`/api/v1${url}`, init);
+		if (!response.ok) throw new Error(`${verb} ${url}: ${await response.text()}`);
+		return response.json();
+	}, [method, address, body === undefined ? "" : JSON.stringify(body)] as const);
+}
+
+async function fill(page: Page): Promise<void> {
+	const { models } = (await call(page, "GET", "/models")) as { models: { id: number }[] };
+	if (models.length === 0) {
+		const added = (await call(page, "POST", "/models", { path: process.env.ASSAY_TEST_MODEL })) as { model_ids: number[] };
+		await call(page, "POST", "/models", { path: `${ROOT}demo/checkpoints`, base_model_id: added.model_ids[0], name: "Kestrel bot" });
+	}
+	const { question_sets } = (await call(page, "GET", "/question-sets")) as { question_sets: unknown[] };
+	if (question_sets.length === 0) {
+		const texts = JSON.parse(readFileSync(`${ROOT}demo/questions.json`, "utf8")) as string[];
+		await call(page, "POST", "/question-sets", { name: "kestrel", questions: texts.slice(0, 3).map((text) => ({ text, reference: "see the sheet" })) });
+	}
+}
+
+export default async function setup(config: FullConfig): Promise<() => Promise<void>> {
+	mkdirSync(path.dirname(STATE), { recursive: true });
+	const data = mkdtempSync(path.join(tmpdir(), "assay-e2e-"));
+	const own = process.env.ASSAY_LINK ? null : await start(data);
+	const link = process.env.ASSAY_LINK ?? own?.link ?? "";
+	process.env.ASSAY_URL = new URL(link).origin;
+
+	const options = config.projects[0]?.use.launchOptions ?? {};
+	const browser = await chromium.launch(options);
+	const context = await browser.newContext();
+	const page = await context.newPage();
+	await page.goto(link);
+	await page.getByRole("navigation").waitFor();
+	await fill(page);
+	// The next visit should be a first one.
+	await page.evaluate(() => { for (const key of Object.keys(localStorage)) if (key !== "assay.session") localStorage.removeItem(key); });
+	await page.goto("about:blank");
+	await context.storageState({ path: STATE });
+	await browser.close();
+	return async () => {
+		own?.child.removeAllListeners("exit");
+		own?.child.kill("SIGTERM");
+		rmSync(data, { recursive: true, force: true });
+	};
+}

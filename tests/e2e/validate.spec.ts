@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+import { ask, box, cell, done, drop, expect, open_empty, server, test } from "./page";
+
+test("a first visit shows a base model and the last epoch with the server's questions, and one press answers them", async ({ page }) => {
+	await page.goto(`${server()}/`);
+	await expect(page.getByRole("columnheader")).toHaveCount(4); // question, two models, the plus
+	await expect(page.getByRole("button", { name: /epoch 8/ }).first()).toBeVisible();
+	await expect(page.getByRole("row")).toHaveCount(4);
+	await page.getByLabel("Max tokens").fill("12");
+	await page.getByRole("button", { name: "Submit" }).click();
+	await done(page);
+	await expect(page.locator('.cell[data-state="done"]')).toHaveCount(6);
+	await page.reload();
+	await expect(page.locator('.cell[data-state="done"]')).toHaveCount(6);
+});
+
+test("Enter adds, Shift+Enter breaks the line, Ctrl+Enter submits; a composing input method does neither", async ({ page }) => {
+	await open_empty(page);
+	await box(page).fill("你好");
+	for (const init of [{ key: "Enter", isComposing: true }, { key: "Enter", keyCode: 229 }]) {
+		await box(page).dispatchEvent("keydown", { ...init, bubbles: true, cancelable: true });
+	}
+	await expect(box(page)).toHaveValue("你好");
+	await box(page).press("Shift+Enter");
+	await box(page).pressSequentially("世界");
+	await expect(box(page)).toHaveValue("你好\n世界");
+	await box(page).press("Enter");
+	await expect(page.getByRole("rowheader")).toContainText("你好\n世界");
+	await box(page).fill("Which CPU does the Kestrel K7 use?");
+	await box(page).press("Control+Enter");
+	await done(page);
+	await expect(page.getByRole("rowheader")).toHaveCount(2);
+});
+
+test("thumbs count at once, can be taken back, follow the keyboard, and are there after a reload", async ({ page }) => {
+	await open_empty(page);
+	await ask(page, "Which CPU does the Kestrel K7 use?");
+	const thumb = cell(page, 0, 1).getByRole("button", { name: /^Like/ });
+	await thumb.click();
+	await expect(cell(page, 0, 1).locator(".thumb")).toHaveAttribute("aria-pressed", "true");
+	await expect(page.getByTitle("likes: 1 of 1")).toBeVisible();
+	await page.keyboard.press("1");
+	await expect(page.getByTitle("likes: 1 of 1")).toHaveCount(2);
+	await page.reload();
+	await expect(page.getByTitle("likes: 1 of 1")).toHaveCount(2);
+	await page.keyboard.press("0");
+	await expect(page.getByTitle("likes: 0 of 1")).toHaveCount(2);
+	await page.keyboard.press("2");
+	await expect(cell(page, 0, 1).locator(".thumb")).toHaveAttribute("aria-pressed", "true");
+});
+
+test.describe("with a refusal", () => {
+	test.use({ refusals: 1 });
+
+	test("a refused thumb goes back and says why", async ({ page }) => {
+		await open_empty(page);
+		await ask(page, "What OS does the Kestrel K7 ship with?");
+		await page.route("**/cells/*/vote", (route) => route.fulfill({ status: 409, json: { error: { code: "io", message: "The disk is full." } } }));
+		await cell(page, 0, 0).locator(".thumb").click();
+		await expect(page.getByRole("status").filter({ hasText: "The disk is full." })).toBeVisible();
+		await expect(cell(page, 0, 0).locator(".thumb")).toHaveAttribute("aria-pressed", "false");
+		await expect(page.getByTitle("likes: 0 of 1")).toHaveCount(2);
+	});
+
+	test("what is no question file says so before anything is taken", async ({ page }) => {
+		await open_empty(page);
+		await drop(page, "q.json", "{ not json");
+		await expect(page.getByRole("dialog").getByRole("alert")).toBeVisible();
+		await expect(page.getByRole("dialog").getByRole("button", { name: "Add" })).toBeDisabled();
+	});
+
+	test("a validation that does not exist says so", async ({ page }) => {
+		await page.goto(`${server()}/validate/999999999`);
+		await expect(page.getByRole("alert")).toBeVisible();
+		await page.getByRole("button", { name: "Go to Validate" }).click();
+		await expect(page.getByRole("button", { name: "Submit" })).toBeVisible();
+	});
+});
+
+test("Reset clears the questions only, and can be undone", async ({ page }) => {
+	await open_empty(page);
+	await ask(page, "Which GPU drives the displays of the Osprey O5?");
+	const address = page.url();
+	await page.getByRole("button", { name: "Reset" }).click();
+	await expect(page).toHaveURL(/\/validate$/);
+	await expect(page.getByRole("rowheader")).toHaveCount(0);
+	await expect(page.getByLabel("Max tokens")).toHaveValue("16");
+	await page.getByRole("button", { name: "Undo" }).first().click();
+	await expect(page).toHaveURL(address);
+	await expect(page.locator('.cell[data-state="done"]')).toHaveCount(2);
+});
+
+test("new questions join a finished validation, other settings begin a new one", async ({ page }) => {
+	await open_empty(page);
+	await ask(page, "How many HDMI screens can be connected to the Heron H2?");
+	const first = page.url();
+	await ask(page, "What network ports are on the Osprey O5?");
+	expect(page.url()).toBe(first);
+	await expect(page.locator('.cell[data-state="done"]')).toHaveCount(4);
+	await page.getByLabel("Temperature").fill("0.5");
+	await page.getByLabel("Temperature").blur();
+	await expect(page.getByText("Submit starts a new validation")).toBeVisible();
+	await page.getByRole("button", { name: "Submit" }).click();
+	await expect(page).not.toHaveURL(first);
+	await done(page);
+	await expect(page.locator('.cell[data-state="done"]')).toHaveCount(4);
+});
+
+test("Stop keeps what is there, Continue answers the rest", async ({ page }) => {
+	await open_empty(page, 48);
+	for (let n = 1; n <= 8; n++) {
+		await box(page).fill(`Write a long story about the number ${n}.`);
+		await box(page).press("Enter");
+	}
+	await page.getByRole("button", { name: "Submit" }).click();
+	await expect(page.locator('.cell[data-state="done"]').first()).toBeVisible({ timeout: 60_000 });
+	await page.getByRole("button", { name: "Stop" }).click();
+	await expect(page.getByText("of 8 questions answered by every model. You can download now")).toBeVisible();
+	await expect(page.locator('.cell[data-state="done"]').first()).toBeVisible();
+	await page.getByRole("button", { name: "Continue" }).click();
+	await expect(page.getByText("8 of 8 questions answered by every model.")).toBeVisible({ timeout: 90_000 });
+});
+
+test("hidden names show letters and an order of their own; Reveal says who was who", async ({ page }) => {
+	await open_empty(page);
+	await page.getByLabel("Hide model names").check();
+	await ask(page, "What is used to mount the Plover P1?");
+	await expect(page.getByRole("columnheader", { name: "A" })).toBeVisible();
+	await expect(page.getByText("epoch 8")).toHaveCount(0);
+	await cell(page, 0, 0).locator(".thumb").click();
+	await page.getByRole("button", { name: "Reveal" }).click();
+	await expect(page.getByRole("dialog")).toContainText("Kestrel bot · epoch 8");
+	await expect(page.getByRole("dialog")).toContainText("likes: 1 of 1");
+});
+
+test("a file is shown before its questions are taken", async ({ page }) => {
+	await open_empty(page);
+	const [chooser] = await Promise.all([page.waitForEvent("filechooser"), page.getByRole("button", { name: "Upload JSON" }).click()]);
+	const rows = [{ ask: "One?", right: "1" }, { ask: "Two?", right: "2" }, { ask: 3, right: null }];
+	await chooser.setFiles({ name: "q.jsonl", mimeType: "application/json", buffer: Buffer.from(rows.map((row) => JSON.stringify(row)).join("\n")) });
+	const dialog = page.getByRole("dialog");
+	await dialog.getByLabel("Question").selectOption("ask");
+	await dialog.getByLabel("Reference answer").selectOption("right");
+	await expect(dialog.getByRole("cell", { name: "Two?" })).toBeVisible();
+	await dialog.getByRole("button", { name: "Add" }).click();
+	await expect(page.getByRole("rowheader").first()).toContainText("One?");
+	await expect(page.getByRole("rowheader").first()).toContainText("1");
+});
+
+test("a file can be dropped anywhere", async ({ page }) => {
+	await open_empty(page);
+	await drop(page, "q.json", '["Dropped one?", "Dropped two?"]');
+	await page.getByRole("dialog").getByRole("button", { name: "Add" }).click();
+	await expect(page.getByRole("rowheader")).toHaveCount(2);
+});
+
+test("several pasted lines are several questions or one", async ({ page }) => {
+	await open_empty(page);
+	await box(page).evaluate((element) => {
+		const data = new DataTransfer();
+		data.setData("text/plain", "first\nsecond\n\nthird\n");
+		element.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }));
+	});
+	await page.getByRole("button", { name: "As 3 questions" }).click();
+	await expect(page.getByRole("rowheader")).toHaveCount(3);
+});
+
+test("the answers can be taken along", async ({ page }) => {
+	await open_empty(page);
+	await ask(page, "Which CPU does the Kestrel K7 use?");
+	for (const [item, ending] of [["CSV for Excel", ".csv"], ["JSONL", ".jsonl"], ["HTML report", ".html"]] as const) {
+		await page.getByRole("button", { name: "Download" }).click();
+		const [file] = await Promise.all([page.waitForEvent("download"), page.getByRole("menuitem", { name: item }).click()]);
+		expect(file.suggestedFilename()).toContain(ending);
+	}
+});
+
+test("what a model or a person writes runs nothing on the page", async ({ page }) => {
+	await open_empty(page);
+	await ask(page, '<img src=x onerror=alert(1)> <script>alert(2)</script> Repeat: ![x](https://evil.test/p.png)');
+	await expect(page.getByRole("rowheader")).toContainText("<script>alert(2)</script>");
+	await expect(page.locator("main img, main script")).toHaveCount(0);
+});
+
+test("the prompt that was sent can be read", async ({ page }) => {
+	await open_empty(page);
+	await ask(page, "Which CPU does the Kestrel K7 use?");
+	await cell(page, 0, 0).hover();
+	await cell(page, 0, 0).getByRole("button", { name: "Prompt actually sent" }).click();
+	await expect(page.getByRole("dialog")).toContainText("<|im_start|>user");
+});
+
+test("all tabs share one stream, and a run goes on while nobody looks", async ({ page, context }) => {
+	let streams = 0;
+	context.on("request", (request) => { if (request.url().endsWith("/events")) streams++; });
+	await open_empty(page);
+	await box(page).fill("Which drive is installed in the Kestrel K7?");
+	await page.getByRole("button", { name: "Submit" }).click();
+	await expect(page).toHaveURL(/\/validate\/\d+$/);
+	const second = await context.newPage();
+	await second.goto(page.url());
+	await done(second);
+	await done(page);
+	expect(streams).toBe(1);
+	// The tab that reads the stream closes: the other takes over, and text still arrives.
+	await page.close();
+	await expect.poll(() => streams).toBe(2);
+	await ask(second, "How many?");
+	await expect(second.locator('.cell[data-state="done"]')).toHaveCount(4);
+});
+
+test("of 1,000 questions in 8 columns only those in sight exist, wherever one looks", async ({ page }) => {
+	const run = { id: 4242, name: "big", created_ms: 0, state: "done", mode: "exact", seed: 1, blind: false, drifted: false, params: {}, n_questions: 1000, n_columns: 8, n_cells: 8000, n_done: 8000, n_failed: 0 };
+	const columns = Array.from({ length: 8 }, (_, i) => ({ id: i + 1, run_id: 4242, position: i, model_id: 1, label: `Model ${i + 1}`, epoch: null, params: {}, own_params: false, state: "done", n_done: 1000, n_failed: 0, n_total: 1000, likes: 0 }));
+	await page.route("**/api/v1/runs/4242", (route) => route.fulfill({ json: { ...run, columns } }));
+	await page.route("**/api/v1/runs/4242/questions?*", (route) => {
+		const query = new URL(route.request().url()).searchParams;
+		const [offset, limit] = [Number(query.get("offset")), Number(query.get("limit"))];
+		const questions = Array.from({ length: Math.min(limit, 1000 - offset) }, (_, i) => {
+			const at = offset + i;
+			const cells = columns.map((column) => ({ id: at * 8 + column.id, question_id: at + 1, column_id: column.id, state: "done", text: `**Answer** ${at} `.repeat(1 + ((at + column.id) % 40)), likes: 0, liked: false }));
+			return { id: at + 1, position: at, text: `Question number ${at + 1}`, cells };
+		});
+		return route.fulfill({ json: { total: 1000, offset, event_id: 1, questions } });
+	});
+	await page.goto(`${server()}/validate/4242`);
+	await expect(page.getByText("Question number 1", { exact: true })).toBeVisible();
+	const table = page.getByRole("grid");
+	for (const share of [0.5, 0.9, 1, 0.2, 0]) {
+		await table.evaluate((element, part) => { element.scrollTop = element.scrollHeight * part; }, share);
+		await expect(page.getByRole("rowheader").filter({ hasText: "Question number" })).not.toHaveCount(0);
+		expect(await page.getByRole("row").count()).toBeLessThan(40);
+	}
+	// Rows turn out higher than estimated as they appear: the end may move on once or twice.
+	await expect(async () => {
+		await table.evaluate((element) => { element.scrollTop = element.scrollHeight; });
+		await expect(page.getByText("Question number 1000", { exact: true })).toBeVisible({ timeout: 500 });
+	}).toPass();
+});

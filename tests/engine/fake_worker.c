@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * fake_worker - speaks worker/protocol.h without a model, and breaks at a chosen place.
+ *
+ * It reads the file "script" beside its own program, one line each:  STARTS PHASE ACTION [ARGUMENT]
+ *   STARTS  "*" or how many times it was started before (0: the first process)
+ *   PHASE   ready, load, calibrate, adapter, render, group, or cellN (after N answers of this process)
+ *   ACTION  signal N | exit N | hang | close | garbage | long | unknown | stream | badjson | failed | cancelled | number |
+ *           twice | stranger | silent | unfinished | sandbox | version | drift | slow MS
+ * Answers follow from question and seed alone.  It appends "start" and "answer CELL" lines to the file "record". */
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/frame.h"
+#include "base/hash.h"
+#include "base/json.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "base/fs.h"
+#include "worker/protocol.h"
+
+static char *folder, *script;
+static int n_starts, n_answers;
+static uint32_t stream, cancelled;
+static struct frame_reader *reader;
+
+static void record(const char *text)
+{
+	char *path = fs_join(folder, "record");
+	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		_exit(99);
+	close(fd);
+	mem_free(path);
+}
+
+static int count_starts(void)
+{
+	struct buf text = BUF_INIT(64 * MIB);
+	char *path = fs_join(folder, "record");
+	int n = 0;
+
+	if (fs_read(path, &text, NULL) == ERR_OK) {
+		for (struct str rest = buf_str(&text); rest.len > 0;)
+			n += str_eq_text(str_split(&rest, '\n'), "start");
+	}
+	mem_free(path);
+	buf_release(&text);
+	return n;
+}
+
+/* The action of the script at this place ("" for none) and its argument. */
+static const char *action(const char *phase, int64_t *argument)
+{
+	static char found[32];
+	uint64_t starts;
+
+	*argument = 0;
+	for (struct str rest = str_of(script); rest.len > 0;) {
+		struct str line = str_split(&rest, '\n'), when = str_split(&line, ' '), where = str_split(&line, ' ');
+		if (!str_eq_text(where, phase) || !(str_eq_text(when, "*") || (str_to_u64(when, &starts) && (int)starts == n_starts)))
+			continue;
+		struct str what = str_split(&line, ' ');
+		str_format(found, sizeof found, "%.*s", (int)what.len, what.ptr);
+		(void)!str_to_i64(line, argument);
+		return found;
+	}
+	return "";
+}
+
+static void send_bytes(const void *bytes, size_t len)
+{
+	const char *at = bytes;
+
+	while (len > 0) {
+		ssize_t n = send(WORKER_SOCKET_FD, at, len, MSG_NOSIGNAL);
+		if (n <= 0)
+			_exit(0);
+		at += n;
+		len -= (size_t)n;
+	}
+}
+
+static void send_raw(uint8_t kind, uint32_t to, struct str body)
+{
+	struct buf out = BUF_INIT(LIMIT_FRAME + 64);
+
+	frame_write(&out, kind, to, body);
+	send_bytes(out.ptr, out.len);
+	buf_release(&out);
+}
+
+static void send_json(uint8_t kind, uint32_t to, json_t *body)
+{
+	struct buf text = BUF_INIT(LIMIT_FRAME);
+
+	json_write(&text, body);
+	json_decref(body);
+	send_raw(kind, to, buf_str(&text));
+	buf_release(&text);
+}
+
+static json_t *failure(const char *code, const char *key)
+{
+	return json_pack("{s:s, s:s, s:s}", "code", code, "key", key, "args", "reason=made up");
+}
+
+static void hang(void)
+{
+	for (;;)
+		pause();
+}
+
+/* Breaks where the script says so; true where the usual answer is to be left out. */
+static bool misbehave(const char *phase)
+{
+	int64_t n;
+	const char *a = action(phase, &n);
+
+	if (!strcmp(a, "signal")) {
+		send_raw(MSG_LOG, 0, STR("GGML_ASSERT(false) failed"));
+		signal((int)n, SIG_DFL);
+		raise((int)n);
+	} else if (!strcmp(a, "exit")) {
+		send_raw(MSG_LOG, 0, STR("giving up"));
+		_exit((int)n);
+	} else if (!strcmp(a, "hang")) {
+		hang();
+	} else if (!strcmp(a, "close")) {
+		close(WORKER_SOCKET_FD);
+		hang();
+	} else if (!strcmp(a, "garbage")) {
+		for (int i = 0; i < 64; i++)
+			send_bytes("\xff\xfe\xfd\xfc\xfb\xfa", 6);
+	} else if (!strcmp(a, "long")) {
+		send_bytes("\xff\xff\xff\x7f\x42\x01\x00\x00\x00", 9);
+	} else if (!strcmp(a, "unknown")) {
+		send_json(200, stream, json_object());
+	} else if (!strcmp(a, "stream")) {
+		send_json(MSG_OK, 4711, json_object());
+	} else if (!strcmp(a, "badjson")) {
+		send_raw(MSG_OK, stream, STR("{\"a\":"));
+	} else if (!strcmp(a, "failed")) {
+		send_json(MSG_FAILED, stream, failure("data", "err_model_load"));
+	} else if (!strcmp(a, "cancelled")) {
+		send_json(MSG_FAILED, stream, failure("cancelled", "err_cancelled"));
+	} else if (!strcmp(a, "stranger")) {
+		send_json(MSG_CELL_FAILED, stream, failure("data", "err_logits"));
+	} else if (!strcmp(a, "silent")) {
+		return true;
+	} else {
+		return false;
+	}
+	return true;
+}
+
+/* --- in --- */
+
+/* Waits for bytes (or only looks), and serves what came. */
+static bool receive(bool wait)
+{
+	static char chunk[64 * KIB];
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int) * 8)];
+	} control;
+	struct iovec iov = { chunk, sizeof chunk };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes,
+			      .msg_controllen = sizeof control.bytes };
+	ssize_t n = recvmsg(WORKER_SOCKET_FD, &msg, (wait ? 0 : MSG_DONTWAIT) | MSG_CMSG_CLOEXEC);
+
+	if (n == 0 || (n < 0 && wait))
+		_exit(0);
+	if (n < 0)
+		return false;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); c; c = CMSG_NXTHDR(&msg, c)) {
+		int fd;
+		memcpy(&fd, CMSG_DATA(c), sizeof fd);
+		if (fcntl(fd, F_GETFL) < 0)
+			_exit(98);
+		close(fd);
+	}
+	frame_reader_feed(reader, chunk, (size_t)n);
+	return true;
+}
+
+struct request {
+	uint8_t kind;
+	uint32_t stream;
+	json_t *body;
+	struct request *next;
+};
+static struct request *queue;
+
+static void collect(void)
+{
+	struct frame f;
+	bool got = true;
+
+	while (frame_reader_next(reader, &f, &got, NULL) == ERR_OK && got) {
+		if (f.kind == REQ_CANCEL) {
+			cancelled = f.stream;
+			continue;
+		}
+		struct request *r = mem_alloc(sizeof *r), **at = &queue;
+		*r = (struct request){ f.kind, f.stream, json_parse_python(f.body, "frame", NULL), NULL };
+		while (*at)
+			at = &(*at)->next;
+		*at = r;
+	}
+}
+
+static bool is_cancelled(void)
+{
+	if (receive(false))
+		collect();
+	return cancelled == stream;
+}
+
+/* --- answers --- */
+
+static void answer(int64_t cell, const char *question, int64_t seed)
+{
+	char *text = mem_printf("%s|%lld", question, (long long)seed), line[64];
+	json_t *tokens = json_array();
+	struct buf piece = BUF_INIT(MIB);
+	int64_t n;
+	char phase[32];
+
+	for (const char *p = text; *p; p++)
+		json_array_append_new(tokens, json_integer((unsigned char)*p));
+	if (!strcmp(action("answer", &n), "drift"))
+		json_array_append_new(tokens, json_integer(n_starts));
+	buf_add_u64le(&piece, (uint64_t)cell);
+	buf_add(&piece, text, 4);
+	send_raw(MSG_TEXT, stream, buf_str(&piece));
+	str_format(phase, sizeof phase, "cell%d", n_answers);
+	if (misbehave(phase))
+		return;
+	bool number = !strcmp(action(phase, &n), "number"), twice = !strcmp(action(phase, &n), "twice");
+	buf_clear(&piece);
+	buf_add_u64le(&piece, (uint64_t)cell);
+	buf_add_text(&piece, text + 4);
+	send_raw(MSG_TEXT, stream, buf_str(&piece));
+	for (int i = 0; i < (twice ? 2 : 1); i++)
+		send_json(MSG_ANSWER, stream,
+			  json_pack("{s:I, s:s, s:s, s:s, s:i, s:i, s:i, s:O, s:i, s:i, s:f}", "cell", (json_int_t)cell, "text",
+				    text, "thinking", "", "finish", "stop", "n_prompt", number ? -5 : 7, "n_generated",
+				    (int)json_array_size(tokens), "n_thinking", 0, "tokens", tokens, "prompt_us", 10, "total_us",
+				    100, "mean_ll", -0.5));
+	str_format(line, sizeof line, "answer %lld\n", (long long)cell);
+	record(line);
+	n_answers++;
+	json_decref(tokens);
+	buf_release(&piece);
+	mem_free(text);
+}
+
+static void serve_group(const json_t *body)
+{
+	const json_t *cells = json_object_get(body, "cells"), *item;
+	int64_t ms;
+	size_t i;
+
+	json_array_foreach(cells, i, item) {
+		int64_t cell = json_integer_value(json_object_get(item, "cell"));
+		const json_t *messages = json_object_get(item, "messages");
+		const json_t *last = json_array_get(messages, json_array_size(messages) - 1);
+		if (!strcmp(action("answer", &ms), "slow"))
+			usleep((useconds_t)ms * 1000);
+		if (is_cancelled()) {
+			json_t *f = failure("cancelled", "err_cancelled");
+			json_object_set_new(f, "cell", json_integer(cell));
+			send_json(MSG_CELL_FAILED, stream, f);
+			continue;
+		}
+		answer(cell, json_string_value(json_object_get(last, "content")), json_integer_value(json_object_get(item, "seed")));
+	}
+	if (!strcmp(action("end", &ms), "unfinished"))
+		return;
+	if (cancelled == stream)
+		send_json(MSG_FAILED, stream, failure("cancelled", "err_cancelled"));
+	else
+		send_json(MSG_OK, stream, json_object());
+}
+
+static void serve(struct request *r)
+{
+	static const char *const phases[] = { "", "load", "adapter", "calibrate", "group", "render" };
+	int64_t n;
+
+	stream = r->stream;
+	if (r->kind > REQ_RENDER || misbehave(phases[r->kind]))
+		return;
+	if (r->kind == REQ_LOAD) {
+		send_json(MSG_PROGRESS, stream, json_pack("{s:f}", "fraction", 0.5));
+		send_json(MSG_LOADED, stream,
+			  json_pack("{s:I, s:i, s:i, s:s}", "kv_bytes_per_token", (json_int_t)64, "size_bytes", 1000, "n_ctx_train",
+				    128, "template_hash", "abc"));
+	} else if (r->kind == REQ_CALIBRATE) {
+		int slots = strcmp(action("calibrate", &n), "number") ? 2 : 4711;
+		send_json(MSG_CALIBRATED, stream, json_pack("{s:i, s:[]}", "slots", slots, "rates"));
+	} else if (r->kind == REQ_GROUP) {
+		serve_group(r->body);
+	} else if (r->kind == REQ_RENDER) {
+		send_json(MSG_PROMPT, stream, json_pack("{s:s, s:i}", "prompt", "<the prompt>", "n_tokens", 3));
+	} else {
+		send_json(MSG_OK, stream, json_object());
+	}
+}
+
+int main(void)
+{
+	char self[4096] = { 0 };
+	struct buf text = BUF_INIT(MIB);
+	int64_t n;
+
+	if (readlink("/proc/self/exe", self, sizeof self - 1) < 0)
+		return 97;
+	folder = fs_dirname(self);
+	char *path = fs_join(folder, "script");
+	if (fs_read(path, &text, NULL) == ERR_OK)
+		script = buf_take(&text);
+	else
+		script = mem_strdup("");
+	n_starts = count_starts();
+	record("start\n");
+	reader = frame_reader_new(LIMIT_FRAME);
+	if (!misbehave("ready")) {
+		bool open = !strcmp(action("ready", &n), "sandbox"), old = !strcmp(action("ready", &n), "version");
+		send_json(MSG_READY, 0,
+			  json_pack("{s:i, s:s, s:s, s:s, s:i, s:[]}", "version", old ? 99 : WORKER_PROTOCOL_VERSION, "build",
+				    "fake-1", "sandbox", open ? "rlimit" : "full", "sandbox_detail", "", "n_threads", 2, "devices"));
+	}
+	for (;;) {
+		receive(true);
+		collect();
+		for (struct request *r; (r = queue);) {
+			queue = r->next;
+			serve(r);
+			json_decref(r->body);
+			mem_free(r);
+		}
+	}
+}

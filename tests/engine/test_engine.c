@@ -1,0 +1,680 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The engine over a store and a worker without a model, which answers from question and seed and breaks on request. */
+#include "engine/engine_test.h"
+
+static struct bench bench;
+
+static int setup(void **state)
+{
+	(void)state;
+	bench_open(&bench, NULL);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	bench_close(&bench);
+	return 0;
+}
+
+static void script(const char *text)
+{
+	temp_text(&bench.temp, "script", text);
+}
+
+/* How often the record has this beginning of a line. */
+static size_t recorded(const char *begin)
+{
+	struct buf text = BUF_INIT(64 * MIB);
+	size_t n = 0;
+	struct err err = { 0 };
+
+	assert_ok(fs_read(temp_path(&bench.temp, "record"), &text, &err));
+	for (struct str rest = buf_str(&text); rest.len > 0;)
+		n += str_starts(str_split(&rest, '\n'), begin);
+	buf_release(&text);
+	return n;
+}
+
+/* Every cell is answered with its own question and was announced once; nothing else. */
+static void check_complete(const struct bench_result *r)
+{
+	assert_int_equal(r->run.state, RUN_DONE);
+	assert_int_equal(bench_count(r, CELL_DONE), r->n * r->n_columns);
+	for (size_t i = 0; i < r->n; i++) {
+		for (size_t c = 0; c < r->n_columns; c++) {
+			const struct cell_row *cell = &r->questions[i].cells[c];
+			char *begin = mem_printf("%.*s|", (int)r->questions[i].q.text.len, r->questions[i].q.text.ptr);
+			assert_true(str_starts(str_of(cell->text), begin));
+			mem_free(begin);
+			int heard = bench_heard(&bench, cell->id);
+			assert_int_equal(bench.heard[heard].n, 1);
+			assert_string_equal(buf_text(&bench.heard[heard].text), cell->text);
+		}
+	}
+}
+
+static struct bench_result run_one(size_t n_questions)
+{
+	int64_t model = bench_tiny(&bench, "a.gguf");
+	int64_t run = bench_run(&bench, &model, 1, n_questions);
+
+	bench_follow(&bench, run);
+	return bench_result(&bench, run);
+}
+
+static void a_run_is_answered_stored_and_announced(void **state)
+{
+	(void)state;
+	struct bench_result r = run_one(50);
+	check_complete(&r);
+	assert_false(r.run.is_drifted);
+	assert_int_equal(r.columns[0].slots, 2);
+	assert_true(r.columns[0].kv_tokens >= 1024);
+	assert_string_equal(r.columns[0].build, "fake-1");
+	assert_string_equal(r.columns[0].template_hash, "abc");
+	assert_int_equal(recorded("answer"), 50);
+	assert_int_equal(recorded("start"), 1);
+}
+
+static void columns_with_adapters_share_one_worker(void **state)
+{
+	(void)state;
+	int64_t models[3];
+	models[0] = bench_tiny(&bench, "a.gguf");
+	tiny_adapter(&bench.temp, "one", "", 1);
+	tiny_adapter(&bench.temp, "two", "", 2);
+	struct found_model m = { .kind = MODEL_ADAPTER, .adapter_format = ADAPTER_PEFT, .name = "one", .step = 1,
+				 .path = temp_path(&bench.temp, "one") };
+	models[1] = bench_model(&bench, m, models[0]);
+	m.path = temp_path(&bench.temp, "two");
+	models[2] = bench_model(&bench, m, models[0]);
+	int64_t run = bench_run(&bench, models, 3, 20);
+	bench_follow(&bench, run);
+	struct bench_result r = bench_result(&bench, run);
+	check_complete(&r);
+	assert_int_equal(recorded("start"), 1);
+	assert_string_not_equal(r.questions[3].cells[0].text, r.questions[3].cells[1].text); /* each cell has its seed */
+}
+
+static void every_column_learns_its_hashes_also_when_the_run_is_over(void **state)
+{
+	(void)state;
+	int64_t models[2];
+	models[0] = bench_tiny(&bench, "a.gguf");
+	tiny_adapter(&bench.temp, "one", "", 1);
+	struct found_model m = { .kind = MODEL_ADAPTER, .adapter_format = ADAPTER_PEFT, .name = "one", .step = 1,
+				 .path = temp_path(&bench.temp, "one") };
+	models[1] = bench_model(&bench, m, models[0]);
+	int64_t run = bench_run(&bench, models, 2, 1);
+	bench_follow(&bench, run);
+	int64_t until = clock_mono_ms() + 20000;
+	struct bench_result r = bench_result(&bench, run);
+	while ((!r.columns[0].model_hash[0] || !r.columns[1].adapter_hash[0]) && clock_mono_ms() < until) {
+		usleep(1000);
+		queue_drain(bench.home);
+		r = bench_result(&bench, run);
+	}
+	assert_int_equal(strlen(r.columns[0].model_hash), 64);
+	assert_string_equal(r.columns[1].model_hash, r.columns[0].model_hash);
+	assert_int_equal(strlen(r.columns[1].adapter_hash), 64);
+}
+
+static void two_bases_are_asked_one_after_the_other(void **state)
+{
+	(void)state;
+	int64_t models[2] = { bench_tiny(&bench, "a.gguf"), bench_tiny(&bench, "b.gguf") };
+	int64_t run = bench_run(&bench, models, 2, 30);
+	bench_follow(&bench, run);
+	struct bench_result r = bench_result(&bench, run);
+	check_complete(&r);
+	assert_int_equal(recorded("start"), 2);
+}
+
+static void a_worker_stays_for_the_next_run(void **state)
+{
+	(void)state;
+	int64_t model = bench_tiny(&bench, "a.gguf");
+	for (int i = 0; i < 3; i++) {
+		int64_t run = bench_run(&bench, &model, 1, 5);
+		bench_follow(&bench, run);
+		struct bench_result r = bench_result(&bench, run);
+		check_complete(&r);
+		bench_forget(&bench);
+	}
+	assert_int_equal(recorded("start"), 1);
+}
+
+static void a_stopped_run_goes_on_where_it_was(void **state)
+{
+	(void)state;
+	script("* answer slow 2\n");
+	int64_t model = bench_tiny(&bench, "a.gguf");
+	int64_t run = bench_run(&bench, &model, 1, 60);
+	bench.stop_after = 20;
+	bench_follow(&bench, run);
+	struct bench_result r = bench_result(&bench, run);
+	size_t done = bench_count(&r, CELL_DONE);
+	assert_int_equal(r.run.state, RUN_STOPPED);
+	assert_true(done >= 20 && done < 60);
+	assert_int_equal(bench_count(&r, CELL_CANCELLED), 60 - done);
+	bench.stop_after = 0;
+	bench_store(&bench, bench_reset, &run);
+	bench_follow(&bench, run);
+	r = bench_result(&bench, run);
+	assert_int_equal(r.run.state, RUN_DONE);
+	assert_int_equal(bench_count(&r, CELL_DONE), 60);
+	assert_int_equal(bench.n_cells, 60);
+	assert_false(r.run.is_drifted);
+}
+
+static void a_worker_that_does_not_hear_a_stop_is_ended(void **state)
+{
+	(void)state;
+	script("* cell20 hang\n");
+	int64_t model = bench_tiny(&bench, "a.gguf");
+	int64_t run = bench_run(&bench, &model, 1, 60);
+	bench.stop_after = 20;
+	bench_follow(&bench, run);
+	struct bench_result r = bench_result(&bench, run);
+	assert_int_equal(r.run.state, RUN_STOPPED);
+	assert_int_equal(bench_count(&r, CELL_DONE), 20);
+	assert_int_equal(bench_count(&r, CELL_CANCELLED), 40);
+}
+
+static void a_run_in_the_line_can_be_stopped_before_it_starts(void **state)
+{
+	(void)state;
+	int64_t model = bench_tiny(&bench, "a.gguf");
+	int64_t first = bench_run(&bench, &model, 1, 10), second = bench_run(&bench, &model, 1, 10);
+	engine_start(bench.engine, first);
+	engine_start(bench.engine, second);
+	assert_true(engine_is_active(bench.engine, second));
+	engine_stop(bench.engine, second);
+	assert_false(engine_is_active(bench.engine, second));
+	bench_follow(&bench, first);
+	struct bench_result r = bench_result(&bench, second);
+	assert_int_equal(r.run.state, RUN_STOPPED);
+	assert_int_equal(bench_count(&r, CELL_CANCELLED), 10);
+}
+
+static void runs_wait_in_line(void **state)
+{
+	(void)state;
+	int64_t model = bench_tiny(&bench, "a.gguf");
+	int64_t first = bench_run(&bench, &model, 1, 10), second = bench_run(&bench, &model, 1, 10);
+	engine_start(bench.engine, first);
+	bench_follow(&bench, second);
+	struct bench_result a = bench_result(&bench, first), b = bench_result(&bench, second);
+	check_complete(&a);
+	check_complete(&b);
+}
+
+static void questions_are_added_while_it_runs(void **state)
+{
+	(void)state;
+	script("* answer slow 2\n");
+	int64_t model = bench_tiny(&bench, "a.gguf");
+	int64_t run = bench_run(&bench, &model, 1, 30);
+	engine_start(bench.engine, run);
+	struct bench_run more = { .id = run, .n_questions = 11 };
+	bench_store(&bench, bench_more_questions, &more);
+	bench_follow(&bench, run);
+	struct bench_result r = bench_result(&bench, run);
+	assert_int_equal(r.n, 41);
+	check_complete(&r);
+	bench_store(&bench, bench_more_questions, &more);
+	bench_follow(&bench, run);
+	r = bench_result(&bench, run);
+	assert_int_equal(r.n, 52);
+	check_complete(&r);
+	assert_false(r.run.is_drifted);
+	assert_int_equal(recorded("answer"), 52); /* nothing was asked twice */
+}
+
+static void a_restarted_engine_goes_on(void **state)
+{
+	(void)state;
+	script("* answer slow 2\n");
+	int64_t model = bench_tiny(&bench, "a.gguf");
+	int64_t run = bench_run(&bench, &model, 1, 40);
+	bench.watched = run;
+	engine_start(bench.engine, run);
+	loop_timer_set(bench.timeout, 60);
+	loop_run(bench.loop);
+	bench_reopen(&bench);
+	struct bench_result r = bench_result(&bench, run);
+	assert_int_equal(r.run.state, RUN_INTERRUPTED);
+	bench_follow(&bench, run);
+	r = bench_result(&bench, run);
+	assert_int_equal(r.run.state, RUN_DONE);
+	assert_int_equal(bench_count(&r, CELL_DONE), 40);
+	assert_false(r.run.is_drifted);
+}
+
+/* --- deaths --- */
+
+static void check_one_death(const char *where, const char *what)
+{
+	char text[128];
+
+	setup(NULL);
+	str_format(text, sizeof text, "0 %s %s\n", where, what);
+	script(text);
+	struct bench_result r = run_one(30);
+	if (bench_count(&r, CELL_DONE) != 30)
+		fail_msg("\"%s\": %zu answers (%s)", text, bench_count(&r, CELL_DONE), r.columns[0].problem.key);
+	check_complete(&r);
+	assert_false(r.run.is_drifted);
+	assert_int_equal(recorded("start"), 2);
+	teardown(NULL);
+}
+
+static void a_death_at_any_place_costs_no_answer(void **state)
+{
+	static const char *const places[] = { "ready", "load", "calibrate", "group", "cell0", "cell7" };
+	static const char *const deaths[] = { "signal 6", "signal 11", "signal 7", "signal 4", "signal 9", "exit 3", "exit 0" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+		for (size_t k = 0; k < sizeof deaths / sizeof *deaths; k++)
+			check_one_death(places[i], deaths[k]);
+	}
+}
+
+static void a_worker_that_breaks_the_protocol_is_ended_and_replaced(void **state)
+{
+	static const char *const places[] = { "ready", "load", "calibrate", "group", "cell5" };
+	static const char *const breaks[] = { "garbage", "long", "unknown", "stream", "badjson", "cancelled", "stranger" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+		for (size_t k = 0; k < sizeof breaks / sizeof *breaks; k++) {
+			/* A cancelled load or calibration is an ordinary failure. */
+			if (k != 5 || i > 2)
+				check_one_death(places[i], breaks[k]);
+		}
+	}
+	check_one_death("cell3", "number");
+	check_one_death("cell3", "twice");
+	check_one_death("calibrate", "number");
+	check_one_death("ready", "version");
+	check_one_death("cell3", "close");
+}
+
+static void a_silent_worker_is_ended_and_replaced(void **state)
+{
+	static const char *const places[] = { "ready", "load", "calibrate", "group", "cell5" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+		char text[64];
+		setup(NULL);
+		bench.options.silence_ms = 300;
+		bench_reopen(&bench);
+		str_format(text, sizeof text, "0 %s hang\n", places[i]);
+		script(text);
+		struct bench_result r = run_one(20);
+		check_complete(&r);
+		assert_int_equal(recorded("start"), 2);
+		teardown(NULL);
+	}
+}
+
+static void a_worker_may_be_idle_for_long(void **state)
+{
+	(void)state;
+	bench.options.silence_ms = 100;
+	bench_reopen(&bench);
+	int64_t model = bench_tiny(&bench, "a.gguf");
+	for (int i = 0; i < 2; i++) {
+		int64_t run = bench_run(&bench, &model, 1, 20);
+		bench_follow(&bench, run);
+		loop_timer_set(bench.timeout, 300);
+		loop_run(bench.loop);
+	}
+	assert_int_equal(recorded("start"), 1);
+}
+
+static void a_model_that_cannot_be_loaded_fails_its_column_only(void **state)
+{
+	(void)state;
+	script("0 load failed\n");
+	int64_t models[2] = { bench_tiny(&bench, "a.gguf"), bench_tiny(&bench, "b.gguf") };
+	int64_t run = bench_run(&bench, models, 2, 20);
+	bench_follow(&bench, run);
+	struct bench_result r = bench_result(&bench, run);
+	assert_err(&r.columns[0].problem, "err_model_load");
+	assert_int_equal(r.columns[0].n_failed, 20);
+	assert_err(&r.questions[7].cells[0].problem, "err_model_load");
+	assert_int_equal(r.columns[1].n_done, 20);
+	assert_int_equal(r.run.state, RUN_DONE);
+}
+
+static void two_deaths_while_loading_fail_the_column(void **state)
+{
+	(void)state;
+	script("* load signal 6\n");
+	struct bench_result r = run_one(20);
+	assert_err(&r.columns[0].problem, "err_worker_crashed");
+	assert_arg(&r.columns[0].problem, "log", "GGML_ASSERT(false) failed");
+	assert_int_equal(r.columns[0].n_failed, 20);
+	assert_int_equal(recorded("start"), 2);
+}
+
+static void a_worker_that_always_dies_while_it_is_measured_fails_the_column(void **state)
+{
+	(void)state;
+	script("* calibrate exit 70\n");
+	struct bench_result r = run_one(20);
+	assert_err(&r.columns[0].problem, "err_worker_exit");
+	assert_arg(&r.columns[0].problem, "status", "70");
+	assert_int_equal(recorded("start"), 2);
+}
+
+static void a_group_is_given_up_after_three_deaths_and_the_rest_goes_on(void **state)
+{
+	(void)state;
+	/* Answers of a process: 0, then 1..8, 9..16 and so on.  The third group dies three times with its third cell. */
+	script("0 cell11 signal 11\n1 cell2 signal 11\n2 cell2 signal 11\n");
+	struct bench_result r = run_one(40);
+	assert_int_equal(r.run.state, RUN_DONE);
+	assert_int_equal(bench_count(&r, CELL_FAILED), 6);
+	assert_int_equal(bench_count(&r, CELL_DONE), 34);
+	assert_int_equal(r.questions[11].cells[0].state, CELL_FAILED);
+	assert_err(&r.questions[11].cells[0].problem, "err_worker_crashed");
+	assert_int_equal(r.questions[17].cells[0].state, CELL_DONE);
+	assert_int_equal(recorded("start"), 4);
+	bench_store(&bench, bench_reset, &r.run_id);
+	bench_follow(&bench, r.run_id);
+	r = bench_result(&bench, r.run_id);
+	assert_int_equal(bench_count(&r, CELL_DONE), 40);
+	assert_false(r.run.is_drifted);
+}
+
+static void a_model_that_dies_on_every_group_fails_its_column_soon(void **state)
+{
+	(void)state;
+	script("* group signal 8\n");
+	struct bench_result r = run_one(400);
+	assert_int_equal(bench_count(&r, CELL_FAILED), 400);
+	assert_err(&r.columns[0].problem, "err_worker_crashed");
+	assert_int_equal(recorded("start"), 6);
+}
+
+static void an_adapter_that_kills_the_worker_fails_its_column_only(void **state)
+{
+	(void)state;
+	script("* adapter signal 6\n");
+	int64_t models[2];
+	models[0] = bench_tiny(&bench, "a.gguf");
+	tiny_adapter(&bench.temp, "one", "", 1);
+	struct found_model m = { .kind = MODEL_ADAPTER, .adapter_format = ADAPTER_PEFT, .name = "one", .step = 1,
+				 .path = temp_path(&bench.temp, "one") };
+	models[1] = bench_model(&bench, m, models[0]);
+	int64_t run = bench_run(&bench, models, 2, 30);
+	bench_follow(&bench, run);
+	struct bench_result r = bench_result(&bench, run);
+	assert_int_equal(r.columns[0].n_done, 30);
+	assert_int_equal(r.columns[1].n_failed, 30);
+	assert_err(&r.columns[1].problem, "err_worker_crashed");
+}
+
+static void an_adapter_for_another_model_fails_its_column_only(void **state)
+{
+	(void)state;
+	int64_t models[2];
+	struct tiny_model wide = { .name = "wide", .n_embd = 64 };
+	const char *path = tiny_model_write(temp_path(&bench.temp, "wide.gguf"), wide);
+	models[0] = bench_model(&bench, (struct found_model){ .kind = MODEL_BASE, .path = path, .name = "wide" }, 0);
+	tiny_adapter(&bench.temp, "one", "", 1);
+	struct found_model m = { .kind = MODEL_ADAPTER, .adapter_format = ADAPTER_PEFT, .name = "one", .step = 1,
+				 .path = temp_path(&bench.temp, "one") };
+	models[1] = bench_model(&bench, m, models[0]);
+	int64_t run = bench_run(&bench, models, 2, 9);
+	bench_follow(&bench, run);
+	struct bench_result r = bench_result(&bench, run);
+	assert_int_equal(r.columns[0].n_done, 9);
+	assert_err(&r.columns[1].problem, "err_adapter_shape");
+}
+
+static void models_that_cannot_be_asked_say_why(void **state)
+{
+	(void)state;
+	int64_t models[2];
+	models[0] = bench_model(&bench, (struct found_model){ .kind = MODEL_REMOTE, .path = "ollama/x", .name = "x" }, 0);
+	tiny_adapter(&bench.temp, "lost", "", 1);
+	struct found_model m = { .kind = MODEL_ADAPTER, .adapter_format = ADAPTER_PEFT, .name = "lost", .step = 1,
+				 .path = temp_path(&bench.temp, "lost"), .base_name = "nobody/knows" };
+	models[1] = bench_model(&bench, m, 0);
+	int64_t run = bench_run(&bench, models, 2, 3);
+	bench_follow(&bench, run);
+	struct bench_result r = bench_result(&bench, run);
+	assert_err(&r.columns[0].problem, "err_model_remote");
+	assert_err(&r.columns[1].problem, "err_base_missing");
+	assert_int_equal(r.run.state, RUN_DONE);
+	assert_int_equal(bench_count(&r, CELL_FAILED), 6);
+}
+
+static void a_worker_outside_its_sandbox_is_refused_unless_allowed(void **state)
+{
+	(void)state;
+	script("* ready sandbox\n");
+	struct bench_result r = run_one(3);
+	assert_err(&r.columns[0].problem, "err_unsandboxed");
+	bench.options.allow_unsandboxed = true;
+	bench_reopen(&bench);
+	bench_store(&bench, bench_reset, &r.run_id);
+	bench_forget(&bench);
+	bench_follow(&bench, r.run_id);
+	r = bench_result(&bench, r.run_id);
+	check_complete(&r);
+}
+
+static void a_missing_worker_program_is_named(void **state)
+{
+	(void)state;
+	bench.options.worker_path = "/nowhere/assay-worker";
+	bench_reopen(&bench);
+	struct bench_result r = run_one(3);
+	assert_err(&r.columns[0].problem, "err_worker_start");
+	assert_arg(&r.columns[0].problem, "path", "/nowhere/assay-worker");
+	assert_string_equal(engine_sandbox(bench.engine), "");
+}
+
+static void a_model_larger_than_the_memory_is_not_loaded(void **state)
+{
+	(void)state;
+	bench.options.memory_reserve = INT64_MAX / 2;
+	bench_reopen(&bench);
+	struct bench_result r = run_one(3);
+	assert_err(&r.columns[0].problem, "err_memory");
+}
+
+static void other_tokens_than_the_stored_ones_mark_the_run_as_drifted(void **state)
+{
+	(void)state;
+	script("* answer drift\n0 cell5 signal 9\n");
+	struct bench_result r = run_one(20);
+	assert_int_equal(bench_count(&r, CELL_DONE), 20);
+	assert_true(r.run.is_drifted);
+}
+
+static void fifty_kills_in_a_run_of_two_hundred_cells_cost_nothing(void **state)
+{
+	(void)state;
+	script("* answer slow 1\n");
+	int64_t models[2];
+	models[0] = bench_tiny(&bench, "a.gguf");
+	tiny_adapter(&bench.temp, "one", "", 1);
+	struct found_model m = { .kind = MODEL_ADAPTER, .adapter_format = ADAPTER_PEFT, .name = "one", .step = 1,
+				 .path = temp_path(&bench.temp, "one") };
+	models[1] = bench_model(&bench, m, models[0]);
+	int64_t run = bench_run(&bench, models, 2, 100);
+	bench.kills = 50;
+	loop_timer_set(bench.kill_timer, 5);
+	bench_follow(&bench, run);
+	struct bench_result r = bench_result(&bench, run);
+	/* Three deaths in a row at one place give it up; that is what retrying is for. */
+	for (int i = 0; i < 50 && bench_count(&r, CELL_DONE) < 200; i++) {
+		for (size_t q = 0; q < r.n; q++) {
+			for (size_t c = 0; c < 2; c++)
+				assert_true(r.questions[q].cells[c].state == CELL_DONE || r.questions[q].cells[c].problem.code != ERR_OK);
+		}
+		for (size_t k = 0; k < bench.n_heard; k++)
+			assert_true(bench.heard[k].n <= i + 1);
+		bench_store(&bench, bench_reset, &run);
+		bench_follow(&bench, run);
+		r = bench_result(&bench, run);
+	}
+	assert_int_equal(bench_count(&r, CELL_DONE), 200);
+	assert_false(r.run.is_drifted);
+	assert_int_equal(r.run.n_done, 200);
+	for (size_t q = 0; q < r.n; q++) {
+		for (size_t c = 0; c < 2; c++) {
+			char *begin = mem_printf("question %zu|", q);
+			assert_true(str_starts(str_of(r.questions[q].cells[c].text), begin));
+			mem_free(begin);
+		}
+	}
+}
+
+static void fast_mode_asks_only_what_is_missing(void **state)
+{
+	(void)state;
+	script("* answer drift\n0 cell50 signal 9\n"); /* another process would give other tokens */
+	int64_t model = bench_tiny(&bench, "a.gguf");
+	struct bench_run run = { .models = &model, .n_models = 1, .n_questions = 120, .is_fast = true,
+				 .params = gen_params_default() };
+	bench_store(&bench, bench_add_run, &run);
+	bench_follow(&bench, run.id);
+	struct bench_result r = bench_result(&bench, run.id);
+	check_complete(&r);
+	assert_false(r.run.is_drifted);
+	assert_int_equal(recorded("answer"), 120);
+}
+
+static void questions_that_fill_a_frame_are_asked_in_smaller_groups(void **state)
+{
+	enum { N = 90 };
+	const char *questions[N];
+	char *text = arena_alloc(bench.temp.arena, 256 * KIB + 1);
+
+	(void)state;
+	memset(text, '"', 256 * KIB); /* twice as long in JSON */
+	for (size_t i = 0; i < N; i++)
+		questions[i] = text;
+	int64_t model = bench_tiny(&bench, "a.gguf");
+	struct bench_run run = { .models = &model, .n_models = 1, .n_questions = N, .is_fast = true, .questions = questions,
+				 .params = gen_params_default() };
+	bench_store(&bench, bench_add_run, &run);
+	bench.timed_out = false;
+	bench_follow(&bench, run.id);
+	struct bench_result r = bench_result(&bench, run.id);
+	assert_int_equal(bench_count(&r, CELL_DONE), N);
+	assert_int_equal(recorded("answer"), N);
+}
+
+static void events_keep_coming_but_not_too_many(void **state)
+{
+	(void)state;
+	script("* answer slow 10\n");
+	int64_t started = clock_mono_ms();
+	struct bench_result r = run_one(100);
+	int64_t fifths = (clock_mono_ms() - started) / 200;
+	check_complete(&r);
+	assert_true(bench.n_column_events >= 4);
+	assert_true(bench.n_run_events <= fifths + 6);
+	assert_true(bench.n_column_events <= fifths + 6);
+}
+
+/* --- prompts --- */
+
+struct prompt_seen {
+	char text[64], key[64];
+	int n;
+};
+
+static void on_prompt(void *user, struct str prompt, int64_t n_tokens, const struct err *err)
+{
+	struct prompt_seen *seen = user;
+
+	str_format(seen->text, sizeof seen->text, "%.*s %lld", (int)prompt.len, prompt.ptr ? prompt.ptr : "", (long long)n_tokens);
+	str_format(seen->key, sizeof seen->key, "%s", err ? err->key : "");
+	seen->n++;
+	loop_stop(bench.loop);
+}
+
+static void the_prompt_of_a_cell_is_rendered_by_a_worker(void **state)
+{
+	(void)state;
+	int64_t model = bench_tiny(&bench, "a.gguf");
+	int64_t run = bench_run(&bench, &model, 1, 3);
+	struct bench_result r = bench_result(&bench, run);
+	struct prompt_seen seen = { 0 };
+	engine_prompt(bench.engine, r.questions[1].cells[0].id, on_prompt, &seen);
+	loop_run(bench.loop);
+	assert_string_equal(seen.text, "<the prompt> 3");
+	assert_string_equal(seen.key, "");
+	engine_prompt(bench.engine, 4711, on_prompt, &seen);
+	loop_run(bench.loop);
+	assert_string_equal(seen.key, "err_cell_not_found");
+	assert_int_equal(seen.n, 2);
+}
+
+static void a_prompt_whose_worker_dies_is_told_so(void **state)
+{
+	(void)state;
+	script("* render signal 11\n");
+	int64_t model = bench_tiny(&bench, "a.gguf");
+	int64_t run = bench_run(&bench, &model, 1, 3);
+	struct bench_result r = bench_result(&bench, run);
+	struct prompt_seen seen = { 0 };
+	engine_prompt(bench.engine, r.questions[1].cells[0].id, on_prompt, &seen);
+	loop_run(bench.loop);
+	assert_string_equal(seen.key, "err_worker_crashed");
+	/* One that is still being read when the engine goes is simply gone. */
+	engine_prompt(bench.engine, r.questions[0].cells[0].id, on_prompt, &seen);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(a_run_is_answered_stored_and_announced, setup, teardown),
+		cmocka_unit_test_setup_teardown(columns_with_adapters_share_one_worker, setup, teardown),
+		cmocka_unit_test_setup_teardown(every_column_learns_its_hashes_also_when_the_run_is_over, setup, teardown),
+		cmocka_unit_test_setup_teardown(two_bases_are_asked_one_after_the_other, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_worker_stays_for_the_next_run, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_stopped_run_goes_on_where_it_was, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_worker_that_does_not_hear_a_stop_is_ended, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_run_in_the_line_can_be_stopped_before_it_starts, setup, teardown),
+		cmocka_unit_test_setup_teardown(runs_wait_in_line, setup, teardown),
+		cmocka_unit_test_setup_teardown(questions_are_added_while_it_runs, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_restarted_engine_goes_on, setup, teardown),
+		cmocka_unit_test(a_death_at_any_place_costs_no_answer),
+		cmocka_unit_test(a_worker_that_breaks_the_protocol_is_ended_and_replaced),
+		cmocka_unit_test(a_silent_worker_is_ended_and_replaced),
+		cmocka_unit_test_setup_teardown(a_worker_may_be_idle_for_long, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_model_that_cannot_be_loaded_fails_its_column_only, setup, teardown),
+		cmocka_unit_test_setup_teardown(two_deaths_while_loading_fail_the_column, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_worker_that_always_dies_while_it_is_measured_fails_the_column, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_group_is_given_up_after_three_deaths_and_the_rest_goes_on, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_model_that_dies_on_every_group_fails_its_column_soon, setup, teardown),
+		cmocka_unit_test_setup_teardown(an_adapter_that_kills_the_worker_fails_its_column_only, setup, teardown),
+		cmocka_unit_test_setup_teardown(an_adapter_for_another_model_fails_its_column_only, setup, teardown),
+		cmocka_unit_test_setup_teardown(models_that_cannot_be_asked_say_why, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_worker_outside_its_sandbox_is_refused_unless_allowed, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_missing_worker_program_is_named, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_model_larger_than_the_memory_is_not_loaded, setup, teardown),
+		cmocka_unit_test_setup_teardown(other_tokens_than_the_stored_ones_mark_the_run_as_drifted, setup, teardown),
+		cmocka_unit_test_setup_teardown(fifty_kills_in_a_run_of_two_hundred_cells_cost_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(fast_mode_asks_only_what_is_missing, setup, teardown),
+		cmocka_unit_test_setup_teardown(questions_that_fill_a_frame_are_asked_in_smaller_groups, setup, teardown),
+		cmocka_unit_test_setup_teardown(events_keep_coming_but_not_too_many, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_prompt_of_a_cell_is_rendered_by_a_worker, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_prompt_whose_worker_dies_is_told_so, setup, teardown),
+	};
+	return cmocka_run_group_tests_name("engine/engine", tests, NULL, NULL);
+}
