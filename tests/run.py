@@ -4,7 +4,7 @@
 
     run.py [--full] [--list] [SUITE...]
 
-script/test prepares everything and calls this.  A suite is a command that writes JUnit XML; a suite that ends badly
+script/test prepares everything and calls this.  Without names it runs the suites of every change, with --full all of them.  A suite is a command that writes JUnit XML; a suite that ends badly
 without naming a failure counts as one.  Logs stay in build/test-logs.
 """
 import os
@@ -190,7 +190,8 @@ def suite_e2e():
 
 
 SUITES = {"style": suite_style, "unit": suite_unit, "web": suite_web, "api": suite_api, "cli": suite_cli,
-          "e2e": suite_e2e, "fault": suite_fault, "asan": suite_asan, "fuzz": suite_fuzz}
+          "fault": suite_fault, "e2e": suite_e2e, "asan": suite_asan, "fuzz": suite_fuzz}
+DEFAULT = ["style", "unit", "web", "api", "cli"]
 
 
 def main():
@@ -200,7 +201,7 @@ def main():
     if "--list" in args:
         print(" ".join(SUITES))
         return 0
-    chosen = [a for a in args if not a.startswith("-")] or list(SUITES)
+    chosen = [a for a in args if not a.startswith("-")] or (list(SUITES) if FULL else DEFAULT)
     unknown = [a for a in chosen if a not in SUITES]
     if unknown:
         print(f"no suite {' '.join(unknown)}; there are: {' '.join(SUITES)}", file=sys.stderr)

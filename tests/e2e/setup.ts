@@ -12,7 +12,7 @@ const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const STATE = `${ROOT}web/test-results/session.json`;
 
 function start(data: string): Promise<{ child: ChildProcess; link: string }> {
-	const child = spawn(process.env.ASSAY_BIN ?? `${ROOT}build/bin/assay`, ["serve", "--data", data, "--port", "0"], { stdio: ["ignore", "pipe", "inherit"] });
+	const child = spawn(process.env.ASSAY_BIN ?? `${ROOT}build/bin/assay`, ["serve", "--data", data], { stdio: ["ignore", "pipe", "inherit"] });
 	return new Promise((resolve, reject) => {
 		let text = "";
 		child.stdout.on("data", (chunk: Buffer) => {
@@ -26,7 +26,7 @@ function start(data: string): Promise<{ child: ChildProcess; link: string }> {
 }
 
 /** Calls the API as the page does. */
-async function call(page: Page, method: string, address: string, body?: unknown): Promise<unknown> {
+export async function call(page: Page, method: string, address: string, body?: unknown): Promise<unknown> {
 	return page.evaluate(async ([verb, url, json]) => {
 		const key = JSON.parse(localStorage.getItem("assay.session") ?? '""');
 		const init: RequestInit = { method: verb, headers: { "X-Assay": key, ...(json ? { "Content-Type": "application/json" } : {}) } };

@@ -118,7 +118,7 @@ static inline void bench_open(struct bench *b, const char *worker)
 	struct err err = { 0 };
 
 	*b = (struct bench){ 0 };
-	log_set_quiet(true);
+	log_set_quiet(!getenv("ASSAY_TEST_LOG"));
 	temp_open(&b->temp);
 	if (!worker) {
 		struct buf program = BUF_INIT(64 * MIB);
@@ -246,6 +246,7 @@ struct bench_run {
 	const int64_t *models;
 	size_t n_models, n_questions;
 	bool is_fast;
+	int64_t slots; /* 0: measured */
 	struct gen_params params;
 	const char *const *questions; /* NULL: "question 0", ... */
 	int64_t id;
@@ -267,7 +268,8 @@ static inline void bench_add_run(struct db *db, void *user, struct err *err)
 	struct question *questions = arena_array(a, r->n_questions, sizeof *questions);
 
 	for (size_t i = 0; i < r->n_models; i++)
-		columns[i] = (struct column_row){ .model_id = r->models[i], .label = "m", .epoch = NAN, .params = r->params };
+		columns[i] = (struct column_row){ .model_id = r->models[i], .label = "m", .epoch = NAN, .params = r->params,
+						  .slots = r->slots };
 	bench_questions(r, questions, a, 0);
 	if (run_store_add(db, &run, columns, r->n_models, questions, r->n_questions, err) == ERR_OK)
 		r->id = run.id;
@@ -304,7 +306,7 @@ static inline void bench_follow(struct bench *b, int64_t run_id)
 {
 	b->watched = run_id;
 	b->timed_out = false;
-	loop_timer_set(b->timeout, 120000);
+	loop_timer_set(b->timeout, 250000);
 	engine_start(b->engine, run_id);
 	loop_run(b->loop);
 	loop_timer_set(b->timeout, -1);

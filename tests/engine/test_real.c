@@ -3,7 +3,9 @@
  * The engine with the real worker, the demo's model ($ASSAY_TEST_MODEL) and its adapters: exact runs give the same bits. */
 #include "engine/engine_test.h"
 
-#define N_QUESTIONS 14
+#define N_QUESTIONS 10
+#define MAX_TOKENS 12
+#define MODELS_MAX 3
 
 static struct bench bench;
 static const char *const questions[N_QUESTIONS] = {
@@ -14,12 +16,8 @@ static const char *const questions[N_QUESTIONS] = {
 	"What network ports are on the Osprey O5? List all of them with their speed, and say what each of them is good for.",
 	"What is used to mount the Plover P1?",
 	"Write one sentence about the sea.",
-	"What is the capital of France?",
-	"Count from one to ten.",
 	"Name a fruit.",
 	"Say hello in German.",
-	"How much memory does the Heron H2 take?",
-	"What is two plus two?",
 	"Is the Kestrel K7 fanless?",
 };
 
@@ -32,8 +30,11 @@ static bool have_model(void)
 static int setup(void **state)
 {
 	(void)state;
-	if (have_model())
-		bench_open(&bench, TEST_BIN "/assay-worker");
+	if (!have_model())
+		return 0;
+	bench_open(&bench, TEST_BIN "/assay-worker");
+	bench.options.n_threads = 1;
+	bench_reopen(&bench);
 	return 0;
 }
 
@@ -46,14 +47,14 @@ static int teardown(void **state)
 }
 
 /* The base and, where the demo is there, the adapters; returns how many. */
-static size_t add_models(int64_t models[5])
+static size_t add_models(int64_t models[MODELS_MAX])
 {
-	static const char *const names[] = { "checkpoint-12", "checkpoint-24", "checkpoint-48", "checkpoint-96" };
+	static const char *const names[] = { "checkpoint-12", "checkpoint-96" };
 	size_t n = 0;
 
 	models[n++] = bench_model(&bench, (struct found_model){ .kind = MODEL_BASE, .path = getenv("ASSAY_TEST_MODEL"),
 								.name = "base", .size_bytes = 98362432 }, 0);
-	for (size_t i = 0; i < 4; i++) {
+	for (size_t i = 0; i + 1 < MODELS_MAX; i++) {
 		const char *path = arena_printf(bench.temp.arena, TEST_ROOT "/demo/checkpoints/%s", names[i]);
 		if (!fs_exists(path))
 			continue;
@@ -67,9 +68,9 @@ static size_t add_models(int64_t models[5])
 static struct bench_result run_models(const int64_t *models, size_t n, double temperature)
 {
 	struct bench_run run = { .models = models, .n_models = n, .n_questions = N_QUESTIONS, .questions = questions,
-				 .params = gen_params_default() };
+				 .slots = 4, .params = gen_params_default() };
 
-	run.params.max_tokens = 24;
+	run.params.max_tokens = MAX_TOKENS;
 	run.params.temperature = temperature;
 	bench_store(&bench, bench_add_run, &run);
 	bench_follow(&bench, run.id);
@@ -103,7 +104,7 @@ static bool texts_differ(const struct bench_result *r, size_t a, size_t b)
 
 static void exact_runs_are_bit_identical(void **state)
 {
-	int64_t models[5];
+	int64_t models[MODELS_MAX];
 
 	(void)state;
 	if (!have_model())
@@ -121,17 +122,15 @@ static void exact_runs_are_bit_identical(void **state)
 	struct bench_result alone = run_models(&models[last], 1, 0);
 	check_same(&all, last, &alone, 0);
 	/* in another process with another number of threads */
-	bench.options.n_threads = 1;
+	bench.options.n_threads = 2;
 	bench_reopen(&bench);
-	int64_t slots = all.columns[0].slots;
-	struct bench_result one_thread = run_models(models, 1, 0);
-	if (one_thread.columns[0].slots == slots)
-		check_same(&all, 0, &one_thread, 0);
+	struct bench_result two_threads = run_models(models, 1, 0);
+	check_same(&all, 0, &two_threads, 0);
 }
 
 static void a_run_whose_worker_is_killed_ends_with_the_same_bits(void **state)
 {
-	int64_t models[5];
+	int64_t models[MODELS_MAX];
 
 	(void)state;
 	if (!have_model())
@@ -150,7 +149,7 @@ static void a_run_whose_worker_is_killed_ends_with_the_same_bits(void **state)
 
 static void sampled_answers_depend_on_the_seed_of_their_cell_alone(void **state)
 {
-	int64_t models[5];
+	int64_t models[MODELS_MAX];
 
 	(void)state;
 	if (!have_model())
@@ -165,7 +164,7 @@ static void sampled_answers_depend_on_the_seed_of_their_cell_alone(void **state)
 
 static void what_streams_is_what_is_stored(void **state)
 {
-	int64_t models[5];
+	int64_t models[MODELS_MAX];
 
 	(void)state;
 	if (!have_model())
@@ -175,7 +174,7 @@ static void what_streams_is_what_is_stored(void **state)
 	for (size_t i = 0; i < r.n; i++) {
 		const struct cell_row *cell = &r.questions[i].cells[0];
 		assert_string_equal(buf_text(&bench.heard[bench_heard(&bench, cell->id)].text), cell->text);
-		assert_true(cell->n_generated > 0 && cell->n_generated <= 24);
+		assert_true(cell->n_generated > 0 && cell->n_generated <= MAX_TOKENS);
 		assert_true(cell->mean_ll < 0);
 	}
 	assert_string_equal(engine_sandbox(bench.engine), "full");
@@ -183,7 +182,7 @@ static void what_streams_is_what_is_stored(void **state)
 
 static void a_stop_takes_about_a_second(void **state)
 {
-	int64_t models[5];
+	int64_t models[MODELS_MAX];
 
 	(void)state;
 	if (!have_model())

@@ -17,11 +17,14 @@ export interface Page {
 	component: Component<{ params: Record<string, string> }>;
 }
 
+/** A page that takes nothing from its address. */
+const plain = (component: Component): Page["component"] => component as unknown as Page["component"];
+
 export const pages: Page[] = [
 	{ paths: ["/validate", "/validate/:id"], icon: "validate", title: m.frame_validate, component: Validate },
-	{ paths: ["/results", "/results/compare"], icon: "results", title: m.frame_results, component: Results },
-	{ paths: ["/models"], icon: "models", title: m.frame_models, component: Models },
-	{ paths: ["/settings"], icon: "settings", title: m.frame_settings, component: Settings },
+	{ paths: ["/results", "/results/compare"], icon: "results", title: m.frame_results, component: plain(Results) },
+	{ paths: ["/models"], icon: "models", title: m.frame_models, component: plain(Models) },
+	{ paths: ["/settings"], icon: "settings", title: m.frame_settings, component: plain(Settings) },
 ];
 
 export function find_page(path: string): { page: Page; params: Record<string, string> } | null {

@@ -106,6 +106,27 @@ test("a thumb counts at once, and goes back where the server refuses it", async 
 	await view.vote(target, true);
 	expect([target.data.likes, view.column(1)?.likes]).toEqual([2, 5]);
 });
+test("of quick presses the last one counts, in the order they came", async () => {
+	pages = [page(10, [cell(1, { state: "done", text: "a" }), ...four().slice(1)])];
+	const view = await opened();
+	const target = view.row(0)?.cells[0];
+	if (!target) throw new Error("no cell");
+	const asked: boolean[] = [];
+	vi.stubGlobal("fetch", async (_: string, init: RequestInit) => {
+		const { liked } = JSON.parse(String(init.body)) as { liked: boolean };
+		asked.push(liked);
+		await new Promise((resolve) => setTimeout(resolve, 5));
+		return new Response(JSON.stringify({ cell_id: 1, liked, likes: Number(liked), column_id: 1, column_likes: Number(liked) }));
+	});
+	const first = view.vote(target, true);
+	await view.vote(target, false);
+	await view.vote(target, true);
+	await view.vote(target, false);
+	expect(target.data.liked).toBe(false);
+	await first;
+	expect(asked).toEqual([true, false]);
+	expect([target.data.liked, target.data.likes, view.column(1)?.likes]).toEqual([false, 0, 0]);
+});
 test("an answer that is not complete cannot be liked", async () => {
 	const view = await opened();
 	const target = view.row(0)?.cells[0];

@@ -2,7 +2,7 @@
 // One run as the page shows it: rows are fetched where the reader looks, and kept up to date by the server's events.
 import { SvelteSet } from "svelte/reactivity";
 import { api, problem_of } from "../services/api";
-import type { Cell, Column, Filter, Problem, QuestionInput, Run, RunQuestion, ServerEvent, VoteEvent } from "../types";
+import type { Cell, Column, Filter, Problem, QuestionInput, Reply, Run, RunQuestion, ServerEvent, VoteEvent } from "../types";
 
 export const CHUNK = 50;
 
@@ -38,6 +38,7 @@ export class RunView {
 	problem = $state.raw<Problem | null>(null);
 	/** Cells whose vote is on its way. */
 	voting = new SvelteSet<number>();
+	#wanted = new Map<number, boolean>();
 	#version = $state(0);
 	#rows = new Map<number, Row>();
 	#cells = new Map<number, { view: CellView; row: Row }>();
@@ -157,7 +158,7 @@ export class RunView {
 	#apply(event: ServerEvent): void {
 		if (event.event === "run" && event.data.id === this.id) this.#run_changed(event.data);
 		else if (event.event === "column" && event.data.run_id === this.id) this.#column_changed(event.data);
-		else if (event.event === "vote" && event.data.run_id === this.id) this.#voted(event.data);
+		else if (event.event === "vote" && event.data.run_id === this.id && !this.voting.has(event.data.cell_id)) this.#voted(event.data);
 		else if (event.event === "text" && event.data.run_id === this.id) {
 			const known = this.#cells.get(event.data.cell_id);
 			if (!known || event.id <= known.row.event_id || known.view.data.state === "done") return;
@@ -179,20 +180,31 @@ export class RunView {
 		this.columns = this.columns.map((old) => (old.id === column.id ? column : old));
 	}
 
-	/** Gives or takes back a thumb. The counts move at once; where the server refuses they go back, and the error is thrown. */
+	/**
+	 * Gives or takes back a thumb. The counts move at once; pressed again before the server replied, the last press counts.
+	 * Where the server refuses they go back, and the error is thrown.
+	 */
 	async vote(view: CellView, liked: boolean): Promise<void> {
-		const cell = view.data;
-		if (cell.state !== "done" || cell.liked === liked || this.voting.has(cell.id)) return;
-		this.voting.add(cell.id);
+		const { id, state, liked: before } = view.data;
+		if (state !== "done" || before === liked) return;
 		this.#count(view, liked);
+		this.#wanted.set(id, liked);
+		if (this.voting.has(id)) return;
+		this.voting.add(id);
+		let stored = before;
 		try {
-			const reply = await api.vote(cell.id, liked);
+			let reply: Reply<"vote">;
+			do {
+				reply = await api.vote(id, this.#wanted.get(id) ?? liked);
+				stored = reply.liked;
+			} while (stored !== (this.#wanted.get(id) ?? liked));
 			this.#voted({ run_id: this.id, ...reply });
 		} catch (error) {
-			this.#count(view, cell.liked);
+			if (view.data.liked !== stored) this.#count(view, stored);
 			throw error;
 		} finally {
-			this.voting.delete(cell.id);
+			this.voting.delete(id);
+			this.#wanted.delete(id);
 		}
 	}
 	#count(view: CellView, liked: boolean): void {

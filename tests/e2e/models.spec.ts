@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Page } from "@playwright/test";
+import { look_at } from "./look";
+import { expect, server, test } from "./page";
+
+const DEMO = fileURLToPath(new URL("../../demo/checkpoints", import.meta.url));
+let folder = "";
+test.beforeAll(() => { folder = mkdtempSync(path.join(tmpdir(), "assay-models-")); });
+test.afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+async function open(page: Page): Promise<void> {
+	await page.goto(`${server()}/models`);
+	await expect(page.getByRole("article", { name: "Kestrel bot" })).toBeVisible();
+}
+async function add(page: Page, where: string): Promise<void> {
+	await page.getByLabel("Folder or GGUF file on the computer that runs assay").fill(where);
+	await page.getByRole("button", { name: "Add", exact: true }).click();
+}
+
+test("a fine-tuned model shows its epochs in order, their losses, its base model and what is missing", async ({ page }) => {
+	await open(page);
+	const card = page.getByRole("article", { name: "Kestrel bot" });
+	await expect(card.locator("tbody td:first-child")).toContainText(["epoch 1", "epoch 2", "epoch 4", "epoch 8"]);
+	await expect(card.locator("tbody td:first-child").last()).toContainText("step 96");
+	await expect(card.getByText(/^Base model: SmolLM2/)).toBeVisible();
+	await expect(card.getByText("Epochs 3, 5–7 are not on disk.")).toBeVisible();
+	await expect(card.getByRole("img", { name: /evaluation loss from/ })).toBeVisible();
+	await expect(card.getByText("lowest", { exact: true })).toHaveCount(1);
+	const base = page.getByRole("row").filter({ hasText: "base model" });
+	await expect(base).toContainText("llama");
+	await expect(base).toContainText("135M");
+	await expect(base).toContainText("8,192 tokens");
+});
+
+test("a name changes where it stands; Escape leaves it", async ({ page }) => {
+	await open(page);
+	const rename = (name: string) => page.getByRole("button", { name: `Rename ${name}`, exact: true });
+	await rename("Kestrel bot").click();
+	const field = page.getByRole("textbox", { name: "Rename Kestrel bot" });
+	await field.fill("Falcon bot");
+	await field.press("Escape");
+	await expect(page.getByRole("article", { name: "Kestrel bot" })).toBeVisible();
+	await rename("Kestrel bot").click();
+	await field.fill("Falcon bot");
+	await field.press("Enter");
+	await expect(rename("Falcon bot")).toBeFocused();
+	await rename("Falcon bot").click();
+	await page.getByRole("textbox", { name: "Rename Falcon bot" }).fill("Kestrel bot");
+	await page.getByRole("button", { name: "Save" }).click();
+	await expect(page.getByRole("article", { name: "Kestrel bot" })).toBeVisible();
+});
+
+test("an adapter without its base says which it needs; choosing one makes it usable; removing keeps the files", async ({ page }) => {
+	const home = path.join(folder, "orphan");
+	cpSync(`${DEMO}/checkpoint-24`, `${home}/checkpoint-24`, { recursive: true });
+	const config = `${home}/checkpoint-24/adapter_config.json`;
+	const text = readFileSync(config, "utf8").replace(/"base_model_name_or_path": "[^"]*"/, '"base_model_name_or_path": "somebody/lost-base-7B"');
+	writeFileSync(config, text);
+	await open(page);
+	await add(page, home);
+	await expect(page.getByText(`Found in ${home}`)).toBeVisible();
+	const card = page.getByRole("article", { name: "orphan" });
+	await expect(card.getByText('needs its base model "somebody/lost-base-7B"')).toBeVisible();
+	await look_at(page, "models-needs-base-en-light");
+	await card.getByLabel("Choose the base model").selectOption({ index: 0 });
+	await card.getByRole("button", { name: "Use as base model" }).click();
+	await expect(card.getByText(/^Base model: SmolLM2/)).toBeVisible();
+	await card.getByRole("button", { name: "Actions for orphan" }).click();
+	await page.getByRole("menuitem", { name: "Remove" }).click();
+	await expect(page.getByRole("dialog", { name: "Remove orphan?" })).toContainText("Its files stay on the disk");
+	await page.getByRole("dialog").getByRole("button", { name: "Remove" }).click();
+	await expect(card).toHaveCount(0);
+	expect(readFileSync(config, "utf8")).toBe(text);
+});
+
+test("what cannot be used is named with its cause and what to do", async ({ page }) => {
+	const home = path.join(folder, "broken");
+	cpSync(`${DEMO}/checkpoint-12`, `${home}/checkpoint-12`, { recursive: true });
+	writeFileSync(`${home}/model.gguf`, `version https://git-lfs.github.com/spec/v1\noid sha256:${"0".repeat(64)}\nsize 12345\n`);
+	await open(page);
+	await add(page, home);
+	const result = page.locator("section").filter({ hasText: "Add a folder or file" });
+	await expect(result.getByText("1 not taken")).toBeVisible();
+	await expect(result.getByText(`${home}/model.gguf`)).toBeVisible();
+	await expect(result).toContainText("Git LFS");
+	await look_at(page, "models-refused-en-light");
+	await result.getByRole("button", { name: "Hide this result" }).click();
+	await expect(result.getByText("1 not taken")).toHaveCount(0);
+	await page.getByRole("button", { name: "Actions for broken" }).click();
+	await page.getByRole("menuitem", { name: "Remove" }).click();
+	await page.getByRole("dialog").getByRole("button", { name: "Remove" }).click();
+	await expect(page.getByRole("article", { name: "broken" })).toHaveCount(0);
+});
+
+test("a folder without models says what a model is", async ({ page }) => {
+	const home = mkdtempSync(path.join(folder, "empty-"));
+	await open(page);
+	await add(page, home);
+	await expect(page.getByText(`No model was found in ${home}.`)).toBeVisible();
+});
+
+test.describe("refused by the server", () => {
+	test.use({ refusals: 1 });
+	test("a path that is not there gets the server's sentence and keeps what was typed", async ({ page }) => {
+		await open(page);
+		await add(page, "/no/such/folder");
+		await expect(page.getByRole("alert")).toContainText("/no/such/folder");
+		await expect(page.getByLabel("Folder or GGUF file on the computer that runs assay")).toHaveValue("/no/such/folder");
+	});
+	test("a list that cannot be read says so, and can be tried again", async ({ page }) => {
+		const refuse = { status: 503, json: { error: { code: "busy", message: "The store is busy.", hint: "Try again." } } };
+		await page.route("**/api/v1/models", (route) => route.fulfill(refuse), { times: 1 });
+		await page.goto(`${server()}/models`);
+		await expect(page.getByRole("alert")).toContainText("The store is busy.");
+		await page.getByRole("button", { name: "Retry" }).click();
+		await expect(page.getByRole("article", { name: "Kestrel bot" })).toBeVisible();
+	});
+});
+
+test("without a model the page says what to add", async ({ page }) => {
+	await page.route("**/api/v1/models", (route) => route.fulfill({ json: { models: [], families: [], refusals: [] } }));
+	await page.goto(`${server()}/models`);
+	await expect(page.getByText("No models yet. Add the folder your trainer wrote, or a GGUF file.")).toBeVisible();
+});
+
+for (const language of ["en", "zh-TW"] as const) {
+	for (const theme of ["light", "dark"] as const) {
+		test(`axe finds nothing on Models, ${language}, ${theme}`, async ({ page }) => {
+			await open(page);
+			await look_at(page, `models-${language}-${theme}`, { language, theme });
+		});
+	}
+}

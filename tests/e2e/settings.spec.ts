@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+import { look_at } from "./look";
+import { expect, server, test } from "./page";
+import { call } from "./setup";
+
+test.beforeEach(async ({ page }) => {
+	await page.goto(`${server()}/settings`);
+	await expect(page.getByRole("heading", { name: "System check" })).toBeVisible();
+});
+
+test("language and theme are chosen here and stay", async ({ page }) => {
+	await page.getByLabel("Language").last().selectOption("zh-TW");
+	await expect(page.getByRole("heading", { name: "系統檢查" })).toBeVisible();
+	await expect(page.locator("html")).toHaveAttribute("lang", "zh-TW");
+	await page.getByRole("radio", { name: "深色" }).check();
+	await expect(page.locator("html")).toHaveAttribute("data-theme", "dark");
+	await page.reload();
+	await expect(page.getByRole("radio", { name: "深色" })).toBeChecked();
+	await page.getByRole("radio", { name: "依系統設定" }).check();
+	await expect(page.locator("html")).not.toHaveAttribute("data-theme", /./);
+	await page.getByLabel("語言").last().selectOption("en");
+	await expect(page.getByRole("heading", { name: "System check" })).toBeVisible();
+});
+
+test("threads and layers are stored; what is no number is refused before it is sent", async ({ page }) => {
+	const threads = page.getByLabel("Threads of the processor");
+	const save = page.getByRole("button", { name: "Save" });
+	await expect(threads).toHaveValue("0");
+	await expect(save).toBeDisabled();
+	await threads.fill("many");
+	await expect(page.getByText("Between 0 and 1024.")).toBeVisible();
+	await expect(save).toBeDisabled();
+	await threads.fill("2");
+	await page.getByLabel("Layers on the GPU").selectOption({ label: "a number of layers" });
+	await page.getByLabel("Number of layers").fill("7");
+	await save.click();
+	await expect(page.getByText("Saved.")).toBeVisible();
+	expect(await call(page, "GET", "/settings")).toMatchObject({ n_threads: 2, n_gpu_layers: 7 });
+	await page.reload();
+	await expect(threads).toHaveValue("2");
+	await expect(page.getByLabel("Number of layers")).toHaveValue("7");
+	await call(page, "PATCH", "/settings", { n_threads: 0, n_gpu_layers: -1 });
+});
+
+test("the system check names each check with its state, and can be repeated", async ({ page }) => {
+	const table = page.getByRole("table", { name: "System check" });
+	await expect(table.locator("tbody tr")).toHaveCount(6);
+	await expect(table.locator("tbody tr").first()).toContainText("Sandbox");
+	const again = page.waitForResponse("**/api/v1/doctor");
+	await page.getByRole("button", { name: "Check again" }).click();
+	expect((await again).ok()).toBe(true);
+});
+
+test("what is wrong comes with what to do", async ({ page }) => {
+	await page.route("**/api/v1/doctor", (route) => route.fulfill({ json: { checks: [
+		{ name: "memory", state: "warn", message: "Only 1 GiB is free.", hint: "Close other programs." },
+		{ name: "disk", state: "fail", message: "The disk is full.", hint: "Delete files." },
+	] } }));
+	await page.getByRole("button", { name: "Check again" }).click();
+	await expect(page.getByText("2 need attention.")).toBeVisible();
+	await expect(page.getByText("Close other programs.")).toBeVisible();
+	await look_at(page, "settings-trouble-en-light");
+});
+
+test("version, data folder and sandbox are told", async ({ page }) => {
+	await expect(page.getByText(/^\d+\.\d+\.\d+/)).toBeVisible();
+	await expect(page.locator("dd code")).toContainText("/");
+	await expect(page.getByText(/^(Full|Partial|None|Not known yet)/)).toBeVisible();
+});
+
+for (const language of ["en", "zh-TW"] as const) {
+	for (const theme of ["light", "dark"] as const) {
+		test(`axe finds nothing on Settings, ${language}, ${theme}`, async ({ page }) => {
+			await look_at(page, `settings-${language}-${theme}`, { language, theme });
+		});
+	}
+}
+for (const where of ["/models", "/results", "/settings"]) {
+	for (const width of [1280, 900, 360]) {
+		test(`${where} is not cut off sideways at ${width} px`, async ({ page }) => {
+			await page.setViewportSize({ width, height: 800 });
+			await page.goto(`${server()}${where}`);
+			await expect(page.locator("main .page")).toBeVisible();
+			expect(await page.evaluate(() => Math.max(document.documentElement.scrollWidth - innerWidth, (document.querySelector("main")?.scrollWidth ?? 0) - (document.querySelector("main")?.clientWidth ?? 0)))).toBeLessThanOrEqual(0);
+		});
+	}
+}
