@@ -276,21 +276,21 @@ def test_a_replay_is_identical_and_a_deleted_run_is_gone(demo, questions):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stops_cleanly_and_resume_goes_on(demo, tmp_path, number):
     path = tmp_path / "many.txt"
-    path.write_text("".join(f"Which CPU does the Kestrel K{n} use?\n" for n in range(60)), "utf-8")
-    process = subprocess.Popen([support.ASSAY, "run", path, "--model", "kestrel@2", "--max-tokens", "24", "--data", demo],
+    path.write_text("".join(f"Which CPU does the Kestrel K{n} use?\n" for n in range(40)), "utf-8")
+    process = subprocess.Popen([support.ASSAY, "run", path, "--model", "kestrel@2", "--max-tokens", "16", "--data", demo],
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment())
     while "answering" not in process.stderr.readline() and process.poll() is None:
         pass
-    time.sleep(0.5)
+    time.sleep(0.2)
     process.send_signal(number)
     _, complaints = process.communicate(timeout=60)
     assert process.returncode == 5, complaints
     run_id = re.search(r"assay runs resume (\d+)", complaints).group(1)
     stopped = json.loads(assay("runs", "show", run_id, "--json", data=demo).stdout)
-    assert stopped["n_done"] < 60
+    assert stopped["n_done"] < 40
     resumed = assay("runs", "resume", run_id, "--json", data=demo)
     run = json.loads(resumed.stdout)
-    assert resumed.returncode == 0 and run["n_done"] == 60 and run["n_failed"] == 0 and not run["drifted"]
+    assert resumed.returncode == 0 and run["n_done"] == 40 and run["n_failed"] == 0 and not run["drifted"]
 
 
 @needs_model
