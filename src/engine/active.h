@@ -138,6 +138,7 @@ struct active {
 	size_t n_parts;
 	bool loaded, reading, stopping, ending, reload;
 	bool interrupted;   /* the store failed: stop, but leave the rest waiting */
+	bool settling;      /* after a death: what was answered before is to be stored before groups are read again */
 	struct heard_text *heard;
 	int64_t base_id;    /* the base whose columns are answered now, 0: choose */
 	struct flight flights[FLIGHTS_MAX];

@@ -464,8 +464,9 @@ static void on_backoff(void *user)
 	if (e->host.state != HOST_WAITING)
 		return;
 	e->host.state = HOST_NONE;
-	if (e->active || prompt_waits(e))
-		check_memory(e);
+	/* Who still wants it starts it again. */
+	run_advance(e);
+	prompt_advance(e);
 }
 
 static void on_watch(void *user)

@@ -482,7 +482,8 @@ void run_advance(struct engine *e)
 		advance_stopping(e);
 		return;
 	}
-	if (a->reading || n_flights(a) == FLIGHTS_MAX)
+	a->settling = a->settling && a->n_storing > 0;
+	if (a->reading || a->settling || n_flights(a) == FLIGHTS_MAX)
 		return;
 	struct active_column *c = a->base_id ? next_column(a) : NULL;
 	if (!c) {
@@ -559,6 +560,7 @@ void run_host_died(struct engine *e, const struct err *cause)
 		engine_touch(e, c);
 		flight_free(f);
 	}
+	a->settling = true;
 	for (size_t i = 0; i < a->n_columns; i++) {
 		struct active_column *c = &a->columns[i];
 		if (c->adapter_stream)

@@ -30,10 +30,10 @@ test.beforeEach(async ({ page }) => {
 test("the list tells state, size and likes, follows a vote, finds by name, and opens a validation again", async ({ page }) => {
 	const first = await run(page, "Heron check", QUESTIONS);
 	await expect(row(page, "Heron check")).toContainText("done");
-	await expect(row(page, "Heron check")).toContainText("2 questions × 2 models");
+	await expect(row(page, "Heron check")).toContainText("questions: 2 · models: 2");
 	await expect(row(page, "Heron check")).toContainText("none yet");
 	await like(page, first, 1);
-	await expect(row(page, "Heron check").getByLabel("Kestrel bot · epoch 8: 1 likes")).toBeVisible();
+	await expect(row(page, "Heron check").getByLabel("Likes of Kestrel bot · epoch 8: 1")).toBeVisible();
 	await page.getByRole("searchbox", { name: "Search validations" }).fill("no such name");
 	await expect(page.getByText('No validation has "no such name" in its name.')).toBeVisible();
 	await page.getByRole("searchbox", { name: "Search validations" }).fill("heron");
@@ -75,7 +75,7 @@ test("two validations are compared: models matched, answers counted, differences
 	await page.getByRole("checkbox", { name: "Choose Side two to compare" }).check();
 	await page.getByRole("button", { name: "Compare", exact: true }).click();
 	await expect(page).toHaveURL(new RegExp(`/results/compare\\?a=${a.id}&b=${b.id}$`));
-	await expect(page.getByText("1 questions are in both; 1 only in A, 1 only in B.")).toBeVisible();
+	await expect(page.getByText("Questions in both: 1; only in A: 1; only in B: 1.")).toBeVisible();
 	await expect(page.getByText("Max tokens: 12 → 4")).toBeVisible();
 	const epoch = page.getByRole("row").filter({ hasText: "Kestrel bot · epoch 8" });
 	await expect(epoch.getByRole("cell").nth(4)).toHaveText("1");
@@ -96,7 +96,7 @@ test("the same validation twice is identical throughout", async ({ page }) => {
 	const a = await run(page, "Repeat one", QUESTIONS);
 	const b = await run(page, "Repeat two", QUESTIONS);
 	await page.goto(`${server()}/results/compare?a=${a.id}&b=${b.id}`);
-	await expect(page.getByText("2 questions are in both; 0 only in A, 0 only in B.")).toBeVisible();
+	await expect(page.getByText("Questions in both: 2; only in A: 0; only in B: 0.")).toBeVisible();
 	await expect(page.getByRole("cell", { name: "2 100%" })).toHaveCount(2);
 	await page.getByRole("checkbox", { name: "Only questions with different answers" }).check();
 	await expect(page.getByText("Every answer of this model is the same in both.")).toBeVisible();

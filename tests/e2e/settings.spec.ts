@@ -32,13 +32,13 @@ test("threads and layers are stored; what is no number is refused before it is s
 	await expect(save).toBeDisabled();
 	await threads.fill("2");
 	await page.getByLabel("Layers on the GPU").selectOption({ label: "a number of layers" });
-	await page.getByLabel("Number of layers").fill("7");
+	await page.getByLabel("Number of layers", { exact: true }).fill("7");
 	await save.click();
 	await expect(page.getByText("Saved.")).toBeVisible();
 	expect(await call(page, "GET", "/settings")).toMatchObject({ n_threads: 2, n_gpu_layers: 7 });
 	await page.reload();
 	await expect(threads).toHaveValue("2");
-	await expect(page.getByLabel("Number of layers")).toHaveValue("7");
+	await expect(page.getByLabel("Number of layers", { exact: true })).toHaveValue("7");
 	await call(page, "PATCH", "/settings", { n_threads: 0, n_gpu_layers: -1 });
 });
 
@@ -57,7 +57,7 @@ test("what is wrong comes with what to do", async ({ page }) => {
 		{ name: "disk", state: "fail", message: "The disk is full.", hint: "Delete files." },
 	] } }));
 	await page.getByRole("button", { name: "Check again" }).click();
-	await expect(page.getByText("2 need attention.")).toBeVisible();
+	await expect(page.getByText("Needs attention: 2")).toBeVisible();
 	await expect(page.getByText("Close other programs.")).toBeVisible();
 	await look_at(page, "settings-trouble-en-light");
 });

@@ -3,13 +3,12 @@
 // fine-tuned one), else build/bin/assay is started on a data directory of its own with $ASSAY_TEST_MODEL and the demo's epochs.
 import { chromium, type FullConfig, type Page } from "@playwright/test";
 import { spawn, type ChildProcess } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-const STATE = `${ROOT}web/test-results/session.json`;
 
 function start(data: string): Promise<{ child: ChildProcess; link: string }> {
 	const child = spawn(process.env.ASSAY_BIN ?? `${ROOT}build/bin/assay`, ["serve", "--data", data], { stdio: ["ignore", "pipe", "inherit"] });
@@ -51,7 +50,7 @@ async function fill(page: Page): Promise<void> {
 }
 
 export default async function setup(config: FullConfig): Promise<() => Promise<void>> {
-	mkdirSync(path.dirname(STATE), { recursive: true });
+	const state = process.env.ASSAY_E2E_STATE ?? "";
 	const data = mkdtempSync(path.join(tmpdir(), "assay-e2e-"));
 	const own = process.env.ASSAY_LINK ? null : await start(data);
 	const link = process.env.ASSAY_LINK ?? own?.link ?? "";
@@ -67,11 +66,12 @@ export default async function setup(config: FullConfig): Promise<() => Promise<v
 	// The next visit should be a first one.
 	await page.evaluate(() => { for (const key of Object.keys(localStorage)) if (key !== "assay.session") localStorage.removeItem(key); });
 	await page.goto("about:blank");
-	await context.storageState({ path: STATE });
+	await context.storageState({ path: state });
 	await browser.close();
 	return async () => {
 		own?.child.removeAllListeners("exit");
 		own?.child.kill("SIGTERM");
 		rmSync(data, { recursive: true, force: true });
+		rmSync(state, { force: true });
 	};
 }
