@@ -68,7 +68,7 @@ static inline bool worker_client_start(struct worker_client *w, const char *prog
 		return false;
 	w->pid = fork();
 	if (w->pid == 0) {
-		char *argv[16] = { (char *)program }, *env[] = { NULL };
+		char *argv[16] = { (char *)program }, spin[] = "GOMP_SPINCOUNT=3000", *env[] = { spin, NULL }; /* as assay starts it */
 		for (int i = 0; args && args[i] && i < 14; i++)
 			argv[i + 1] = args[i];
 		int fd = fcntl(pair[1], F_DUPFD, 10);
