@@ -289,9 +289,12 @@ static void reset_run(struct request *r, struct db *db)
 		err_set(err, ERR_NOT_FOUND, "err_column_not_found", "field=column_id|id=%lld", (long long)again->column_id);
 		return;
 	}
-	if (run_store_reset(db, r->id, !again->failed, again->failed, again->column_id, err) == ERR_OK &&
-	    run_store_set_state(db, r->id, RUN_WAITING, err) == ERR_OK)
-		load_run(r, db);
+	if (run_store_reset(db, r->id, !again->failed, again->failed, again->column_id, err) != ERR_OK)
+		return;
+	/* One that is being answered goes on and takes these in. */
+	if (run.state != RUN_RUNNING && run_store_set_state(db, r->id, RUN_WAITING, err) != ERR_OK)
+		return;
+	load_run(r, db);
 }
 
 static void restart(struct request *r, bool failed, int64_t column_id)
