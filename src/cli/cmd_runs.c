@@ -5,6 +5,7 @@
 #include "cli/show.h"
 
 #define PATH_SIZE 96
+#define PAGE_RUNS 1000 /* what the API gives at once */
 
 static void print_runs(const struct cli *cli, const json_t *runs)
 {
@@ -33,20 +34,44 @@ static void print_runs(const struct cli *cli, const json_t *runs)
 	show_table(t, stdout);
 }
 
+/* All of them, page by page. */
+static json_t *read_runs(struct client *c, struct err *err)
+{
+	json_t *all = json_array();
+	size_t n = PAGE_RUNS;
+	int64_t before = 0;
+	while (n == PAGE_RUNS) {
+		char path[PATH_SIZE];
+		json_t *reply = NULL;
+		snprintf(path, sizeof path, "/runs?limit=%d&before=%lld", PAGE_RUNS, (long long)before);
+		if (client_call(c, "GET", path, NULL, &reply, err) != ERR_OK) {
+			json_decref(all);
+			return NULL;
+		}
+		const json_t *page = json_object_get(reply, "runs");
+		n = json_array_size(page);
+		before = show_int(json_array_get(page, n - 1), "id");
+		json_array_extend(all, json_object_get(reply, "runs"));
+		json_decref(reply);
+	}
+	return all;
+}
+
 static int exec_list(struct cli *cli)
 {
 	struct client *c = NULL;
 	struct err err = { 0 };
-	json_t *reply = NULL;
 	enum err_code code = cli_connect(cli, &c, &err);
-	if (code == ERR_OK)
-		code = client_call(c, "GET", "/runs?limit=1000", NULL, &reply, &err);
-	int result = code == ERR_OK ? EXIT_DONE : cli_fail(cli, &err);
-	if (code == ERR_OK && cli->json)
+	json_t *runs = code == ERR_OK ? read_runs(c, &err) : NULL;
+	int result = runs ? EXIT_DONE : cli_fail(cli, &err);
+	if (runs && cli->json) {
+		json_t *reply = json_pack("{s:O}", "runs", runs);
 		cli_print_json(reply);
-	else if (code == ERR_OK)
-		print_runs(cli, json_object_get(reply, "runs"));
-	json_decref(reply);
+		json_decref(reply);
+	} else if (runs) {
+		print_runs(cli, runs);
+	}
+	json_decref(runs);
 	client_close(c);
 	return result;
 }

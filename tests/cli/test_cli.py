@@ -7,6 +7,7 @@ import pathlib
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -396,3 +397,12 @@ def test_an_empty_question_is_a_usage_error(tmp_path):
 def test_usage_lines_end_without_a_blank():
     assert "Usage: assay version\n" in assay("version", "extra").stderr
     assert "  assay version\n" in assay("version", "--help").stdout
+
+
+def test_more_validations_than_one_page_are_all_listed(tmp_path):
+    assert assay("runs", "list", data=tmp_path).returncode == 0
+    with sqlite3.connect(tmp_path / "assay.db") as db:
+        db.executemany("INSERT INTO run(name, created_ms, state, is_fast, is_blind, seed, params, question_set_id, n_questions, n_columns)"
+                       " VALUES (?, 0, 3, 0, 0, 0, '{}', 0, 0, 0)", [(f"run {n}",) for n in range(2001)])
+    listed = [run["name"] for run in json.loads(assay("runs", "list", "--json", data=tmp_path).stdout)["runs"]]
+    assert listed == [f"run {n}" for n in range(2000, -1, -1)]
