@@ -40,7 +40,10 @@ static void row_model(const struct query *q, struct arena *a, struct model_row *
 			.alpha = row_double(q, 23),
 		},
 	};
-	str_format(out->sha256, sizeof out->sha256, "%s", row_peek(q, 4));
+	/* "digest what-it-was-of" */
+	struct str of = str_of(row_peek(q, 4)), digest = str_split(&of, ' ');
+	str_format(out->sha256, sizeof out->sha256, "%.*s", (int)digest.len, digest.ptr);
+	str_format(out->sha256_of, sizeof out->sha256_of, "%.*s", (int)of.len, of.len ? of.ptr : "");
 }
 
 static enum err_code read_losses(struct db *db, struct arena *a, struct family_row *family, struct err *err)
@@ -360,8 +363,8 @@ enum err_code family_store_hide(struct db *db, int64_t family_id, struct err *er
 	return code;
 }
 
-enum err_code model_store_set_hash(struct db *db, int64_t id, const char *sha256, struct err *err)
+enum err_code model_store_set_hash(struct db *db, int64_t id, const char *sha256, const char *sha256_of, struct err *err)
 {
-	return db_run_one(db, err, "err_model_not_found", id, "UPDATE model SET sha256 = ?2 WHERE id = ?1", "it", id,
-			  sha256);
+	return db_run_one(db, err, "err_model_not_found", id, "UPDATE model SET sha256 = ?2 || ' ' || ?3 WHERE id = ?1", "itt",
+			  id, sha256, sha256_of);
 }

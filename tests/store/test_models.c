@@ -109,7 +109,7 @@ static void a_second_scan_keeps_ids_names_and_hashes(void **state)
 
 	assert_ok(model_store_merge(db, a, &found, 0, &ids, &n, err));
 	assert_ok(model_store_rename(db, ids[0], "my base", err));
-	assert_ok(model_store_set_hash(db, ids[0], "abc", err));
+	assert_ok(model_store_set_hash(db, ids[0], "abc", "1000.5", err));
 	assert_ok(model_store_list(db, a, &list, err));
 	assert_ok(family_store_rename(db, list.families[0].id, "my tune", err));
 	assert_ok(family_store_hide(db, list.families[0].id, err));
@@ -126,6 +126,7 @@ static void a_second_scan_keeps_ids_names_and_hashes(void **state)
 	assert_ok(model_store_get(db, a, ids[0], &row, err));
 	assert_string_equal(row.model.name, "my base");
 	assert_string_equal(row.sha256, "abc");
+	assert_string_equal(row.sha256_of, "1000.5");
 	base.size_bytes++; /* another file at the same place */
 	base.name = "c";
 	merge(db, a, &found, 0, 4);
@@ -260,7 +261,7 @@ static void a_hidden_model_is_kept_for_its_runs(void **state)
 	assert_true(row.is_hidden);
 	assert_err(model_store_hide(db, 99, err), ERR_NOT_FOUND, "err_model_not_found");
 	assert_err(model_store_rename(db, 99, "x", err), ERR_NOT_FOUND, "err_model_not_found");
-	assert_err(model_store_set_hash(db, 99, "x", err), ERR_NOT_FOUND, "err_model_not_found");
+	assert_err(model_store_set_hash(db, 99, "x", "", err), ERR_NOT_FOUND, "err_model_not_found");
 	assert_err(model_store_get(db, a, 99, &row, err), ERR_NOT_FOUND, "err_model_not_found");
 	assert_err(family_store_rename(db, 99, "x", err), ERR_NOT_FOUND, "err_family_not_found");
 	assert_err(family_store_hide(db, 99, err), ERR_NOT_FOUND, "err_family_not_found");
