@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fs.h"
@@ -167,19 +166,8 @@ struct hash_job {
 	int64_t run_id, column_id, base_id;
 	char *base_path, *adapter_path;
 	char base_hash[65], adapter_hash[65];
-	char base_stamp[64]; /* of the file that base_hash is of */
+	char base_stamp[FILE_STAMP_SIZE]; /* of the file that base_hash is of */
 };
-
-/* What changes when a file is written anew, also when it stays as long as it was. */
-static void file_stamp(const char *path, char out[64])
-{
-	struct stat st = { 0 };
-
-	out[0] = 0;
-	if (stat(path, &st) == 0)
-		str_format(out, 64, "%lld.%lld.%09ld", (long long)st.st_size, (long long)st.st_mtim.tv_sec,
-			   (long)st.st_mtim.tv_nsec);
-}
 
 static void run_hash(struct task *task, void *context)
 {
@@ -187,10 +175,10 @@ static void run_hash(struct task *task, void *context)
 	uint8_t digest[HASH_SIZE];
 	uint64_t size;
 
-	char stamp[64];
+	char stamp[FILE_STAMP_SIZE];
 
 	(void)context;
-	file_stamp(j->base_path, stamp);
+	machine_file_stamp(j->base_path, stamp);
 	if (!j->base_hash[0] || strcmp(stamp, j->base_stamp) != 0) {
 		j->base_hash[0] = 0;
 		str_format(j->base_stamp, sizeof j->base_stamp, "%s", stamp);
@@ -207,7 +195,7 @@ static void run_hash(struct task *task, void *context)
 struct set_hash_job {
 	struct job job;
 	int64_t run_id, column_id, base_id;
-	char base_hash[65], adapter_hash[65], base_stamp[64];
+	char base_hash[65], adapter_hash[65], base_stamp[FILE_STAMP_SIZE];
 };
 
 /* Reads the column anew: its run may be over, and more may be known of it by now. */

@@ -113,7 +113,7 @@ static struct bench_result result_with_hash(int64_t run)
 	return r;
 }
 
-static void a_model_file_that_was_written_anew_is_hashed_anew(void **state)
+static void a_model_file_that_was_written_anew_is_loaded_and_hashed_anew(void **state)
 {
 	(void)state;
 	int64_t model = bench_tiny(&bench, "a.gguf");
@@ -131,6 +131,10 @@ static void a_model_file_that_was_written_anew_is_hashed_anew(void **state)
 	int64_t second = bench_run(&bench, &model, 1, 1);
 	bench_follow(&bench, second);
 	assert_string_not_equal(result_with_hash(second).columns[0].model_hash, before);
+	assert_int_equal(recorded("start"), 2);
+	int64_t third = bench_run(&bench, &model, 1, 1); /* nothing has changed: the worker stays */
+	bench_follow(&bench, third);
+	assert_int_equal(recorded("start"), 2);
 }
 
 static void every_column_learns_its_hashes_also_when_the_run_is_over(void **state)
@@ -672,7 +676,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_run_is_answered_stored_and_announced, setup, teardown),
 		cmocka_unit_test_setup_teardown(columns_with_adapters_share_one_worker, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_model_file_that_was_written_anew_is_hashed_anew, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_model_file_that_was_written_anew_is_loaded_and_hashed_anew, setup, teardown),
 		cmocka_unit_test_setup_teardown(every_column_learns_its_hashes_also_when_the_run_is_over, setup, teardown),
 		cmocka_unit_test_setup_teardown(two_bases_are_asked_one_after_the_other, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_worker_stays_for_the_next_run, setup, teardown),
