@@ -181,6 +181,8 @@ static void print_model(const struct cli *cli, const json_t *model)
 	}
 	json_decref(none);
 	show_table(t, stdout);
+	if (json_is_false(json_object_get(model, "has_template")) && strcmp(show_text(model, "kind"), "adapter") != 0)
+		cli_say(cli, stderr, "cli_no_template", NULL);
 	show_problem("", json_object_get(model, "problem"));
 }
 

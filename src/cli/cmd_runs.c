@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
 #include "cli/follow.h"
 #include "cli/output.h"
 #include "cli/replay.h"
@@ -101,7 +103,7 @@ static int exec_show(struct cli *cli)
 	} else if (code == ERR_OK) {
 		cli_say(cli, stdout, "cli_run_line", "id=%lld|name=%s|state=%s|seed=%lld|mode=%s", (long long)id,
 			show_text(run, "name"), show_state(cli, show_text(run, "state")), (long long)show_int(run, "seed"),
-			show_text(run, "mode"));
+			msg_text(cli->lang, strcmp(show_text(run, "mode"), "fast") == 0 ? "cli_mode_fast" : "cli_mode_exact"));
 		follow_summary(cli, run, NULL, stdout);
 		follow_explain(cli, c, run);
 	}

@@ -18,6 +18,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 import live as support  # noqa: E402
+from tiny_gguf import gguf  # noqa: E402
 
 MODEL = os.environ.get("ASSAY_TEST_MODEL", "")
 needs_model = pytest.mark.skipif(not MODEL, reason="ASSAY_TEST_MODEL names no model")
@@ -197,6 +198,7 @@ def test_adding_again_changes_nothing_and_models_are_found_by_name(demo):
     assert before["models"] == after["models"]
     assert json.loads(assay("models", "show", "kestrel@4", "--json", data=demo).stdout)["step"] == 48
     assert json.loads(assay("models", "show", "KESTREL", "--json", data=demo).stdout)["name"] == KESTREL
+    assert "chat template" not in assay("models", "show", "1", data=demo).stderr, "this one has a template"
     assert "第 4 週期" in assay("models", "list", "--lang", "zh-TW", data=demo).stdout
 
 
@@ -272,6 +274,8 @@ def test_a_replay_is_identical_and_a_deleted_run_is_gone(demo, questions):
     assert assay("runs", "delete", run["id"], data=demo).returncode == 0
     assert assay("runs", "show", run["id"], data=demo).returncode == 4
     assert "完成" in assay("runs", "list", "--lang", "zh-TW", data=demo).stdout
+    shown = assay("runs", "show", verdict["run_id"], "--lang", "zh-TW", data=demo).stdout
+    assert "精確模式" in shown and "exact" not in shown
 
 
 @needs_model
@@ -406,3 +410,9 @@ def test_more_validations_than_one_page_are_all_listed(tmp_path):
                        " VALUES (?, 0, 3, 0, 0, 0, '{}', 0, 0, 0)", [(f"run {n}",) for n in range(2001)])
     listed = [run["name"] for run in json.loads(assay("runs", "list", "--json", data=tmp_path).stdout)["runs"]]
     assert listed == [f"run {n}" for n in range(2000, -1, -1)]
+
+
+def test_a_model_without_chat_template_says_how_it_is_asked(tmp_path):
+    assert assay("models", "add", gguf(tmp_path / "tiny.gguf"), data=tmp_path / "d").returncode == 0
+    shown = assay("models", "show", "tiny", data=tmp_path / "d")
+    assert shown.returncode == 0 and "no chat template" in shown.stderr
