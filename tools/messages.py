@@ -8,7 +8,8 @@
     messages.py check                          same keys, same placeholders, Taiwan wording, keys that C uses exist
     messages.py c OUT.c                        writes the table that the C programs are built with
 
-Keys are lower_snake; a value may hold {placeholders}.  Errors are err_NAME with an optional err_NAME_hint.
+Keys are lower_snake; a value may hold {placeholders} and, in English sentences of the C programs, choices by number:
+"{n} [n|row|rows]" is "1 row" or "2 rows".  Errors are err_NAME with an optional err_NAME_hint.
 """
 import fcntl
 import json
@@ -19,6 +20,11 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 FILES = {"en": ROOT / "messages" / "en.json", "zh-TW": ROOT / "messages" / "zh-TW.json"}
 HOLE = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
+CHOICE = re.compile(r"\[([a-z_][a-z0-9_]*)\|[^\]|]*\|[^\]|]*\]")
+OF_C = ("cli_", "core_", "err_", "report_")
+# A number before one of these without a choice: "1 questions".  Sentences that only speak of several may do so.
+SEVERAL = ("_too_many", "_limit", "_count", "_columns", "_several", "_heads", "_complex")
+PLURAL = re.compile(r"\{[a-z_]+\} (?:more |other )?(?:questions|answers|models|rows|lines|fields|columns)\b")
 KEY = re.compile(r"^[a-z][a-z0-9_]*$")
 # Words of the mainland that have another form in Taiwan; 演算法 and "支持" (to back) are the exceptions.
 MAINLAND = ("默認 缺省 設置 用戶 信息 文件夾 加載 保存 導入 導出 鏈接 網絡 服務器 內存 顯存 硬盤 緩存 優化 質量 概率 置信 "
@@ -63,6 +69,12 @@ def check():
             continue
         if set(HOLE.findall(english)) != set(HOLE.findall(chinese)):
             wrong.append(f"{key}: other placeholders in the two languages")
+        if set(CHOICE.findall(english)) - set(HOLE.findall(english)) or CHOICE.search(chinese):
+            wrong.append(f"{key}: a choice by number belongs to a placeholder of the English sentence")
+        if CHOICE.search(english) and not key.startswith(OF_C):
+            wrong.append(f"{key}: the page knows no choice by number")
+        if key.startswith(OF_C) and not key.endswith(SEVERAL) and PLURAL.search(english):
+            wrong.append(f"{key}: write \"{{n}} [n|question|questions]\": there may be 1")
         for word in MAINLAND:
             if word in chinese:
                 wrong.append(f"{key}: {word} is not used in Taiwan")

@@ -117,23 +117,45 @@ static size_t hole_name(struct str s)
 	return n < s.len && s.ptr[n] == '}' ? n : 0;
 }
 
+/* Fills "{name}" at the start of `s`; how many bytes of `s` that used, 0 if there is no such argument. */
+static size_t render_hole(struct buf *out, struct str s, struct str args)
+{
+	struct str name = { s.ptr + 1, hole_name((struct str){ s.ptr + 1, s.len - 1 }) };
+	struct str value = name.len ? find_arg(args, name) : (struct str){ NULL, 0 };
+	if (!value.ptr)
+		return 0;
+	buf_add_str(out, value);
+	return name.len + 2;
+}
+
+/* The same for "[name|one|many]": "one" where the argument is 1. */
+static size_t render_choice(struct buf *out, struct str s, struct str args)
+{
+	const char *end = memchr(s.ptr, ']', s.len);
+	struct str rest = { s.ptr + 1, end ? (size_t)(end - s.ptr) - 1 : 0 };
+	struct str name = str_split(&rest, '|'), one = str_split(&rest, '|');
+	struct str value = rest.ptr ? find_arg(args, name) : (struct str){ NULL, 0 };
+	if (!value.ptr || memchr(rest.ptr, '|', rest.len))
+		return 0;
+	buf_add_str(out, str_eq_text(value, "1") ? one : rest);
+	return (size_t)(end - s.ptr) + 1;
+}
+
 static void render_text(struct buf *out, struct str text, struct str args)
 {
 	while (text.len) {
-		struct str before = text;
-		const char *open = memchr(text.ptr, '{', text.len);
-		before.len = open ? (size_t)(open - text.ptr) : text.len;
-		buf_add_str(out, before);
-		text.ptr += before.len;
-		text.len -= before.len;
-		if (!open)
+		size_t plain = 0, used;
+		while (plain < text.len && text.ptr[plain] != '{' && text.ptr[plain] != '[')
+			plain++;
+		buf_add(out, text.ptr, plain);
+		text = (struct str){ text.ptr + plain, text.len - plain };
+		if (!text.len)
 			return;
-		struct str name = { text.ptr + 1, hole_name((struct str){ text.ptr + 1, text.len - 1 }) };
-		struct str value = name.len ? find_arg(args, name) : (struct str){ NULL, 0 };
-		size_t used = value.ptr ? name.len + 2 : 1;
-		buf_add_str(out, value.ptr ? value : (struct str){ text.ptr, 1 });
-		text.ptr += used;
-		text.len -= used;
+		used = text.ptr[0] == '{' ? render_hole(out, text, args) : render_choice(out, text, args);
+		if (!used)
+			buf_add_char(out, text.ptr[0]);
+		used += !used;
+		text = (struct str){ text.ptr + used, text.len - used };
 	}
 }
 

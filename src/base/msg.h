@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * msg - the sentences of messages/{en,zh-TW}.json, compiled in as a table, with named {placeholders}.
+ * msg - the sentences of messages/{en,zh-TW}.json, compiled in as a table, with named {placeholders} and, for English,
+ * choices by number: "{n} [n|row|rows]" takes the first word where n is 1.
  *
  * Thread: any (the table is constant). */
 #ifndef ASSAY_BASE_MSG_H
@@ -21,7 +22,7 @@ enum lang lang_from_tag(const char *tag, enum lang fallback);
 /* The raw sentence with its placeholders, or NULL if there is no such key. */
 const char *msg_text(enum lang lang, const char *key);
 
-/* Appends the sentence with {name} replaced from `args` ("name=value" pairs separated by ERR_ARG_SEP).
+/* Appends the sentence with {name} and [name|one|many] replaced from `args` ("name=value" pairs separated by ERR_ARG_SEP).
  * An unknown key is appended literally, so that nothing is ever silent. */
 void msg_render(struct buf *out, enum lang lang, const char *key, const char *args);
 

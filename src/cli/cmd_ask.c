@@ -3,12 +3,14 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "cli/follow.h"
+#include "cli/growing.h"
 #include "cli/new_run.h"
 #include "cli/resolve.h"
 #include "cli/settings.h"
-#include "cli/term.h"
 #include "cli/show.h"
+#include "cli/term.h"
 
 struct ask {
 	const struct cli *cli;
@@ -16,7 +18,7 @@ struct ask {
 	json_t *question;  /* as last read, with its cells */
 	size_t n_columns;
 	size_t n_told;     /* columns whose answer stands on the screen */
-	char *printed;     /* what stands there of the only answer */
+	struct growing answer; /* the only one */
 	bool is_line_open;
 };
 
@@ -35,19 +37,15 @@ static void read_question(struct ask *a, int64_t run_id)
 /* Prints what was added to the only answer.  One that begins anew (after its worker died) is printed anew. */
 static void print_more(struct ask *a, const json_t *cell)
 {
-	const char *text = show_text(cell, "text");
-	size_t old = a->printed ? strlen(a->printed) : 0;
-	if (strncmp(text, a->printed ? a->printed : "", old) != 0) {
+	bool anew;
+	const char *more = growing_next(&a->answer, show_text(cell, "text"), &anew);
+	if (anew)
 		fputc('\n', stdout);
-		old = 0;
-	}
-	if (!text[old])
+	if (!*more)
 		return;
-	term_print(stdout, str_of(text + old));
+	term_print(stdout, str_of(more));
 	fflush(stdout);
 	a->is_line_open = true;
-	mem_free(a->printed);
-	a->printed = mem_strdup(text);
 }
 
 static bool is_final(const json_t *cell)
@@ -121,6 +119,8 @@ static int exec_ask(struct cli *cli)
 	struct err err = { 0 };
 	int64_t run_id;
 	enum err_code code = new_run_check(cli, &err);
+	if (code == ERR_OK && !str_trim(str_of(args_word(cli->args, 0))).len)
+		code = err_set(&err, ERR_INVALID, "err_cli_question_empty", NULL);
 	while (args_nth(cli->args, "model", a.n_columns))
 		a.n_columns++;
 	if (code == ERR_OK)
@@ -132,7 +132,7 @@ static int exec_ask(struct cli *cli)
 	int result = code == ERR_OK ? finish(&a, &f) : cli_fail(cli, &err);
 	followed_release(&f);
 	json_decref(a.question);
-	mem_free(a.printed);
+	growing_release(&a.answer);
 	client_close(a.client);
 	return result;
 }

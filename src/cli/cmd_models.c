@@ -12,7 +12,10 @@ static void add_row(const struct cli *cli, struct table *t, const json_t *model,
 {
 	const json_t *problem = json_object_get(model, "problem");
 	char size[32];
-	char *label = family ? column_label(cli, family, json_object_get(model, "epoch")) : mem_strdup(show_text(model, "name"));
+	const json_t *epoch = json_object_get(model, "epoch");
+	char *label = !family		       ? mem_strdup(show_text(model, "name"))
+		      : json_is_number(epoch) ? column_label(cli, family, epoch)
+					       : mem_printf("%s/%s", family, show_text(model, "name"));
 	show_bytes(show_int(model, "size_bytes"), size);
 	table_cellf(t, "%lld", (long long)show_int(model, "id"));
 	table_cell(t, label);
@@ -74,6 +77,36 @@ static enum err_code add(struct cli *cli, struct client *c, json_t **scan, struc
 	return resolve_add(c, args_word(cli->args, 0), base_id, args_text(cli->args, "name", NULL), scan, err);
 }
 
+static bool has_id(const json_t *ids, int64_t id)
+{
+	size_t i;
+	const json_t *item;
+	json_array_foreach(ids, i, item)
+		if (json_integer_value(item) == id)
+			return true;
+	return false;
+}
+
+/* Asks for the base models of what was just added, where they are not known. */
+static void ask_for_bases(struct cli *cli, struct client *c, const json_t *family_ids)
+{
+	json_t *list = NULL;
+	size_t i;
+	const json_t *family;
+	if (!json_array_size(family_ids) || client_call(c, "GET", "/models", NULL, &list, NULL) != ERR_OK)
+		return;
+	json_array_foreach(json_object_get(list, "families"), i, family) {
+		const char *base = show_text(family, "base_name"), *first = show_text(
+			json_array_get(json_object_get(family, "checkpoints"), 0), "kind");
+		if (!has_id(family_ids, show_int(family, "id")) || show_int(family, "base_model_id") ||
+		    strcmp(first, "adapter") != 0)
+			continue;
+		cli_say(cli, stderr, *base ? "cli_base_needed" : "cli_base_needed_nameless", "name=%s|base=%s",
+			show_text(family, "name"), base);
+	}
+	json_decref(list);
+}
+
 static int exec_add(struct cli *cli)
 {
 	struct client *c = NULL;
@@ -92,6 +125,8 @@ static int exec_add(struct cli *cli)
 	else if (code == ERR_OK)
 		cli_say(cli, stdout, "cli_added", "models=%zu|families=%zu", json_array_size(json_object_get(scan, "model_ids")),
 			json_array_size(json_object_get(scan, "family_ids")));
+	if (code == ERR_OK && !cli->json)
+		ask_for_bases(cli, c, json_object_get(scan, "family_ids"));
 	json_decref(scan);
 	client_close(c);
 	return result;
@@ -146,6 +181,8 @@ static void print_model(const struct cli *cli, const json_t *model)
 	}
 	json_decref(none);
 	show_table(t, stdout);
+	if (json_is_false(json_object_get(model, "has_template")) && strcmp(show_text(model, "kind"), "adapter") != 0)
+		cli_say(cli, stderr, "cli_no_template", NULL);
 	show_problem("", json_object_get(model, "problem"));
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/fs.h"
 #include "base/json.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "cli/follow.h"
 #include "cli/new_run.h"
@@ -69,6 +70,32 @@ static enum err_code add_set(const struct cli *cli, struct client *c, const json
 	return code;
 }
 
+/* The preview with the fields that the user chose instead of those that were detected. */
+static enum err_code preview_chosen(const struct cli *cli, struct client *c, json_t **upload, struct err *err)
+{
+	static const char *const fields[][2] = { { "question-field", "question_field" },
+						 { "reference-field", "reference_field" } };
+	struct buf path = BUF_INIT(64 * KIB);
+	json_t *chosen = NULL;
+	buf_printf(&path, "/uploads/%s", show_text(*upload, "upload"));
+	char mark = '?';
+	for (size_t i = 0; i < 2; i++) {
+		const char *value = args_text(cli->args, fields[i][0], NULL);
+		char *escaped = value ? client_escape(value) : NULL;
+		if (escaped)
+			buf_printf(&path, "%c%s=%s", mark, fields[i][1], escaped);
+		mark = escaped ? '&' : mark;
+		mem_free(escaped);
+	}
+	enum err_code code = mark == '?' ? ERR_OK : client_call(c, "GET", buf_text(&path), NULL, &chosen, err);
+	if (chosen) {
+		json_decref(*upload);
+		*upload = chosen;
+	}
+	buf_release(&path);
+	return code;
+}
+
 /* Uploads the questions and makes a set of them. */
 static enum err_code question_set(const struct cli *cli, struct client *c, const struct buf *data, int64_t *set_id,
 				  struct err *err)
@@ -78,8 +105,12 @@ static enum err_code question_set(const struct cli *cli, struct client *c, const
 	char *escaped = client_escape(name), *path = mem_printf("/uploads?name=%s", escaped);
 	json_t *upload = NULL;
 	enum err_code code = client_upload(c, path, buf_text(data), data->len, &upload, err);
+	if (code == ERR_OK)
+		code = preview_chosen(cli, c, &upload, err);
 	if (code == ERR_OK) {
-		show_problems(cli, upload);
+		/* Where nothing was read, what follows says why. */
+		if (show_int(upload, "n_total") > 0)
+			show_problems(cli, upload);
 		code = add_set(cli, c, upload, name, set_id, err);
 	}
 	json_decref(upload);

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
 #include "cli/follow.h"
 #include "cli/output.h"
 #include "cli/replay.h"
 #include "cli/show.h"
 
 #define PATH_SIZE 96
+#define PAGE_RUNS 1000 /* what the API gives at once */
 
 static void print_runs(const struct cli *cli, const json_t *runs)
 {
@@ -33,20 +36,44 @@ static void print_runs(const struct cli *cli, const json_t *runs)
 	show_table(t, stdout);
 }
 
+/* All of them, page by page. */
+static json_t *read_runs(struct client *c, struct err *err)
+{
+	json_t *all = json_array();
+	size_t n = PAGE_RUNS;
+	int64_t before = 0;
+	while (n == PAGE_RUNS) {
+		char path[PATH_SIZE];
+		json_t *reply = NULL;
+		snprintf(path, sizeof path, "/runs?limit=%d&before=%lld", PAGE_RUNS, (long long)before);
+		if (client_call(c, "GET", path, NULL, &reply, err) != ERR_OK) {
+			json_decref(all);
+			return NULL;
+		}
+		const json_t *page = json_object_get(reply, "runs");
+		n = json_array_size(page);
+		before = show_int(json_array_get(page, n - 1), "id");
+		json_array_extend(all, json_object_get(reply, "runs"));
+		json_decref(reply);
+	}
+	return all;
+}
+
 static int exec_list(struct cli *cli)
 {
 	struct client *c = NULL;
 	struct err err = { 0 };
-	json_t *reply = NULL;
 	enum err_code code = cli_connect(cli, &c, &err);
-	if (code == ERR_OK)
-		code = client_call(c, "GET", "/runs?limit=1000", NULL, &reply, &err);
-	int result = code == ERR_OK ? EXIT_DONE : cli_fail(cli, &err);
-	if (code == ERR_OK && cli->json)
+	json_t *runs = code == ERR_OK ? read_runs(c, &err) : NULL;
+	int result = runs ? EXIT_DONE : cli_fail(cli, &err);
+	if (runs && cli->json) {
+		json_t *reply = json_pack("{s:O}", "runs", runs);
 		cli_print_json(reply);
-	else if (code == ERR_OK)
-		print_runs(cli, json_object_get(reply, "runs"));
-	json_decref(reply);
+		json_decref(reply);
+	} else if (runs) {
+		print_runs(cli, runs);
+	}
+	json_decref(runs);
 	client_close(c);
 	return result;
 }
@@ -76,7 +103,7 @@ static int exec_show(struct cli *cli)
 	} else if (code == ERR_OK) {
 		cli_say(cli, stdout, "cli_run_line", "id=%lld|name=%s|state=%s|seed=%lld|mode=%s", (long long)id,
 			show_text(run, "name"), show_state(cli, show_text(run, "state")), (long long)show_int(run, "seed"),
-			show_text(run, "mode"));
+			msg_text(cli->lang, strcmp(show_text(run, "mode"), "fast") == 0 ? "cli_mode_fast" : "cli_mode_exact"));
 		follow_summary(cli, run, NULL, stdout);
 		follow_explain(cli, c, run);
 	}

@@ -2,7 +2,7 @@
 #include "cli/column_label.h"
 
 #include "base/mem.h"
-#include "cli/spec.h"
+#include "model/checkpoint_name.h"
 
 char *column_label(const struct cli *cli, const char *name, const json_t *epoch)
 {
@@ -10,6 +10,6 @@ char *column_label(const struct cli *cli, const char *name, const json_t *epoch)
 
 	if (!json_is_number(epoch))
 		return mem_strdup(name);
-	spec_epoch_text(json_number_value(epoch), number);
+	epoch_label(json_number_value(epoch), number);
 	return cli_text(cli, "cli_label_epoch", "name=%s|epoch=%s", name, number);
 }

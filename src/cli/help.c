@@ -68,7 +68,7 @@ void help_command(struct buf *out, enum lang lang, const struct command *command
 {
 	term_wrap(out, text_of(lang, command->summary), 0, columns);
 	add_heading(out, lang, "cli_help_usage");
-	buf_printf(out, "%*sassay %s %s\n", INDENT, "", full_name, command->words);
+	buf_printf(out, "%*sassay %s%s%s\n", INDENT, "", full_name, *command->words ? " " : "", command->words);
 	if (command->about) {
 		buf_add_char(out, '\n');
 		term_wrap(out, text_of(lang, command->about), 0, columns);

@@ -88,14 +88,15 @@ static int show_help(const struct cli *cli, FILE *to, int exit_code)
 static enum err_code check_words(const struct cli *cli, struct err *err)
 {
 	size_t n = args_count(cli->args);
+	const char *words = cli->command->words, *blank = *words ? " " : "";
 	const char *lang = args_text(cli->args, "lang", "en");
 	if (lang_from_tag(lang, LANG_COUNT) == LANG_COUNT)
 		return err_set(err, ERR_INVALID, "err_cli_lang", "found=%s", lang);
 	if (n < cli->command->min_words)
-		return err_set(err, ERR_INVALID, "err_cli_words_missing", "name=%s|words=%s", cli->name, cli->command->words);
+		return err_set(err, ERR_INVALID, "err_cli_words_missing", "name=%s|words=%s%s", cli->name, blank, words);
 	if (n > cli->command->max_words)
-		return err_set(err, ERR_INVALID, "err_cli_words_many", "name=%s|found=%s|words=%s", cli->name,
-			       args_word(cli->args, cli->command->max_words), cli->command->words);
+		return err_set(err, ERR_INVALID, "err_cli_words_many", "name=%s|found=%s|words=%s%s", cli->name,
+			       args_word(cli->args, cli->command->max_words), blank, words);
 	return ERR_OK;
 }
 

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/resolve.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "cli/show.h"
 
 const struct arg_option model_options[] = {
 	{ "model", "SPEC", "cli_opt_model", true },
@@ -77,6 +79,56 @@ static enum err_code add_one(struct client *c, const char *path, int64_t base_id
 	return code;
 }
 
+/* The checkpoint at `path` in the API's ModelList, with its family. */
+static const json_t *checkpoint_at(const json_t *list, const char *path, const json_t **family)
+{
+	size_t i, k;
+	const json_t *checkpoint;
+	json_array_foreach(json_object_get(list, "families"), i, *family)
+		json_array_foreach(json_object_get(*family, "checkpoints"), k, checkpoint)
+			if (strcmp(show_text(checkpoint, "path"), path) == 0)
+				return checkpoint;
+	return NULL;
+}
+
+static const char *model_name(const json_t *list, int64_t id)
+{
+	size_t i;
+	const json_t *model;
+	json_array_foreach(json_object_get(list, "models"), i, model)
+		if (show_int(model, "id") == id)
+			return show_text(model, "name");
+	return "?";
+}
+
+/* An adapter has one base.  One that is known with another must not get a new one by the way: "family@base" would mean
+ * another model from then on. */
+static enum err_code check_pair(struct client *c, const char *adapter, int64_t base_id, struct err *err)
+{
+	char *whole = resolve_path(adapter), *path = realpath(whole, NULL);
+	json_t *list = NULL;
+	enum err_code code = client_call(c, "GET", "/models", NULL, &list, err);
+	const json_t *family = NULL;
+	const json_t *known = code == ERR_OK && path ? checkpoint_at(list, path, &family) : NULL;
+	int64_t base = show_int(known, "base_model_id");
+	if (base && base != base_id)
+		code = err_set(err, ERR_CONFLICT, "err_spec_other_base", "path=%s|family=%s|base=%s|spec=id:%lld", adapter,
+			       show_text(family, "name"), model_name(list, base), (long long)show_int(known, "id"));
+	json_decref(list);
+	free(path);
+	mem_free(whole);
+	return code;
+}
+
+static enum err_code resolve_pair(struct client *c, const struct spec *s, int64_t *model_id, struct err *err)
+{
+	int64_t base;
+	enum err_code code = add_one(c, s->name, 0, &base, err);
+	if (code == ERR_OK)
+		code = check_pair(c, s->adapter, base, err);
+	return code == ERR_OK ? add_one(c, s->adapter, base, model_id, err) : code;
+}
+
 /* A name that is none of the server's models may still be a file or folder here. */
 static bool is_path_after_all(const struct spec *s, const struct err *err)
 {
@@ -87,14 +139,11 @@ static bool is_path_after_all(const struct spec *s, const struct err *err)
 
 enum err_code resolve_spec(struct client *c, const struct spec *s, int64_t *model_id, struct err *err)
 {
-	int64_t base;
 	json_t *list;
 	if (s->kind == SPEC_FILE)
 		return add_one(c, s->name, 0, model_id, err);
-	if (s->kind == SPEC_PAIR) {
-		enum err_code code = add_one(c, s->name, 0, &base, err);
-		return code == ERR_OK ? add_one(c, s->adapter, base, model_id, err) : code;
-	}
+	if (s->kind == SPEC_PAIR)
+		return resolve_pair(c, s, model_id, err);
 	struct err problem = { 0 };
 	enum err_code code = client_call(c, "GET", "/models", NULL, &list, &problem);
 	if (code == ERR_OK) {

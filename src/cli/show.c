@@ -70,10 +70,12 @@ void show_problem(const char *what, const json_t *problem)
 {
 	if (!problem)
 		return;
-	const char *hint = show_text(problem, "hint");
-	term_print(stderr, str_of(what));
-	fputs(*what ? ": " : "", stderr);
-	term_print(stderr, str_of(show_text(problem, "message")));
+	const char *hint = show_text(problem, "hint"), *message = show_text(problem, "message");
+	if (*what && !strstr(message, what)) {
+		term_print(stderr, str_of(what));
+		fputs(": ", stderr);
+	}
+	term_print(stderr, str_of(message));
 	fputc('\n', stderr);
 	if (*hint) {
 		fputs("  ", stderr);

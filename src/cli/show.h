@@ -26,7 +26,7 @@ void show_time(int64_t wall_ms, char out[32]);
 /* "85.6 MiB". */
 void show_bytes(int64_t bytes, char out[32]);
 
-/* Prints the message and hint of a Problem to stderr, led by `what`. */
+/* Prints the message and hint of a Problem to stderr, led by `what` unless the message names it. */
 void show_problem(const char *what, const json_t *problem);
 
 /* Writes the table to `to` and frees it. */

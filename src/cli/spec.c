@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "cli/settings.h"
+#include "model/checkpoint_name.h"
 
 #define EPOCH_SLACK 0.05 /* trainers write 3.98 for the end of epoch 4 */
 #define LIST_MAX 400 /* bytes of names in an error */
@@ -245,12 +246,6 @@ static const json_t *one_match(const struct found *f, const char *wanted, const 
 	return NULL;
 }
 
-void spec_epoch_text(double epoch, char out[32])
-{
-	bool whole = fabs(epoch - round(epoch)) <= EPOCH_SLACK;
-	(void)str_format(out, 32, whole ? "%.0f" : "%.1f", epoch);
-}
-
 /* "@base, @1, ..." */
 static void add_choices(struct buf *out, const json_t *family)
 {
@@ -262,7 +257,7 @@ static void add_choices(struct buf *out, const json_t *family)
 		const json_t *epoch = json_object_get(checkpoint, "epoch"), *step = json_object_get(checkpoint, "step");
 		char text[48], number[32];
 		if (json_is_number(epoch)) {
-			spec_epoch_text(json_number_value(epoch), number);
+			epoch_label(json_number_value(epoch), number);
 			snprintf(text, sizeof text, "@%s", number);
 		} else if (json_is_integer(step)) {
 			snprintf(text, sizeof text, "@step:%lld", (long long)json_integer_value(step));

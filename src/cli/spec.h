@@ -40,9 +40,6 @@ void spec_release(struct spec *s);
  * err_spec_no_base, err_spec_ambiguous, err_spec_family (each says what there is). */
 MUST_USE enum err_code spec_match(const struct spec *s, const json_t *model_list, int64_t *model_id, struct err *err);
 
-/* How an epoch is written: "4" also for 3.98, where a trainer's last step fell a little short; "0.5". */
-void spec_epoch_text(double epoch, char out[32]);
-
 /* The families (SPEC without @ included) whose name fits; -1 where a stand-alone model is meant or nothing fits. */
 int64_t spec_match_family(const char *name, const json_t *model_list);
 

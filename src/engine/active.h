@@ -16,6 +16,7 @@
 
 #include "base/json.h"
 #include "engine/engine.h"
+#include "engine/machine.h"
 #include "engine/plan.h"
 #include "engine/worker_process.h"
 #include "store/model_store.h"
@@ -60,6 +61,7 @@ struct host {
 	struct worker_process *process;
 	int64_t base_id;
 	char *base_path, *base_name;
+	char base_stamp[FILE_STAMP_SIZE]; /* of the file that was loaded */
 	char **adapters;       /* files of the adapters in the process; id = index + 1 */
 	size_t n_adapters;
 	int64_t kv_bytes_per_token, weights_bytes, n_ctx_train;
@@ -226,6 +228,8 @@ void host_init(struct engine *e);
 void host_release(struct engine *e);
 /* True when a worker with this base is ready; otherwise gets it there and tells run_host_ready(). */
 bool host_want(struct engine *e, const struct model_row *base);
+/* At the start of a run: a worker whose model file was written anew since it was loaded goes. */
+void host_refresh(struct engine *e);
 uint32_t host_send(struct engine *e, uint8_t kind, json_t *body, int fd);
 void host_cancel(struct engine *e, uint32_t stream);
 /* Ends a worker that broke a rule of the protocol. */

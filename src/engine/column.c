@@ -166,6 +166,7 @@ struct hash_job {
 	int64_t run_id, column_id, base_id;
 	char *base_path, *adapter_path;
 	char base_hash[65], adapter_hash[65];
+	char base_stamp[FILE_STAMP_SIZE]; /* of the file that base_hash is of */
 };
 
 static void run_hash(struct task *task, void *context)
@@ -174,8 +175,13 @@ static void run_hash(struct task *task, void *context)
 	uint8_t digest[HASH_SIZE];
 	uint64_t size;
 
+	char stamp[FILE_STAMP_SIZE];
+
 	(void)context;
-	if (!j->base_hash[0]) {
+	machine_file_stamp(j->base_path, stamp);
+	if (!j->base_hash[0] || strcmp(stamp, j->base_stamp) != 0) {
+		j->base_hash[0] = 0;
+		str_format(j->base_stamp, sizeof j->base_stamp, "%s", stamp);
 		int fd = fs_open(j->base_path, &size, &task->err);
 		if (fd >= 0 && hash_file(fd, digest, &task->cancelled, &task->err) == ERR_OK)
 			hash_hex(digest, j->base_hash);
@@ -189,7 +195,7 @@ static void run_hash(struct task *task, void *context)
 struct set_hash_job {
 	struct job job;
 	int64_t run_id, column_id, base_id;
-	char base_hash[65], adapter_hash[65];
+	char base_hash[65], adapter_hash[65], base_stamp[FILE_STAMP_SIZE];
 };
 
 /* Reads the column anew: its run may be over, and more may be known of it by now. */
@@ -200,7 +206,7 @@ static void run_set_hash(struct task *task, void *context)
 	struct column_row *rows;
 	size_t n = 0;
 
-	if (model_store_set_hash(context, j->base_id, j->base_hash, &task->err) != ERR_OK ||
+	if (model_store_set_hash(context, j->base_id, j->base_hash, j->base_stamp, &task->err) != ERR_OK ||
 	    run_store_get(context, j->job.arena, j->run_id, &run, &rows, &n, &task->err) != ERR_OK)
 		return;
 	for (size_t i = 0; i < n; i++) {
@@ -224,6 +230,7 @@ static void spread_hash(struct engine *e, const struct hash_job *j)
 		if (c->base.id != j->base_id)
 			continue;
 		str_format(c->base.sha256, sizeof c->base.sha256, "%s", j->base_hash);
+		str_format(c->base.sha256_of, sizeof c->base.sha256_of, "%s", j->base_stamp);
 		if (c->row.id == j->column_id) {
 			c->hashing = false;
 			c->row.model_hash = arena_strdup(a->arena, j->base_hash);
@@ -249,6 +256,7 @@ static void home_hash(struct job *job)
 	set->base_id = j->base_id;
 	str_format(set->base_hash, sizeof set->base_hash, "%s", j->base_hash);
 	str_format(set->adapter_hash, sizeof set->adapter_hash, "%s", j->adapter_hash);
+	str_format(set->base_stamp, sizeof set->base_stamp, "%s", j->base_stamp);
 	job_write(&set->job);
 	if (job_is_current(job))
 		spread_hash(e, j);
@@ -277,6 +285,7 @@ static void start_hash(struct engine *e, struct active_column *c)
 	if (c->model.model.kind == MODEL_ADAPTER)
 		j->adapter_path = arena_strdup(j->job.arena, c->model.model.path);
 	str_format(j->base_hash, sizeof j->base_hash, "%s", c->base.sha256);
+	str_format(j->base_stamp, sizeof j->base_stamp, "%s", c->base.sha256_of);
 	job_hash(&j->job);
 }
 

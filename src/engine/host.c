@@ -254,6 +254,7 @@ static void on_ready(struct engine *e, const json_t *body)
 		return;
 	}
 	uint64_t size = 0;
+	machine_file_stamp(h->base_path, h->base_stamp);
 	int fd = fs_open(h->base_path, &size, &err);
 	if (fd < 0) {
 		host_fail(e, &err);
@@ -455,6 +456,19 @@ bool host_want(struct engine *e, const struct model_row *base)
 	h->base_name = mem_strdup(base->model.name);
 	check_memory(e);
 	return false;
+}
+
+void host_refresh(struct engine *e)
+{
+	char stamp[FILE_STAMP_SIZE];
+
+	if (e->host.state != HOST_READY)
+		return;
+	machine_file_stamp(e->host.base_path, stamp);
+	if (strcmp(stamp, e->host.base_stamp) == 0)
+		return;
+	prompt_fail_asked(e);
+	host_drop(e);
 }
 
 static void on_backoff(void *user)

@@ -2,6 +2,7 @@
 #include "engine/machine.h"
 
 #include <sched.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fs.h"
@@ -95,6 +96,16 @@ int64_t machine_resident(pid_t pid)
 	str_format(path, sizeof path, "/proc/%d/status", (int)pid);
 	int64_t bytes = proc_value(path, "VmRSS");
 	return bytes > 0 ? bytes : 0;
+}
+
+void machine_file_stamp(const char *path, char out[FILE_STAMP_SIZE])
+{
+	struct stat st = { 0 };
+
+	out[0] = 0;
+	if (stat(path, &st) == 0)
+		str_format(out, FILE_STAMP_SIZE, "%lld.%lld.%09ld", (long long)st.st_size, (long long)st.st_mtim.tv_sec,
+			   (long)st.st_mtim.tv_nsec);
 }
 
 char *machine_name(int n_threads)

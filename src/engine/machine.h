@@ -19,6 +19,10 @@ int64_t machine_oom_kills(void);
 /* Resident bytes of a process, 0 when it is gone. */
 int64_t machine_resident(pid_t pid);
 
+/* What changes when a file is written anew, also when it stays as long as it was; "" where there is none. */
+#define FILE_STAMP_SIZE 64
+void machine_file_stamp(const char *path, char out[FILE_STAMP_SIZE]);
+
 /* Name of the processor and its number of threads for provenance: "AMD EPYC, 2 threads".  The caller's. */
 char *machine_name(int n_threads);
 

@@ -21,6 +21,15 @@ void run_release(struct active *a)
 	mem_free(a);
 }
 
+static int n_flights(const struct active *a)
+{
+	int n = 0;
+
+	for (int i = 0; i < FLIGHTS_MAX; i++)
+		n += a->flights[i].n_cells > 0;
+	return n;
+}
+
 /* --- states in the store --- */
 
 struct state_job {
@@ -182,6 +191,8 @@ static void home_load(struct job *job)
 	a->base_id = 0;
 	a->started_ms = clock_mono_ms();
 	a->done_since = 0;
+	if (n_flights(a) == 0)
+		host_refresh(e);
 	for (size_t i = 0; i < a->n_columns; i++) {
 		if (a->columns[i].problem.code != ERR_OK && a->columns[i].state == COLUMN_WAITING) {
 			struct err cause = a->columns[i].problem;
@@ -397,15 +408,6 @@ static void read_group(struct engine *e, struct active_column *c)
 }
 
 /* --- the machine --- */
-
-static int n_flights(const struct active *a)
-{
-	int n = 0;
-
-	for (int i = 0; i < FLIGHTS_MAX; i++)
-		n += a->flights[i].n_cells > 0;
-	return n;
-}
 
 static void finish_columns(struct engine *e)
 {

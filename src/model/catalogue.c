@@ -433,6 +433,7 @@ enum err_code catalogue_scan(struct arena *a, const char *path, struct catalogue
 	struct scan s = { .arena = a, .cancel = cancel, .families = family_set_new() };
 	const char *root = arena_strdup(a, absolute);
 	free(absolute);
+	out->path = root;
 	if (fs_is_dir(root))
 		scan_folder(&s, root, 0);
 	else

@@ -61,7 +61,7 @@ struct found_model {
 /* An ordered fine-tune: checkpoints by epoch, then step. */
 struct found_family {
 	const char *name;         /* from the run folder; generic names ("output", "checkpoints", ...) take the parent's */
-	const char *path;         /* absolute run folder */
+	const char *path;         /* absolute run folder; for files with a common name, "folder/name": no two families share it */
 	const char *base_name;    /* as the adapters name it, "" if unknown */
 	const struct found_model *checkpoints;
 	size_t n_checkpoints;
@@ -77,6 +77,7 @@ struct found_refusal {
 };
 
 struct catalogue {
+	const char *path; /* absolute: what was scanned */
 	const struct found_model *models; /* stand-alone models, MODEL_BASE */
 	size_t n_models;
 	const struct found_family *families;

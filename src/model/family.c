@@ -185,6 +185,12 @@ static const char *family_label(struct arena *a, const struct family_member *m)
 	return *m->stem ? label_make(a, str_of(m->stem)) : checkpoint_family_name(a, m->run);
 }
 
+/* What tells a family from the others: its folder, in which files of several fine-tunes may lie side by side. */
+static const char *family_path(struct arena *a, const struct family_member *m)
+{
+	return *m->stem ? arena_printf(a, "%s/%s", strcmp(m->run, "/") == 0 ? "" : m->run, m->stem) : m->run;
+}
+
 static enum err_code finish_group(struct family_member *m, size_t n, struct arena *a,
 				  struct found_family *out, const atomic_bool *cancel, struct err *err)
 {
@@ -210,7 +216,7 @@ static enum err_code finish_group(struct family_member *m, size_t n, struct aren
 		models[i] = m[i].model;
 	*out = (struct found_family){
 		.name = family_label(a, &m[0]),
-		.path = m[0].run,
+		.path = family_path(a, &m[0]),
 		.base_name = m[0].model.base_name,
 		.checkpoints = models,
 		.n_checkpoints = n,
@@ -232,7 +238,11 @@ enum err_code family_set_finish(struct family_set *set, struct arena *a, const s
 	for (size_t start = 0, end = 0; rc == ERR_OK && start < set->n; start = end) {
 		while (end < set->n && by_group(&set->members[start], &set->members[end]) == 0)
 			end++;
-		rc = finish_group(&set->members[start], end - start, a, &families[(*n_out)++], cancel, err);
+		struct found_family *f = &families[(*n_out)++];
+		rc = finish_group(&set->members[start], end - start, a, f, cancel, err);
+		/* Groups of one place differ by their base alone. */
+		if (rc == ERR_OK && *n_out > 1 && strcmp(f[-1].path, f->path) == 0)
+			f->path = arena_printf(a, "%s (%s)", f->path, f->base_name);
 	}
 	*out = families;
 	return rc;

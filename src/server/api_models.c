@@ -35,18 +35,21 @@ struct scan {
 static void run_scan(struct request *r, struct db *db)
 {
 	struct scan *scan = r->state;
+	struct err *err = request_err(r);
 	(void)db;
-	err_kept(catalogue_scan(r->arena, scan->path, &scan->found, request_cancelled(r), request_err(r)));
+	if (catalogue_scan(r->arena, scan->path, &scan->found, request_cancelled(r), err) == ERR_OK && scan->name &&
+	    scan->found.n_families + scan->found.n_models > 1)
+		err_set(err, ERR_INVALID, "err_scan_name", "field=name|path=%s", scan->path);
 }
 
-/* The name that the user gave goes to what was found, where that is one thing. */
+/* The name that the user gave goes to what was found: run_scan() made sure that it is one thing at most. */
 static void name_found(const struct scan *scan, struct db *db, const struct model_row *rows, size_t n, struct err *err)
 {
 	if (!scan->name)
 		return;
-	if (scan->found.n_families == 1 && scan->found.n_models == 0 && n)
+	if (scan->found.n_families == 1 && n)
 		err_kept(family_store_rename(db, rows[0].family_id, scan->name, err));
-	else if (scan->found.n_families == 0 && n == 1)
+	else if (n)
 		err_kept(model_store_rename(db, rows[0].id, scan->name, err));
 }
 

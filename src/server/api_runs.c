@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "server/live.h"
+#include "server/model_name.h"
 #include "server/question_body.h"
 #include "server/routes.h"
 #include "server/run_body.h"
@@ -104,26 +105,18 @@ void api_list_runs(struct request *r)
 
 /* --- start --- */
 
-static const char *family_of(const struct model_list *list, int64_t family_id)
-{
-	for (size_t i = 0; i < list->n_families; i++)
-		if (list->families[i].id == family_id)
-			return list->families[i].name;
-	return NULL;
-}
-
 /* Takes a snapshot of what the column's model is called, and refuses one that cannot answer. */
 static enum err_code name_column(struct db *db, struct arena *a, const struct model_list *list, struct column_row *c,
 				 struct err *err)
 {
 	struct model_row model;
+	char field[64];
 	if (model_store_get(db, a, c->model_id, &model, err) != ERR_OK)
 		return err->code;
-	if (model.model.kind == MODEL_ADAPTER && !model.base_model_id)
-		return err_set(err, ERR_CONFLICT, "err_model_no_base", "field=columns[%lld].model_id|name=%s|base=%s",
-			       (long long)c->position, model.model.name, model.model.base_name);
-	const char *family = model.family_id ? family_of(list, model.family_id) : NULL;
-	c->label = family ? family : model.model.name;
+	(void)str_format(field, sizeof field, "columns[%lld].model_id", (long long)c->position);
+	if (model_has_base(&model, field, err) != ERR_OK)
+		return err->code;
+	c->label = model_column_name(a, list, &model);
 	c->epoch = model.model.epoch;
 	if (model.model.kind == MODEL_BASE)
 		c->epoch = NAN;
@@ -296,9 +289,12 @@ static void reset_run(struct request *r, struct db *db)
 		err_set(err, ERR_NOT_FOUND, "err_column_not_found", "field=column_id|id=%lld", (long long)again->column_id);
 		return;
 	}
-	if (run_store_reset(db, r->id, !again->failed, again->failed, again->column_id, err) == ERR_OK &&
-	    run_store_set_state(db, r->id, RUN_WAITING, err) == ERR_OK)
-		load_run(r, db);
+	if (run_store_reset(db, r->id, !again->failed, again->failed, again->column_id, err) != ERR_OK)
+		return;
+	/* One that is being answered goes on and takes these in. */
+	if (run.state != RUN_RUNNING && run_store_set_state(db, r->id, RUN_WAITING, err) != ERR_OK)
+		return;
+	load_run(r, db);
 }
 
 static void restart(struct request *r, bool failed, int64_t column_id)

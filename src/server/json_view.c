@@ -7,6 +7,7 @@
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/limits.h"
+#include "server/model_name.h"
 
 #define SENTENCE_MAX (8 * KIB)
 
@@ -118,10 +119,9 @@ static void model_problem(struct buf *b, enum lang lang, const struct model_row 
 	struct err err = { 0 };
 	if (m->model.kind != MODEL_REMOTE && !fs_exists(m->model.path))
 		err_set(&err, ERR_NOT_FOUND, "err_model_file_gone", "path=%s", m->model.path);
-	else if (m->model.kind == MODEL_ADAPTER && !m->base_model_id)
-		err_set(&err, ERR_CONFLICT, "err_model_no_base", "name=%s|base=%s", m->model.name, m->model.base_name);
-	if (err.code != ERR_OK)
-		view_problem(b, "problem", lang, &err);
+	else if (model_has_base(m, NULL, &err) == ERR_OK)
+		return;
+	view_problem(b, "problem", lang, &err);
 }
 
 void view_model(struct buf *b, const char *name, enum lang lang, const struct model_row *m, const char *family_name)

@@ -40,7 +40,10 @@ static void row_model(const struct query *q, struct arena *a, struct model_row *
 			.alpha = row_double(q, 23),
 		},
 	};
-	str_format(out->sha256, sizeof out->sha256, "%s", row_peek(q, 4));
+	/* "digest what-it-was-of" */
+	struct str of = str_of(row_peek(q, 4)), digest = str_split(&of, ' ');
+	str_format(out->sha256, sizeof out->sha256, "%.*s", (int)digest.len, digest.ptr);
+	str_format(out->sha256_of, sizeof out->sha256_of, "%.*s", (int)of.len, of.len ? of.ptr : "");
 }
 
 static enum err_code read_losses(struct db *db, struct arena *a, struct family_row *family, struct err *err)
@@ -68,7 +71,8 @@ static enum err_code read_families(struct db *db, struct arena *a, struct model_
 	size_t cap = 0;
 
 	struct query q = query_start(db, err,
-				     "SELECT id, name, path, base_name, num_train_epochs FROM family WHERE is_hidden = 0"
+				     "SELECT id, name, path, base_name, num_train_epochs FROM family AS f WHERE is_hidden = 0"
+				     " AND EXISTS (SELECT 1 FROM model WHERE family_id = f.id AND is_hidden = 0)"
 				     " ORDER BY name, id",
 				     "");
 	while (query_next(&q))
@@ -169,8 +173,34 @@ static enum err_code merge_model(struct db *db, const struct found_model *m, int
 	return code;
 }
 
+/* Does the scan see fewer checkpoints than the family has?  Then it was of one folder among them, whose history is a part
+ * of the family's. */
+static enum err_code is_partial(struct db *db, const struct found_family *f, int64_t family_id, bool *partial,
+				struct err *err)
+{
+	int64_t known;
+	enum err_code code = db_number(db, err, &known, 0, "SELECT count(*) FROM model WHERE family_id = ?1", "i", family_id);
+
+	*partial = known > (int64_t)f->n_checkpoints;
+	return code;
+}
+
+static enum err_code merge_losses(struct db *db, const struct found_family *f, int64_t family_id, struct err *err)
+{
+	enum err_code code = db_run(db, err, "DELETE FROM loss_point WHERE family_id = ?1", "i", family_id);
+
+	for (size_t i = 0; i < f->n_losses && code == ERR_OK; i++)
+		code = db_run(db, err,
+			      "INSERT INTO loss_point(family_id, position, epoch, step, loss, eval_loss)"
+			      " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+			      "iididd", family_id, (int64_t)i, f->losses[i].epoch, f->losses[i].step, f->losses[i].loss,
+			      f->losses[i].eval_loss);
+	return code;
+}
+
 static enum err_code merge_family(struct db *db, const struct found_family *f, int64_t *id, struct err *err)
 {
+	bool partial = false;
 	enum err_code code = db_run(
 		db, err,
 		"INSERT INTO family(path, name, found_name, base_name, num_train_epochs, created_ms)"
@@ -181,14 +211,8 @@ static enum err_code merge_family(struct db *db, const struct found_family *f, i
 	if (code == ERR_OK)
 		code = id_of_path(db, "SELECT id FROM family WHERE path = ?1", f->path, id, err);
 	if (code == ERR_OK)
-		code = db_run(db, err, "DELETE FROM loss_point WHERE family_id = ?1", "i", *id);
-	for (size_t i = 0; i < f->n_losses && code == ERR_OK; i++)
-		code = db_run(db, err,
-			      "INSERT INTO loss_point(family_id, position, epoch, step, loss, eval_loss)"
-			      " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-			      "iididd", *id, (int64_t)i, f->losses[i].epoch, f->losses[i].step, f->losses[i].loss,
-			      f->losses[i].eval_loss);
-	return code;
+		code = is_partial(db, f, *id, &partial, err);
+	return code == ERR_OK && !partial ? merge_losses(db, f, *id, err) : code;
 }
 
 /* The visible base whose name or path fits best what an adapter asks for; 0: none. */
@@ -255,10 +279,10 @@ static enum err_code merge_refusals(struct db *db, const struct catalogue *found
 				    "DELETE FROM refusal WHERE path IN (SELECT path FROM model UNION SELECT path FROM family)",
 				    "");
 
-	/* What was refused inside a family's folder is told again by each scan of it. */
-	for (size_t i = 0; i < found->n_families && code == ERR_OK; i++)
-		code = db_run(db, err, "DELETE FROM refusal WHERE substr(path, 1, length(?1) + 1) = ?1 || '/'", "t",
-			      found->families[i].path);
+	/* What was refused in a folder is told again by each scan of it: what is gone or repaired is not. */
+	if (code == ERR_OK)
+		code = db_run(db, err, "DELETE FROM refusal WHERE path = ?1 OR substr(path, 1, length(?1) + 1) = ?1 || '/'",
+			      "t", found->path);
 	for (size_t i = 0; i < found->n_refusals && code == ERR_OK; i++)
 		code = db_run(db, err, "INSERT OR REPLACE INTO refusal(path, problem, seen_ms) VALUES (?1, ?2, ?3)", "tti",
 			      found->refusals[i].path, err_to_text(&found->refusals[i].err, text), clock_wall_ms());
@@ -339,8 +363,8 @@ enum err_code family_store_hide(struct db *db, int64_t family_id, struct err *er
 	return code;
 }
 
-enum err_code model_store_set_hash(struct db *db, int64_t id, const char *sha256, struct err *err)
+enum err_code model_store_set_hash(struct db *db, int64_t id, const char *sha256, const char *sha256_of, struct err *err)
 {
-	return db_run_one(db, err, "err_model_not_found", id, "UPDATE model SET sha256 = ?2 WHERE id = ?1", "it", id,
-			  sha256);
+	return db_run_one(db, err, "err_model_not_found", id, "UPDATE model SET sha256 = ?2 || ' ' || ?3 WHERE id = ?1", "itt",
+			  id, sha256, sha256_of);
 }

@@ -16,6 +16,7 @@ struct model_row {
 	bool is_hidden;        /* removed by the user, kept because runs refer to it */
 	struct found_model model;
 	char sha256[65];       /* "" until hashed */
+	char sha256_of[64];    /* what the file was like when it was hashed, as model_store_set_hash() was told */
 };
 
 struct family_row {
@@ -57,6 +58,7 @@ MUST_USE enum err_code family_store_rename(struct db *db, int64_t family_id, con
 MUST_USE enum err_code family_store_set_base(struct db *db, int64_t family_id, int64_t base_model_id, struct err *err);
 MUST_USE enum err_code model_store_hide(struct db *db, int64_t id, struct err *err);
 MUST_USE enum err_code family_store_hide(struct db *db, int64_t family_id, struct err *err);
-MUST_USE enum err_code model_store_set_hash(struct db *db, int64_t id, const char *sha256, struct err *err);
+MUST_USE enum err_code model_store_set_hash(struct db *db, int64_t id, const char *sha256, const char *sha256_of,
+					    struct err *err);
 
 #endif

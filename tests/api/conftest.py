@@ -9,13 +9,16 @@ import pathlib
 import re
 import signal
 import socket
-import struct
 import subprocess
+import sys
 import time
 
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "support"))
+from tiny_gguf import gguf  # noqa: E402
+
 API = "/api/v1"
 
 
@@ -123,23 +126,6 @@ def fresh(tmp_path):
     yield server
     if server.process.poll() is None:
         assert server.stop() == 0
-
-
-def gguf(path):
-    """A GGUF with a header that is right and one small tensor: listed as a base model, too small to answer."""
-    def text(value):
-        return struct.pack("<Q", len(value)) + value.encode()
-    keys = [("general.architecture", "llama"), ("general.name", "Tiny Test")]
-    numbers = [("llama.block_count", 1), ("llama.context_length", 128), ("llama.embedding_length", 32),
-               ("llama.feed_forward_length", 32), ("llama.attention.head_count", 4), ("general.file_type", 0)]
-    head = b"GGUF" + struct.pack("<IQQ", 3, 1, len(keys) + len(numbers))
-    for name, value in keys:
-        head += text(name) + struct.pack("<I", 8) + text(value)
-    for name, value in numbers:
-        head += text(name) + struct.pack("<II", 4, value)
-    head += text("token_embd.weight") + struct.pack("<IQQIQ", 2, 32, 8, 0, 0)
-    path.write_bytes(head + b"\0" * (-len(head) % 32) + b"\0" * (32 * 8 * 4))
-    return path
 
 
 @pytest.fixture(scope="session")

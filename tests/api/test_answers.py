@@ -127,3 +127,15 @@ def test_a_stopped_run_goes_on_where_it_was(server, real):
         assert done["n_done"] == 24 and not done["drifted"]
         after = cells_of(server.api("GET", f"/runs/{run}/questions").json)
         assert all(after[n]["text"] == text for n, text in before.items())
+
+
+def test_a_run_that_is_retried_while_it_answers_stays_a_running_one(server, real):
+    run = start(server, real, [f"Write a long story about the number {i}." for i in range(12)], 64)
+    deadline = time.monotonic() + 120
+    while server.api("GET", f"/runs/{run}").json["state"] != "running" and time.monotonic() < deadline:
+        time.sleep(0.02)
+    for action in ("retry", "resume"):
+        reply = server.api("POST", f"/runs/{run}/{action}").json
+        assert reply["state"] in ("running", "done"), reply["state"]
+    server.api("POST", f"/runs/{run}/stop")
+    wait(server, run)

@@ -72,6 +72,32 @@ static void an_error_has_a_sentence_and_where_there_is_one_a_hint(void **state)
 	assert_string_equal(buf_text(&out), "busy");
 }
 
+static void one_thing_is_spoken_of_in_the_singular(void **state)
+{
+	(void)state;
+	buf_clear(&out);
+	msg_format(&out, LANG_EN, "cli_questions_read", "n=%d|references=%d", 1, 1);
+	assert_string_equal(buf_text(&out), "1 question, 1 of them with a reference answer.");
+	buf_clear(&out);
+	msg_format(&out, LANG_EN, "cli_questions_read", "n=%d|references=%d", 68, 0);
+	assert_string_equal(buf_text(&out), "68 questions, 0 of them with a reference answer.");
+	buf_clear(&out);
+	msg_format(&out, LANG_ZH_TW, "cli_questions_read", "n=%d|references=%d", 1, 1);
+	assert_string_equal(buf_text(&out), "共 1 題，其中 1 題有參考答案。");
+}
+
+/* What a user or a model wrote is filled in as it is; brackets that are no choice stay. */
+static void brackets_that_are_no_choice_stay(void **state)
+{
+	(void)state;
+	buf_clear(&out);
+	msg_format(&out, LANG_EN, "err_cli_words_missing", "name=%s|words=%s", "run", " A [n|b|c] [OPTION...]");
+	assert_string_equal(buf_text(&out), "Something is missing. Usage: assay run A [n|b|c] [OPTION...]");
+	buf_clear(&out);
+	msg_format(&out, LANG_EN, "cli_usage_words", NULL);
+	assert_string_equal(buf_text(&out), "COMMAND [OPTION...]");
+}
+
 static void the_program_formats_its_own_texts_the_same_way(void **state)
 {
 	(void)state;
@@ -120,6 +146,8 @@ int main(void)
 		cmocka_unit_test(placeholders_are_filled_by_name_in_both_languages),
 		cmocka_unit_test(a_placeholder_without_argument_and_an_unknown_key_stay_visible),
 		cmocka_unit_test(an_error_has_a_sentence_and_where_there_is_one_a_hint),
+		cmocka_unit_test(one_thing_is_spoken_of_in_the_singular),
+		cmocka_unit_test(brackets_that_are_no_choice_stay),
 		cmocka_unit_test(the_program_formats_its_own_texts_the_same_way),
 		cmocka_unit_test(languages_are_recognized_in_every_spelling),
 	};

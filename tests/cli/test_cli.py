@@ -5,7 +5,9 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -16,6 +18,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 import live as support  # noqa: E402
+from tiny_gguf import gguf  # noqa: E402
 
 MODEL = os.environ.get("ASSAY_TEST_MODEL", "")
 needs_model = pytest.mark.skipif(not MODEL, reason="ASSAY_TEST_MODEL names no model")
@@ -195,6 +198,7 @@ def test_adding_again_changes_nothing_and_models_are_found_by_name(demo):
     assert before["models"] == after["models"]
     assert json.loads(assay("models", "show", "kestrel@4", "--json", data=demo).stdout)["step"] == 48
     assert json.loads(assay("models", "show", "KESTREL", "--json", data=demo).stdout)["name"] == KESTREL
+    assert "chat template" not in assay("models", "show", "1", data=demo).stderr, "this one has a template"
     assert "第 4 週期" in assay("models", "list", "--lang", "zh-TW", data=demo).stdout
 
 
@@ -270,6 +274,8 @@ def test_a_replay_is_identical_and_a_deleted_run_is_gone(demo, questions):
     assert assay("runs", "delete", run["id"], data=demo).returncode == 0
     assert assay("runs", "show", run["id"], data=demo).returncode == 4
     assert "完成" in assay("runs", "list", "--lang", "zh-TW", data=demo).stdout
+    shown = assay("runs", "show", verdict["run_id"], "--lang", "zh-TW", data=demo).stdout
+    assert "精確模式" in shown and "exact" not in shown
 
 
 @needs_model
@@ -303,3 +309,110 @@ def test_commands_use_the_server_that_is_running(demo, questions):
         assert live.workers(), "the server's own worker answered"
     finally:
         live.stop()
+
+
+# --- adapters and bases ---
+
+def copy_checkpoint(folder, name, state=True):
+    """One of the demo's checkpoints under another name; without its trainer state its epoch is unknown."""
+    source = ROOT / "demo" / "checkpoints" / "checkpoint-12"
+    target = folder / name
+    target.mkdir(parents=True)
+    for file in ("adapter_config.json", "adapter_model.safetensors") + (("trainer_state.json",) if state else ()):
+        shutil.copy(source / file, target)
+    return target
+
+
+def test_adding_adapters_asks_for_the_base_that_is_not_there(tmp_path):
+    copy_checkpoint(tmp_path / "kestrel", "checkpoint-12")
+    added = assay("models", "add", tmp_path / "kestrel", data=tmp_path / "d")
+    assert added.returncode == 0 and "Found 1 model, 1 fine-tuned model." in added.stdout
+    assert "HuggingFaceTB/SmolLM2-135M-Instruct" in added.stderr and "--base" in added.stderr
+    config = tmp_path / "kestrel" / "checkpoint-12" / "adapter_config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text("utf-8")), "base_model_name_or_path": None}), "utf-8")
+    added = assay("models", "add", tmp_path / "kestrel", data=tmp_path / "d")
+    assert "()" not in added.stderr and "does not say" in added.stderr
+    asked = assay("ask", "hi", "--model", "kestrel@1", data=tmp_path / "d")
+    assert asked.returncode == 4 and "()" not in asked.stderr and "--base" in asked.stderr
+
+
+def test_one_name_is_not_given_to_several_things(tmp_path):
+    copy_checkpoint(tmp_path / "runs" / "one", "checkpoint-12")
+    copy_checkpoint(tmp_path / "runs" / "two", "checkpoint-12")
+    added = assay("models", "add", tmp_path / "runs", "--name", "kestrel", data=tmp_path / "d")
+    assert added.returncode == 2 and "several" in added.stderr
+    assert json.loads(assay("models", "list", "--json", data=tmp_path / "d").stdout)["families"] == []
+
+
+def test_a_refusal_names_its_file_once(tmp_path):
+    copy_checkpoint(tmp_path / "kestrel", "checkpoint-12", state=False)
+    state = tmp_path / "kestrel" / "checkpoint-12" / "trainer_state.json"
+    state.write_text('{"epoch": 1,', "utf-8")
+    added = assay("models", "add", tmp_path / "kestrel", data=tmp_path / "d")
+    assert added.returncode == 0 and added.stderr.count(str(state)) == 1
+
+
+@needs_model
+def test_checkpoints_of_unknown_epoch_have_names_of_their_own(tmp_path):
+    for step in (10, 20):
+        copy_checkpoint(tmp_path / "kestrel", f"checkpoint-{step}", state=False)
+    assert assay("models", "add", tmp_path / "kestrel", "--base", MODEL, data=tmp_path / "d").returncode == 0
+    listed = assay("models", "list", data=tmp_path / "d").stdout
+    assert "kestrel/checkpoint-10 " in listed and "kestrel/checkpoint-20 " in listed
+    asked = assay("ask", "hi", "--model", "kestrel@step:10", "--model", "kestrel@step:20", "--max-tokens", 2, data=tmp_path / "d")
+    assert asked.returncode == 0, asked.stderr
+    assert "kestrel/checkpoint-10\n" in asked.stdout and "kestrel/checkpoint-20\n" in asked.stdout
+
+
+@needs_model
+def test_trying_an_adapter_on_another_base_leaves_its_family_alone(demo, tmp_path):
+    copy = tmp_path / "copy.gguf"
+    shutil.copy(MODEL, copy)
+    before = json.loads(assay("models", "show", "kestrel", "--json", data=demo).stdout)
+    tried = assay("ask", "hi", "--model", f"{copy}+{ROOT / 'demo' / 'checkpoints' / 'checkpoint-12'}", "--max-tokens", 2, data=demo)
+    assert tried.returncode == 4 and "Kestrel bot" in tried.stderr and "--base" in tried.stderr
+    assert json.loads(assay("models", "show", "kestrel", "--json", data=demo).stdout) == before
+    same = assay("ask", "hi", "--model", f"{MODEL}+{ROOT / 'demo' / 'checkpoints' / 'checkpoint-12'}", "--max-tokens", 2, data=demo)
+    assert same.returncode == 0, same.stderr
+
+
+# --- question files ---
+
+@needs_model
+def test_a_chosen_question_field_is_used_without_complaint(demo, tmp_path):
+    path = tmp_path / "odd.csv"
+    path.write_text("alpha,beta\nWho?,me\n", "utf-8")
+    done = assay("run", path, "--question-field", "alpha", "--model", "kestrel@1", "--max-tokens", 2, data=demo)
+    assert done.returncode == 0 and "None of the fields" not in done.stderr
+    assert "1 question, 0 of them" in done.stderr
+    wrong = assay("run", path, "--model", "kestrel@1", "--max-tokens", 2, data=demo)
+    assert wrong.returncode == 4 and wrong.stderr.count("None of the fields") == 1
+    missing = assay("run", path, "--question-field", "gamma", "--model", "kestrel@1", data=demo)
+    assert missing.returncode == 4 and "gamma" in missing.stderr
+
+
+def test_an_empty_question_is_a_usage_error(tmp_path):
+    for question in ("", " \n"):
+        done = assay("ask", question, "--model", "x@1", data=tmp_path / "d")
+        assert done.returncode == 2 and "empty" in done.stderr
+        assert not (tmp_path / "d").exists()
+
+
+def test_usage_lines_end_without_a_blank():
+    assert "Usage: assay version\n" in assay("version", "extra").stderr
+    assert "  assay version\n" in assay("version", "--help").stdout
+
+
+def test_more_validations_than_one_page_are_all_listed(tmp_path):
+    assert assay("runs", "list", data=tmp_path).returncode == 0
+    with sqlite3.connect(tmp_path / "assay.db") as db:
+        db.executemany("INSERT INTO run(name, created_ms, state, is_fast, is_blind, seed, params, question_set_id, n_questions, n_columns)"
+                       " VALUES (?, 0, 3, 0, 0, 0, '{}', 0, 0, 0)", [(f"run {n}",) for n in range(2001)])
+    listed = [run["name"] for run in json.loads(assay("runs", "list", "--json", data=tmp_path).stdout)["runs"]]
+    assert listed == [f"run {n}" for n in range(2000, -1, -1)]
+
+
+def test_a_model_without_chat_template_says_how_it_is_asked(tmp_path):
+    assert assay("models", "add", gguf(tmp_path / "tiny.gguf"), data=tmp_path / "d").returncode == 0
+    shown = assay("models", "show", "tiny", data=tmp_path / "d")
+    assert shown.returncode == 0 and "no chat template" in shown.stderr

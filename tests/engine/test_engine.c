@@ -99,6 +99,44 @@ static void columns_with_adapters_share_one_worker(void **state)
 	assert_string_not_equal(r.questions[3].cells[0].text, r.questions[3].cells[1].text); /* each cell has its seed */
 }
 
+/* The hash comes after the answers. */
+static struct bench_result result_with_hash(int64_t run)
+{
+	int64_t until = clock_mono_ms() + 20000;
+	struct bench_result r = bench_result(&bench, run);
+	while ((!r.columns[0].model_hash[0] || (r.n_columns > 1 && !r.columns[1].adapter_hash[0])) &&
+	       clock_mono_ms() < until) {
+		usleep(1000);
+		queue_drain(bench.home);
+		r = bench_result(&bench, run);
+	}
+	return r;
+}
+
+static void a_model_file_that_was_written_anew_is_loaded_and_hashed_anew(void **state)
+{
+	(void)state;
+	int64_t model = bench_tiny(&bench, "a.gguf");
+	int64_t first = bench_run(&bench, &model, 1, 1);
+	bench_follow(&bench, first);
+	char before[65];
+	(void)str_format(before, sizeof before, "%s", result_with_hash(first).columns[0].model_hash);
+
+	/* Other weights of the same size, at the same place. */
+	FILE *file = fopen(temp_path(&bench.temp, "a.gguf"), "r+b");
+	assert_non_null(file);
+	assert_int_equal(fseek(file, -1, SEEK_END), 0);
+	fputc('x', file);
+	fclose(file);
+	int64_t second = bench_run(&bench, &model, 1, 1);
+	bench_follow(&bench, second);
+	assert_string_not_equal(result_with_hash(second).columns[0].model_hash, before);
+	assert_int_equal(recorded("start"), 2);
+	int64_t third = bench_run(&bench, &model, 1, 1); /* nothing has changed: the worker stays */
+	bench_follow(&bench, third);
+	assert_int_equal(recorded("start"), 2);
+}
+
 static void every_column_learns_its_hashes_also_when_the_run_is_over(void **state)
 {
 	(void)state;
@@ -110,13 +148,7 @@ static void every_column_learns_its_hashes_also_when_the_run_is_over(void **stat
 	models[1] = bench_model(&bench, m, models[0]);
 	int64_t run = bench_run(&bench, models, 2, 1);
 	bench_follow(&bench, run);
-	int64_t until = clock_mono_ms() + 20000;
-	struct bench_result r = bench_result(&bench, run);
-	while ((!r.columns[0].model_hash[0] || !r.columns[1].adapter_hash[0]) && clock_mono_ms() < until) {
-		usleep(1000);
-		queue_drain(bench.home);
-		r = bench_result(&bench, run);
-	}
+	struct bench_result r = result_with_hash(run);
 	assert_int_equal(strlen(r.columns[0].model_hash), 64);
 	assert_string_equal(r.columns[1].model_hash, r.columns[0].model_hash);
 	assert_int_equal(strlen(r.columns[1].adapter_hash), 64);
@@ -644,6 +676,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_run_is_answered_stored_and_announced, setup, teardown),
 		cmocka_unit_test_setup_teardown(columns_with_adapters_share_one_worker, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_model_file_that_was_written_anew_is_loaded_and_hashed_anew, setup, teardown),
 		cmocka_unit_test_setup_teardown(every_column_learns_its_hashes_also_when_the_run_is_over, setup, teardown),
 		cmocka_unit_test_setup_teardown(two_bases_are_asked_one_after_the_other, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_worker_stays_for_the_next_run, setup, teardown),

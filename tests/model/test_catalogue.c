@@ -222,6 +222,23 @@ static void gguf_files_become_bases_epochs_and_side_files(void **state)
 	assert_int_equal(c.families[1].checkpoints[0].kind, MODEL_FULL);
 	assert_false(c.families[1].checkpoints[0].has_template);
 	assert_string_equal(c.families[2].name, "stint");
+	/* One folder, three fine-tunes: the store tells families apart by their path. */
+	for (size_t i = 0; i < 3; i++)
+		for (size_t k = 0; k < i; k++)
+			assert_string_not_equal(c.families[i].path, c.families[k].path);
+	assert_string_equal(c.path, temp.dir);
+}
+
+static void one_run_on_two_bases_is_two_families(void **state)
+{
+	(void)state;
+	tiny_adapter(&temp, "runs/checkpoint-1", "", 1);
+	tiny_adapter(&temp, "runs/checkpoint-2", "", 2);
+	temp_text(&temp, "runs/checkpoint-2/adapter_config.json",
+		  "{\"peft_type\":\"LORA\",\"base_model_name_or_path\":\"acme/Other\",\"r\":2,\"lora_alpha\":4}");
+	struct catalogue c = scan_temp("runs");
+	assert_int_equal(c.n_families, 2);
+	assert_string_not_equal(c.families[0].path, c.families[1].path);
 }
 
 static void a_converted_adapter_still_names_its_base(void **state)
@@ -470,6 +487,7 @@ int main(void)
 		TEST(torchtune_counts_epochs_from_zero),
 		TEST(a_folder_of_runs_gives_one_family_for_each),
 		TEST(gguf_files_become_bases_epochs_and_side_files),
+		TEST(one_run_on_two_bases_is_two_families),
 		TEST(a_converted_adapter_still_names_its_base),
 		TEST(a_single_file_can_be_chosen),
 		TEST(a_split_model_is_one_model_and_a_missing_part_is_named),

@@ -569,14 +569,17 @@ static const struct real_case real_cases[] = {
 	{ "llmbar/Natural.json", "objects", "input", "", 100, 0 },
 };
 
+/* Where somebody has them: ASSAY_TEST_QUESTIONS names a folder with public question sets. */
 static void public_question_sets_are_detected_sensibly(void **state)
 {
+	const char *folder = getenv("ASSAY_TEST_QUESTIONS");
+
 	(void)state;
-	if (!fs_is_dir(TEST_ROOT "/../shared/data"))
+	if (!folder || !fs_is_dir(folder))
 		skip();
 	for (size_t i = 0; i < sizeof(real_cases) / sizeof(real_cases[0]); i++) {
 		const struct real_case *c = &real_cases[i];
-		char *path = mem_printf("%s/../shared/data/%s", TEST_ROOT, c->path);
+		char *path = fs_join(folder, c->path);
 		struct question_options options = { .file_name = path };
 		struct buf text = BUF_INIT(LIMIT_UPLOAD);
 
@@ -595,15 +598,6 @@ static void public_question_sets_are_detected_sensibly(void **state)
 		}
 		buf_release(&text);
 		mem_free(path);
-	}
-	{
-		struct buf text = BUF_INIT(LIMIT_UPLOAD);
-
-		if (fs_read(TEST_ROOT "/../shared/data/alpaca_eval/evaluators_leaderboard.csv", &text, NULL) == ERR_OK) {
-			assert_int_equal(read_buf("evaluators_leaderboard.csv", &text), ERR_DATA);
-			assert_string_equal(error.key, "err_question_no_field");
-		}
-		buf_release(&text);
 	}
 }
 

@@ -68,8 +68,8 @@ static void a_scan_reads_back_in_order_with_its_base(void **state)
 
 	err_set(&refusal.err, ERR_DATA, "err_gguf_truncated", "path=%s", "/m/broken.gguf");
 	/* The family comes first: its base is found when that is added later. */
-	merge(db, a, &(struct catalogue){ .families = &family, .n_families = 1 }, 0, 3);
-	merge(db, a, &(struct catalogue){ .models = &base, .n_models = 1, .refusals = &refusal, .n_refusals = 1 }, 0, 1);
+	merge(db, a, &(struct catalogue){ .path = "/f", .families = &family, .n_families = 1 }, 0, 3);
+	merge(db, a, &(struct catalogue){ .path = "/m", .models = &base, .n_models = 1, .refusals = &refusal, .n_refusals = 1 }, 0, 1);
 	assert_ok(model_store_list(db, a, &list, err));
 	assert_int_equal(list.n_models, 4);
 	assert_int_equal(list.n_families, 1);
@@ -101,7 +101,7 @@ static void a_second_scan_keeps_ids_names_and_hashes(void **state)
 	struct arena *a = arena_new();
 	struct found_model base = base_model("/m/b.gguf", "b");
 	struct found_family family = family_of("/f", "");
-	struct catalogue found = { .models = &base, .n_models = 1, .families = &family, .n_families = 1 };
+	struct catalogue found = { .path = "/", .models = &base, .n_models = 1, .families = &family, .n_families = 1 };
 	int64_t *ids, *again;
 	size_t n;
 	struct model_row row;
@@ -109,7 +109,7 @@ static void a_second_scan_keeps_ids_names_and_hashes(void **state)
 
 	assert_ok(model_store_merge(db, a, &found, 0, &ids, &n, err));
 	assert_ok(model_store_rename(db, ids[0], "my base", err));
-	assert_ok(model_store_set_hash(db, ids[0], "abc", err));
+	assert_ok(model_store_set_hash(db, ids[0], "abc", "1000.5", err));
 	assert_ok(model_store_list(db, a, &list, err));
 	assert_ok(family_store_rename(db, list.families[0].id, "my tune", err));
 	assert_ok(family_store_hide(db, list.families[0].id, err));
@@ -126,6 +126,7 @@ static void a_second_scan_keeps_ids_names_and_hashes(void **state)
 	assert_ok(model_store_get(db, a, ids[0], &row, err));
 	assert_string_equal(row.model.name, "my base");
 	assert_string_equal(row.sha256, "abc");
+	assert_string_equal(row.sha256_of, "1000.5");
 	base.size_bytes++; /* another file at the same place */
 	base.name = "c";
 	merge(db, a, &found, 0, 4);
@@ -141,12 +142,12 @@ static void a_named_base_is_used_and_checked(void **state)
 	struct arena *a = arena_new();
 	struct found_model bases[2] = { base_model("/m/one.gguf", "one"), base_model("/m/two.gguf", "two") };
 	struct found_family family = family_of("/f", "one");
-	struct catalogue tune = { .families = &family, .n_families = 1 };
+	struct catalogue tune = { .path = "/f", .families = &family, .n_families = 1 };
 	int64_t *base_ids, *ids, *unused;
 	size_t n;
 	struct model_row row;
 
-	assert_ok(model_store_merge(db, a, &(struct catalogue){ .models = bases, .n_models = 2 }, 0, &base_ids, &n, err));
+	assert_ok(model_store_merge(db, a, &(struct catalogue){ .path = "/m", .models = bases, .n_models = 2 }, 0, &base_ids, &n, err));
 	assert_ok(model_store_merge(db, a, &tune, base_ids[1], &ids, &n, err));
 	assert_ok(model_store_get(db, a, ids[0], &row, err));
 	assert_int_equal(row.base_model_id, base_ids[1]);
@@ -171,13 +172,74 @@ static void a_refusal_ends_when_the_file_is_accepted(void **state)
 
 	err_set(&refusals[0].err, ERR_DATA, "err_gguf_truncated", NULL);
 	err_set(&refusals[1].err, ERR_UNSUPPORTED, "err_adapter_dora", NULL);
-	merge(db, a, &(struct catalogue){ .refusals = refusals, .n_refusals = 2 }, 0, 0);
+	merge(db, a, &(struct catalogue){ .path = "/", .refusals = refusals, .n_refusals = 2 }, 0, 0);
 	assert_ok(model_store_list(db, a, &list, err));
 	assert_int_equal(list.n_refusals, 2);
-	merge(db, a, &(struct catalogue){ .models = &base, .n_models = 1 }, 0, 1);
-	merge(db, a, &(struct catalogue){ .families = &family, .n_families = 1 }, 0, 3);
+	merge(db, a, &(struct catalogue){ .path = "/m/b.gguf", .models = &base, .n_models = 1 }, 0, 1);
+	merge(db, a, &(struct catalogue){ .path = "/f", .families = &family, .n_families = 1 }, 0, 3);
 	assert_ok(model_store_list(db, a, &list, err));
 	assert_int_equal(list.n_refusals, 0);
+	arena_free(a);
+}
+
+/* The bad file was deleted; what lies elsewhere stays refused. */
+static void a_new_scan_of_a_folder_forgets_what_was_refused_there(void **state)
+{
+	struct db *db = *state;
+	struct arena *a = arena_new();
+	struct found_refusal refusals[3] = { { .path = "/m/gone.gguf" }, { .path = "/m2/b.gguf" }, { .path = "/m/b.gguf" } };
+	struct found_model base = base_model("/m/b.gguf", "b");
+	struct model_list list;
+
+	for (int i = 0; i < 3; i++)
+		err_set(&refusals[i].err, ERR_DATA, "err_file_empty", NULL);
+	merge(db, a, &(struct catalogue){ .path = "/", .refusals = refusals, .n_refusals = 3 }, 0, 0);
+	merge(db, a, &(struct catalogue){ .path = "/m", .models = &base, .n_models = 1 }, 0, 1);
+	assert_ok(model_store_list(db, a, &list, err));
+	assert_int_equal(list.n_refusals, 1);
+	assert_string_equal(list.refusals[0].path, "/m2/b.gguf");
+	arena_free(a);
+}
+
+/* "base.gguf+run/checkpoint-48" scans one folder of a family that is known whole. */
+static void a_scan_of_one_checkpoint_keeps_the_losses_of_all(void **state)
+{
+	struct db *db = *state;
+	struct arena *a = arena_new();
+	struct found_family family = family_of("/f", ""), one = family;
+	struct model_list list;
+
+	merge(db, a, &(struct catalogue){ .path = "/f", .families = &family, .n_families = 1 }, 0, 3);
+	one.n_checkpoints = 1;
+	one.n_losses = 1;
+	merge(db, a, &(struct catalogue){ .path = "/f/checkpoint-96", .families = &one, .n_families = 1 }, 0, 1);
+	assert_ok(model_store_list(db, a, &list, err));
+	assert_int_equal(list.families[0].n_losses, 2);
+	family.n_losses = 1; /* the whole again, now with less: as it is */
+	merge(db, a, &(struct catalogue){ .path = "/f", .families = &family, .n_families = 1 }, 0, 3);
+	assert_ok(model_store_list(db, a, &list, err));
+	assert_int_equal(list.families[0].n_losses, 1);
+	arena_free(a);
+}
+
+static void a_family_without_checkpoints_is_not_listed(void **state)
+{
+	struct db *db = *state;
+	struct arena *a = arena_new();
+	struct found_family family = family_of("/f", "");
+	struct catalogue found = { .path = "/f", .families = &family, .n_families = 1 };
+	int64_t *ids;
+	size_t n;
+	struct model_list list;
+
+	assert_ok(model_store_merge(db, a, &found, 0, &ids, &n, err));
+	for (size_t i = 0; i < n; i++)
+		assert_ok(model_store_hide(db, ids[i], err));
+	assert_ok(model_store_list(db, a, &list, err));
+	assert_int_equal(list.n_families, 0);
+	merge(db, a, &found, 0, 3);
+	assert_ok(model_store_list(db, a, &list, err));
+	assert_int_equal(list.n_families, 1);
 	arena_free(a);
 }
 
@@ -191,7 +253,7 @@ static void a_hidden_model_is_kept_for_its_runs(void **state)
 	struct model_list list;
 	struct model_row row;
 
-	assert_ok(model_store_merge(db, a, &(struct catalogue){ .models = &base, .n_models = 1 }, 0, &ids, &n, err));
+	assert_ok(model_store_merge(db, a, &(struct catalogue){ .path = "/m", .models = &base, .n_models = 1 }, 0, &ids, &n, err));
 	assert_ok(model_store_hide(db, ids[0], err));
 	assert_ok(model_store_list(db, a, &list, err));
 	assert_int_equal(list.n_models, 0);
@@ -199,7 +261,7 @@ static void a_hidden_model_is_kept_for_its_runs(void **state)
 	assert_true(row.is_hidden);
 	assert_err(model_store_hide(db, 99, err), ERR_NOT_FOUND, "err_model_not_found");
 	assert_err(model_store_rename(db, 99, "x", err), ERR_NOT_FOUND, "err_model_not_found");
-	assert_err(model_store_set_hash(db, 99, "x", err), ERR_NOT_FOUND, "err_model_not_found");
+	assert_err(model_store_set_hash(db, 99, "x", "", err), ERR_NOT_FOUND, "err_model_not_found");
 	assert_err(model_store_get(db, a, 99, &row, err), ERR_NOT_FOUND, "err_model_not_found");
 	assert_err(family_store_rename(db, 99, "x", err), ERR_NOT_FOUND, "err_family_not_found");
 	assert_err(family_store_hide(db, 99, err), ERR_NOT_FOUND, "err_family_not_found");
@@ -321,6 +383,9 @@ int main(void)
 		TEST(a_second_scan_keeps_ids_names_and_hashes),
 		TEST(a_named_base_is_used_and_checked),
 		TEST(a_refusal_ends_when_the_file_is_accepted),
+		TEST(a_new_scan_of_a_folder_forgets_what_was_refused_there),
+		TEST(a_scan_of_one_checkpoint_keeps_the_losses_of_all),
+		TEST(a_family_without_checkpoints_is_not_listed),
 		TEST(a_hidden_model_is_kept_for_its_runs),
 		TEST(a_question_set_is_read_in_pages),
 		TEST(texts_come_back_byte_for_byte),
