@@ -62,35 +62,39 @@ void hash_hex(const uint8_t digest[HASH_SIZE], char out[HASH_HEX_SIZE])
 	out[HASH_HEX_SIZE - 1] = '\0';
 }
 
-enum err_code hash_file(int fd, uint8_t out[HASH_SIZE], const atomic_bool *cancel, struct err *err)
+enum err_code hash_add_file(struct hash *h, int fd, const atomic_bool *cancel, struct err *err)
 {
 	enum err_code code = ERR_OK;
-	struct hash *h = hash_new();
 	char *chunk = mem_alloc(FILE_CHUNK);
 	off_t at = 0;
 	posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 	for (;;) {
 		if (cancel && atomic_load(cancel)) {
 			code = err_set(err, ERR_CANCELLED, "err_cancelled", NULL);
-			goto out;
+			break;
 		}
 		ssize_t got = pread(fd, chunk, FILE_CHUNK, at);
 		if (got < 0 && errno == EINTR)
 			continue;
-		if (got < 0) {
+		if (got < 0)
 			code = err_set_errno(err, errno, "err_fs_read", "at=%lld", (long long)at);
-			goto out;
-		}
-		if (got == 0)
+		if (got <= 0)
 			break;
 		hash_add(h, chunk, (size_t)got);
 		at += got;
 	}
-	hash_finish(h, out);
-	h = NULL;
-out:
-	hash_free(h);
 	mem_free(chunk);
+	return code;
+}
+
+enum err_code hash_file(int fd, uint8_t out[HASH_SIZE], const atomic_bool *cancel, struct err *err)
+{
+	struct hash *h = hash_new();
+	enum err_code code = hash_add_file(h, fd, cancel, err);
+	if (code == ERR_OK)
+		hash_finish(h, out);
+	else
+		hash_free(h);
 	return code;
 }
 

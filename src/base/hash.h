@@ -30,7 +30,9 @@ void hash_bytes(const void *data, size_t len, uint8_t out[HASH_SIZE]);
 /* Lower-case hexadecimal, NUL-terminated. */
 void hash_hex(const uint8_t digest[HASH_SIZE], char out[HASH_HEX_SIZE]);
 
-/* Reads the whole file; ERR_CANCELLED soon after `*cancel` (may be NULL) becomes true. */
+/* Adds the whole file; ERR_CANCELLED soon after `*cancel` (may be NULL) becomes true. */
+MUST_USE enum err_code hash_add_file(struct hash *h, int fd, const atomic_bool *cancel, struct err *err);
+/* The digest of a whole file; fails as hash_add_file(). */
 MUST_USE enum err_code hash_file(int fd, uint8_t out[HASH_SIZE], const atomic_bool *cancel, struct err *err);
 
 /* Constant-time comparison of secrets. */

@@ -10,6 +10,7 @@
 #include "engine/active.h"
 #include "engine/adapter_cache.h"
 #include "engine/machine.h"
+#include "model/gguf.h"
 #include "worker/protocol.h"
 
 #define KV_SHARE 0.8 /* of the free memory; the rest is for compute buffers */
@@ -173,8 +174,6 @@ static void run_hash(struct task *task, void *context)
 {
 	struct hash_job *j = (struct hash_job *)task;
 	uint8_t digest[HASH_SIZE];
-	uint64_t size;
-
 	char stamp[FILE_STAMP_SIZE];
 
 	(void)context;
@@ -182,11 +181,8 @@ static void run_hash(struct task *task, void *context)
 	if (!j->base_hash[0] || strcmp(stamp, j->base_stamp) != 0) {
 		j->base_hash[0] = 0;
 		str_format(j->base_stamp, sizeof j->base_stamp, "%s", stamp);
-		int fd = fs_open(j->base_path, &size, &task->err);
-		if (fd >= 0 && hash_file(fd, digest, &task->cancelled, &task->err) == ERR_OK)
+		if (gguf_model_hash(j->base_path, digest, &task->cancelled, &task->err) == ERR_OK)
 			hash_hex(digest, j->base_hash);
-		if (fd >= 0)
-			close(fd);
 	}
 	if (j->adapter_path && task->err.code == ERR_OK)
 		(void)!adapter_hash(j->adapter_path, j->adapter_hash, &task->cancelled, &task->err);

@@ -271,8 +271,8 @@ static void on_ready(struct engine *e, const json_t *body)
 	size_t stem;
 	if (gguf_split_name(h->base_path, &no, &count, &stem)) {
 		json_t *paths = json_array();
-		for (uint32_t i = 1; i <= count; i++) {
-			char *part = mem_printf("%.*s-%05u-of-%05u.gguf", (int)stem, h->base_path, i, count);
+		char *part;
+		for (uint32_t i = 1; (part = gguf_part_path(h->base_path, i)); i++) {
 			json_array_append_new(paths, json_text(str_of(part)));
 			mem_free(part);
 		}

@@ -8,6 +8,7 @@
 #include "base/fs.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "model/gguf.h"
 
 /* True if processor `cpu` is the first of its core's threads that we may use. */
 static bool leads_core(int cpu, const cpu_set_t *allowed)
@@ -100,12 +101,24 @@ int64_t machine_resident(pid_t pid)
 
 void machine_file_stamp(const char *path, char out[FILE_STAMP_SIZE])
 {
-	struct stat st = { 0 };
+	struct stat st;
+	long long size = 0, newest_s = 0;
+	long newest_ns = 0;
+	char *part;
 
 	out[0] = 0;
-	if (stat(path, &st) == 0)
-		str_format(out, FILE_STAMP_SIZE, "%lld.%lld.%09ld", (long long)st.st_size, (long long)st.st_mtim.tv_sec,
-			   (long)st.st_mtim.tv_nsec);
+	for (uint32_t no = 1; (part = gguf_part_path(path, no)); no++) {
+		bool there = stat(part, &st) == 0;
+		mem_free(part);
+		if (!there)
+			return;
+		size += (long long)st.st_size;
+		if (st.st_mtim.tv_sec > newest_s || (st.st_mtim.tv_sec == newest_s && st.st_mtim.tv_nsec > newest_ns)) {
+			newest_s = (long long)st.st_mtim.tv_sec;
+			newest_ns = (long)st.st_mtim.tv_nsec;
+		}
+	}
+	str_format(out, FILE_STAMP_SIZE, "%lld.%lld.%09ld", size, newest_s, newest_ns);
 }
 
 char *machine_name(int n_threads)

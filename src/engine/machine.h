@@ -19,7 +19,8 @@ int64_t machine_oom_kills(void);
 /* Resident bytes of a process, 0 when it is gone. */
 int64_t machine_resident(pid_t pid);
 
-/* What changes when a file is written anew, also when it stays as long as it was; "" where there is none. */
+/* What changes when a model file (or a part of a split one) is written anew, also when it stays as long as it was; "" where one
+ * is missing. */
 #define FILE_STAMP_SIZE 64
 void machine_file_stamp(const char *path, char out[FILE_STAMP_SIZE]);
 

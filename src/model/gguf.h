@@ -17,6 +17,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/hash.h"
 
 enum gguf_type {
 	GGUF_U8,
@@ -69,6 +70,13 @@ void gguf_close(struct gguf *g);
 /* Reads "NAME-00002-of-00003.gguf": true with no = 2, count = 3 and the length of "…/NAME"; false for other
  * names. */
 bool gguf_split_name(const char *path, uint32_t *no, uint32_t *count, size_t *stem_len);
+
+/* The path of part `no` (from 1) of the model that `path` is a part of; of a model in one file, part 1 is `path` itself.  NULL
+ * behind the last part.  Owned by the caller. */
+char *gguf_part_path(const char *path, uint32_t no);
+
+/* SHA-256 of the model's file; of all parts one after another where it is split.  Reads everything: on the hash thread. */
+MUST_USE enum err_code gguf_model_hash(const char *path, uint8_t digest[HASH_SIZE], const atomic_bool *cancel, struct err *err);
 
 uint64_t gguf_file_size(const struct gguf *g);	 /* bytes of all parts */
 uint64_t gguf_data_offset(const struct gguf *g); /* where the data of the (first) file starts */

@@ -3,6 +3,7 @@
  * Split models as llama-gguf-split writes them: NAME-00001-of-00003.gguf with the keys split.no, split.count
  * and split.tensors.count (src/llama.cpp, llama_split_path). */
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/fs.h"
 #include "base/limits.h"
@@ -32,6 +33,35 @@ bool gguf_split_name(const char *path, uint32_t *no, uint32_t *count, size_t *st
 		return false;
 	*stem_len = len - SUFFIX_LEN;
 	return true;
+}
+
+char *gguf_part_path(const char *path, uint32_t no)
+{
+	uint32_t own, count;
+	size_t stem;
+	if (!gguf_split_name(path, &own, &count, &stem))
+		return no == 1 ? mem_strdup(path) : NULL;
+	return no <= count ? mem_printf("%.*s-%05u-of-%05u.gguf", (int)stem, path, no, count) : NULL;
+}
+
+enum err_code gguf_model_hash(const char *path, uint8_t digest[HASH_SIZE], const atomic_bool *cancel, struct err *err)
+{
+	enum err_code code = ERR_OK;
+	struct hash *h = hash_new();
+	char *part;
+	for (uint32_t no = 1; code == ERR_OK && (part = gguf_part_path(path, no)); no++) {
+		uint64_t size;
+		int fd = fs_open(part, &size, err);
+		code = fd < 0 ? ERR_IO : hash_add_file(h, fd, cancel, err);
+		if (fd >= 0)
+			close(fd);
+		mem_free(part);
+	}
+	if (code == ERR_OK)
+		hash_finish(h, digest);
+	else
+		hash_free(h);
+	return code;
 }
 
 /* Does the part say the same about itself as its name?  split.no counts from 0. */

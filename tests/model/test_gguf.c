@@ -562,6 +562,29 @@ static void split_models_are_read_as_one(void **state)
 	assert_arg(&err, "n", "2");
 }
 
+static void the_digest_of_a_split_model_covers_every_part(void **state)
+{
+	(void)state;
+	struct err err = { 0 };
+	uint8_t digest[HASH_SIZE], expected[HASH_SIZE], before[HASH_SIZE];
+	const char *first = temp_path(&temp, "d-00001-of-00002.gguf"), *second = temp_path(&temp, "d-00002-of-00002.gguf");
+	assert_ok(fs_write(first, "one ", strlen("one "), &err));
+	assert_ok(fs_write(second, "two", strlen("two"), &err));
+	assert_ok(gguf_model_hash(first, digest, NULL, &err));
+	hash_bytes("one two", 7, expected);
+	assert_memory_equal(digest, expected, HASH_SIZE);
+	memcpy(before, digest, HASH_SIZE);
+	assert_ok(fs_write(second, "tWo", strlen("tWo"), &err));
+	assert_ok(gguf_model_hash(first, digest, NULL, &err));
+	assert_memory_not_equal(digest, before, HASH_SIZE);
+	unlink(second);
+	assert_int_equal(gguf_model_hash(first, digest, NULL, &err), ERR_IO);
+	const char *alone = temp_path(&temp, "alone.gguf");
+	assert_ok(fs_write(alone, "one two", strlen("one two"), &err));
+	assert_ok(gguf_model_hash(alone, digest, NULL, &err));
+	assert_memory_equal(digest, expected, HASH_SIZE);
+}
+
 static void names_of_parts_are_recognized(void **state)
 {
 	(void)state;
@@ -617,6 +640,7 @@ int main(void)
 		cmocka_unit_test(the_reader_stays_small_on_a_large_header),
 		cmocka_unit_test(the_largest_header_stays_within_64_mib),
 		cmocka_unit_test(split_models_are_read_as_one),
+		cmocka_unit_test(the_digest_of_a_split_model_covers_every_part),
 		cmocka_unit_test(names_of_parts_are_recognized),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
