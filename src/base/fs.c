@@ -18,8 +18,7 @@
 
 #define READ_STEP ((size_t)64 * 1024)
 
-/* The sentence for a failed call on `path`: usual reasons have one of their own, `key` is for the others. */
-static enum err_code path_error(struct err *err, int why, const char *key, const char *path)
+enum err_code fs_error(struct err *err, int why, const char *key, const char *path)
 {
 	switch (why) {
 	case ENOENT:
@@ -46,11 +45,11 @@ int fs_open(const char *path, uint64_t *size, struct err *err)
 	/* O_NONBLOCK: opening a pipe must not wait for its writer. */
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0) {
-		path_error(err, errno, "err_fs_open", path);
+		fs_error(err, errno, "err_fs_open", path);
 		return -1;
 	}
 	if (fstat(fd, &st) != 0) {
-		path_error(err, errno, "err_fs_open", path);
+		fs_error(err, errno, "err_fs_open", path);
 		goto fail;
 	}
 	if (S_ISDIR(st.st_mode)) {
@@ -89,7 +88,7 @@ static enum err_code read_to_end(int fd, const char *path, struct buf *out, stru
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
-			return path_error(err, errno, "err_fs_read_path", path);
+			return fs_error(err, errno, "err_fs_read_path", path);
 		if (got == 0)
 			return ERR_OK;
 		if (!room)
@@ -142,7 +141,7 @@ static enum err_code write_all(int fd, const char *path, const char *data, size_
 		if (done < 0 && errno == EINTR)
 			continue;
 		if (done < 0)
-			return path_error(err, errno, "err_fs_write", path);
+			return fs_error(err, errno, "err_fs_write", path);
 		data += done;
 		len -= (size_t)done;
 	}
@@ -156,7 +155,7 @@ static enum err_code sync_folder_of(const char *path, struct err *err)
 	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	/* EINVAL: a file system without fsync for folders; its renames are as durable as they get. */
 	if (fd < 0 || (fsync(fd) != 0 && errno != EINVAL))
-		code = path_error(err, errno, "err_fs_write", path);
+		code = fs_error(err, errno, "err_fs_write", path);
 	if (fd >= 0)
 		close(fd);
 	mem_free(dir);
@@ -172,7 +171,7 @@ enum err_code fs_publish(int fd, const char *part_path, const char *path, struct
 	if (!why && rename(part_path, path) != 0)
 		why = errno;
 	if (why) {
-		enum err_code code = path_error(err, why, "err_fs_write", path);
+		enum err_code code = fs_error(err, why, "err_fs_write", path);
 		unlink(part_path);
 		return code;
 	}
@@ -186,7 +185,7 @@ enum err_code fs_write(const char *path, const void *data, size_t len, struct er
 	enum err_code code;
 	int fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0) {
-		code = path_error(err, errno, "err_fs_write", path);
+		code = fs_error(err, errno, "err_fs_write", path);
 		goto out;
 	}
 	code = write_all(fd, path, data, len, err);
@@ -212,7 +211,7 @@ enum err_code fs_make_dirs(const char *path, struct err *err)
 		*at = '\0';
 		if (mkdir(copy, 0700) != 0 && !fs_is_dir(copy))
 			code = errno == EEXIST ? err_set(err, ERR_CONFLICT, "err_fs_not_folder", "path=%s", copy)
-					       : path_error(err, errno, "err_fs_make_folder", copy);
+					       : fs_error(err, errno, "err_fs_make_folder", copy);
 		*at = end;
 	}
 	mem_free(copy);
@@ -249,7 +248,7 @@ static enum err_code collect(DIR *folder, const char *dir, size_t max, struct en
 		errno = 0;
 		const struct dirent *e = readdir(folder);
 		if (!e)
-			return errno ? path_error(err, errno, "err_fs_read_path", dir) : ERR_OK;
+			return errno ? fs_error(err, errno, "err_fs_read_path", dir) : ERR_OK;
 		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
 			continue;
 		if (all->count == max)
@@ -268,7 +267,7 @@ enum err_code fs_list(const char *dir, size_t max_entries, fs_entry_fn each, voi
 	DIR *folder = opendir(dir);
 	if (!folder)
 		return errno == ENOTDIR ? err_set(err, ERR_DATA, "err_fs_not_folder", "path=%s", dir)
-					: path_error(err, errno, "err_fs_open", dir);
+					: fs_error(err, errno, "err_fs_open", dir);
 	enum err_code code = collect(folder, dir, max_entries, &all, err);
 	closedir(folder);
 	if (code == ERR_OK && all.count) {

@@ -11,6 +11,10 @@
 #include "base/buf.h"
 #include "base/err.h"
 
+/* The sentence for a call on `path` that failed with errno `why`: a full disk, a missing permission and what is not there have
+ * one of their own, `key` ({path}, {reason}) is for the others.  Returns err->code. */
+enum err_code fs_error(struct err *err, int why, const char *key, const char *path);
+
 /* Reads all of `path` into `out` (whose maximum is the limit: ERR_LIMIT beyond it). */
 MUST_USE enum err_code fs_read(const char *path, struct buf *out, struct err *err);
 

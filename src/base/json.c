@@ -28,7 +28,7 @@ static struct where where_is(struct str text, size_t at)
 }
 
 /* Looks at brackets and commas only, so that no text costs Jansson its stack or gigabytes. */
-static enum err_code check_shape(struct str text, const char *what, struct err *err)
+static enum err_code check_shape(struct str text, const char *what, size_t max_values, struct err *err)
 {
 	size_t depth = 0, values = 1;
 	bool in_string = false;
@@ -48,19 +48,19 @@ static enum err_code check_shape(struct str text, const char *what, struct err *
 			return err_set(err, ERR_LIMIT, "err_json_too_deep", "what=%s|line=%zu|column=%zu|limit=%d", what,
 				w.line, w.column, LIMIT_JSON_DEPTH);
 		}
-		if (values > LIMIT_JSON_VALUES)
-			return err_set(err, ERR_LIMIT, "err_json_too_many", "what=%s|limit=%d", what, LIMIT_JSON_VALUES);
+		if (values > max_values)
+			return err_set(err, ERR_LIMIT, "err_json_too_many", "what=%s|limit=%zu", what, max_values);
 	}
 	return ERR_OK;
 }
 
-static json_t *parse(struct str text, const char *what, size_t limit, struct err *err)
+static json_t *parse(struct str text, const char *what, size_t limit, size_t max_values, struct err *err)
 {
 	if (text.len > limit) {
 		err_set(err, ERR_LIMIT, "err_json_too_big", "what=%s|limit=%zu|found=%zu", what, limit, text.len);
 		return NULL;
 	}
-	if (check_shape(text, what, err) != ERR_OK)
+	if (check_shape(text, what, max_values, err) != ERR_OK)
 		return NULL;
 	json_error_t why;
 	const size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY;
@@ -73,7 +73,12 @@ static json_t *parse(struct str text, const char *what, size_t limit, struct err
 
 json_t *json_parse(struct str text, const char *what, struct err *err)
 {
-	return parse(text, what, LIMIT_JSON_BODY, err);
+	return parse(text, what, LIMIT_JSON_BODY, LIMIT_JSON_VALUES, err);
+}
+
+json_t *json_parse_frame(struct str text, struct err *err)
+{
+	return parse(text, "frame", LIMIT_FRAME, LIMIT_FRAME_VALUES, err);
 }
 
 static bool is_word_char(char c)
@@ -126,7 +131,7 @@ json_t *json_parse_python(struct str text, const char *what, struct err *err)
 	struct buf clean = BUF_INIT(2 * LIMIT_UPLOAD);
 	json_t *value = NULL;
 	if (text.len > LIMIT_UPLOAD)
-		return parse(text, what, LIMIT_UPLOAD, err);
+		return parse(text, what, LIMIT_UPLOAD, LIMIT_JSON_VALUES, err);
 	if (str_starts(text, BOM))
 		text = (struct str){ text.ptr + 3, text.len - 3 };
 	copy_without_nan(&clean, text);
@@ -135,7 +140,7 @@ json_t *json_parse_python(struct str text, const char *what, struct err *err)
 			text.len);
 	else
 		/* NaN -> null makes the text longer, which is not the file's fault. */
-		value = parse(buf_str(&clean), what, 2 * LIMIT_UPLOAD, err);
+		value = parse(buf_str(&clean), what, 2 * LIMIT_UPLOAD, LIMIT_JSON_VALUES, err);
 	buf_release(&clean);
 	return value;
 }

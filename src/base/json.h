@@ -23,6 +23,9 @@ MUST_USE json_t *json_parse(struct str text, const char *what, struct err *err);
  * outside strings are read as null (trainer_state.json has them). At most 64 MiB and 64 levels. */
 MUST_USE json_t *json_parse_python(struct str text, const char *what, struct err *err);
 
+/* As json_parse() for what another process says: at most LIMIT_FRAME bytes and LIMIT_FRAME_VALUES values. */
+MUST_USE json_t *json_parse_frame(struct str text, struct err *err);
+
 /* Appends compact JSON; real numbers in the shortest form that reads back as the same double. */
 void json_write(struct buf *out, const json_t *value);
 /* Appends `text` as a JSON string with its quotes; invalid UTF-8 and NUL become U+FFFD. */

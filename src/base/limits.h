@@ -23,6 +23,7 @@
 #define LIMIT_SLOTS 64
 
 #define LIMIT_FRAME (16 * MIB)
+#define LIMIT_FRAME_VALUES (2 * LIMIT_MAX_TOKENS) /* one for each token of an answer, and some */
 #define LIMIT_GGUF_HEADER (256 * MIB)
 #define LIMIT_GGUF_KEYS 65536
 #define LIMIT_GGUF_TENSORS 65536

@@ -170,18 +170,22 @@ struct engine {
 	char *device;
 	struct listener *listeners;
 	struct line_entry *line;
+	struct line_entry *unsaved; /* runs that are over, but the store did not take that */
 	struct active *active;
 	uint64_t next_serial;
 	struct host host;
 	struct prompt_call *prompts;
-	struct loop_timer *events, *stop_timer;
+	struct loop_timer *events, *stop_timer, *unsaved_timer;
 	char probed_sandbox[16];
 	struct job *jobs;
 	int refs; /* jobs under way + 1 */
 	bool closing;
 };
 
-/* engine.c */
+/* engine.c: adds at the end of a list unless it is there; takes out, false if it was not in it. */
+void line_add(struct line_entry **list, int64_t run_id);
+bool line_take(struct line_entry **list, int64_t run_id);
+bool line_has(const struct line_entry *list, int64_t run_id);
 void engine_emit(struct engine *e, const struct engine_event *event);
 void engine_emit_run(struct engine *e, int64_t run_id);
 /* Marks for an event within 200 ms. */
@@ -197,6 +201,8 @@ void run_interrupt(struct engine *e, const struct err *cause);
 /* Writes RUN_INTERRUPTED for a run that the engine leaves behind. */
 void run_leave(struct engine *e, int64_t run_id);
 void run_release(struct active *a);
+/* Timer: tries again to store what became of the unsaved runs. */
+void run_save(void *engine);
 /* The host tells: the base of the current columns can be asked / cannot be had (cause). */
 void run_host_ready(struct engine *e);
 void run_host_failed(struct engine *e, const struct err *cause);

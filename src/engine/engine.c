@@ -163,6 +163,35 @@ static void on_events(void *user)
 
 /* --- the line --- */
 
+bool line_has(const struct line_entry *list, int64_t run_id)
+{
+	while (list && list->run_id != run_id)
+		list = list->next;
+	return list != NULL;
+}
+
+void line_add(struct line_entry **list, int64_t run_id)
+{
+	while (*list && (*list)->run_id != run_id)
+		list = &(*list)->next;
+	if (*list)
+		return;
+	*list = mem_alloc(sizeof **list);
+	(*list)->run_id = run_id;
+}
+
+bool line_take(struct line_entry **list, int64_t run_id)
+{
+	while (*list && (*list)->run_id != run_id)
+		list = &(*list)->next;
+	struct line_entry *entry = *list;
+	if (!entry)
+		return false;
+	*list = entry->next;
+	mem_free(entry);
+	return true;
+}
+
 void engine_next(struct engine *e)
 {
 	if (e->active && e->active->ending && !e->active->loaded) {
@@ -171,28 +200,20 @@ void engine_next(struct engine *e)
 	}
 	if (e->active || !e->line || e->closing)
 		return;
-	struct line_entry *first = e->line;
-	e->line = first->next;
-	int64_t run_id = first->run_id;
-	mem_free(first);
+	int64_t run_id = e->line->run_id;
+	(void)line_take(&e->line, run_id);
 	run_begin(e, run_id);
 }
 
 void engine_start(struct engine *e, int64_t run_id)
 {
-	struct line_entry **at = &e->line;
-
+	(void)line_take(&e->unsaved, run_id);
 	if (e->active && e->active->run_id == run_id && !e->active->ending && !e->active->stopping) {
 		e->active->reload = true;
 		run_advance(e);
 		return;
 	}
-	for (; *at; at = &(*at)->next) {
-		if ((*at)->run_id == run_id)
-			return;
-	}
-	*at = mem_alloc(sizeof **at);
-	(*at)->run_id = run_id;
+	line_add(&e->line, run_id);
 	engine_next(e);
 }
 
@@ -216,16 +237,10 @@ static void home_stopped(struct job *job)
 
 void engine_stop(struct engine *e, int64_t run_id)
 {
-	for (struct line_entry **at = &e->line; *at; at = &(*at)->next) {
-		struct line_entry *entry = *at;
-		if (entry->run_id != run_id)
-			continue;
-		*at = entry->next;
-		mem_free(entry);
+	if (line_take(&e->line, run_id)) {
 		struct stop_job *j = job_new(e, sizeof *j, run_stop_waiting, home_stopped);
 		j->run_id = run_id;
 		job_write(&j->job);
-		break;
 	}
 	if (e->active && e->active->run_id == run_id)
 		run_stop(e);
@@ -245,11 +260,12 @@ static void on_stop_timer(void *user)
 
 bool engine_is_active(const struct engine *e, int64_t run_id)
 {
-	for (const struct line_entry *entry = e->line; entry; entry = entry->next) {
-		if (entry->run_id == run_id)
-			return true;
-	}
-	return e->active && e->active->run_id == run_id;
+	return line_has(e->line, run_id) || (e->active && e->active->run_id == run_id);
+}
+
+bool engine_is_unsaved(const struct engine *e, int64_t run_id)
+{
+	return line_has(e->unsaved, run_id);
 }
 
 /* --- live state --- */
@@ -379,6 +395,7 @@ struct engine *engine_new(const struct engine_options *options)
 	e->device = machine_name(e->n_threads);
 	e->events = loop_timer_new(options->loop, on_events, e);
 	e->stop_timer = loop_timer_new(options->loop, on_stop_timer, e);
+	e->unsaved_timer = loop_timer_new(options->loop, run_save, e);
 	host_init(e);
 	return e;
 }
@@ -399,11 +416,11 @@ void engine_free(struct engine *e)
 	host_release(e);
 	loop_timer_free(e->events);
 	loop_timer_free(e->stop_timer);
-	while (e->line) {
-		struct line_entry *next = e->line->next;
-		mem_free(e->line);
-		e->line = next;
-	}
+	loop_timer_free(e->unsaved_timer);
+	while (e->line)
+		(void)line_take(&e->line, e->line->run_id);
+	while (e->unsaved)
+		(void)line_take(&e->unsaved, e->unsaved->run_id);
 	run_release(e->active);
 	e->active = NULL;
 	engine_unref(e);

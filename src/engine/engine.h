@@ -61,6 +61,9 @@ void engine_start(struct engine *e, int64_t run_id);
 void engine_stop(struct engine *e, int64_t run_id);
 /* True while the run is in the line or running. */
 bool engine_is_active(const struct engine *e, int64_t run_id);
+/* True for a run that is over although its row does not say so yet: the store could not take it (a full disk).  It is
+ * interrupted; its row will say so as soon as it can be written. */
+bool engine_is_unsaved(const struct engine *e, int64_t run_id);
 
 /* Live state that the store does not know: one entry for each column of an active run. */
 struct column_live {

@@ -392,7 +392,7 @@ bool flight_frame(struct engine *e, const struct frame *frame)
 	}
 	if (frame->kind == MSG_PROGRESS)
 		return true;
-	json_t *body = json_parse_python(frame->body, "frame", &err);
+	json_t *body = json_parse_frame(frame->body, &err);
 	if (!json_is_object(body))
 		host_distrust(e, "frame");
 	else if (frame->kind == MSG_ANSWER || frame->kind == MSG_CELL_FAILED)

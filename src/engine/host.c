@@ -323,7 +323,7 @@ static void on_frame(void *user, const struct frame *f)
 
 	if (f->stream != 0 && (flight_frame(e, f) || prompt_frame(e, f)))
 		return;
-	json_t *body = json_parse_python(f->body, "frame", &err);
+	json_t *body = json_parse_frame(f->body, &err);
 	if (!json_is_object(body))
 		host_distrust(e, "frame");
 	else if (f->stream == 0 && f->kind == MSG_READY)

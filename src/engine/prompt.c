@@ -173,7 +173,7 @@ bool prompt_frame(struct engine *e, const struct frame *f)
 			return true;
 		}
 		e->host.n_open--;
-		json_t *body = json_parse_python(f->body, "frame", &err);
+		json_t *body = json_parse_frame(f->body, &err);
 		if (f->kind == MSG_PROMPT && json_is_object(body)) {
 			const char *text = json_get_text(body, "prompt", "", &err);
 			int64_t n = json_get_int(body, "n_tokens", 0, 1LL << 31, 0, &err);

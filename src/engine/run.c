@@ -7,6 +7,7 @@
 
 #define STOP_PATIENCE_MS 1500 /* for a worker that was told to cancel */
 #define GIVEN_UP_MAX 2         /* groups in a row, then the column has failed */
+#define SAVE_MS 1000           /* between tries to store the end of a run */
 
 void run_release(struct active *a)
 {
@@ -58,13 +59,48 @@ static void home_running(struct job *job)
 	engine_emit_run(job->e, j->run_id);
 }
 
+static void save_later(struct engine *e, int64_t run_id)
+{
+	line_add(&e->unsaved, run_id);
+	loop_timer_set(e->unsaved_timer, e->options.quick_retries ? 10 : SAVE_MS);
+}
+
+static void home_saved(struct job *job)
+{
+	struct state_job *j = (struct state_job *)job;
+	struct engine *e = job->e;
+
+	if (!line_has(e->unsaved, j->run_id))
+		return; /* it was started again */
+	if (job->task.err.code != ERR_OK && job->task.err.code != ERR_NOT_FOUND) {
+		save_later(e, j->run_id);
+		return;
+	}
+	(void)line_take(&e->unsaved, j->run_id);
+	engine_emit_run(e, j->run_id);
+}
+
+void run_save(void *engine)
+{
+	struct engine *e = engine;
+
+	for (const struct line_entry *entry = e->unsaved; entry; entry = entry->next) {
+		struct state_job *j = job_new(e, sizeof *j, run_state, home_saved);
+		j->run_id = entry->run_id;
+		j->state = RUN_INTERRUPTED;
+		job_write(&j->job);
+	}
+}
+
 static void home_ended(struct job *job)
 {
 	struct state_job *j = (struct state_job *)job;
 	struct engine *e = job->e;
 
-	if (job->task.err.code != ERR_OK)
+	if (job->task.err.code != ERR_OK) {
 		log_error("engine", "state of run %lld not stored: %s", (long long)j->run_id, job->task.err.key);
+		save_later(e, j->run_id);
+	}
 	if (job_is_current(job)) {
 		run_release(e->active);
 		e->active = NULL;

@@ -16,7 +16,7 @@
 struct worker_process;
 
 struct worker_events {
-	/* One frame; `f` is borrowed.  The receiver may call worker_process_kill() but not worker_process_stop(). */
+	/* One frame; `f` is borrowed.  The receiver may call worker_process_kill() or worker_process_stop(). */
 	void (*frame)(void *user, const struct frame *f);
 	/* Called once, when the process has ended by itself or by worker_process_kill(); then only _stop() is allowed. */
 	void (*died)(void *user, const struct err *cause);

@@ -89,10 +89,11 @@ const char *export_text(struct export *e, const char *key, const char *args, ...
 	struct buf text = BUF_INIT(MIB);
 	struct err packed;
 	va_list list;
-	char joined[sizeof packed.args];
+	char joined[sizeof packed.args] = "";
 
 	va_start(list, args);
-	vsnprintf(joined, sizeof joined, args ? args : "", list);
+	if (args)
+		vsnprintf(joined, sizeof joined, args, list);
 	va_end(list);
 	for (char *c = joined; *c != '\0'; c++)
 		if (*c == '|')

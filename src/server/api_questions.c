@@ -20,7 +20,7 @@
 struct import {
 	const char *upload, *file_name, *name;
 	const char *question_field, *reference_field;
-	bool keep_name; /* write the file's name beside the upload */
+	bool is_new; /* it has just come: its name is written beside it, and it goes again where it is refused */
 	size_t max_preview;
 	struct question_import found;
 	const struct question *questions; /* of the body or of the upload */
@@ -61,20 +61,26 @@ static bool keep_for_choice(struct request *r, struct import *in)
 	return true;
 }
 
+static enum err_code write_name(struct request *r, const struct import *in)
+{
+	char *path = upload_path(store_data_dir(r->app->store), in->upload);
+	char *name_path = mem_printf("%s.name", path);
+	enum err_code code = fs_write(name_path, in->file_name, strlen(in->file_name), request_err(r));
+	mem_free(name_path);
+	mem_free(path);
+	return code;
+}
+
 static void run_preview(struct request *r, struct db *db)
 {
 	struct import *in = r->state;
+	bool ok = !in->is_new || !*in->file_name || write_name(r, in) == ERR_OK;
 	(void)db;
-	if (in->keep_name && *in->file_name) {
-		char *path = upload_path(store_data_dir(r->app->store), in->upload);
-		char *name_path = mem_printf("%s.name", path);
-		enum err_code code = fs_write(name_path, in->file_name, strlen(in->file_name), request_err(r));
-		mem_free(name_path);
-		mem_free(path);
-		if (code != ERR_OK)
-			return;
-	}
-	if (read_upload(r, in) != ERR_OK && !keep_for_choice(r, in))
+	if (ok)
+		ok = read_upload(r, in) == ERR_OK || keep_for_choice(r, in);
+	if (!ok && in->is_new)
+		upload_remove(store_data_dir(r->app->store), in->upload); /* nobody will ask for it */
+	if (!ok)
 		return;
 	if (in->found.n_questions > PREVIEW)
 		in->found.n_questions = PREVIEW;
@@ -94,6 +100,8 @@ static void start_preview(struct request *r, struct import *in, const struct err
 	r->state = in;
 	in->upload = arena_strndup(r->arena, r->upload, 32);
 	in->max_preview = PREVIEW;
+	if (err->code != ERR_OK && in->is_new)
+		upload_remove(store_data_dir(r->app->store), in->upload);
 	if (err->code != ERR_OK)
 		request_fail(r, err);
 	else
@@ -111,7 +119,7 @@ void api_upload(struct request *r)
 		name = fs_basename(copy);
 	}
 	in->file_name = name ? name : "";
-	in->keep_name = true;
+	in->is_new = true;
 	if (err.code == ERR_OK && !r->received)
 		err_set(&err, ERR_DATA, "err_upload_empty", NULL);
 	start_preview(r, in, &err);

@@ -17,7 +17,7 @@
 #define API "/api/v1"
 #define HEADERS_MAX 64
 #define STREAM_BLOCK (32 * KIB)
-#define THROWN_MAX (8 * MIB) /* of a refused body */
+#define THROWN_MAX (1 * GIB) /* of a refused body: what is left unread would take the refusal from the client */
 #define BODY_GRACE_MS 10000
 #define NEXT_HEAD_MS 60000
 
@@ -372,7 +372,7 @@ static void take_body(struct exchange *x, const char *data, size_t len)
 	if (x->spool >= 0 && r->received > LIMIT_UPLOAD) {
 		fail_body(x, LIMIT_UPLOAD);
 	} else if (x->spool >= 0) {
-		if (upload_write(x->spool, data, len, &err) != ERR_OK)
+		if (upload_write(x->spool, store_data_dir(r->app->store), data, len, &err) != ERR_OK)
 			refuse(x, status_of(err.code), &err);
 	} else if (!request_add_body(r, data, len)) {
 		fail_body(x, LIMIT_JSON_BODY);

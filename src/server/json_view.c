@@ -367,7 +367,7 @@ void view_run(struct buf *b, enum lang lang, const struct run_row *run, const st
 	json_cstr(b, "name", run->name);
 	json_int(b, "created_ms", run->created_ms);
 	json_id(b, "finished_ms", run->finished_ms);
-	json_cstr(b, "state", run_state_name(run->state));
+	json_cstr(b, "state", run_state_name(live->is_unsaved ? RUN_INTERRUPTED : run->state));
 	json_cstr(b, "mode", run->is_fast ? "fast" : "exact");
 	json_int(b, "seed", run->seed);
 	json_flag(b, "blind", run->is_blind);

@@ -31,22 +31,26 @@ int upload_create(struct request *r, struct err *err)
 		char *path = upload_path(dir, r->upload);
 		fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 		if (fd < 0)
-			err_set_errno(err, errno, "err_fs_write", "path=%s", path);
+			(void)!fs_error(err, errno, "err_fs_write", path);
 		mem_free(path);
 	}
 	mem_free(folder);
 	return fd;
 }
 
-enum err_code upload_write(int fd, const void *data, size_t len, struct err *err)
+enum err_code upload_write(int fd, const char *data_dir, const void *data, size_t len, struct err *err)
 {
 	const char *at = data;
 	while (len) {
 		ssize_t n = write(fd, at, len);
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0)
-			return err_set_errno(err, errno, errno == ENOSPC ? "err_disk_full" : "err_fs_write", "path=uploads");
+		if (n < 0) {
+			char *folder = fs_join(data_dir, "uploads");
+			enum err_code code = fs_error(err, errno, "err_fs_write", folder);
+			mem_free(folder);
+			return code;
+		}
 		at += n;
 		len -= (size_t)n;
 	}

@@ -129,6 +129,36 @@ static void too_many_values_are_refused_in_large_files(void **state)
 	mem_free(big);
 }
 
+/* A process that is not trusted must not cost the supervisor seconds and hundreds of megabytes with one frame. */
+static void a_frame_may_be_long_but_not_of_many_values(void **state)
+{
+	struct buf b = BUF_INIT(2 * LIMIT_FRAME);
+	struct err err = { 0 };
+
+	(void)state;
+	buf_add_text(&b, "{\"tokens\":[0");
+	for (size_t i = 1; i < LIMIT_MAX_TOKENS; i++)
+		buf_add_text(&b, ",49151");
+	buf_add_text(&b, "],\"text\":\"");
+	while (b.len < LIMIT_FRAME - 2)
+		buf_add_char(&b, 'a');
+	buf_add_text(&b, "\"}");
+	json_t *value = json_parse_frame(buf_str(&b), &err);
+	assert_int_equal(json_array_size(json_object_get(value, "tokens")), LIMIT_MAX_TOKENS);
+	json_decref(value);
+	buf_add_char(&b, ' ');
+	assert_null(json_parse_frame(buf_str(&b), &err));
+	assert_string_equal(err.key, "err_json_too_big");
+	buf_clear(&b);
+	buf_add_char(&b, '[');
+	for (size_t i = 0; i < LIMIT_FRAME_VALUES; i++)
+		buf_add_text(&b, "0,");
+	buf_add_text(&b, "0]");
+	assert_null(json_parse_frame(buf_str(&b), &err));
+	assert_string_equal(err.key, "err_json_too_many");
+	buf_release(&b);
+}
+
 static void python_writes_nan_which_becomes_null(void **state)
 {
 	(void)state;
@@ -237,6 +267,7 @@ int main(void)
 		cmocka_unit_test(wrong_json_is_refused_with_its_place),
 		cmocka_unit_test(depth_and_size_are_checked_before_anything_is_built),
 		cmocka_unit_test(too_many_values_are_refused_in_large_files),
+		cmocka_unit_test(a_frame_may_be_long_but_not_of_many_values),
 		cmocka_unit_test(python_writes_nan_which_becomes_null),
 		cmocka_unit_test(strings_that_are_no_utf8_are_repaired),
 		cmocka_unit_test(members_come_with_their_defaults),

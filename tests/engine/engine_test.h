@@ -33,6 +33,7 @@ struct bench {
 	int64_t stop_after;           /* engine_stop() after so many answers, 0: never */
 	int64_t kill_after;           /* kill -9 of the worker after so many answers, 0: never */
 	int kills;                    /* by kill_timer: how many are left */
+	int killed;                   /* pid of the last one */
 	bool timed_out;
 	int64_t n_cells, n_run_events, n_column_events, n_text, stop_ms;
 	struct {
@@ -56,12 +57,15 @@ static inline int bench_heard(struct bench *b, int64_t cell_id)
 	return (int)b->n_heard++;
 }
 
-static inline void bench_kill_worker(struct bench *b)
+/* True if there was one that had not been killed yet. */
+static inline bool bench_kill_worker(struct bench *b)
 {
 	struct worker_info info;
 
-	if (engine_workers(b->engine, &info, 1) == 1 && info.pid > 1)
-		kill(info.pid, SIGKILL);
+	if (engine_workers(b->engine, &info, 1) != 1 || info.pid <= 1 || info.pid == b->killed)
+		return false;
+	b->killed = info.pid;
+	return kill(info.pid, SIGKILL) == 0;
 }
 
 static inline void bench_on_event(void *user, const struct engine_event *event)
@@ -79,7 +83,7 @@ static inline void bench_on_event(void *user, const struct engine_event *event)
 			engine_stop(b->engine, b->watched);
 		}
 		if (b->kill_after && b->n_cells == b->kill_after)
-			bench_kill_worker(b);
+			(void)bench_kill_worker(b);
 	} else if (event->kind == ENGINE_COLUMN) {
 		b->n_column_events++;
 	} else if (event->kind == ENGINE_RUN) {
@@ -107,8 +111,8 @@ static inline void bench_on_kill(void *user)
 {
 	struct bench *b = user;
 
-	bench_kill_worker(b);
-	if (--b->kills > 0)
+	b->kills -= bench_kill_worker(b);
+	if (b->kills > 0)
 		loop_timer_set(b->kill_timer, 7 + (b->kills * 13) % 31);
 }
 

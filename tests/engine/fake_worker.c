@@ -5,8 +5,8 @@
  * It reads the file "script" beside its own program, one line each:  STARTS PHASE ACTION [ARGUMENT]
  *   STARTS  "*" or how many times it was started before (0: the first process)
  *   PHASE   ready, load, calibrate, adapter, render, group, or cellN (after N answers of this process)
- *   ACTION  signal N | exit N | hang | close | garbage | long | unknown | stream | badjson | failed | cancelled | number |
- *           twice | stranger | silent | unfinished | sandbox | version | drift | slow MS
+ *   ACTION  signal N | exit N | hang | stop | close | garbage | long | unknown | stream | badjson | failed | cancelled | number |
+ *           twice | stranger | silent | unfinished | sandbox | version | drift | slow MS | await (until it is cancelled)
  * Answers follow from question and seed alone.  It appends "start" and "answer CELL" lines to the file "record". */
 #include <fcntl.h>
 #include <signal.h>
@@ -23,7 +23,8 @@
 
 static char *folder, *script;
 static int n_starts, n_answers;
-static uint32_t stream, cancelled;
+static uint32_t stream;
+static bool cancelled[4096]; /* by stream */
 static struct frame_reader *reader;
 
 static void record(const char *text)
@@ -114,6 +115,10 @@ static void hang(void)
 		pause();
 }
 
+static bool receive(bool wait);
+static void collect(void);
+static bool is_cancelled(void);
+
 /* Breaks where the script says so; true where the usual answer is to be left out. */
 static bool misbehave(const char *phase)
 {
@@ -129,6 +134,8 @@ static bool misbehave(const char *phase)
 		_exit((int)n);
 	} else if (!strcmp(a, "hang")) {
 		hang();
+	} else if (!strcmp(a, "stop")) {
+		raise(SIGSTOP);
 	} else if (!strcmp(a, "close")) {
 		close(WORKER_SOCKET_FD);
 		hang();
@@ -151,6 +158,12 @@ static bool misbehave(const char *phase)
 		send_json(MSG_CELL_FAILED, stream, failure("data", "err_logits"));
 	} else if (!strcmp(a, "silent")) {
 		return true;
+	} else if (!strcmp(a, "await")) {
+		while (!is_cancelled()) {
+			receive(true);
+			collect();
+		}
+		return false;
 	} else {
 		return false;
 	}
@@ -202,7 +215,7 @@ static void collect(void)
 
 	while (frame_reader_next(reader, &f, &got, NULL) == ERR_OK && got) {
 		if (f.kind == REQ_CANCEL) {
-			cancelled = f.stream;
+			cancelled[f.stream % 4096] = true;
 			continue;
 		}
 		struct request *r = mem_alloc(sizeof *r), **at = &queue;
@@ -217,7 +230,7 @@ static bool is_cancelled(void)
 {
 	if (receive(false))
 		collect();
-	return cancelled == stream;
+	return cancelled[stream % 4096];
 }
 
 /* --- answers --- */
@@ -230,7 +243,7 @@ static void answer(int64_t cell, const char *question, int64_t seed)
 	int64_t n;
 	char phase[32];
 
-	for (const char *p = text; *p; p++)
+	for (const char *p = text; *p && p < text + LIMIT_MAX_TOKENS; p++)
 		json_array_append_new(tokens, json_integer((unsigned char)*p));
 	if (!strcmp(action("answer", &n), "drift"))
 		json_array_append_new(tokens, json_integer(n_starts));
@@ -281,7 +294,7 @@ static void serve_group(const json_t *body)
 	}
 	if (!strcmp(action("end", &ms), "unfinished"))
 		return;
-	if (cancelled == stream)
+	if (cancelled[stream % 4096])
 		send_json(MSG_FAILED, stream, failure("cancelled", "err_cancelled"));
 	else
 		send_json(MSG_OK, stream, json_object());

@@ -4,7 +4,8 @@
 #include "engine/engine_test.h"
 
 #define N_QUESTIONS 10
-#define MAX_TOKENS 12
+#define MAX_TOKENS 8
+#define SLOTS 2 /* groups of 1, 8 and 1: slots are refilled, and there is a whole group between two others */
 #define MODELS_MAX 3
 
 static struct bench bench;
@@ -68,7 +69,7 @@ static size_t add_models(int64_t models[MODELS_MAX])
 static struct bench_result run_models(const int64_t *models, size_t n, double temperature)
 {
 	struct bench_run run = { .models = models, .n_models = n, .n_questions = N_QUESTIONS, .questions = questions,
-				 .slots = 4, .params = gen_params_default() };
+				 .slots = SLOTS, .params = gen_params_default() };
 
 	run.params.max_tokens = MAX_TOKENS;
 	run.params.temperature = temperature;
@@ -189,7 +190,7 @@ static void a_stop_takes_about_a_second(void **state)
 		skip();
 	add_models(models);
 	struct bench_run run = { .models = models, .n_models = 1, .n_questions = N_QUESTIONS, .questions = questions,
-				 .params = gen_params_default() };
+				 .slots = SLOTS, .params = gen_params_default() };
 	run.params.max_tokens = 2000;
 	bench_store(&bench, bench_add_run, &run);
 	bench.stop_after = 1;
