@@ -472,14 +472,16 @@ static struct active_column *choose_base(struct active *a)
 	return NULL;
 }
 
-static void show_loading(struct engine *e)
+/* The columns that wait for the base are shown as loading while it loads, and as waiting when it is there. */
+static void show_loading(struct engine *e, bool loads)
 {
 	struct active *a = e->active;
+	enum column_state before = loads ? COLUMN_WAITING : COLUMN_LOADING, after = loads ? COLUMN_LOADING : COLUMN_WAITING;
 
 	for (size_t i = 0; i < a->n_columns; i++) {
 		struct active_column *c = &a->columns[i];
-		if (c->base.id == a->base_id && c->state == COLUMN_WAITING) {
-			c->state = COLUMN_LOADING;
+		if (c->base.id == a->base_id && c->state == before) {
+			c->state = after;
 			engine_touch(e, c);
 		}
 	}
@@ -536,8 +538,9 @@ void run_advance(struct engine *e)
 		a->base_id = first->base.id;
 		c = first;
 	}
-	show_loading(e);
-	if (!host_want(e, &c->base))
+	bool ready = host_want(e, &c->base);
+	show_loading(e, !ready);
+	if (!ready)
 		return;
 	if (column_prepare(e, c))
 		read_group(e, c);

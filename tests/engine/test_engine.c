@@ -668,6 +668,32 @@ static void events_keep_coming_but_not_too_many(void **state)
 	assert_true(bench.n_column_events <= fifths + 6);
 }
 
+static void count_loading(void *user, const struct engine_event *event)
+{
+	struct column_live live[4];
+	size_t n = event->kind == ENGINE_TEXT ? engine_columns(bench.engine, event->run_id, live, 4) : 0;
+	int *seen = user; /* texts, and columns that were "loading" meanwhile */
+
+	seen[0] += n > 0;
+	for (size_t i = 0; i < n; i++)
+		seen[1] += live[i].state == COLUMN_LOADING;
+}
+
+static void no_column_is_loading_when_answers_come(void **state)
+{
+	(void)state;
+	int seen[2] = { 0, 0 };
+	script("* answer\n");
+	int64_t model = bench_tiny(&bench, "a.gguf"), models[3] = { model, model, model };
+	engine_listen(bench.engine, count_loading, seen);
+	int64_t run = bench_run(&bench, models, 3, 5);
+	bench_follow(&bench, run);
+	struct bench_result r = bench_result(&bench, run);
+	check_complete(&r);
+	assert_true(seen[0] >= 15);
+	assert_int_equal(seen[1], 0);
+}
+
 /* --- prompts --- */
 
 struct prompt_seen {
@@ -753,6 +779,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(fast_mode_asks_only_what_is_missing, setup, teardown),
 		cmocka_unit_test_setup_teardown(questions_that_fill_a_frame_are_asked_in_smaller_groups, setup, teardown),
 		cmocka_unit_test_setup_teardown(events_keep_coming_but_not_too_many, setup, teardown),
+		cmocka_unit_test_setup_teardown(no_column_is_loading_when_answers_come, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_prompt_of_a_cell_is_rendered_by_a_worker, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_prompt_whose_worker_dies_is_told_so, setup, teardown),
 	};
