@@ -14,6 +14,7 @@
 #ifndef ASSAY_ENGINE_ACTIVE_H
 #define ASSAY_ENGINE_ACTIVE_H
 
+#include "base/hash.h"
 #include "base/json.h"
 #include "engine/engine.h"
 #include "engine/machine.h"
@@ -163,6 +164,12 @@ struct listener {
 
 struct prompt_call; /* prompt.c */
 
+/* The base model that was hashed last: a file of many gigabytes is read once, however many columns are on it. */
+struct hashed {
+	char *path;
+	char stamp[FILE_STAMP_SIZE], hex[HASH_HEX_SIZE];
+};
+
 struct engine {
 	struct engine_options options;
 	char *worker_path, *data_dir;
@@ -175,6 +182,7 @@ struct engine {
 	uint64_t next_serial;
 	struct host host;
 	struct prompt_call *prompts;
+	struct hashed hashed; /* thread: hash */
 	struct loop_timer *events, *stop_timer, *unsaved_timer;
 	char probed_sandbox[16];
 	struct job *jobs;

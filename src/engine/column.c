@@ -177,12 +177,19 @@ static void run_hash(struct task *task, void *context)
 	char stamp[FILE_STAMP_SIZE];
 
 	(void)context;
+	struct hashed *last = &j->job.e->hashed;
 	machine_file_stamp(j->base_path, stamp);
-	if (!j->base_hash[0] || strcmp(stamp, j->base_stamp) != 0) {
+	if (last->path && strcmp(last->path, j->base_path) == 0 && strcmp(last->stamp, stamp) == 0)
+		str_format(j->base_hash, sizeof j->base_hash, "%s", last->hex);
+	else if (strcmp(stamp, j->base_stamp) != 0)
 		j->base_hash[0] = 0;
-		str_format(j->base_stamp, sizeof j->base_stamp, "%s", stamp);
-		if (gguf_model_hash(j->base_path, digest, &task->cancelled, &task->err) == ERR_OK)
-			hash_hex(digest, j->base_hash);
+	str_format(j->base_stamp, sizeof j->base_stamp, "%s", stamp);
+	if (!j->base_hash[0] && gguf_model_hash(j->base_path, digest, &task->cancelled, &task->err) == ERR_OK) {
+		hash_hex(digest, j->base_hash);
+		mem_free(last->path);
+		last->path = mem_strdup(j->base_path);
+		str_format(last->stamp, sizeof last->stamp, "%s", stamp);
+		str_format(last->hex, sizeof last->hex, "%s", j->base_hash);
 	}
 	if (j->adapter_path && task->err.code == ERR_OK)
 		(void)!adapter_hash(j->adapter_path, j->adapter_hash, &task->cancelled, &task->err);
@@ -214,26 +221,18 @@ static void run_set_hash(struct task *task, void *context)
 	}
 }
 
-static void start_hash(struct engine *e, struct active_column *c);
-
-/* In the active run: the column knows its hashes, the others of this base need not read the file again. */
-static void spread_hash(struct engine *e, const struct hash_job *j)
+/* What the column of the active run writes later carries its hashes too. */
+static void keep_hash(struct engine *e, const struct hash_job *j)
 {
 	struct active *a = e->active;
 
 	for (size_t i = 0; i < a->n_columns; i++) {
 		struct active_column *c = &a->columns[i];
-		if (c->base.id != j->base_id)
+		if (c->row.id != j->column_id)
 			continue;
-		str_format(c->base.sha256, sizeof c->base.sha256, "%s", j->base_hash);
-		str_format(c->base.sha256_of, sizeof c->base.sha256_of, "%s", j->base_stamp);
-		if (c->row.id == j->column_id) {
-			c->hashing = false;
-			c->row.model_hash = arena_strdup(a->arena, j->base_hash);
-			c->row.adapter_hash = arena_strdup(a->arena, j->adapter_hash);
-		} else if (c->prepared && !c->hashing && !c->row.model_hash[0]) {
-			start_hash(e, c);
-		}
+		c->hashing = false;
+		c->row.model_hash = arena_strdup(a->arena, j->base_hash);
+		c->row.adapter_hash = arena_strdup(a->arena, j->adapter_hash);
 	}
 }
 
@@ -255,17 +254,7 @@ static void home_hash(struct job *job)
 	str_format(set->base_stamp, sizeof set->base_stamp, "%s", j->base_stamp);
 	job_write(&set->job);
 	if (job_is_current(job))
-		spread_hash(e, j);
-}
-
-/* A file of many gigabytes is read once: a second column with the same base waits for the first one's digest. */
-static bool base_is_hashing(const struct active *a, int64_t base_id)
-{
-	for (size_t i = 0; i < a->n_columns; i++) {
-		if (a->columns[i].hashing && a->columns[i].base.id == base_id && !a->columns[i].base.sha256[0])
-			return true;
-	}
-	return false;
+		keep_hash(e, j);
 }
 
 static void start_hash(struct engine *e, struct active_column *c)
@@ -306,7 +295,7 @@ static void plan_column(struct engine *e, struct active_column *c)
 		c->row.device = e->device;
 	}
 	column_store(e, c);
-	if (!c->row.model_hash[0] && !c->hashing && !base_is_hashing(e->active, c->base.id))
+	if (!c->row.model_hash[0] && !c->hashing)
 		start_hash(e, c);
 }
 

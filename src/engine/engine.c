@@ -24,6 +24,7 @@ static void engine_unref(struct engine *e)
 		e->listeners = l->next;
 		mem_free(l);
 	}
+	mem_free(e->hashed.path);
 	mem_free(e->worker_path);
 	mem_free(e->data_dir);
 	mem_free(e->device);

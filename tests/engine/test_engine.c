@@ -138,8 +138,20 @@ static void a_model_file_that_was_written_anew_is_loaded_and_hashed_anew(void **
 	assert_int_equal(recorded("start"), 2);
 }
 
+static atomic_bool hash_thread_is_busy;
+
+static void keep_busy(struct task *task, void *context)
+{
+	(void)task;
+	(void)context;
+	while (atomic_load(&hash_thread_is_busy))
+		usleep(1000);
+}
+
 static void every_column_learns_its_hashes_also_when_the_run_is_over(void **state)
 {
+	struct task busy = { .run = keep_busy };
+
 	(void)state;
 	int64_t models[2];
 	models[0] = bench_tiny(&bench, "a.gguf");
@@ -147,8 +159,12 @@ static void every_column_learns_its_hashes_also_when_the_run_is_over(void **stat
 	struct found_model m = { .kind = MODEL_ADAPTER, .adapter_format = ADAPTER_PEFT, .name = "one", .step = 1,
 				 .path = temp_path(&bench.temp, "one") };
 	models[1] = bench_model(&bench, m, models[0]);
+	atomic_store(&hash_thread_is_busy, true);
+	executor_post(bench.hash, &busy);
 	int64_t run = bench_run(&bench, models, 2, 1);
 	bench_follow(&bench, run);
+	assert_string_equal(bench_result(&bench, run).columns[0].model_hash, "");
+	atomic_store(&hash_thread_is_busy, false);
 	struct bench_result r = result_with_hash(run);
 	assert_int_equal(strlen(r.columns[0].model_hash), 64);
 	assert_string_equal(r.columns[1].model_hash, r.columns[0].model_hash);
