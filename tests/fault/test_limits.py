@@ -1,0 +1,389 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A full disk, files that are too large or made to hurt, and too many clients: what is refused is refused with a sentence, and
+the server goes on."""
+import http.client
+import json
+import os
+import pathlib
+import random
+import re
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import live as support  # noqa: E402
+import chaos  # noqa: E402
+
+MODEL = os.environ.get("ASSAY_TEST_MODEL", "")
+FULL = bool(os.environ.get("ASSAY_FULL"))
+needs_model = pytest.mark.skipif(not MODEL, reason="ASSAY_TEST_MODEL names no model")
+MIB = 1 << 20
+
+
+@pytest.fixture
+def server(tmp_path):
+    live = support.Live(tmp_path / "data").start()
+    yield live
+    assert live.process.poll() is None, "the server died"
+    live.stop()
+
+
+def refusal(call, *args, **more):
+    """What a call is refused with: the status, and the problem in English."""
+    with pytest.raises(support.Refused) as refused:
+        call(*args, **more)
+    return refused.value.status, json.loads(refused.value.args[0].partition(": ")[2])["error"]
+
+
+class Watch(threading.Thread):
+    """Asks for the status again and again while something heavy goes on: how long the slowest reply took, and the peak memory."""
+
+    def __init__(self, live):
+        super().__init__(daemon=True)
+        self.live, self.ended, self.slowest, self.n = live, False, 0, 0
+        pathlib.Path(f"/proc/{live.process.pid}/clear_refs").write_text("5")  # the peak counts from now on
+        self.before = self.peak()
+
+    def peak(self):
+        return int(re.search(r"VmHWM:\s+(\d+)", pathlib.Path(f"/proc/{self.live.process.pid}/status").read_text())[1]) // 1024
+
+    def run(self):
+        while not self.ended:
+            start = time.monotonic()
+            self.live.call("GET", "/status")
+            self.slowest, self.n = max(self.slowest, time.monotonic() - start), self.n + 1
+            time.sleep(0.01)
+
+    def __enter__(self):
+        self.start()
+        self.began = time.monotonic()
+        return self
+
+    def __exit__(self, *_):
+        self.seconds = time.monotonic() - self.began
+        self.ended = True
+        self.join(60)
+        self.rise = self.peak() - self.before
+        assert self.n > 0 and not self.is_alive()
+
+    def __str__(self):
+        return f"{self.seconds:.1f} s, {self.rise} MiB more at the peak, slowest of {self.n} other replies {self.slowest * 1000:.0f} ms"
+
+
+# --- the disk ---
+
+@pytest.fixture
+def small_disk(tmp_path):
+    place = tmp_path / "disk"
+    place.mkdir()
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount the small disk")
+    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=192m", "tmpfs", place], capture_output=True, text=True)
+    if made.returncode != 0:
+        pytest.skip(f"the small disk cannot be mounted: {made.stderr.strip()}")
+    yield place
+    subprocess.run(["umount", place], check=True)
+
+
+def fill(place):
+    """Takes the last byte; returns how many bytes it took."""
+    taken, block = 0, b"\0" * 65536
+    with open(place / f"filler{time.monotonic_ns()}", "wb", buffering=0) as out:
+        while block:
+            try:
+                taken += out.write(block)
+            except OSError:
+                block = block[:len(block) // 2]
+    return taken
+
+
+def empty(place):
+    for filler in place.glob("filler*"):
+        filler.unlink()
+
+
+@needs_model
+def test_a_full_disk_refuses_with_a_sentence_and_loses_nothing(small_disk):
+    server = support.Live(small_disk / "data").start()
+    try:
+        full_disk(server, small_disk)
+    finally:
+        server.stop()
+
+
+def full_disk(server, disk):
+    ids = support.add_demo(server, MODEL)
+    whole = server.wait_run(chaos.new_run(server, ids)["id"])
+    expected, answers, liked = chaos.texts(server, whole["id"]), chaos.Answers(), {}
+    cells = [cell["id"] for cell in server.cells(whole["id"])]
+    run = chaos.new_run(server, ids)
+    while not any(cell["state"] == "done" for cell in server.cells(run["id"])):
+        time.sleep(0.02)
+    refused, rng = None, random.Random(3)
+    for _ in range(5000):  # the reserve is given up, then it is used up
+        fill(disk)
+        cell, like = rng.choice(cells), rng.random() < 0.5
+        try:
+            server.call("PUT", f"/cells/{cell}/vote", {"liked": like})
+            liked[cell] = like
+        except support.Refused as no:
+            refused = no
+            break
+    assert refused, "the disk was full, and every vote was taken"
+    error = json.loads(refused.args[0].partition(": ")[2])["error"]
+    assert error["key"] == "err_disk_full" and "disk is full" in error["message"] and error["hint"]
+    print(f"{len(liked)} votes taken on a full disk; then {refused.status}: {error['message']} {error['hint']}")
+    with pytest.raises(support.Refused) as chinese:
+        server.call("PUT", f"/cells/{cell}/vote", {"liked": like}, headers={"Accept-Language": "zh-TW"})
+    assert "磁碟" in chinese.value.args[0]
+    for method, path, body in (("POST", "/runs", {"columns": [{"model_id": ids[0]}], "questions": ["x"]}),
+                               ("POST", "/question-sets", {"name": "s", "questions": ["x"]}),
+                               ("POST", "/uploads?name=q.txt", b"a question\n" * 100000)):
+        status, error = refusal(server.call, method, path, body)
+        assert error["key"] == "err_disk_full", (path, error)
+    assert server.call("GET", f"/runs/{whole['id']}")["n_done"] == whole["n_cells"], "reading goes on"
+    assert [c["state"] for c in server.call("GET", "/doctor")["checks"] if c["name"] == "disk"] == ["fail"]
+    stopped = server.wait_run(run["id"], 60)
+    assert stopped["state"] == "interrupted" and stopped["n_failed"] == 0, "answers that cannot be stored wait"
+    answers.check(server.cells(run["id"]))
+    # Room again: everything works as before, without a restart.
+    empty(disk)
+    server.call("PUT", f"/cells/{cell}/vote", {"liked": like})
+    liked[cell] = like
+    server.call("POST", f"/runs/{run['id']}/resume")
+    ended = server.wait_run(run["id"])
+    assert ended["n_done"] == ended["n_cells"] and not ended["drifted"] and chaos.texts(server, run["id"]) == expected
+    answers.check(server.cells(run["id"]))
+    server.kill()
+    server.start()
+    for row in server.cells(whole["id"]):
+        assert row["liked"] == liked.get(row["id"], False), "an acknowledged vote is lost"
+    answers.check(server.cells(run["id"]))
+
+
+# --- large files ---
+
+def test_a_million_lines_are_refused_with_the_limit(server):
+    text = "".join(f"What is the number {n}?\n" for n in range(1_000_000)).encode()
+    with Watch(server) as watch:
+        status, error = refusal(server.call, "POST", "/uploads?name=million.txt", text)
+    print(f"{len(text) / MIB:.0f} MiB of 1,000,000 questions: {watch}; {status}: {error['message']} {error['hint']}")
+    assert status == 413 and "1000000" in error["message"] and "200000" in error["message"] and error["hint"]
+    assert watch.rise < 256 and watch.slowest < 5
+    assert not list((server.data / "uploads").iterdir()), "the refused file was kept"
+
+
+def test_as_many_questions_as_are_allowed_are_taken(server):
+    text = "".join(f"What is the number {n}?\n" for n in range(200_000)).encode()
+    with Watch(server) as watch:
+        found = server.call("POST", "/uploads?name=many.txt", text)
+        assert found["n_total"] == 200_000
+        stored = server.call("POST", "/question-sets", {"upload": found["upload"], "name": "many"})
+    print(f"{len(text) / MIB:.0f} MiB of 200,000 questions read and stored: {watch}")
+    assert stored["n_questions"] == 200_000
+    assert watch.rise < 256 and watch.slowest < 5
+
+
+HOSTILE_JSON = {  # beginning, what is repeated up to 64 MiB, end
+    "empty lists": (b"[", b"[],", b"[]]"),
+    "open brackets": (b"", b"[", b""),
+    "objects": (b"[", b"{},", b"{}]"),
+    "one long string": (b'["', b"a", b'"]'),
+    "one long object": (b'[{"question":"a"', b',"a":1', b"}]"),
+    "commas": (b"", b",", b""),
+    "quotation marks": (b"", b'"', b""),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE_JSON)
+def test_64_mib_that_are_made_to_hurt_cost_little(server, name):
+    begin, again, end = HOSTILE_JSON[name]
+    text = begin + again * ((64 * MIB - len(begin + end)) // len(again)) + end
+    with Watch(server) as watch:
+        try:
+            found = server.call("POST", "/uploads?name=q.json", text, timeout=300)
+            told = f"{found['n_total']} questions, {found['n_problems']} problems: {found['problems'][:1]}"
+        except support.Refused as refused:
+            error = json.loads(refused.args[0].partition(": ")[2])["error"]
+            assert refused.status < 500 and error["message"], error
+            told = f"{refused.status}: {error['message']} {error.get('hint', '')}"
+    print(f"64 MiB of {name}: {watch}; {told[:300]}")
+    assert watch.seconds < 60 and watch.rise < 320 and watch.slowest < 5
+
+
+def test_one_byte_more_than_64_mib_is_refused_at_once(server):
+    status, error = refusal(server.call, "POST", "/uploads?name=q.txt", b"a" * (64 * MIB + 1))
+    assert status == 413 and str(64 * MIB) in error["message"], error
+
+
+# --- models that are made to hurt ---
+
+def gguf_end_of_header(data):
+    """Where the tensors' list of a GGUF begins and where its data begins."""
+    sizes = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
+    _, n_tensors, n_keys = struct.unpack_from("<IQQ", data, 4)
+    at = 24
+
+    def text(at):
+        return at + 8 + struct.unpack_from("<Q", data, at)[0]
+
+    for _ in range(n_keys):
+        at = text(at)
+        kind, at = struct.unpack_from("<I", data, at)[0], at + 4
+        if kind == 8:
+            at = text(at)
+        elif kind == 9:
+            kind, n = struct.unpack_from("<IQ", data, at)
+            at += 12
+            if kind == 8:
+                for _ in range(n):
+                    at = text(at)
+            else:
+                at += n * sizes[kind]
+        else:
+            at += sizes[kind]
+    tensors = at
+    for _ in range(n_tensors):
+        at = text(at)
+        at += 4 + 8 * struct.unpack_from("<I", data, at)[0] + 4 + 8
+    return tensors, at
+
+
+def hostile_model(path, head, tensors, size, rng):
+    """A copy of the demo's model whose header has a few wrong bytes and whose weights are holes."""
+    broken = bytearray(head)
+    for _ in range(rng.choice([1, 1, 2, 4])):
+        # Half of them in the first keys and the list of tensors, where every byte means something.
+        where = rng.choice([(24, 2000), (tensors, len(head)), (24, len(head))])
+        broken[rng.randrange(*where)] = rng.choice([0, 1, 0x7f, 0x80, 0xff, rng.randrange(256)])
+    with open(path, "wb") as out:
+        out.write(broken)
+        out.truncate(size)
+    return path
+
+
+@needs_model
+def test_models_that_are_made_to_hurt_never_hurt_the_server(server, tmp_path):
+    rng, size = random.Random(29), os.path.getsize(MODEL)
+    with open(MODEL, "rb") as model:
+        start = model.read(8 * MIB)
+    tensors, end = gguf_end_of_header(start)
+    ids, refused = [], 0
+    for n in range(1000 if FULL else 120):
+        path = hostile_model(tmp_path / f"hostile{n}.gguf", start[:end], tensors, size, rng)
+        done = subprocess.run([support.ASSAY, "models", "add", path, "--data", server.data, "--json"], capture_output=True, text=True,
+                              timeout=60)
+        assert done.returncode in (0, 4), done.stderr
+        reply = json.loads(done.stdout)
+        if done.returncode == 0 and reply["model_ids"]:
+            ids += reply["model_ids"]
+        else:
+            assert reply.get("error", {}).get("message") or reply["refusals"][0]["problem"]["message"]
+            refused += 1
+    assert len(ids) >= 20, "none came as far as a worker"
+    states, told = {}, {}
+    for at in range(0, len(ids) if FULL else 32, 16):
+        run = server.call("POST", "/runs", {"columns": [{"model_id": i} for i in ids[at:at + 16]], "questions": ["Hello"],
+                                            "params": {"max_tokens": 2}})
+        run = server.wait_run(run["id"], 600)
+        assert run["state"] == "done"
+        for column in run["columns"]:
+            states[column["state"]] = states.get(column["state"], 0) + 1
+            if column["state"] == "failed":
+                assert column["problem"]["message"]
+                told[column["problem"]["key"]] = told.get(column["problem"]["key"], 0) + 1
+    print(f"{refused} of {refused + len(ids)} refused before a worker saw them; columns {states}, failed with {told}")
+    good = server.call("POST", "/models", {"path": MODEL})["model_ids"]
+    run = server.call("POST", "/runs", {"columns": [{"model_id": good[0]}], "questions": ["Hello"], "params": {"max_tokens": 2}})
+    assert server.wait_run(run["id"])["n_done"] == 1, "the server still answers with a good model"
+
+
+# --- clients ---
+
+def login(live):
+    """Cookie and key of a session over TCP."""
+    code = live.call("POST", "/session/code")["code"]
+    port = int(re.search(r":(\d+)/", live.link)[1])
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection.request("POST", "/api/v1/session", json.dumps({"code": code}), {"Content-Type": "application/json"})
+    reply = connection.getresponse()
+    key = json.loads(reply.read())["key"]
+    return port, {"Cookie": reply.headers["Set-Cookie"].split(";")[0], "X-Assay": key}
+
+
+def head(method, path, headers, **more):
+    lines = [f"{method} /api/v1{path} HTTP/1.1", "Host: localhost"] + [f"{k}: {v}" for k, v in {**headers, **more}.items()]
+    return ("\r\n".join(lines) + "\r\n").encode()
+
+
+def test_fifty_slow_clients_disturb_nobody(server):
+    """Heads that come byte by byte, bodies that come byte by byte, and readers that do not read."""
+    port, session = login(server)
+    sockets = [socket.create_connection(("127.0.0.1", port)) for _ in range(50)]
+    for i, s in enumerate(sockets):
+        s.setblocking(False)
+        if i % 3 == 1:
+            s.send(head("POST", "/uploads?name=q.txt", session, **{"Content-Type": "application/octet-stream", "Content-Length": "1000000"}) + b"\r\n")
+        elif i % 3 == 2:
+            s.send((head("GET", "/status", session) + b"\r\n") * 50)
+    ended = set()
+    with Watch(server) as watch:
+        until = time.monotonic() + 40
+        while len(ended) < 34 and time.monotonic() < until:
+            for i, s in enumerate(sockets):
+                try:
+                    if i % 3 != 2 and i not in ended:
+                        s.send(b"G")
+                except OSError:
+                    ended.add(i)
+            assert server.call("GET", "/runs")["runs"] == []
+            time.sleep(0.5)
+    print(f"50 slow clients: {watch}; {len(ended)} cut off")
+    assert len(ended) == 34, "slow heads and bodies are cut off"
+    assert watch.slowest < 5 and watch.rise < 64
+    assert not list((server.data / "uploads").iterdir()), "a broken upload was kept"
+    for s in sockets:
+        s.close()
+
+
+def test_the_two_hundred_and_first_event_stream_is_told_so(server):
+    port, session = login(server)
+
+    def stream():
+        s = socket.create_connection(("127.0.0.1", port), timeout=20)
+        s.sendall(head("GET", "/events", session) + b"\r\n")
+        text = b""
+        while b"\r\n\r\n" not in text:
+            text += s.recv(4096)
+        return s, text
+
+    with Watch(server) as watch:
+        streams = [stream() for _ in range(200)]
+        assert all(text.startswith(b"HTTP/1.1 200") for _, text in streams)
+        late, text = stream()
+        assert text.startswith(b"HTTP/1.1 503"), text
+        while b"}" not in text:
+            text += late.recv(4096)
+        assert b"200 pages are already connected" in text
+        server.call("POST", "/question-sets", {"name": "s", "questions": ["x"]})
+    print(f"200 event streams: {watch}")
+    for s, _ in streams[:10]:
+        s.close()
+    until = time.monotonic() + 20
+    while True:  # the server looks once a second who has gone
+        again, text = stream()
+        again.close()
+        if text.startswith(b"HTTP/1.1 200"):
+            break
+        assert time.monotonic() < until, "no room was made"
+        time.sleep(0.2)
+    for s, _ in streams[10:]:
+        s.close()
+    late.close()
