@@ -295,7 +295,7 @@ _Noreturn static void exec_worker(const struct worker_options *o, int socket)
 	char *argv[6];
 	char read_dir[] = "--read-dir", no_sandbox[] = "--no-sandbox", no_backtrace[] = "GGML_NO_BACKTRACE=1";
 	/* A thread that waits for the others sleeps after some microseconds of spinning instead of milliseconds.  Costs nothing on an
-	 * idle machine; beside one other busy program a run takes 1.4 times as long instead of 7 times. */
+	 * idle machine; beside one other busy program a run takes 1.3 to 2 times as long instead of 7 times. */
 	char spin[] = "GOMP_SPINCOUNT=3000";
 	char *env[] = { no_backtrace, spin, NULL };
 	int n = 0;
