@@ -91,6 +91,7 @@ export class ValidateStore {
 		if (id === (this.view?.id ?? null) && !this.problem) return;
 		this.#close();
 		if (id === null) return;
+		this.draft.drop_proposal();
 		const view = new RunView(id);
 		this.view = view;
 		this.#stop_listening = events.subscribe((event) => view.take(event));
@@ -127,7 +128,7 @@ export class ValidateStore {
 		this.draft.is_first_visit = false;
 		const { question_sets } = await api.question_sets().catch(() => ({ question_sets: [] }));
 		const [first] = question_sets;
-		if (first && this.draft.n_questions === 0 && !this.view) this.add_set(draft_set(first), false);
+		if (first && this.draft.n_questions === 0 && !this.view) this.draft.propose(draft_set(first));
 	}
 
 	add_set(set: DraftSet, replace: boolean): void {
@@ -217,6 +218,7 @@ export class ValidateStore {
 		const before = { questions: this.draft.questions, box: this.box, run: this.view?.id ?? null };
 		if (!before.run && !this.draft.n_questions && !before.box) return;
 		this.draft.questions = { sets: [], typed: [] };
+		this.draft.is_first_visit = false;
 		this.box = "";
 		if (before.run) this.leave();
 		const undo = (): void => {
