@@ -15,6 +15,8 @@ import { set_pages } from "./set_pages.svelte";
 import { toasts } from "./toasts.svelte";
 
 const UNDO_MS = 10_000;
+/** On a phone answers stand below each other, one question at a time; models are chosen in the table. */
+const is_phone = (): boolean => typeof window.matchMedia === "function" && window.matchMedia("(max-width: 640px)").matches;
 const is_number = (value: unknown): value is number => typeof value === "number";
 
 /** A line of the table: a row of the run, or a question that was not asked yet. */
@@ -92,6 +94,7 @@ export class ValidateStore {
 		this.#close();
 		if (id === null) return;
 		this.draft.drop_proposal();
+		if (is_phone()) this.layout = "single";
 		const view = new RunView(id);
 		this.view = view;
 		this.#stop_listening = events.subscribe((event) => view.take(event));
@@ -110,6 +113,7 @@ export class ValidateStore {
 		this.#stop_listening?.();
 		this.#stop_listening = null;
 		if (this.view) this.draft.release();
+		if (is_phone()) this.layout = "table";
 		this.view = null;
 		this.problem = null;
 		this.line = 0;
