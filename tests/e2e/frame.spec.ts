@@ -74,3 +74,16 @@ for (const width of [1280, 900, 360]) {
 		expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
 	});
 }
+
+test("many columns scroll inside the table; what stands around it stays in sight", async ({ page }) => {
+	await open_empty(page);
+	for (let n = 0; n < 3; n++) {
+		await page.getByRole("button", { name: "Add a column" }).click();
+		await page.getByRole("option").nth(n).click();
+	}
+	await expect(page.getByRole("columnheader")).toHaveCount(7);
+	const [table, main] = await Promise.all(["[role=grid]", "main"].map((part) => page.locator(part).evaluate((element) => [element.clientWidth, element.scrollWidth])));
+	expect(main?.[1]).toBe(main?.[0]);
+	expect(table?.[1]).toBeGreaterThan(table?.[0] ?? 0);
+	await expect(page.getByRole("button", { name: "Submit" })).toBeInViewport({ ratio: 1 });
+});

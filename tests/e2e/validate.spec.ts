@@ -85,6 +85,9 @@ test("Reset clears the questions only, and can be undone", async ({ page }) => {
 	await expect(page).toHaveURL(/\/validate$/);
 	await expect(page.getByRole("rowheader")).toHaveCount(0);
 	await expect(page.getByLabel("Max tokens")).toHaveValue("16");
+	// The message with Undo stands above the buttons, not on them.
+	const [message, form] = await Promise.all([page.locator(".toast").last().boundingBox(), page.locator("main form").boundingBox()]);
+	expect((message?.y ?? 0) + (message?.height ?? 0)).toBeLessThanOrEqual(form?.y ?? 0);
 	await page.getByRole("button", { name: "Undo" }).first().click();
 	await expect(page).toHaveURL(address);
 	await expect(page.locator('.cell[data-state="done"]')).toHaveCount(2);

@@ -3,8 +3,22 @@
 import { m } from "../messages/messages.js";
 import { locale } from "../stores/locale.svelte";
 
+/** Making a formatter costs a hundred times what using it does, and a table shows thousands of numbers. */
+const formatters = new Map<string, Intl.NumberFormat>();
+function formatter(digits: number, unit?: "second" | "minute" | "hour"): Intl.NumberFormat {
+	const key = `${locale.current} ${digits} ${unit ?? ""}`;
+	let found = formatters.get(key);
+	if (!found) {
+		found = new Intl.NumberFormat(locale.current, {
+			maximumFractionDigits: digits, minimumFractionDigits: digits, ...(unit ? { style: "unit", unit, unitDisplay: "short" } : {}),
+		});
+		formatters.set(key, found);
+	}
+	return found;
+}
+
 export function number(value: number, digits = 0): string {
-	return new Intl.NumberFormat(locale.current, { maximumFractionDigits: digits, minimumFractionDigits: digits }).format(value);
+	return formatter(digits).format(value);
 }
 
 /** 0.62 → "62%", without a space in both languages. */
@@ -21,10 +35,7 @@ export function bytes(value: number): string {
 /** "0.3 s", "12 s", "4 min". */
 export function duration(ms: number): string {
 	const seconds = ms / 1000;
-	const unit = (count: number, name: "second" | "minute" | "hour", digits: number): string =>
-		new Intl.NumberFormat(locale.current, {
-			style: "unit", unit: name, unitDisplay: "short", maximumFractionDigits: digits, minimumFractionDigits: digits,
-		}).format(count);
+	const unit = (count: number, name: "second" | "minute" | "hour", digits: number): string => formatter(digits, name).format(count);
 	if (seconds < 9.95) return unit(seconds, "second", 1);
 	if (seconds < 90) return unit(seconds, "second", 0);
 	if (seconds < 5400) return unit(seconds / 60, "minute", 0);

@@ -41,6 +41,9 @@ export class RowSizes {
 		for (let i = index + 1; i <= this.count; i += i & -i) this.#tree[i] = (this.#tree[i] ?? 0) + change;
 		return change;
 	}
+	size(index: number): number {
+		return this.#sizes[index] ?? this.estimate;
+	}
 	is_known(index: number): boolean {
 		return this.#known[index] === 1;
 	}

@@ -21,7 +21,7 @@ export interface DraftColumn {
 }
 export interface DraftSet { id: number; name: string; n: number; n_with_reference: number }
 export interface Questions { sets: DraftSet[]; typed: QuestionInput[] }
-interface Stored { columns: Omit<DraftColumn, "key" | "run_column">[]; params: Params; mode: "exact" | "fast"; seed: number | null; blind: boolean; questions: Questions }
+interface Stored { columns: Omit<DraftColumn, "key" | "run_column">[]; params: Params; mode: "exact" | "fast"; seed: number | null; blind: boolean; questions: Questions; proposed?: number | undefined }
 
 const is_stored = (value: unknown): value is Stored =>
 	prefs.is_object(value) && Array.isArray(value.columns) && prefs.is_object(value.params) && prefs.is_object(value.questions);
@@ -51,6 +51,8 @@ export class Draft {
 	blind = $state(false);
 	sets = $state.raw<DraftSet[]>([]);
 	typed = $state.raw<QuestionInput[]>([]);
+	/** The question set that the page proposed by itself; nobody asked for it yet. */
+	#proposed = $state<number>();
 	/** True where this browser was never here. */
 	is_first_visit = false;
 	#next_key = 1;
@@ -66,6 +68,7 @@ export class Draft {
 			this.seed = stored.seed;
 			this.blind = Boolean(stored.blind);
 			this.questions = stored.questions;
+			this.#proposed = stored.proposed;
 		}
 		$effect.root(() => {
 			$effect(() => prefs.store("draft", this.#stored()));
@@ -74,7 +77,7 @@ export class Draft {
 	#stored(): Stored {
 		return {
 			columns: this.columns.map(({ model_id, own }) => ({ model_id, own: own && { ...own } })),
-			params: { ...this.params }, mode: this.mode, seed: this.seed, blind: this.blind, questions: this.questions,
+			params: { ...this.params }, mode: this.mode, seed: this.seed, blind: this.blind, questions: this.questions, proposed: this.#proposed,
 		};
 	}
 
@@ -87,6 +90,17 @@ export class Draft {
 	set questions(value: Questions) {
 		this.sets = Array.isArray(value.sets) ? value.sets : [];
 		this.typed = Array.isArray(value.typed) ? value.typed : [];
+	}
+
+	propose(set: DraftSet): void {
+		this.questions = { sets: [set], typed: [] };
+		this.#proposed = set.id;
+	}
+	/** Takes back what was only proposed: it must not follow into a run that is opened. */
+	drop_proposal(): void {
+		if (this.typed.length || this.sets.length !== 1 || this.sets[0]?.id !== this.#proposed) return;
+		this.questions = { sets: [], typed: [] };
+		this.is_first_visit = true;
 	}
 
 	add(model_id: number, own: Params | null = null, at = this.columns.length): void {

@@ -4,6 +4,8 @@
 class FrameStore {
 	/** Shown behind the page's title, e.g. the name of a validation. */
 	subtitle = $state("");
+	/** Pixels at the bottom of the window that messages must not cover: the controls that stand there. */
+	foot = $state(0);
 	#on_language = new Set<() => void>();
 
 	/** The server's sentences are in the language asked for: stores that hold some fetch them again. */

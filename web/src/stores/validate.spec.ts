@@ -108,3 +108,25 @@ test("a run that is gone leaves a reason, not an empty page", async () => {
 	await store.open(9);
 	expect(store.problem?.message).toBe("gone");
 });
+test("questions that the page only proposed do not follow into a run that is opened, and are there again afterwards", async () => {
+	questions = [{ text: "Why?" }];
+	const store = new ValidateStore();
+	const sets = [{ id: 3, name: "s", n_questions: 5, n_with_reference: 0 }];
+	const answer = globalThis.fetch;
+	vi.stubGlobal("fetch", async (url: string, init: RequestInit) =>
+		(url.endsWith("/question-sets") ? new Response(JSON.stringify({ question_sets: sets })) : answer(url, init)));
+	await store.propose();
+	expect(store.n_lines).toBe(5);
+	await store.open(7);
+	expect([store.n_lines, store.draft.n_questions]).toEqual([1, 0]);
+	await store.open(null);
+	await store.propose();
+	expect(store.n_lines).toBe(5);
+	store.box = "How?";
+	store.add_typed();
+	await store.open(7);
+	expect(store.n_lines).toBe(7);
+	store.reset();
+	await store.propose();
+	expect(store.n_lines).toBe(0);
+});

@@ -15,6 +15,8 @@ import { set_pages } from "./set_pages.svelte";
 import { toasts } from "./toasts.svelte";
 
 const UNDO_MS = 10_000;
+/** On a phone answers stand below each other, one question at a time; models are chosen in the table. */
+const is_phone = (): boolean => typeof window.matchMedia === "function" && window.matchMedia("(max-width: 640px)").matches;
 const is_number = (value: unknown): value is number => typeof value === "number";
 
 /** A line of the table: a row of the run, or a question that was not asked yet. */
@@ -91,6 +93,8 @@ export class ValidateStore {
 		if (id === (this.view?.id ?? null) && !this.problem) return;
 		this.#close();
 		if (id === null) return;
+		this.draft.drop_proposal();
+		if (is_phone()) this.layout = "single";
 		const view = new RunView(id);
 		this.view = view;
 		this.#stop_listening = events.subscribe((event) => view.take(event));
@@ -109,6 +113,7 @@ export class ValidateStore {
 		this.#stop_listening?.();
 		this.#stop_listening = null;
 		if (this.view) this.draft.release();
+		if (is_phone()) this.layout = "table";
 		this.view = null;
 		this.problem = null;
 		this.line = 0;
@@ -127,7 +132,7 @@ export class ValidateStore {
 		this.draft.is_first_visit = false;
 		const { question_sets } = await api.question_sets().catch(() => ({ question_sets: [] }));
 		const [first] = question_sets;
-		if (first && this.draft.n_questions === 0 && !this.view) this.add_set(draft_set(first), false);
+		if (first && this.draft.n_questions === 0 && !this.view) this.draft.propose(draft_set(first));
 	}
 
 	add_set(set: DraftSet, replace: boolean): void {
@@ -217,6 +222,7 @@ export class ValidateStore {
 		const before = { questions: this.draft.questions, box: this.box, run: this.view?.id ?? null };
 		if (!before.run && !this.draft.n_questions && !before.box) return;
 		this.draft.questions = { sets: [], typed: [] };
+		this.draft.is_first_visit = false;
 		this.box = "";
 		if (before.run) this.leave();
 		const undo = (): void => {

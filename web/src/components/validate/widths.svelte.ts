@@ -5,15 +5,20 @@ import type { DraftColumn } from "../../stores/draft.svelte";
 
 export const COLUMN_MIN = 320;
 const QUESTION_MIN = 160;
+const QUESTION_SMALL = 110;
 const PLUS = 44;
 const is_number = (value: unknown): value is number => typeof value === "number" && value >= QUESTION_MIN && value <= 900;
 
 /** Widths of the table's columns: those that nobody has changed share what is left, never less than COLUMN_MIN. */
 class Widths {
 	available = $state(1000);
-	question = $state(prefs.load("question_width", 260, is_number));
+	#question = $state(prefs.load("question_width", 260, is_number));
 	#own = new SvelteMap<number, number>();
 
+	/** On a phone the question leaves most of the width to an answer. */
+	get question(): number {
+		return this.available < 640 ? Math.min(this.#question, Math.max(QUESTION_SMALL, Math.floor(this.available * 0.36))) : this.#question;
+	}
 	of(column: DraftColumn, columns: DraftColumn[]): number {
 		const own = this.#own.get(column.key);
 		if (own !== undefined) return own;
@@ -28,8 +33,8 @@ class Widths {
 		this.#own.set(column.key, Math.max(COLUMN_MIN, Math.round(width)));
 	}
 	set_question(width: number): void {
-		this.question = Math.max(QUESTION_MIN, Math.min(600, Math.round(width)));
-		prefs.store("question_width", this.question);
+		this.#question = Math.max(QUESTION_MIN, Math.min(600, Math.round(width)));
+		prefs.store("question_width", this.#question);
 	}
 }
 

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// A stored validation of 1,000 questions in 8 columns: only what is in sight exists, wherever one looks.
+import type { Page } from "@playwright/test";
+import { expect, server, test } from "./page";
+import { call } from "./setup";
+
+const N_QUESTIONS = 1000;
+const N_COLUMNS = 8;
+interface Run { id: number; state: string }
+interface Rows { questions: { position: number; cells: Record<string, unknown>[] }[] }
+
+/** What a model writes: lists, code, Chinese, long and short. */
+const PARTS = [
+	"The Kestrel K7 uses a **Halden Q5** eight-core processor at 3.2 GHz, cooled by two fans that stop below 40 °C.",
+	"1. Turn the device off.\n2. Hold the *reset* button for five seconds.\n3. Wait until the green light blinks twice.",
+	"Kestrel K7 使用 Halden Q5 八核心處理器，時脈為 3.2 GHz，並以兩個風扇散熱；溫度低於 40 °C 時風扇會停止。",
+	"```python\nfor port in device.ports:\n    print(port.name, port.speed)\n```\nThe loop prints every port with its speed.",
+	"| Part | Value |\n| --- | --- |\n| CPU | Halden Q5 |\n| Memory | 32 GB |",
+	"I do not know the answer to that question, but the manual says where the serial number is printed.",
+];
+const answer = (question: number, column: number): string =>
+	Array.from({ length: 1 + ((question * 7 + column * 3) % 4) }, (_, at) => PARTS[(question + column + at) % PARTS.length]).join("\n\n");
+
+/** Stores such a validation: it is stopped at once, and its answers are written into the server's replies on their way. */
+async function store(page: Page): Promise<Run> {
+	await page.goto(`${server()}/results`);
+	await expect(page.getByRole("navigation")).toBeVisible();
+	const { models } = (await call(page, "GET", "/models")) as { models: { id: number }[] };
+	const columns = Array.from({ length: N_COLUMNS }, () => ({ model_id: models[0]?.id }));
+	const questions = Array.from({ length: N_QUESTIONS }, (_, at) => ({ text: `Question number ${at + 1}: which part of the Kestrel K7 is meant?` }));
+	const run = (await call(page, "POST", "/runs", { name: "A thousand", columns, questions, params: { max_tokens: 1, temperature: 0 } })) as Run;
+	await call(page, "POST", `/runs/${run.id}/stop`);
+	await expect.poll(async () => ((await call(page, "GET", `/runs/${run.id}`)) as Run).state).toBe("stopped");
+	await page.route(`**/api/v1/runs/${run.id}/questions?*`, async (route) => {
+		const response = await route.fetch();
+		const rows = (await response.json()) as Rows;
+		for (const { position, cells } of rows.questions) {
+			cells.forEach((cell, at) => Object.assign(cell, { state: "done", text: answer(position, at), n_generated: 40, total_ms: 1200, tokens_per_s: 34 }));
+		}
+		await route.fulfill({ response, json: rows });
+	});
+	return run;
+}
+
+interface Smoothness { frames: number; seconds: number; longest: number; tasks: number[]; rows: number }
+/** Scrolls the table by `step` pixels a frame, `distance` pixels or to its end; tells the gaps between frames and the tasks over 50 ms. */
+function scroll(page: Page, step: number, distance = Infinity): Promise<Smoothness> {
+	return page.getByRole("grid").evaluate((table, [by, far]) => new Promise<Smoothness>((resolve) => {
+		const tasks: number[] = [];
+		const observer = new PerformanceObserver((list) => tasks.push(...list.getEntries().map((entry) => Math.round(entry.duration))));
+		observer.observe({ type: "longtask" });
+		let [frames, longest, rows] = [0, 0, 0];
+		const begin = performance.now();
+		let last = begin;
+		const frame = (now: number): void => {
+			if (frames++ > 0) longest = Math.max(longest, now - last);
+			last = now;
+			rows = Math.max(rows, table.querySelectorAll('[role="row"]').length);
+			if (frames * by < (far ?? Infinity) && table.scrollTop + table.clientHeight < table.scrollHeight - 1) {
+				table.scrollTop += by;
+				requestAnimationFrame(frame);
+			} else {
+				observer.disconnect();
+				resolve({ frames, seconds: (now - begin) / 1000, longest: Math.round(longest), tasks, rows });
+			}
+		};
+		requestAnimationFrame(frame);
+	}), [step, distance === Infinity ? null : distance] as const);
+}
+function figures({ frames, seconds, longest, tasks }: Smoothness): string {
+	return `${Math.round(frames / seconds)} frames/s, longest frame ${longest} ms, ${tasks.length} tasks over 50 ms (longest ${Math.max(0, ...tasks)} ms) in ${seconds.toFixed(1)} s`;
+}
+
+test("of 1,000 questions in 8 columns only those in sight exist, from the first to the last", async ({ page }) => {
+	const run = await store(page);
+	await page.goto(`${server()}/validate/${run.id}`);
+	await expect(page.getByText("Question number 1:")).toBeVisible();
+	await expect(page.getByRole("grid")).toHaveAttribute("aria-rowcount", String(N_QUESTIONS + 1));
+	await expect(page.locator(".markdown").first()).not.toBeEmpty();
+	const read = await scroll(page, 80, 24_000); // as a fast hand scrolls: five pages a second
+	console.log(`scrolling 1,000 x 8: ${figures(read)}`);
+	const rush = await scroll(page, 900); // a page in every frame
+	console.log(`rushing to the end: ${figures(rush)}`);
+	expect(Math.max(read.rows, rush.rows)).toBeLessThan(40);
+	await expect(page.getByText(`Question number ${N_QUESTIONS}:`)).toBeInViewport();
+	await expect(page.locator(`[data-cell="${N_QUESTIONS - 1}:0"] .markdown`)).toContainText(/Kestrel|Halden|reset|port|Part|answer/);
+	expect(await page.locator("*").count()).toBeLessThan(12_000);
+	await page.keyboard.press("Escape");
+	await page.getByRole("grid").evaluate((table) => { table.scrollTop = 0; });
+	await expect(page.getByText("Question number 1:")).toBeInViewport();
+	await expect(page.locator('[role="columnheader"]')).toHaveCount(N_COLUMNS + 2);
+});
