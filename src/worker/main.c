@@ -47,35 +47,11 @@ static enum err_code serve_render(struct worker *w, struct request *r, json_t **
 	return err->code;
 }
 
-static enum err_code serve_count(struct worker *w, struct request *r, json_t **reply, struct err *err)
-{
-	struct column *c;
-	struct tokens tokens = { 0 };
-	size_t i;
-	const json_t *cells = json_object_get(r->body, "cells"), *item;
-	if (column_get(&w->engine.columns, &w->model, r->stream, r->body, &c, err) != ERR_OK)
-		return err->code;
-	json_t *counts = json_array();
-	json_array_foreach(cells, i, item) {
-		struct err cell_err = { 0 };
-		const json_t *id = json_object_get(item, "cell");
-		enum err_code code = column_prompt(c, &w->model, r->stream, json_object_get(item, "messages"), &tokens, NULL,
-						   &cell_err);
-		json_array_append_new(counts, json_pack("{s:I, s:i}", "cell", json_integer_value(id), "n_tokens",
-							code == ERR_OK ? tokens.n : -1));
-		if (link_cancelled(w->link))
-			break;
-	}
-	tokens_release(&tokens);
-	*reply = json_pack("{s:o, s:i}", "counts", counts, "prefix_tokens", c->prefix.n);
-	return ERR_OK;
-}
-
 static enum err_code serve(struct worker *w, struct request *r, uint8_t *kind, json_t **reply, struct err *err)
 {
 	struct engine *e = &w->engine;
 	e->stream = r->stream;
-	if ((r->kind == REQ_RENDER || r->kind == REQ_COUNT) && !w->model.model)
+	if (r->kind == REQ_RENDER && !w->model.model)
 		return err_set(err, ERR_CONFLICT, "err_worker_not_loaded", "%s", "");
 	*kind = MSG_OK;
 	switch (r->kind) {
@@ -89,12 +65,9 @@ static enum err_code serve(struct worker *w, struct request *r, uint8_t *kind, j
 		return calibrate(e, r->body, reply, err);
 	case REQ_GROUP:
 		return batch_group(e, r->body, reply, err);
-	case REQ_RENDER:
+	default: /* REQ_RENDER */
 		*kind = MSG_PROMPT;
 		return serve_render(w, r, reply, err);
-	default:
-		*kind = MSG_COUNTS;
-		return serve_count(w, r, reply, err);
 	}
 }
 

@@ -51,9 +51,6 @@ enum worker_request {
 	/* Stop the stream named by the frame soon; it still ends with its final answer: MSG_FAILED "cancelled"
 	 * (each unfinished cell of a group has failed with it before).  A stream that has ended is ignored. */
 	REQ_CANCEL = 6,
-	/* Token counts without generating.  {"system","template","cells":[{"cell","messages"}]}
-	 * -> MSG_COUNTS* (n_tokens -1: the cell cannot be rendered) | MSG_FAILED* */
-	REQ_COUNT = 7,
 };
 
 enum worker_message {
@@ -79,8 +76,7 @@ enum worker_message {
 	MSG_ANSWER = 71,
 	MSG_CELL_FAILED = 72, /* a failure with "cell" */
 	MSG_PROMPT = 73,      /* {"prompt": text, "n_tokens", "prefix_tokens"} */
-	MSG_COUNTS = 74,      /* {"counts": [{"cell","n_tokens"}...], "prefix_tokens"} */
-	MSG_LOG = 75,         /* stream 0, raw: one line of llama.cpp's or our own log */
+	MSG_LOG = 74,         /* stream 0, raw: one line of llama.cpp's or our own log */
 };
 
 #endif

@@ -140,7 +140,6 @@ static void requests_before_a_model_are_refused(void **state)
 	(void)state;
 	check_failure(REQ_GROUP, json_pack("{s:[]}", "cells"), -1, "err_worker_not_loaded");
 	check_failure(REQ_RENDER, json_object(), -1, "err_worker_not_loaded");
-	check_failure(REQ_COUNT, json_object(), -1, "err_worker_not_loaded");
 	check_failure(REQ_CALIBRATE, json_object(), -1, "err_worker_not_loaded");
 	check_failure(REQ_ADAPTER, json_pack("{s:i}", "adapter", 1), -1, "err_worker_not_loaded");
 	check_failure(REQ_LOAD, json_object(), -1, "err_worker_request");
