@@ -130,3 +130,15 @@ test("questions that the page only proposed do not follow into a run that is ope
 	await store.propose();
 	expect(store.n_lines).toBe(0);
 });
+test("only the last reset can be undone: an older message with Undo would bring back what is long gone", async () => {
+	toasts.list = [];
+	const store = new ValidateStore();
+	for (const text of ["Why?", "How?"]) {
+		store.draft.questions = { sets: [], typed: [{ text }] };
+		store.reset();
+	}
+	const undo = toasts.list.filter((toast) => toast.action);
+	expect(undo).toHaveLength(1);
+	undo[0]?.action?.run();
+	expect(store.draft.typed).toEqual([{ text: "How?" }]);
+});

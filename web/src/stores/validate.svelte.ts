@@ -35,6 +35,8 @@ export class ValidateStore {
 	column = $state(0);
 	scroll = 0;
 	#stop_listening: (() => void) | null = null;
+	/** The message that can undo the last reset. */
+	#undo = 0;
 
 	get n_lines(): number {
 		const asked = this.view?.total ?? 0;
@@ -230,7 +232,8 @@ export class ValidateStore {
 			this.box = before.box;
 			if (before.run) router.go(`/validate/${before.run}`);
 		};
-		toasts.show(m.validate_reset_done(), { ms: UNDO_MS, action: { label: m.common_undo(), run: undo } });
+		toasts.close(this.#undo);
+		this.#undo = toasts.show(m.validate_reset_done(), { ms: UNDO_MS, action: { label: m.common_undo(), run: undo } });
 	}
 
 	async vote(cell: CellView | undefined, liked: boolean): Promise<void> {

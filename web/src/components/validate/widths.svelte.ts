@@ -5,7 +5,7 @@ import type { DraftColumn } from "../../stores/draft.svelte";
 
 export const COLUMN_MIN = 320;
 const QUESTION_MIN = 160;
-const QUESTION_SMALL = 110;
+const QUESTION_SMALL = 140;
 const PLUS = 44;
 const is_number = (value: unknown): value is number => typeof value === "number" && value >= QUESTION_MIN && value <= 900;
 
@@ -17,7 +17,7 @@ class Widths {
 
 	/** On a phone the question leaves most of the width to an answer. */
 	get question(): number {
-		return this.available < 640 ? Math.min(this.#question, Math.max(QUESTION_SMALL, Math.floor(this.available * 0.36))) : this.#question;
+		return this.available < 640 ? Math.min(this.#question, Math.max(QUESTION_SMALL, Math.floor(this.available * 0.42))) : this.#question;
 	}
 	of(column: DraftColumn, columns: DraftColumn[]): number {
 		const own = this.#own.get(column.key);
