@@ -12,9 +12,12 @@ test("numbers, shares and sizes carry their unit", () => {
 	expect(format.bytes(1_840_000_000)).toBe("1.8 GB");
 });
 test("durations use the unit that a person would", () => {
-	expect(format.duration(320)).toBe("0.3 sec");
-	expect(format.duration(42_000)).toBe("42 sec");
+	expect(format.duration(320)).toBe("0.3 s");
+	expect(format.duration(42_000)).toBe("42 s");
 	expect(format.duration(240_000)).toBe("4 min");
+	expect(format.duration(9_000_000)).toBe("2.5 h");
+	locale.set("zh-TW");
+	expect(format.duration(320)).toBe("0.3 秒");
 });
 test("an epoch is named in both languages, a base model by its name alone", () => {
 	expect(format.model_label("Kestrel bot", 4)).toBe("Kestrel bot · epoch 4");

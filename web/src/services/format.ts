@@ -32,10 +32,14 @@ export function bytes(value: number): string {
 	return `${number(Math.ceil(value / 1e3))} KB`;
 }
 
-/** "0.3 s", "12 s", "4 min". */
+/** What Intl abbreviates as "sec" and "hr" in English. */
+const SYMBOLS = { second: "s", minute: "min", hour: "h" };
+
+/** "0.3 s", "12 s", "4 min"; 「0.3 秒」. */
 export function duration(ms: number): string {
 	const seconds = ms / 1000;
-	const unit = (count: number, name: "second" | "minute" | "hour", digits: number): string => formatter(digits, name).format(count);
+	const unit = (count: number, name: "second" | "minute" | "hour", digits: number): string =>
+		locale.current === "en" ? `${number(count, digits)} ${SYMBOLS[name]}` : formatter(digits, name).format(count);
 	if (seconds < 9.95) return unit(seconds, "second", 1);
 	if (seconds < 90) return unit(seconds, "second", 0);
 	if (seconds < 5400) return unit(seconds / 60, "minute", 0);
