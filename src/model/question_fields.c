@@ -242,7 +242,9 @@ enum err_code question_plan_make(struct question_plan *plan, struct arena *a, co
 	code = choose(plan, a, wanted, &plan->question_field, &plan->chosen_question, err);
 	if (!code)
 		code = choose(plan, a, options->reference_field, &plan->reference_field, &plan->chosen_reference, err);
-	if (!code && !*plan->question_field)
+	if (!code && plan->n_fields == 0)
+		code = err_set(err, ERR_DATA, "err_question_no_fields", NULL);
+	else if (!code && !*plan->question_field)
 		code = err_set(err, ERR_DATA, "err_question_no_field", "fields=%s", field_list(plan, a));
 	return code;
 }

@@ -375,6 +375,7 @@ static const struct fatal_case fatal_cases[] = {
 	{ "q.json", "[]", ERR_DATA, "err_question_nothing" },
 	{ "q.json", "[ , ]", ERR_DATA, "err_question_not_text" },
 	{ "q.json", "[1, 2]", ERR_DATA, "err_question_not_text" },
+	{ "q.json", "[{}, {}]", ERR_DATA, "err_question_no_fields" },
 	{ "q.json", "[\"", ERR_DATA, "err_question_json_stopped" },
 	{ "q.json", "{\"a\": [\"x\"], \"b\": [\"y\"]}", ERR_DATA, "err_question_which_array" },
 	{ "q.json", "{\"a\": 1, \"b\": 2}", ERR_DATA, "err_question_no_field" },
