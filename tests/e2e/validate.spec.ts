@@ -240,3 +240,25 @@ test("of 1,000 questions in 8 columns only those in sight exist, wherever one lo
 		await expect(page.getByText("Question number 1000", { exact: true })).toBeVisible({ timeout: 500 });
 	}).toPass();
 });
+
+test.describe("on a phone", () => {
+	test.use({ viewport: { width: 390, height: 844 } });
+
+	test("models are chosen in the table, answers stand below each other, and every control is in reach", async ({ page }) => {
+		await open_empty(page);
+		await expect(page.getByRole("button", { name: /epoch 8/ }).first()).toBeVisible();
+		await ask(page, "Which CPU does the Kestrel K7 use?");
+		await expect(page.getByText("1 of 1", { exact: true })).toBeVisible();
+		for (const name of ["Advanced", "Download", "Submit", "Upload JSON", "Reset"]) await expect(page.getByRole("button", { name })).toBeInViewport({ ratio: 1 });
+		const sections = page.locator(".answers section");
+		await expect(sections).toHaveCount(2);
+		expect(await page.locator(".single").evaluate((element) => element.scrollWidth - element.clientWidth)).toBeLessThanOrEqual(0);
+		await page.goto(`${server()}/results`);
+		await expect(page.getByRole("checkbox").first()).toBeVisible();
+		await expect(page.getByText("done", { exact: true }).first()).toBeInViewport({ ratio: 1 });
+		await page.goto(`${server()}/validate`);
+		await expect(page.getByText("1 of 1", { exact: true })).toBeVisible();
+		await page.getByRole("button", { name: "Reset" }).click();
+		await expect(page.getByRole("columnheader").first()).toBeVisible();
+	});
+});
