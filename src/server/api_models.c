@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "server/json_view.h"
+#include "server/moved.h"
 #include "server/routes.h"
 #include "store/setting_store.h"
 
@@ -30,6 +31,8 @@ struct scan {
 	const char *path, *name;
 	int64_t base_model_id;
 	struct catalogue found;
+	struct moved *moved;
+	size_t n_moved;
 };
 
 static void run_scan(struct request *r, struct db *db)
@@ -84,7 +87,8 @@ static void store_scan(struct request *r, struct db *db)
 	size_t n = 0;
 	if (scan->base_model_id && model_store_get(db, r->arena, scan->base_model_id, &base, err) != ERR_OK)
 		return;
-	if (model_store_merge(db, r->arena, &scan->found, scan->base_model_id, &ids, &n, err) != ERR_OK)
+	if (moved_store(db, scan->moved, scan->n_moved, err) != ERR_OK ||
+	    model_store_merge(db, r->arena, &scan->found, scan->base_model_id, &ids, &n, err) != ERR_OK)
 		return;
 	rows = arena_array(r->arena, n + 1, sizeof *rows);
 	for (size_t i = 0; i < n; i++)
@@ -100,9 +104,36 @@ static void models_changed(struct request *r)
 	request_reply(r, r->out.len ? 200 : 204);
 }
 
-static void scan_done(struct request *r)
+static void moved_done(struct request *r)
 {
 	request_defer(r, LANE_WRITE, store_scan, models_changed);
+}
+
+static void check_moved(struct request *r, struct db *db)
+{
+	struct scan *scan = r->state;
+	(void)db;
+	moved_check(scan->moved, scan->n_moved, request_cancelled(r));
+}
+
+static void find_moved(struct request *r, struct db *db)
+{
+	struct scan *scan = r->state;
+	err_kept(moved_find(db, r->arena, &scan->found, &scan->moved, &scan->n_moved, request_err(r)));
+}
+
+static void moved_found(struct request *r)
+{
+	const struct scan *scan = r->state;
+	if (scan->n_moved > 0)
+		request_defer(r, LANE_WORK, check_moved, moved_done);
+	else
+		moved_done(r);
+}
+
+static void scan_done(struct request *r)
+{
+	request_defer(r, LANE_READ, find_moved, moved_found);
 }
 
 static const char *absolute(struct request *r, const char *path, struct err *err)

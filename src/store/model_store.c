@@ -368,3 +368,9 @@ enum err_code model_store_set_hash(struct db *db, int64_t id, const char *sha256
 	return db_run_one(db, err, "err_model_not_found", id, "UPDATE model SET sha256 = ?2 || ' ' || ?3 WHERE id = ?1", "itt",
 			  id, sha256, sha256_of);
 }
+
+enum err_code model_store_move(struct db *db, int64_t id, const char *path, struct err *err)
+{
+	return db_run(db, err, "UPDATE model SET path = ?2 WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM model WHERE path = ?2)", "it",
+		      id, path);
+}

@@ -60,5 +60,7 @@ MUST_USE enum err_code model_store_hide(struct db *db, int64_t id, struct err *e
 MUST_USE enum err_code family_store_hide(struct db *db, int64_t family_id, struct err *err);
 MUST_USE enum err_code model_store_set_hash(struct db *db, int64_t id, const char *sha256, const char *sha256_of,
 					    struct err *err);
+/* store: the model's file is at `path` now; nothing changes where another row has that path. */
+MUST_USE enum err_code model_store_move(struct db *db, int64_t id, const char *path, struct err *err);
 
 #endif

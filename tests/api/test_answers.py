@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import threading
 import time
 
@@ -139,3 +140,33 @@ def test_a_run_that_is_retried_while_it_answers_stays_a_running_one(server, real
         assert reply["state"] in ("running", "done"), reply["state"]
     server.api("POST", f"/runs/{run}/stop")
     wait(server, run)
+
+
+def test_a_base_model_whose_file_was_renamed_is_known_again_by_its_hash(server, tmp_path):
+    first, second, third = (tmp_path / name for name in ("first.gguf", "second.gguf", "third.gguf"))
+    shutil.copy(MODEL, first)
+    model = server.api("POST", "/models", {"path": str(first)}).json["model_ids"][0]
+    run = server.api("POST", "/runs", {"columns": [{"model_id": model}], "questions": ["Hello?"], "params": {"max_tokens": 1}}).json["id"]
+    wait(server, run)
+
+    def hashed():
+        row = server.api("GET", f"/runs/{run}/export?format=jsonl").body.splitlines()[0]
+        return json.loads(row)["columns"][0]["model_hash"] != ""
+    deadline = time.monotonic() + 60
+    while not hashed():
+        assert time.monotonic() < deadline, "the model was never hashed"
+        time.sleep(0.1)
+    first.rename(second)
+    assert server.api("POST", "/models", {"path": str(tmp_path)}).json["model_ids"] == [model]
+    assert server.api("GET", f"/models/{model}").json["path"] == str(second)
+    # As long, but not the same: another model.
+    with open(second, "r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        last = file.read(1)
+        file.seek(-1, os.SEEK_END)
+        file.write(bytes([last[0] ^ 1]))
+    second.rename(third)
+    assert server.api("POST", "/models", {"path": str(third)}).json["model_ids"] != [model]
+    for each in server.api("GET", "/models").json["models"]:
+        if each["path"].startswith(str(tmp_path)):
+            server.api("DELETE", f"/models/{each['id']}")
