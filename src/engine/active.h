@@ -42,9 +42,13 @@ struct job {
 
 /* A zeroed struct of `size` bytes that begins with a struct job. */
 void *job_new(struct engine *e, size_t size, void (*run)(struct task *, void *), void (*home)(struct job *));
+/* Posts it to the store thread; home() runs after the commit. */
 void job_write(struct job *job);
+/* As job_write(), on the reader: pages and lists. */
 void job_read(struct job *job);
+/* As job_write(), on the work thread: conversions and checks. */
 void job_work(struct job *job);
+/* As job_write(), on the hash thread: big files. */
 void job_hash(struct job *job);
 /* Ends a job that is not needed after all. */
 void job_home_now(struct job *job);
@@ -192,30 +196,40 @@ struct engine {
 
 /* engine.c: adds at the end of a list unless it is there; takes out, false if it was not in it. */
 void line_add(struct line_entry **list, int64_t run_id);
+/* Takes the run out; false if it was not in the list. */
 bool line_take(struct line_entry **list, int64_t run_id);
+/* True if the run is in the list. */
 bool line_has(const struct line_entry *list, int64_t run_id);
+/* Tells every listener now. */
 void engine_emit(struct engine *e, const struct engine_event *event);
+/* Tells that the run's state or counts changed. */
 void engine_emit_run(struct engine *e, int64_t run_id);
 /* Marks for an event within 200 ms. */
 void engine_touch(struct engine *e, struct active_column *c);
+/* Begins the first run of the line where none is active. */
 void engine_next(struct engine *e);
 
 /* run.c */
 void run_begin(struct engine *e, int64_t run_id);
+/* Does what can be done next: call it after anything has changed.  No-op without an active run. */
 void run_advance(struct engine *e);
+/* Cancels what is in flight; the run ends when all of it has. */
 void run_stop(struct engine *e);
 /* The store takes nothing any more: what is in flight ends, the rest waits for a resume. */
 void run_interrupt(struct engine *e, const struct err *cause);
 /* Writes RUN_INTERRUPTED for a run that the engine leaves behind. */
 void run_leave(struct engine *e, int64_t run_id);
+/* Frees; NULL is fine. */
 void run_release(struct active *a);
 /* Timer: tries again to store what became of the unsaved runs. */
 void run_save(void *engine);
 /* The host tells: the base of the current columns can be asked / cannot be had (cause). */
 void run_host_ready(struct engine *e);
+/* The base cannot be had: its columns fail with `cause`. */
 void run_host_failed(struct engine *e, const struct err *cause);
 /* The worker died with these requests open. */
 void run_host_died(struct engine *e, const struct err *cause);
+/* The column is over: its waiting cells fail with `cause`.  No-op if it had failed before. */
 void column_fail(struct engine *e, struct active_column *c, const struct err *cause);
 
 /* column.c: makes the column ready for its groups; true when it is. */
@@ -227,38 +241,47 @@ bool run_adapter_frame(struct engine *e, uint32_t stream, uint8_t kind, const js
 
 /* flight.c: the messages of one question as the worker gets them (a new reference) */
 json_t *flight_messages(const struct column_row *c, const struct run_question *q);
+/* Asks the worker for the group; `f` is free, its column and group are set. */
 void flight_send(struct engine *e, struct flight *f, struct run_question *questions, size_t n);
 /* True if the frame belonged to a flight. */
 bool flight_frame(struct engine *e, const struct frame *f);
+/* Forgets the cells; `f` is free afterwards. */
 void flight_free(struct flight *f);
 /* Keeps the texts that were already shown, for the flight that computes the cells again. */
 void flight_keep_texts(struct active *a, struct flight *f);
+/* Frees all kept texts. */
 void heard_free(struct active *a);
 /* Fails every cell that is not over. */
 void flight_fail(struct engine *e, struct flight *f, const struct err *cause);
 
 /* host.c */
 void host_init(struct engine *e);
+/* Ends the worker and frees. */
 void host_release(struct engine *e);
 /* True when a worker with this base is ready; otherwise gets it there and tells run_host_ready(). */
 bool host_want(struct engine *e, const struct model_row *base);
 /* At the start of a run: a worker whose model file was written anew since it was loaded goes. */
 void host_refresh(struct engine *e);
+/* Sends a request; takes `body` and `fd` (-1: none).  Returns its stream.  There must be a process. */
 uint32_t host_send(struct engine *e, uint8_t kind, json_t *body, int fd);
+/* Asks the worker to end a stream soon; no-op without a worker. */
 void host_cancel(struct engine *e, uint32_t stream);
 /* Ends a worker that broke a rule of the protocol. */
 void host_distrust(struct engine *e, const char *what);
+/* Ends the worker and forgets its base; who waits for it is not told. */
 void host_drop(struct engine *e);
 /* The worker has given an answer: the next death is the first one again. */
 void host_works(struct engine *e);
 
 /* prompt.c */
 void prompt_advance(struct engine *e);
+/* True if the frame answered a prompt call. */
 bool prompt_frame(struct engine *e, const struct frame *f);
 /* Fails all whose rows are there; the others will find out themselves. */
 void prompt_fail_all(struct engine *e, const struct err *cause);
 /* Those whose worker has to make room for another model learn that. */
 void prompt_fail_asked(struct engine *e);
+/* True while a call waits for a worker. */
 bool prompt_waits(const struct engine *e);
 
 /* Reads a failure body of the protocol. */

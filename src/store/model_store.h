@@ -52,12 +52,17 @@ MUST_USE enum err_code model_store_get(struct db *db, struct arena *a, int64_t i
 MUST_USE enum err_code model_store_merge(struct db *db, struct arena *a, const struct catalogue *found,
 					 int64_t base_model_id, int64_t **ids, size_t *n_ids, struct err *err);
 
-/* store: rename a family or a model; choose the base of a whole family; hide; remember a hash. */
+/* The writers below are for the store thread.  A name that the user gives stays when the model is scanned again. */
 MUST_USE enum err_code model_store_rename(struct db *db, int64_t id, const char *name, struct err *err);
+/* As model_store_rename(). */
 MUST_USE enum err_code family_store_rename(struct db *db, int64_t family_id, const char *name, struct err *err);
+/* The base of all its adapters. */
 MUST_USE enum err_code family_store_set_base(struct db *db, int64_t family_id, int64_t base_model_id, struct err *err);
+/* Out of all lists; its runs keep it. */
 MUST_USE enum err_code model_store_hide(struct db *db, int64_t id, struct err *err);
+/* As model_store_hide(), with its checkpoints. */
 MUST_USE enum err_code family_store_hide(struct db *db, int64_t family_id, struct err *err);
+/* `sha256_of`: what the file was like when it was hashed (machine_file_stamp()). */
 MUST_USE enum err_code model_store_set_hash(struct db *db, int64_t id, const char *sha256, const char *sha256_of,
 					    struct err *err);
 /* store: the model's file is at `path` now; nothing changes where another row has that path. */
