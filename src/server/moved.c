@@ -15,6 +15,26 @@ static bool is_known(const struct model_list *list, const char *path)
 	return false;
 }
 
+/* Fills up to `room` of `out`; returns how many there are. */
+static size_t collect(const struct model_list *list, const struct catalogue *found, struct moved *out, size_t room)
+{
+	size_t n = 0;
+
+	for (size_t f = 0; f < found->n_models; f++) {
+		const struct found_model *file = &found->models[f];
+		for (size_t i = 0; i < list->n_models; i++) {
+			const struct model_row *m = &list->models[i];
+			if (m->model.size_bytes != file->size_bytes || m->model.kind != MODEL_BASE || !m->sha256[0] ||
+			    is_known(list, file->path) || fs_exists(m->model.path))
+				continue;
+			if (n < room)
+				out[n] = (struct moved){ .model_id = m->id, .path = file->path, .sha256 = m->sha256 };
+			n++;
+		}
+	}
+	return n;
+}
+
 enum err_code moved_find(struct db *db, struct arena *a, const struct catalogue *found, struct moved **out, size_t *n,
 			 struct err *err)
 {
@@ -22,19 +42,14 @@ enum err_code moved_find(struct db *db, struct arena *a, const struct catalogue 
 	enum err_code code = model_store_list(db, a, &list, err);
 
 	*n = 0;
-	*out = arena_array(a, found->n_models * (list.n_models + 1), sizeof **out);
-	for (size_t f = 0; code == ERR_OK && f < found->n_models; f++) {
-		const struct found_model *file = &found->models[f];
-		if (is_known(&list, file->path))
-			continue;
-		for (size_t i = 0; i < list.n_models; i++) {
-			const struct model_row *m = &list.models[i];
-			if (m->model.kind == MODEL_BASE && m->sha256[0] && m->model.size_bytes == file->size_bytes &&
-			    !fs_exists(m->model.path))
-				(*out)[(*n)++] = (struct moved){ .model_id = m->id, .path = file->path, .sha256 = m->sha256 };
-		}
-	}
-	return code;
+	if (code != ERR_OK)
+		return code;
+	size_t room = collect(&list, found, NULL, 0);
+	*out = arena_array(a, room + 1, sizeof **out);
+	/* A file may go or come back between the two looks: never more than there is room for. */
+	size_t filled = collect(&list, found, *out, room);
+	*n = filled < room ? filled : room;
+	return ERR_OK;
 }
 
 void moved_check(struct moved *moved, size_t n, const atomic_bool *cancel)
