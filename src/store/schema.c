@@ -130,7 +130,102 @@ static const char step_1[] =
 	"	who TEXT NOT NULL, what TEXT NOT NULL, source TEXT NOT NULL"
 	") STRICT;";
 
-const char *const schema_steps[] = { step_1 };
+/* Files that assay made, the jobs that make them, workspaces, and where else answers come from. */
+static const char step_2[] =
+	"CREATE TABLE provider ("
+	"	id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"	kind TEXT NOT NULL," /* ollama, openai */
+	"	name TEXT NOT NULL, url TEXT NOT NULL,"
+	"	key_source TEXT NOT NULL DEFAULT ''," /* '' none, 'file' (DATA/secrets), 'env:NAME': never the key itself */
+	"	key_last4 TEXT NOT NULL DEFAULT '',"
+	"	concurrency INTEGER NOT NULL, timeout_s INTEGER NOT NULL,"
+	"	is_hidden INTEGER NOT NULL DEFAULT 0,"
+	"	created_ms INTEGER NOT NULL"
+	") STRICT;"
+	"ALTER TABLE model ADD COLUMN provider_id INTEGER REFERENCES provider(id);"
+	"CREATE TABLE artifact ("
+	"	id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"	recipe TEXT NOT NULL UNIQUE," /* hash of all that determines the bytes: the same file is never made twice */
+	"	path TEXT NOT NULL UNIQUE,"
+	"	model_id INTEGER NOT NULL REFERENCES model(id)," /* the file as a model that can answer */
+	"	format TEXT NOT NULL, size_bytes INTEGER NOT NULL, sha256 TEXT NOT NULL, template_hash TEXT NOT NULL,"
+	"	source_model_id INTEGER NOT NULL REFERENCES model(id),"
+	"	run_id INTEGER NOT NULL, column_id INTEGER NOT NULL," /* where it was chosen, 0: nowhere; may be gone */
+	"	origin TEXT NOT NULL, settings TEXT NOT NULL," /* JSON */
+	"	proof TEXT NOT NULL DEFAULT ''," /* JSON, '' not checked */
+	"	created_ms INTEGER NOT NULL"
+	") STRICT;"
+	"CREATE TABLE creation ("
+	"	id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"	state INTEGER NOT NULL, target TEXT NOT NULL," /* file, workspace, ollama */
+	"	name TEXT NOT NULL, params TEXT NOT NULL," /* JSON: what was asked for */
+	"	source_model_id INTEGER NOT NULL, run_id INTEGER NOT NULL, column_id INTEGER NOT NULL,"
+	"	artifact_id INTEGER REFERENCES artifact(id) ON DELETE SET NULL,"
+	"	steps TEXT NOT NULL, result TEXT NOT NULL, problem TEXT," /* JSON, JSON, error */
+	"	created_ms INTEGER NOT NULL, finished_ms INTEGER NOT NULL DEFAULT 0"
+	") STRICT;"
+	"CREATE TABLE workspace ("
+	"	id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"	name TEXT NOT NULL, model_id INTEGER NOT NULL REFERENCES model(id),"
+	"	artifact_id INTEGER REFERENCES artifact(id) ON DELETE SET NULL,"
+	"	run_id INTEGER NOT NULL DEFAULT 0, column_id INTEGER NOT NULL DEFAULT 0,"
+	"	params TEXT NOT NULL," /* as of a column: gen_params */
+	"	n_passages INTEGER NOT NULL DEFAULT 4," /* of documents given with a question, 0: none */
+	"	created_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL"
+	") STRICT;"
+	"CREATE TABLE chat ("
+	"	id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"	workspace_id INTEGER NOT NULL REFERENCES workspace(id) ON DELETE CASCADE,"
+	"	title TEXT NOT NULL, head_id INTEGER NOT NULL DEFAULT 0," /* last message of the branch that is shown */
+	"	created_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL"
+	") STRICT;"
+	"CREATE INDEX chat_workspace ON chat(workspace_id, updated_ms);"
+	"CREATE TABLE message (" /* a tree: editing and answering again add branches */
+	"	id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"	chat_id INTEGER NOT NULL REFERENCES chat(id) ON DELETE CASCADE,"
+	"	parent_id INTEGER NOT NULL," /* 0: the first */
+	"	role TEXT NOT NULL, state INTEGER NOT NULL, finish INTEGER NOT NULL DEFAULT 0,"
+	"	n_prompt INTEGER NOT NULL DEFAULT 0, n_reused INTEGER NOT NULL DEFAULT 0,"
+	"	n_generated INTEGER NOT NULL DEFAULT 0, n_left_out INTEGER NOT NULL DEFAULT 0," /* messages that did not fit */
+	"	prompt_us INTEGER NOT NULL DEFAULT 0, total_us INTEGER NOT NULL DEFAULT 0,"
+	"	vote INTEGER NOT NULL DEFAULT 0," /* -1, 0, 1 */
+	"	citations TEXT NOT NULL DEFAULT ''," /* JSON */
+	"	problem TEXT, text TEXT NOT NULL, thinking TEXT NOT NULL DEFAULT '',"
+	"	created_ms INTEGER NOT NULL"
+	") STRICT;"
+	"CREATE INDEX message_chat ON message(chat_id, parent_id);"
+	"CREATE TABLE document ("
+	"	id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"	workspace_id INTEGER NOT NULL REFERENCES workspace(id) ON DELETE CASCADE,"
+	"	name TEXT NOT NULL, format TEXT NOT NULL, sha256 TEXT NOT NULL,"
+	"	size_bytes INTEGER NOT NULL, n_passages INTEGER NOT NULL, text TEXT NOT NULL,"
+	"	created_ms INTEGER NOT NULL"
+	") STRICT;"
+	"CREATE INDEX document_workspace ON document(workspace_id);"
+	"CREATE TABLE passage ("
+	"	id INTEGER PRIMARY KEY,"
+	"	document_id INTEGER NOT NULL REFERENCES document(id) ON DELETE CASCADE,"
+	"	position INTEGER NOT NULL, start INTEGER NOT NULL, length INTEGER NOT NULL," /* bytes of the document's text */
+	"	heading TEXT NOT NULL,"
+	"	terms TEXT NOT NULL" /* what is searched: words, and pairs of CJK characters */
+	") STRICT;"
+	"CREATE INDEX passage_document ON passage(document_id, position);"
+	"CREATE VIRTUAL TABLE passage_search USING fts5(terms, content='passage', content_rowid='id', detail='column');"
+	"CREATE TABLE imported (" /* models that assay brought into an Ollama */
+	"	provider_id INTEGER NOT NULL REFERENCES provider(id) ON DELETE CASCADE,"
+	"	name TEXT NOT NULL, digest TEXT NOT NULL,"
+	"	artifact_id INTEGER REFERENCES artifact(id) ON DELETE SET NULL,"
+	"	run_id INTEGER NOT NULL, column_id INTEGER NOT NULL, parity TEXT NOT NULL," /* JSON */
+	"	created_ms INTEGER NOT NULL,"
+	"	PRIMARY KEY (provider_id, name)"
+	") STRICT;"
+	"CREATE TABLE api_key ("
+	"	id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"	name TEXT NOT NULL, hash TEXT NOT NULL UNIQUE, last4 TEXT NOT NULL,"
+	"	created_ms INTEGER NOT NULL, used_ms INTEGER NOT NULL DEFAULT 0"
+	") STRICT;";
+
+const char *const schema_steps[] = { step_1, step_2 };
 const size_t schema_n_steps = sizeof schema_steps / sizeof *schema_steps;
 
 /* Copies the file as it is, by the backup API (a plain copy would miss the WAL and drop SQLite's locks). */

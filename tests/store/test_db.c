@@ -292,24 +292,40 @@ static bool count_entry(void *user, const char *name, bool is_dir)
 	return true;
 }
 
+/* The schema as it is and `more` steps that a later version might add; `more` ends with NULL. */
+#define STEPS_MAX 16
+static size_t with_more(const char *steps[STEPS_MAX], const char *const *more)
+{
+	size_t n = 0;
+
+	for (; n < schema_n_steps; n++)
+		steps[n] = schema_steps[n];
+	while (*more) {
+		assert_true(n < STEPS_MAX);
+		steps[n++] = *more++;
+	}
+	return n;
+}
+
 static void a_migration_copies_first_and_a_broken_one_changes_nothing(void **state)
 {
 	struct fixture *f = *state;
 	char *path = fs_join(f->dir, "assay.db"), *backup = fs_join(f->dir, "backup");
-	const char *const broken[] = { schema_steps[0], "CREATE TABLE extra (x); INSERT INTO extra VALUES (1);"
-							"INSERT INTO nowhere VALUES (1)" };
-	const char *const good[] = { schema_steps[0], "CREATE TABLE extra (x)", "INSERT INTO extra VALUES (3)" };
+	const char *const broken[] = { "CREATE TABLE extra (x); INSERT INTO extra VALUES (1);"
+				       "INSERT INTO nowhere VALUES (1)", NULL };
+	const char *const good[] = { "CREATE TABLE extra (x)", "INSERT INTO extra VALUES (3)", NULL };
+	const char *steps[STEPS_MAX];
+	const int64_t known = (int64_t)schema_n_steps;
 	struct db *db = NULL;
 	int copies = 0;
 
-	assert_int_equal(schema_n_steps, 1);
 	assert_ok(db_open_plain(path, &db, err));
 	assert_ok(setting_set(db, "k", "v", err));
-	assert_err(schema_migrate(db, broken, 2, backup, err), ERR_INTERNAL, "err_store_sql");
-	assert_int_equal(number(db, "PRAGMA user_version"), 1);
+	assert_err(schema_migrate(db, steps, with_more(steps, broken), backup, err), ERR_INTERNAL, "err_store_sql");
+	assert_int_equal(number(db, "PRAGMA user_version"), known);
 	assert_int_equal(number(db, "SELECT count(*) FROM sqlite_schema WHERE name = 'extra'"), 0);
-	assert_ok(schema_migrate(db, good, 3, backup, err));
-	assert_int_equal(number(db, "PRAGMA user_version"), 3);
+	assert_ok(schema_migrate(db, steps, with_more(steps, good), backup, err));
+	assert_int_equal(number(db, "PRAGMA user_version"), known + 2);
 	assert_int_equal(number(db, "SELECT x FROM extra"), 3);
 	assert_ok(fs_list(backup, 10, count_entry, &copies, err));
 	assert_true(copies >= 1);
@@ -322,16 +338,37 @@ static void a_migration_without_room_for_its_backup_does_not_begin(void **state)
 {
 	struct fixture *f = *state;
 	char *path = fs_join(f->dir, "assay.db"), *backup = fs_join(f->dir, "assay.db/backup");
-	const char *const steps[] = { schema_steps[0], "CREATE TABLE extra (x)" };
+	const char *const more[] = { "CREATE TABLE extra (x)", NULL };
+	const char *steps[STEPS_MAX];
 	struct db *db = NULL;
 	struct err why = { 0 };
 
 	assert_ok(db_open_plain(path, &db, err));
-	assert_int_not_equal(schema_migrate(db, steps, 2, backup, &why), ERR_OK);
-	assert_int_equal(number(db, "PRAGMA user_version"), 1);
+	assert_int_not_equal(schema_migrate(db, steps, with_more(steps, more), backup, &why), ERR_OK);
+	assert_int_equal(number(db, "PRAGMA user_version"), schema_n_steps);
 	db_close(db);
 	mem_free(path);
 	mem_free(backup);
+}
+
+/* What the first version wrote is all there after every later step. */
+static void a_database_of_the_first_version_is_migrated_with_its_rows(void **state)
+{
+	struct fixture *f = *state;
+	char *path = fs_join(f->dir, "assay.db");
+	struct db old = { 0 }, *db = NULL;
+
+	assert_int_equal(sqlite3_open(path, &old.conn), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(old.conn, schema_steps[0], NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(old.conn, "PRAGMA user_version = 1; INSERT INTO setting VALUES ('k', 'v')", NULL,
+				      NULL, NULL), SQLITE_OK);
+	sqlite3_close(old.conn);
+	assert_ok(db_open_plain(path, &db, err));
+	assert_int_equal(number(db, "PRAGMA user_version"), schema_n_steps);
+	assert_int_equal(number(db, "SELECT count(*) FROM setting WHERE name = 'k'"), 1);
+	answer(db, cell_id_of(db, add_run_of(db, 1, 1), 0, 0), "an answer");
+	db_close(db);
+	mem_free(path);
 }
 
 /* The child is killed between the two statements of a step: the next start finds the old schema whole. */
@@ -348,7 +385,7 @@ static void a_migration_killed_midway_is_done_again(void **state)
 	if (child == 0) {
 		struct err err;
 		if (db_open_plain(path, &db, &err) == ERR_OK && db_exec(db, "BEGIN IMMEDIATE", &err) == ERR_OK &&
-		    db_exec(db, "CREATE TABLE extra (x); PRAGMA user_version = 2", &err) == ERR_OK)
+		    db_exec(db, "CREATE TABLE extra (x); PRAGMA user_version = 9", &err) == ERR_OK)
 			kill(getpid(), SIGKILL);
 		_exit(1);
 	}
@@ -356,7 +393,7 @@ static void a_migration_killed_midway_is_done_again(void **state)
 	waitpid(child, &status, 0);
 	assert_true(WIFSIGNALED(status));
 	assert_ok(db_open_plain(path, &db, err));
-	assert_int_equal(number(db, "PRAGMA user_version"), 1);
+	assert_int_equal(number(db, "PRAGMA user_version"), schema_n_steps);
 	assert_int_equal(number(db, "SELECT count(*) FROM setting"), 1);
 	db_close(db);
 	mem_free(path);
@@ -476,6 +513,7 @@ int main(void)
 		TEST(a_newer_schema_is_refused_and_left_alone),
 		TEST(a_migration_copies_first_and_a_broken_one_changes_nothing),
 		TEST(a_migration_without_room_for_its_backup_does_not_begin),
+		TEST(a_database_of_the_first_version_is_migrated_with_its_rows),
 		TEST(a_migration_killed_midway_is_done_again),
 		TEST(flipped_bytes_never_crash),
 		TEST(a_file_that_is_no_database_is_named_as_damaged),
