@@ -190,6 +190,9 @@ struct engine {
 	struct loop_timer *events, *stop_timer, *unsaved_timer;
 	char probed_sandbox[16];
 	struct job *jobs;
+	engine_granted_fn granted; /* waits for the machine, NULL: nobody */
+	void *granted_user;
+	bool is_reserved;
 	int refs; /* jobs under way + 1 */
 	bool closing;
 };
@@ -283,8 +286,5 @@ void prompt_fail_all(struct engine *e, const struct err *cause);
 void prompt_fail_asked(struct engine *e);
 /* True while a call waits for a worker. */
 bool prompt_waits(const struct engine *e);
-
-/* Reads a failure body of the protocol. */
-void failure_read(const json_t *body, struct err *out);
 
 #endif

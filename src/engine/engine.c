@@ -193,13 +193,48 @@ bool line_take(struct line_entry **list, int64_t run_id)
 	return true;
 }
 
+static void grant(struct engine *e)
+{
+	engine_granted_fn granted = e->granted;
+
+	e->granted = NULL;
+	e->is_reserved = true;
+	prompt_fail_asked(e);
+	host_drop(e);
+	prompt_advance(e); /* those that waited for a model */
+	granted(e->granted_user);
+}
+
+void engine_reserve(struct engine *e, engine_granted_fn granted, void *user)
+{
+	if (e->granted || e->is_reserved)
+		BUG("the machine is reserved already");
+	e->granted = granted;
+	e->granted_user = user;
+	engine_next(e);
+}
+
+void engine_unreserve(struct engine *e)
+{
+	e->granted = NULL;
+	e->is_reserved = false;
+	engine_next(e);
+	prompt_advance(e);
+}
+
 void engine_next(struct engine *e)
 {
 	if (e->active && e->active->ending && !e->active->loaded) {
 		run_release(e->active);
 		e->active = NULL;
 	}
-	if (e->active || !e->line || e->closing)
+	if (e->active || e->closing || e->is_reserved)
+		return;
+	if (e->granted) {
+		grant(e);
+		return;
+	}
+	if (!e->line)
 		return;
 	int64_t run_id = e->line->run_id;
 	(void)line_take(&e->line, run_id);

@@ -23,20 +23,6 @@
 #define STREAM_FIRST 1
 #define MEMORY_LIMIT_MIN ((int64_t)GIB) /* private memory of a worker; otherwise all that is free */
 
-void failure_read(const json_t *body, struct err *out)
-{
-	struct err err = { 0 };
-	const char *code = json_get_text(body, "code", "internal", &err);
-	const char *key = json_get_text(body, "key", "err_worker_protocol", &err);
-	const char *args = json_get_text(body, "args", "", &err);
-
-	if (err.code != ERR_OK || strncmp(key, "err_", 4) != 0 || !msg_text(LANG_EN, key) ||
-	    err_code_from_name(code) == ERR_OK)
-		err_set(out, ERR_INTERNAL, "err_worker_protocol", "what=%s", "a failure without a known reason");
-	else
-		err_restore(out, err_code_from_name(code), key, args);
-}
-
 uint32_t host_send(struct engine *e, uint8_t kind, json_t *body, int fd)
 {
 	struct host *h = &e->host;
@@ -381,7 +367,7 @@ static void start_process(struct engine *e)
 	uint32_t no, count;
 	size_t stem;
 	struct worker_options options = { .program = e->worker_path, .no_sandbox = false,
-					  .read_dir = gguf_split_name(h->base_path, &no, &count, &stem) ? dir : NULL };
+					  .read = { gguf_split_name(h->base_path, &no, &count, &stem) ? dir : NULL } };
 
 	h->process = worker_process_start(e->options.loop, &options, &worker_events, e, &err);
 	mem_free(dir);

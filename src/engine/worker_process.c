@@ -13,6 +13,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/msg.h"
 #include "engine/machine.h"
 #include "worker/protocol.h"
 
@@ -292,8 +293,8 @@ void worker_process_kill(struct worker_process *w, const struct err *cause)
 
 _Noreturn static void exec_worker(const struct worker_options *o, int socket)
 {
-	char *argv[6];
-	char read_dir[] = "--read-dir", no_sandbox[] = "--no-sandbox", no_backtrace[] = "GGML_NO_BACKTRACE=1";
+	char *argv[2 * WORKER_READ_MAX + 6];
+	char read_dir[] = "--read-dir", write_dir[] = "--write-dir", no_sandbox[] = "--no-sandbox", no_backtrace[] = "GGML_NO_BACKTRACE=1";
 	/* A thread that waits for the others sleeps after some microseconds of spinning instead of milliseconds.  Costs nothing on an
 	 * idle machine; beside one other busy program a run takes 1.3 to 2 times as long instead of 7 times. */
 	char spin[] = "GOMP_SPINCOUNT=3000";
@@ -313,9 +314,13 @@ _Noreturn static void exec_worker(const struct worker_options *o, int socket)
 		_exit(127);
 	syscall(SYS_close_range, WORKER_SOCKET_FD + 1, ~0U, 0);
 	argv[n++] = (char *)(uintptr_t)o->program;
-	if (o->read_dir) {
+	for (int i = 0; i < WORKER_READ_MAX && o->read[i]; i++) {
 		argv[n++] = read_dir;
-		argv[n++] = (char *)(uintptr_t)o->read_dir;
+		argv[n++] = (char *)(uintptr_t)o->read[i];
+	}
+	if (o->write_dir) {
+		argv[n++] = write_dir;
+		argv[n++] = (char *)(uintptr_t)o->write_dir;
 	}
 	if (o->no_sandbox)
 		argv[n++] = no_sandbox;
@@ -400,4 +405,18 @@ void worker_process_listen(struct worker_process *w)
 int64_t worker_process_silent_ms(const struct worker_process *w)
 {
 	return clock_mono_ms() - w->heard_ms;
+}
+
+void failure_read(const json_t *body, struct err *out)
+{
+	struct err err = { 0 };
+	const char *code = json_get_text(body, "code", "internal", &err);
+	const char *key = json_get_text(body, "key", "err_worker_protocol", &err);
+	const char *args = json_get_text(body, "args", "", &err);
+
+	if (err.code != ERR_OK || strncmp(key, "err_", 4) != 0 || !msg_text(LANG_EN, key) ||
+	    err_code_from_name(code) == ERR_OK)
+		err_set(out, ERR_INTERNAL, "err_worker_protocol", "what=%s", "a failure without a known reason");
+	else
+		err_restore(out, err_code_from_name(code), key, args);
 }

@@ -22,9 +22,12 @@ struct worker_events {
 	void (*died)(void *user, const struct err *cause);
 };
 
+#define WORKER_READ_MAX 4
+
 struct worker_options {
 	const char *program;
-	const char *read_dir; /* folder the worker may read (split models), NULL: none */
+	const char *read[WORKER_READ_MAX]; /* files and folders the worker may read by their paths; NULL ends the list */
+	const char *write_dir;             /* the one folder it may write to, NULL: none */
 	bool no_sandbox;
 };
 
@@ -48,5 +51,8 @@ void worker_process_listen(struct worker_process *w);
 
 /* Milliseconds since the last byte from it or since worker_process_listen(). */
 int64_t worker_process_silent_ms(const struct worker_process *w);
+
+/* Reads a failure of the protocol; what is none becomes err_worker_protocol. */
+void failure_read(const json_t *body, struct err *out);
 
 #endif
