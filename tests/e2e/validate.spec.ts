@@ -212,35 +212,6 @@ test("all tabs share one stream, and a run goes on while nobody looks", async ({
 	await expect(second.locator('.cell[data-state="done"]')).toHaveCount(4);
 });
 
-test("of 1,000 questions in 8 columns only those in sight exist, wherever one looks", async ({ page }) => {
-	const run = { id: 4242, name: "big", created_ms: 0, state: "done", mode: "exact", seed: 1, blind: false, drifted: false, params: {}, n_questions: 1000, n_columns: 8, n_cells: 8000, n_done: 8000, n_failed: 0 };
-	const columns = Array.from({ length: 8 }, (_, i) => ({ id: i + 1, run_id: 4242, position: i, model_id: 1, label: `Model ${i + 1}`, epoch: null, params: {}, own_params: false, state: "done", n_done: 1000, n_failed: 0, n_total: 1000, likes: 0 }));
-	await page.route("**/api/v1/runs/4242", (route) => route.fulfill({ json: { ...run, columns } }));
-	await page.route("**/api/v1/runs/4242/questions?*", (route) => {
-		const query = new URL(route.request().url()).searchParams;
-		const [offset, limit] = [Number(query.get("offset")), Number(query.get("limit"))];
-		const questions = Array.from({ length: Math.min(limit, 1000 - offset) }, (_, i) => {
-			const at = offset + i;
-			const cells = columns.map((column) => ({ id: at * 8 + column.id, question_id: at + 1, column_id: column.id, state: "done", text: `**Answer** ${at} `.repeat(1 + ((at + column.id) % 40)), likes: 0, liked: false }));
-			return { id: at + 1, position: at, text: `Question number ${at + 1}`, cells };
-		});
-		return route.fulfill({ json: { total: 1000, offset, event_id: 1, questions } });
-	});
-	await page.goto(`${server()}/validate/4242`);
-	await expect(page.getByText("Question number 1", { exact: true })).toBeVisible();
-	const table = page.getByRole("grid");
-	for (const share of [0.5, 0.9, 1, 0.2, 0]) {
-		await table.evaluate((element, part) => { element.scrollTop = element.scrollHeight * part; }, share);
-		await expect(page.getByRole("rowheader").filter({ hasText: "Question number" })).not.toHaveCount(0);
-		expect(await page.getByRole("row").count()).toBeLessThan(40);
-	}
-	// Rows turn out higher than estimated as they appear: the end may move on once or twice.
-	await expect(async () => {
-		await table.evaluate((element) => { element.scrollTop = element.scrollHeight; });
-		await expect(page.getByText("Question number 1000", { exact: true })).toBeVisible({ timeout: 500 });
-	}).toPass();
-});
-
 test.describe("on a phone", () => {
 	test.use({ viewport: { width: 390, height: 844 } });
 
