@@ -21,6 +21,7 @@
 #define LIMIT_NAME_BYTES 200
 #define LIMIT_SYSTEM_BYTES (64 * KIB)
 #define LIMIT_SLOTS 64
+#define LIMIT_METRIC_BYTES (256 * KIB) /* of an answer or a reference, that metrics compare */
 
 #define LIMIT_FRAME (16 * MIB)
 #define LIMIT_FRAME_VALUES (2 * LIMIT_MAX_TOKENS) /* one for each token of an answer, and some */

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lcs - longest common subsequence of token sequences, bit-parallel (Hyyrö, "Bit-parallel LCS-length computation revisited",
+ * 2004): n * m / 64 steps.  Thread: any. */
+#ifndef ASSAY_METRIC_LCS_H
+#define ASSAY_METRIC_LCS_H
+
+#include "metric/gram.h"
+
+/* Bytes of scratch that lcs_length() needs for sequences of these lengths. */
+size_t lcs_scratch_size(size_t n_a, size_t n_b);
+
+/* `scratch` is aligned for any type, its content does not matter. */
+size_t lcs_length(struct tokens a, struct tokens b, void *scratch);
+
+#endif
