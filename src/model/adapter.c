@@ -38,7 +38,7 @@ static enum err_code check_gguf_keys(const struct gguf *g, const char *path, con
 	if (gguf_key_type(g, "adapter.lora.alpha") != GGUF_F32 ||
 	    !gguf_get_f64(g, "adapter.lora.alpha", &alpha) || !(alpha > -1e9 && alpha < 1e9))
 		return err_set(err, ERR_DATA, "err_adapter_config", "path=%s|field=adapter.lora.alpha", path);
-	if (gguf_key_type(g, "adapter.alora.invocation_tokens") != GGUF_TYPE_COUNT)
+	if (gguf_key_type(g, "adapter.alora.invocation_tokens") != GGUF_VALUE_NONE)
 		return err_set(err, ERR_UNSUPPORTED, "err_adapter_feature", "path=%s|feature=alora", path);
 	return ERR_OK;
 }

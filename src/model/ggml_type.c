@@ -3,6 +3,8 @@
 
 #include <stddef.h>
 
+#include "base/str.h"
+
 static const struct ggml_type_info types[] = {
 	{ 0, "F32", 1, 4 },	    { 1, "F16", 1, 2 },		{ 2, "Q4_0", 32, 18 },
 	{ 3, "Q4_1", 32, 20 },	    { 6, "Q5_0", 32, 22 },	{ 7, "Q5_1", 32, 24 },
@@ -36,6 +38,14 @@ const struct ggml_type_info *ggml_type_find(uint32_t id)
 {
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
 		if (types[i].id == id)
+			return &types[i];
+	return NULL;
+}
+
+const struct ggml_type_info *ggml_type_named(const char *name)
+{
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if (str_eq_nocase(str_of(name), types[i].name))
 			return &types[i];
 	return NULL;
 }

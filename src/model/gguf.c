@@ -131,24 +131,24 @@ static enum err_code take_name(struct cursor *c, struct arena *a, size_t max, co
 	return ERR_OK;
 }
 
-size_t gguf_type_size(enum gguf_type type)
+size_t gguf_type_size(enum gguf_value type)
 {
-	static const uint8_t sizes[GGUF_TYPE_COUNT] = {
+	static const uint8_t sizes[GGUF_VALUE_NONE] = {
 		[GGUF_U8] = 1,	[GGUF_I8] = 1,	[GGUF_U16] = 2, [GGUF_I16] = 2,
 		[GGUF_U32] = 4, [GGUF_I32] = 4, [GGUF_F32] = 4, [GGUF_BOOL] = 1,
 		[GGUF_U64] = 8, [GGUF_I64] = 8, [GGUF_F64] = 8,
 	};
-	return type < GGUF_TYPE_COUNT ? sizes[type] : 0;
+	return type < GGUF_VALUE_NONE ? sizes[type] : 0;
 }
 
-static enum err_code take_type(struct cursor *c, const char *key, enum gguf_type *out)
+static enum err_code take_type(struct cursor *c, const char *key, enum gguf_value *out)
 {
 	uint32_t type = 0;
 	enum err_code rc = take_u32(c, &type);
-	if (rc == ERR_OK && type >= GGUF_TYPE_COUNT)
+	if (rc == ERR_OK && type >= GGUF_VALUE_NONE)
 		rc = err_set(c->err, ERR_DATA, "err_gguf_value_type", "path=%s|key=%s|n=%u", c->what, key,
 			     type);
-	*out = rc == ERR_OK ? (enum gguf_type)type : GGUF_U8;
+	*out = rc == ERR_OK ? (enum gguf_value)type : GGUF_U8;
 	return rc;
 }
 
@@ -208,7 +208,7 @@ static enum err_code read_kv(struct cursor *c, struct arena *a, struct gguf_kv *
 		rc = take_type(c, kv->key, &kv->type);
 	if (rc != ERR_OK)
 		return rc;
-	kv->offset = c->pos;
+	kv->offset = kv->start = c->pos;
 	if (kv->type == GGUF_ARRAY)
 		return skip_array(c, kv);
 	if (kv->type == GGUF_BOOL)
@@ -379,7 +379,7 @@ static enum err_code read_counts(struct cursor *c, uint64_t *n_tensors, uint64_t
 static enum err_code read_alignment(const struct gguf *g, uint64_t *out, struct err *err)
 {
 	*out = DEFAULT_ALIGNMENT;
-	if (gguf_key_type(g, "general.alignment") == GGUF_TYPE_COUNT)
+	if (gguf_key_type(g, "general.alignment") == GGUF_VALUE_NONE)
 		return ERR_OK;
 	uint64_t n = 0;
 	bool known =
@@ -403,8 +403,10 @@ static enum err_code read_header(struct cursor *c, struct gguf *g)
 	if (rc != ERR_OK)
 		return rc;
 	g->kv = arena_array(g->arena, (size_t)n_kv + 1, sizeof(g->kv[0]));
-	for (; rc == ERR_OK && g->n_kv < n_kv; g->n_kv++)
+	for (; rc == ERR_OK && g->n_kv < n_kv; g->n_kv++) {
 		rc = read_kv(c, g->arena, &g->kv[g->n_kv]);
+		g->kv[g->n_kv].end = c->pos;
+	}
 	if (rc == ERR_OK)
 		rc = index_keys(g, c->err);
 	if (rc == ERR_OK)

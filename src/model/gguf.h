@@ -19,7 +19,8 @@
 #include "base/err.h"
 #include "base/hash.h"
 
-enum gguf_type {
+/* Kinds of values; the words of ggml's own header must stay free, which worker/ includes as well. */
+enum gguf_value {
 	GGUF_U8,
 	GGUF_I8,
 	GGUF_U16,
@@ -33,7 +34,7 @@ enum gguf_type {
 	GGUF_U64,
 	GGUF_I64,
 	GGUF_F64,
-	GGUF_TYPE_COUNT,
+	GGUF_VALUE_NONE,
 };
 
 #define GGUF_MAX_DIMS 4
@@ -90,8 +91,8 @@ const struct gguf_tensor *gguf_tensor_find(const struct gguf *g,
 
 size_t gguf_n_keys(const struct gguf *g);
 const char *gguf_key_at(const struct gguf *g, size_t index); /* borrowed */
-/* Type of a key's value, GGUF_TYPE_COUNT if there is no such key. */
-enum gguf_type gguf_key_type(const struct gguf *g, const char *key);
+/* Type of a key's value, GGUF_VALUE_NONE if there is no such key. */
+enum gguf_value gguf_key_type(const struct gguf *g, const char *key);
 
 /* Typed values; false if there is no such key, it has another type, or the number does not fit (no integer
  * below 0). */

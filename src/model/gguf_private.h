@@ -9,10 +9,11 @@
 
 struct gguf_kv {
 	const char *key;
-	enum gguf_type type;
-	enum gguf_type element; /* of an array */
+	enum gguf_value type;
+	enum gguf_value element; /* of an array */
 	uint64_t count;		/* elements of an array, bytes of a string */
 	uint64_t offset;	/* of the value: a string's first byte, an array's first element, a number */
+	uint64_t start, end;	/* the whole value as it stands in the file, with the lengths in front */
 };
 
 struct gguf_part {
@@ -35,7 +36,7 @@ struct gguf {
 };
 
 /* Bytes of a number type, 0 for strings and arrays. */
-size_t gguf_type_size(enum gguf_type type);
+size_t gguf_type_size(enum gguf_value type);
 
 /* Sorts `tensor_by_name`; ERR_DATA "err_gguf_duplicate" where two tensors share a name. */
 MUST_USE enum err_code gguf_index_tensors(struct gguf *g, struct err *err);

@@ -44,10 +44,10 @@ const char *gguf_key_at(const struct gguf *g, size_t index)
 	return g->kv[index].key;
 }
 
-enum gguf_type gguf_key_type(const struct gguf *g, const char *key)
+enum gguf_value gguf_key_type(const struct gguf *g, const char *key)
 {
 	const struct gguf_kv *kv = gguf_kv_find(g, key);
-	return kv ? kv->type : GGUF_TYPE_COUNT;
+	return kv ? kv->type : GGUF_VALUE_NONE;
 }
 
 /* A number as it stands in the file, before anything is known about its sign. */
@@ -58,7 +58,7 @@ struct number {
 	double f;
 };
 
-static bool decode(enum gguf_type type, const uint8_t *b, struct number *out)
+static bool decode(enum gguf_value type, const uint8_t *b, struct number *out)
 {
 	size_t size = gguf_type_size(type);
 	uint64_t bits = 0;
@@ -87,7 +87,7 @@ static bool decode(enum gguf_type type, const uint8_t *b, struct number *out)
 	return true;
 }
 
-static bool read_number(const struct gguf *g, enum gguf_type type, uint64_t offset, struct number *out)
+static bool read_number(const struct gguf *g, enum gguf_value type, uint64_t offset, struct number *out)
 {
 	uint8_t bytes[8] = { 0 };
 	return fs_pread(g->parts[0].fd, bytes, gguf_type_size(type), offset, NULL) == ERR_OK &&

@@ -5,10 +5,11 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/fs.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "model/ggml_type.h"
-#include "model/gguf.h"
+#include "model/gguf_private.h"
 
 #define ALIGNMENT 32
 
@@ -18,6 +19,8 @@ struct gguf_writer {
 	uint64_t n_keys;
 	uint64_t n_tensors;
 	uint64_t *sizes; /* bytes of each tensor */
+	uint64_t *offsets; /* of each tensor from the start of the data */
+	uint64_t head;	 /* bytes of the header, 0 before it is made */
 	uint64_t next;	 /* offset of the next tensor to be declared */
 	int fd;
 	uint64_t current; /* tensor being written */
@@ -40,6 +43,7 @@ void gguf_writer_free(struct gguf_writer *w)
 	buf_release(&w->keys);
 	buf_release(&w->infos);
 	mem_free(w->sizes);
+	mem_free(w->offsets);
 	mem_free(w);
 }
 
@@ -49,7 +53,7 @@ static void add_text(struct buf *b, const char *text)
 	buf_add_text(b, text);
 }
 
-static void begin_key(struct gguf_writer *w, const char *key, enum gguf_type type)
+static void begin_key(struct gguf_writer *w, const char *key, enum gguf_value type)
 {
 	if (w->fd >= 0)
 		BUG("key %s after the header was written", key);
@@ -91,7 +95,7 @@ void gguf_writer_bool(struct gguf_writer *w, const char *key, bool value)
 	buf_add_char(&w->keys, value ? 1 : 0);
 }
 
-static void begin_array(struct gguf_writer *w, const char *key, enum gguf_type element, size_t n)
+static void begin_array(struct gguf_writer *w, const char *key, enum gguf_value element, size_t n)
 {
 	begin_key(w, key, GGUF_ARRAY);
 	buf_add_u32le(&w->keys, element);
@@ -110,6 +114,24 @@ void gguf_writer_u32s(struct gguf_writer *w, const char *key, const uint32_t *va
 	begin_array(w, key, GGUF_U32, n);
 	for (size_t i = 0; i < n; i++)
 		buf_add_u32le(&w->keys, values[i]);
+}
+
+void gguf_writer_raw(struct gguf_writer *w, const char *key, enum gguf_value type, struct str value)
+{
+	begin_key(w, key, type);
+	buf_add_str(&w->keys, value);
+}
+
+enum err_code gguf_writer_copy(struct gguf_writer *w, const struct gguf *from, size_t index, struct err *err)
+{
+	const struct gguf_kv *kv = &from->kv[index];
+	size_t len = (size_t)(kv->end - kv->start);
+	begin_key(w, kv->key, kv->type);
+	char *to = buf_reserve(&w->keys, len);
+	if (!to)
+		return ERR_OK; /* gguf_writer_head() says so */
+	w->keys.len += len;
+	return fs_pread(from->parts[0].fd, to, len, kv->start, err);
 }
 
 static uint64_t padded(uint64_t n)
@@ -133,8 +155,12 @@ uint64_t gguf_writer_tensor(struct gguf_writer *w, const char *name, uint32_t ty
 	buf_add_u32le(&w->infos, type);
 	buf_add_u64le(&w->infos, w->next);
 	uint64_t size = count / info->block_values * info->block_bytes;
-	if ((w->n_tensors & (w->n_tensors - 1)) == 0) /* doubles at each power of two */
-		w->sizes = mem_grow(w->sizes, (w->n_tensors ? w->n_tensors * 2 : 1) * sizeof(w->sizes[0]));
+	if ((w->n_tensors & (w->n_tensors - 1)) == 0) { /* doubles at each power of two */
+		uint64_t room = w->n_tensors ? w->n_tensors * 2 : 1;
+		w->sizes = mem_grow(w->sizes, room * sizeof(w->sizes[0]));
+		w->offsets = mem_grow(w->offsets, room * sizeof(w->offsets[0]));
+	}
+	w->offsets[w->n_tensors] = w->next;
 	w->sizes[w->n_tensors++] = size;
 	w->next += padded(size);
 	return size;
@@ -155,21 +181,38 @@ static enum err_code write_all(int fd, const void *data, size_t len, struct err 
 	return ERR_OK;
 }
 
+enum err_code gguf_writer_head(struct gguf_writer *w, struct buf *out, struct err *err)
+{
+	size_t start = out->len;
+	buf_add_text(out, "GGUF");
+	buf_add_u32le(out, 3);
+	buf_add_u64le(out, w->n_tensors);
+	buf_add_u64le(out, w->n_keys);
+	buf_add_str(out, buf_str(&w->keys));
+	buf_add_str(out, buf_str(&w->infos));
+	while ((out->len - start) % ALIGNMENT != 0 && !out->overflow)
+		buf_add_char(out, 0);
+	if (out->overflow || w->keys.overflow || w->infos.overflow)
+		return err_set(err, ERR_LIMIT, "err_gguf_limit", "path=|part=header|n=%llu|limit=%llu",
+			       LIMIT_GGUF_HEADER + 1, LIMIT_GGUF_HEADER);
+	w->head = out->len - start;
+	return ERR_OK;
+}
+
+uint64_t gguf_writer_place(const struct gguf_writer *w, uint64_t index)
+{
+	if (w->head == 0 || index > w->n_tensors)
+		BUG("tensor %llu has no place", (unsigned long long)index);
+	return w->head + (index < w->n_tensors ? w->offsets[index] : w->next);
+}
+
 enum err_code gguf_writer_begin(struct gguf_writer *w, int fd, struct err *err)
 {
 	struct buf head = BUF_INIT(LIMIT_GGUF_HEADER);
-	buf_add_text(&head, "GGUF");
-	buf_add_u32le(&head, 3);
-	buf_add_u64le(&head, w->n_tensors);
-	buf_add_u64le(&head, w->n_keys);
-	buf_add_str(&head, buf_str(&w->keys));
-	buf_add_str(&head, buf_str(&w->infos));
-	while (head.len % ALIGNMENT != 0 && !head.overflow)
-		buf_add_char(&head, 0);
-	if (head.overflow || w->keys.overflow || w->infos.overflow)
-		BUG("GGUF header too large");
+	enum err_code rc = gguf_writer_head(w, &head, err);
 	w->fd = fd;
-	enum err_code rc = write_all(fd, head.ptr, head.len, err);
+	if (rc == ERR_OK)
+		rc = write_all(fd, head.ptr, head.len, err);
 	buf_release(&head);
 	return rc;
 }

@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "model/gguf.h"
 
 struct gguf_writer;
 
@@ -35,9 +36,25 @@ void gguf_writer_bool(struct gguf_writer *w, const char *key, bool value);
 void gguf_writer_texts(struct gguf_writer *w, const char *key, const char *const *values, size_t n);
 void gguf_writer_u32s(struct gguf_writer *w, const char *key, const uint32_t *values, size_t n);
 
+/* A value that is in the form of the file already: for text and arrays with the lengths in front. */
+void gguf_writer_raw(struct gguf_writer *w, const char *key, enum gguf_value type, struct str value);
+/* Copies key `index` of another file. */
+MUST_USE enum err_code gguf_writer_copy(struct gguf_writer *w, const struct gguf *from, size_t index,
+					struct err *err);
+
 /* Declares the next tensor; returns its bytes. */
 uint64_t gguf_writer_tensor(struct gguf_writer *w, const char *name, uint32_t type, uint32_t n_dims,
 			    const uint64_t *ne);
+
+/* --- in any order: the caller writes the header at 0 and each tensor's data at its place --- */
+
+/* Appends the header to `out`; ERR_LIMIT where it is longer than LIMIT_GGUF_HEADER. */
+MUST_USE enum err_code gguf_writer_head(struct gguf_writer *w, struct buf *out, struct err *err);
+/* Where the data of tensor `index` starts, in the order of declaration; of index n: the length of the file.  After
+ * gguf_writer_head(). */
+uint64_t gguf_writer_place(const struct gguf_writer *w, uint64_t index);
+
+/* --- front to back --- */
 
 /* Writes the header to `fd` (borrowed) at its current position, which must be the start of the file. */
 MUST_USE enum err_code gguf_writer_begin(struct gguf_writer *w, int fd, struct err *err);

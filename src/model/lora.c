@@ -176,7 +176,7 @@ static enum err_code find_heads(struct lora_plan *plan, struct lora_pair *p, int
 	const char *k_key = arena_printf(plan->arena, "%s.attention.head_count_kv", plan->architecture);
 	uint64_t heads = 0;
 	bool known = gguf_get_u64_at(plan->base, q_key, (uint64_t)layer, &heads);
-	if (rows == TENSOR_ROWS_BY_KV_HEAD && gguf_key_type(plan->base, k_key) != GGUF_TYPE_COUNT)
+	if (rows == TENSOR_ROWS_BY_KV_HEAD && gguf_key_type(plan->base, k_key) != GGUF_VALUE_NONE)
 		known = gguf_get_u64_at(plan->base, k_key, (uint64_t)layer, &heads);
 	if (!known || heads == 0 || heads > p->b->shape[0] || p->b->shape[0] % (2 * heads) != 0)
 		return err_set(err, ERR_DATA, "err_adapter_heads", "tensor=%s|a=%llu|b=%llu", p->name,

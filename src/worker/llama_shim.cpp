@@ -250,6 +250,11 @@ bool shim_state_set(llama_context *ctx, int seq, const uint8_t *state, size_t si
 	return guarded(nullptr, false, [&] { return llama_state_seq_set_data(ctx, state, size, seq) == size; });
 }
 
+bool shim_quantize(const char *input, const char *output, const llama_model_quantize_params *params, shim_why *why)
+{
+	return guarded(why, false, [&] { return llama_model_quantize(input, output, params) == 0; });
+}
+
 int32_t shim_tokenize(const llama_vocab *vocab, str text, llama_token *out, int32_t max, bool add_special,
 		      bool parse_special)
 {

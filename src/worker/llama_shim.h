@@ -75,6 +75,12 @@ size_t shim_state_size(struct llama_context *ctx, int seq);
 bool shim_state_get(struct llama_context *ctx, int seq, uint8_t *out, size_t size);
 bool shim_state_set(struct llama_context *ctx, int seq, const uint8_t *state, size_t size);
 
+/* --- quantize --- */
+
+/* llama_model_quantize().  Thread: any one thread; what it says goes to the log callback on that thread. */
+bool shim_quantize(const char *input, const char *output, const struct llama_model_quantize_params *params,
+		   struct shim_why *why);
+
 /* --- text --- */
 
 /* Tokenizes into `out` (room for `max`).  Returns how many, or the negative number that would be needed, or INT32_MIN. */

@@ -2,7 +2,7 @@
  *
  * assay-worker - loads one model and answers what the supervisor asks over descriptor 3 (worker/protocol.h).
  *
- *     assay-worker [--read-dir DIR] [--no-sandbox]    started by assay, not by hand
+ *     assay-worker [--read-dir PATH]... [--write-dir DIR] [--no-sandbox]    started by assay, not by hand
  *     assay-worker --self-test                        prints what the sandbox can do here, as JSON; exit 0 when it is full
  *     assay-worker --version */
 #include <sys/socket.h>
@@ -14,7 +14,9 @@
 #include "worker/batch.h"
 #include "worker/calibrate.h"
 #include "worker/guard.h"
+#include "worker/merge.h"
 #include "worker/protocol.h"
+#include "worker/quantize.h"
 #include "worker/relay.h"
 #include "worker/sandbox.h"
 
@@ -60,6 +62,10 @@ static enum err_code serve(struct worker *w, struct request *r, uint8_t *kind, j
 		return load_model(&w->model, w->link, r, reply, err);
 	case REQ_ADAPTER:
 		return load_adapter(&w->model, r, err);
+	case REQ_MERGE:
+		return merge(w->link, r, reply, err);
+	case REQ_QUANTIZE:
+		return quantize(w->link, r, reply, err);
 	case REQ_CALIBRATE:
 		*kind = MSG_CALIBRATED;
 		return calibrate(e, r->body, reply, err);
@@ -120,9 +126,9 @@ static void send_ready(struct worker *w)
 
 static int print_self_test(const struct sandbox_report *s)
 {
-	json_t *report = json_pack("{s:s, s:s, s:i, s:{s:b, s:b, s:b}}", "sandbox", s->level, "detail", s->detail,
-				   "landlock_abi", s->landlock_abi, "refused", "open", s->open_refused, "socket",
-				   s->socket_refused, "exec", s->exec_refused);
+	json_t *report = json_pack("{s:s, s:s, s:i, s:{s:b, s:b, s:b, s:b}}", "sandbox", s->level, "detail", s->detail,
+				   "landlock_abi", s->landlock_abi, "refused", "open", s->open_refused, "write",
+				   s->write_refused, "socket", s->socket_refused, "exec", s->exec_refused);
 	struct buf text = BUF_INIT(KIB * 16);
 	json_write(&text, report);
 	json_decref(report);
@@ -155,8 +161,10 @@ int main(int argc, char **argv)
 			self_test = options.keep_output = true;
 		} else if (strcmp(argv[i], "--no-sandbox") == 0) {
 			options.off = true;
-		} else if (strcmp(argv[i], "--read-dir") == 0 && i + 1 < argc) {
-			options.read_dir = argv[++i];
+		} else if (strcmp(argv[i], "--read-dir") == 0 && i + 1 < argc && options.n_read < SANDBOX_PATHS_MAX) {
+			options.read[options.n_read++] = argv[++i];
+		} else if (strcmp(argv[i], "--write-dir") == 0 && i + 1 < argc) {
+			options.write_dir = argv[++i];
 		} else if (strcmp(argv[i], "--version") == 0) {
 			printf("assay-worker %s, llama.cpp %s\n", ASSAY_VERSION, llama_version());
 			return 0;

@@ -11,14 +11,14 @@
  * What is no frame of the protocol (an unknown kind, a request without a stream, a body that is no JSON object) ends the
  * worker with exit code 65; a wrong value in a well-formed request is a MSG_FAILED.  Exit code 70: a chat template took too
  * long or crashed (its stream got a MSG_FAILED before).  0: the socket was closed.
- * Requests may be sent ahead; they are served in order.  Program arguments: --read-dir DIR (for "paths": the folder that may
- * be read), --no-sandbox.
+ * Requests may be sent ahead; they are served in order.  Program arguments: --read-dir PATH (a file or a folder that may be
+ * read, for "paths" and jobs; at most 64 times), --write-dir DIR (the one folder that jobs may write to), --no-sandbox.
  *
  * Failures everywhere: {"code": err_code_name, "key": message key, "args": "name=value\x1f..."}. */
 #ifndef ASSAY_WORKER_PROTOCOL_H
 #define ASSAY_WORKER_PROTOCOL_H
 
-#define WORKER_PROTOCOL_VERSION 1
+#define WORKER_PROTOCOL_VERSION 2
 #define WORKER_SOCKET_FD 3
 
 enum worker_request {
@@ -51,17 +51,39 @@ enum worker_request {
 	/* Stop the stream named by the frame soon; it still ends with its final answer: MSG_FAILED "cancelled"
 	 * (each unfinished cell of a group has failed with it before).  A stream that has ended is ignored. */
 	REQ_CANCEL = 6,
+
+	/* Jobs, for a worker started with --read-dir and --write-dir.  Paths are absolute; "output" is made or overwritten, never
+	 * an input; what is left after a failure is the caller's to remove.  MSG_PROGRESS comes at least every second. */
+
+	/* Write base + adapter as one model, without loading either.  "base": any part of a split model; "adapter": a LoRA GGUF,
+	 * "" for none; what is not F32 becomes "type"; matrices of an F32 model too.  "name" "": as in the base.
+	 * "template_suffix" is appended to the chat template where there is one.  Private memory: metadata + the largest pair of
+	 * the adapter as F32 + 8 MiB for each thread.
+	 * {"base", "adapter", "output", "type": "F16|BF16", "name": text, "template_suffix": text, "n_threads": int}
+	 * -> MSG_PROGRESS (step "merge") ..., MSG_OK* | MSG_FAILED* */
+	REQ_MERGE = 7,
+	/* Quantize with llama.cpp.  "type": a name of model/quant_types.h; "imatrix": a file of REQ_IMATRIX or llama-imatrix, ""
+	 * for none; "dry_run": only the reply, with the exact size.  A quantized "input" is refused unless "allow_requantize".
+	 * Cancelled: MSG_FAILED, then the worker ends with exit code 0 (llama.cpp cannot stop).
+	 * {"input", "output", "type": text, "imatrix", "n_threads": int, "allow_requantize": bool, "dry_run": bool}
+	 * -> MSG_PROGRESS (step "quantize") ..., MSG_OK* | MSG_FAILED* */
+	REQ_QUANTIZE = 8,
 };
 
 enum worker_message {
 	/* stream 0, first frame.  {"version", "build": llama.cpp version, "sandbox": "full|seccomp|rlimit|none",
 	 * "sandbox_detail": text, "n_threads": int, "devices": [{"name","type","memory_total","memory_free"}]} */
 	MSG_READY = 64,
-	MSG_PROGRESS = 65, /* {"fraction": 0..1} */
+	MSG_PROGRESS = 65, /* {"fraction": 0..1}; of jobs also "step": text, "detail": tensor or item at hand */
 	/* {"architecture","description","n_params","size_bytes","n_ctx_train","n_layer","n_vocab","has_template",
 	 *  "template": text,"template_hash": hex,"kv_bytes_per_token": int} */
 	MSG_LOADED = 66,
-	MSG_OK = 67,     /* {"stats": {...}?} of a group: {"n_ctx","slots","prefix_tokens","prompt_tokens","generated_tokens",
+	/* {"stats": {...}?}
+	 * of a merge: {"n_tensors","n_changed","n_params","base_type": most frequent ("Q4_1"),"base_quantized": bool,
+	 *  "size_bytes","wall_us","peak_rss_bytes"}
+	 * of a quantization: {"size_bytes","n_params","bits_per_weight": num,"tensors": {"Q4_K": count, ...},"n_fallback": tensors
+	 *  whose shape allowed only another type,"needs_imatrix": bool,"used_imatrix": bool,"wall_us","peak_rss_bytes"} */
+	MSG_OK = 67,     /* of a group: {"n_ctx","slots","prefix_tokens","prompt_tokens","generated_tokens",
 			  *  "prompt_us","decode_us","wall_us"}: slots that were used, prompt tokens beside the
 			  *  prefix, and a step's time split by its prompt and answer tokens */
 	MSG_FAILED = 68, /* a failure */

@@ -18,6 +18,8 @@ static struct {
 	char complaint[400];
 	int64_t second;
 	int sent, dropped;
+	relay_tap_fn tap;
+	void *tap_user;
 } relay = { .lock = PTHREAD_MUTEX_INITIALIZER, .waiting = { .max = 256 * KIB } };
 
 /* "llama_model_load: error loading model: X" -> "error loading model: X" */
@@ -59,7 +61,10 @@ void relay_log(enum ggml_log_level level, const char *text, void *user)
 		finish_line();
 		relay.level = level;
 	}
-	for (const char *p = text; *p; p++) {
+	if (relay.tap)
+		relay.tap(relay.tap_user, text);
+	bool relayed = !relay.tap || relay.level == GGML_LOG_LEVEL_ERROR;
+	for (const char *p = text; *p && relayed; p++) {
 		size_t len = strlen(relay.line);
 		if (*p == '\n') {
 			finish_line();
@@ -68,6 +73,14 @@ void relay_log(enum ggml_log_level level, const char *text, void *user)
 			relay.line[len + 1] = 0;
 		}
 	}
+	pthread_mutex_unlock(&relay.lock);
+}
+
+void relay_tap(relay_tap_fn tap, void *user)
+{
+	pthread_mutex_lock(&relay.lock);
+	relay.tap = tap;
+	relay.tap_user = user;
 	pthread_mutex_unlock(&relay.lock);
 }
 

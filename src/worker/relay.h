@@ -13,6 +13,11 @@
 /* A ggml_log_callback; `user` is ignored. */
 void relay_log(enum ggml_log_level level, const char *text, void *user);
 
+/* Shows every piece of text of level info and above to `tap` as well, on the thread that logs it, one at a time; only errors
+ * are then still relayed.  NULL: no more. */
+typedef void (*relay_tap_fn)(void *user, const char *text);
+void relay_tap(relay_tap_fn tap, void *user);
+
 /* Sends what waits. */
 void relay_send(struct link *l);
 

@@ -10,6 +10,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -88,6 +89,8 @@ void sandbox_limit_memory(uint64_t bytes)
 #define FS_TRUNCATE (1ULL << 14)
 #define FS_IOCTL_DEV (1ULL << 15)
 #define FS_READ (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
+#define FS_WRITE (LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG | FS_TRUNCATE)
+#define FS_OF_FILES (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | FS_TRUNCATE)
 #define NET_TCP 3ULL   /* BIND_TCP | CONNECT_TCP */
 #define SCOPE_ALL 3ULL /* abstract sockets, signals */
 
@@ -96,19 +99,31 @@ struct ruleset_attr {
 	uint64_t fs, net, scoped;
 };
 
-static bool landlock_allow_read(int ruleset, const char *dir)
+/* `path` may be a link: the rule is for what it leads to.  A file takes the rights that files have. */
+static bool landlock_allow(int ruleset, const char *path, uint64_t rights)
 {
-	struct landlock_path_beneath_attr rule = { .allowed_access = FS_READ };
-	rule.parent_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct landlock_path_beneath_attr rule = { .allowed_access = rights };
+	struct stat st;
+	rule.parent_fd = open(path, O_PATH | O_CLOEXEC);
 	if (rule.parent_fd < 0)
 		return false;
+	if (fstat(rule.parent_fd, &st) == 0 && !S_ISDIR(st.st_mode))
+		rule.allowed_access = rights & FS_OF_FILES;
 	bool ok = syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) == 0;
 	close(rule.parent_fd);
 	return ok;
 }
 
+static bool landlock_allow_all(int ruleset, const struct sandbox_options *options, uint64_t handled)
+{
+	bool ok = true;
+	for (size_t i = 0; i < options->n_read && ok; i++)
+		ok = landlock_allow(ruleset, options->read[i], FS_READ);
+	return ok && (!options->write_dir || landlock_allow(ruleset, options->write_dir, (FS_READ | FS_WRITE) & handled));
+}
+
 /* Returns the ABI that was applied, 0 where there is none. */
-static int landlock_enter(const char *read_dir, char *why, size_t why_size)
+static int landlock_enter(const struct sandbox_options *options, char *why, size_t why_size)
 {
 	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 	if (abi < 1) {
@@ -129,7 +144,7 @@ static int landlock_enter(const char *read_dir, char *why, size_t why_size)
 	long ruleset = syscall(SYS_landlock_create_ruleset, &attr, size, 0);
 	if (ruleset < 0 && size == sizeof(attr)) /* some kernels report 6 without the scopes */
 		ruleset = syscall(SYS_landlock_create_ruleset, &attr, 2 * sizeof(uint64_t), 0);
-	bool ok = ruleset >= 0 && (!read_dir || landlock_allow_read((int)ruleset, read_dir)) &&
+	bool ok = ruleset >= 0 && landlock_allow_all((int)ruleset, options, attr.fs) &&
 		  syscall(SYS_landlock_restrict_self, ruleset, 0) == 0;
 	if (!ok)
 		snprintf(why, why_size, "Landlock: %s. ", strerror(errno));
@@ -159,6 +174,11 @@ static const int allowed[] = {
 	SCMP_SYS(rt_sigsuspend), SCMP_SYS(sigaltstack), SCMP_SYS(setitimer), SCMP_SYS(getitimer),
 	SCMP_SYS(restart_syscall), SCMP_SYS(getrlimit), SCMP_SYS(setrlimit), SCMP_SYS(exit), SCMP_SYS(exit_group),
 	SCMP_SYS(close_range), SCMP_SYS(arch_prctl),
+};
+
+/* What writing a file takes beside. */
+static const int allowed_with_output[] = {
+	SCMP_SYS(pwrite64), SCMP_SYS(ftruncate), SCMP_SYS(fallocate), SCMP_SYS(statfs), SCMP_SYS(fstatfs),
 };
 
 /* Nothing of ours and no library asks for these: who does has taken over the process. */
@@ -199,8 +219,11 @@ static int cpu_rules(scmp_filter_ctx ctx, const struct sandbox_options *options)
 	/* abort() signals the own process. */
 	if (rc == 0)
 		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1, SCMP_A0(SCMP_CMP_EQ, (uint64_t)getpid()));
-	if (rc == 0 && (options->read_dir || SANITIZED))
+	if (rc == 0 && (options->n_read > 0 || options->write_dir || SANITIZED))
 		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(openat), 0);
+	size_t n_output = options->write_dir ? sizeof(allowed_with_output) / sizeof(allowed_with_output[0]) : 0;
+	for (size_t i = 0; i < n_output && rc == 0; i++)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, allowed_with_output[i], 0);
 	/* Sanitizers look for symbols, and test an address by writing it to a pipe. */
 	static const int sanitizer[] = { SCMP_SYS(readlink), SCMP_SYS(pipe), SCMP_SYS(pipe2) };
 	for (size_t i = 0; SANITIZED && i < sizeof(sanitizer) / sizeof(sanitizer[0]) && rc == 0; i++)
@@ -246,6 +269,10 @@ static void canary(struct sandbox_report *report)
 	report->open_refused = fd < 0;
 	if (fd >= 0)
 		close(fd);
+	fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	report->write_refused = fd < 0;
+	if (fd >= 0)
+		close(fd);
 	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	report->socket_refused = fd < 0 && errno == EPERM;
 	if (fd >= 0)
@@ -269,7 +296,7 @@ void sandbox_enter(const struct sandbox_options *options, struct sandbox_report 
 	if (options->gpu)
 		snprintf(landlock_why, sizeof(landlock_why), "a GPU driver opens devices while it runs: no Landlock. ");
 	else
-		report->landlock_abi = landlock_enter(options->read_dir, landlock_why, sizeof(landlock_why));
+		report->landlock_abi = landlock_enter(options, landlock_why, sizeof(landlock_why));
 	bool open_refused = false;
 	if (report->landlock_abi > 0) {
 		int fd = open("/etc/passwd", O_RDONLY | O_CLOEXEC);
@@ -277,13 +304,13 @@ void sandbox_enter(const struct sandbox_options *options, struct sandbox_report 
 		if (fd >= 0)
 			close(fd);
 	}
-	if (!options->keep_output)
+	if (!options->keep_output && !options->write_dir)
 		limit(RLIMIT_FSIZE, 0);
-	limit(RLIMIT_NOFILE, options->gpu ? 1024 : 64);
+	limit(RLIMIT_NOFILE, options->gpu || options->n_read > 0 ? 1200 : 64); /* a split model has up to 1,024 files */
 	bool filtered = seccomp_enter(options, seccomp_why, sizeof(seccomp_why));
 	canary(report);
 	bool ways_out_shut = filtered && report->socket_refused && report->exec_refused;
-	if (ways_out_shut && open_refused && report->open_refused)
+	if (ways_out_shut && open_refused && report->open_refused && report->write_refused)
 		report->level = "full";
 	else if (ways_out_shut)
 		report->level = "seccomp";

@@ -4,16 +4,22 @@
  *
  * The ladder, best first: "full" (Landlock + seccomp + rlimits), "seccomp" (no Landlock in this kernel, or a GPU whose
  * driver opens devices later), "rlimit", "none" (asked for by --no-sandbox).  A level is only reported after its canary:
- * the process tries to open /etc/passwd, to make a socket and to run a program, and each must be refused.
+ * the process tries to open /etc/passwd, to write to /dev/null, to make a socket and to run a program, and each must be
+ * refused.
  * Thread: the main thread, before any other is started. */
 #ifndef ASSAY_WORKER_SANDBOX_H
 #define ASSAY_WORKER_SANDBOX_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
+#define SANDBOX_PATHS_MAX 64
+
 struct sandbox_options {
-	const char *read_dir; /* split model files lie here: may be read; NULL: no path at all */
+	const char *read[SANDBOX_PATHS_MAX]; /* files, or folders with all that is in them, that may be read */
+	size_t n_read;
+	const char *write_dir; /* files may be made, read and written here; NULL: nowhere */
 	bool gpu;             /* keep what GPU drivers need */
 	bool off;             /* --no-sandbox */
 	bool keep_output;     /* --self-test: standard output may be a file */
@@ -24,7 +30,7 @@ struct sandbox_report {
 	char detail[400];   /* what could not be had, "" for "full" on a CPU */
 	int landlock_abi;   /* 0: none */
 	/* Canary: true = refused. */
-	bool open_refused, socket_refused, exec_refused;
+	bool open_refused, write_refused, socket_refused, exec_refused;
 };
 
 /* First of all in main(): no core dumps, not traceable, dies with the parent, first choice of the OOM killer, closes every

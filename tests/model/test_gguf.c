@@ -115,7 +115,7 @@ static void numbers_of_every_type_are_read(void **state)
 {
 	(void)state;
 	static const struct {
-		enum gguf_type type;
+		enum gguf_value type;
 		uint64_t bits;
 		bool u64;
 		double value;

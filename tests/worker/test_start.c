@@ -107,7 +107,7 @@ static void frames_outside_the_protocol_end_the_worker(void **state)
 	check_refused("\xff\xff\xff\xff garbage garbage", 20);
 	check_frame_refused(REQ_LOAD, 0, "{}");
 	check_frame_refused(0, 1, "{}");
-	check_frame_refused(8, 1, "{}");
+	check_frame_refused(63, 1, "{}");
 	check_frame_refused(MSG_READY, 1, "{}");
 	check_frame_refused(REQ_GROUP, 1, "[]");
 	check_frame_refused(REQ_GROUP, 1, "{\"cells\": [");
