@@ -171,15 +171,14 @@ bool line_has(const struct line_entry *list, int64_t run_id)
 	return list != NULL;
 }
 
-struct line_entry *line_add(struct line_entry **list, int64_t run_id)
+void line_add(struct line_entry **list, int64_t run_id)
 {
 	while (*list && (*list)->run_id != run_id)
 		list = &(*list)->next;
-	if (!*list) {
-		*list = mem_alloc(sizeof **list);
-		(*list)->run_id = run_id;
-	}
-	return *list;
+	if (*list)
+		return;
+	*list = mem_alloc(sizeof **list);
+	(*list)->run_id = run_id;
 }
 
 bool line_take(struct line_entry **list, int64_t run_id)
@@ -300,15 +299,9 @@ bool engine_is_active(const struct engine *e, int64_t run_id)
 	return line_has(e->line, run_id) || (e->active && e->active->run_id == run_id);
 }
 
-bool engine_is_unsaved(const struct engine *e, int64_t run_id, struct err *cause)
+bool engine_is_unsaved(const struct engine *e, int64_t run_id)
 {
-	const struct line_entry *entry = e->unsaved;
-
-	while (entry && entry->run_id != run_id)
-		entry = entry->next;
-	if (entry)
-		*cause = entry->cause;
-	return entry != NULL;
+	return line_has(e->unsaved, run_id);
 }
 
 /* --- live state --- */

@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * api_models - models and families: list, scan and add, rename, forget. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
 #include "base/limits.h"
+#include "server/home_path.h"
 #include "server/json_view.h"
 #include "server/moved.h"
 #include "server/routes.h"
 #include "store/setting_store.h"
-
-#define PATH_MAX_BYTES 4096
 
 static void list_models(struct request *r, struct db *db)
 {
@@ -136,21 +134,11 @@ static void scan_done(struct request *r)
 	request_defer(r, LANE_READ, find_moved, moved_found);
 }
 
-static const char *absolute(struct request *r, const char *path, struct err *err)
-{
-	const char *home = getenv("HOME");
-	if (!strcmp(path, "~") || !strncmp(path, "~/", 2))
-		path = arena_printf(r->arena, "%s%s", home ? home : "", path + 1);
-	if (path[0] != '/')
-		err_set(err, ERR_INVALID, "err_path_absolute", "field=path|path=%s", path);
-	return path;
-}
-
 void api_add_models(struct request *r)
 {
 	struct err err = { 0 };
 	struct scan *scan = r->state = arena_alloc(r->arena, sizeof *scan);
-	const char *path = body_text(r->json, "path", 0, PATH_MAX_BYTES, NULL, &err);
+	const char *path = body_text(r->json, "path", 0, PATH_LIMIT, NULL, &err);
 	scan->name = body_text(r->json, "name", 0, LIMIT_NAME_BYTES, NULL, &err);
 	if (scan->name && !*scan->name)
 		scan->name = NULL;
@@ -158,7 +146,7 @@ void api_add_models(struct request *r)
 	if (err.code == ERR_OK && !path)
 		err_set(&err, ERR_INVALID, "err_field_needed", "field=path");
 	if (err.code == ERR_OK)
-		scan->path = absolute(r, path, &err);
+		scan->path = home_path(r->arena, path, &err);
 	if (err.code != ERR_OK)
 		request_fail(r, &err);
 	else

@@ -14,12 +14,15 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "deploy/creation.h"
 #include "server/api_events.h"
 #include "server/api_export.h"
 #include "server/app_private.h"
+#include "server/creation_feed.h"
 #include "server/http.h"
 #include "server/live.h"
 #include "server/upload.h"
+#include "store/artifact_store.h"
 #include "store/run_store.h"
 #include "store/setting_store.h"
 
@@ -109,7 +112,7 @@ static void run_start(struct task *task, void *db)
 	struct start *s = (struct start *)task;
 	struct err *err = &task->err;
 	const char *instance = NULL, *language = NULL;
-	if (run_store_recover(db, err) != ERR_OK || setting_get(db, s->arena, "instance", &instance, err) != ERR_OK ||
+	if (run_store_recover(db, err) != ERR_OK || creation_store_recover(db, err) != ERR_OK || setting_get(db, s->arena, "instance", &instance, err) != ERR_OK ||
 	    setting_get(db, s->arena, "language", &language, err) != ERR_OK)
 		return;
 	if (!instance) {
@@ -221,6 +224,21 @@ static void open_engine(struct app *app)
 	};
 	app->engine = engine_new(&options);
 	app->live = live_new(app);
+	app->creation_feed = creation_feed_new(app);
+	struct creations_options creations = {
+		.loop = app->loop,
+		.store = app->store,
+		.engine = app->engine,
+		.work = app->work,
+		.hash = app->hash,
+		.worker_path = app->worker_path,
+		.n_threads = options.n_threads,
+		.n_gpu_layers = options.n_gpu_layers,
+		.allow_unsandboxed = o->allow_unsandboxed,
+		.changed = creation_feed_changed,
+		.user = app->creation_feed,
+	};
+	app->creations = creations_new(&creations);
 }
 
 static enum err_code open_http(struct app *app, const char *instance, struct err *err)
@@ -327,6 +345,7 @@ void app_close(struct app *app)
 	exports_cancel(app);
 	if (app->http)
 		http_cancel(app->http);
+	creations_free(app->creations);
 	engine_free(app->engine); /* posts its last writes */
 	app->engine = NULL;
 	executor_stop(app->export);
@@ -339,6 +358,7 @@ void app_close(struct app *app)
 	if (app->socket_path && app->http)
 		(void)unlink(app->socket_path);
 	live_free(app->live);
+	creation_feed_free(app->creation_feed);
 	hub_free(app->hub);
 	sessions_free(app->sessions);
 	loop_timer_free(app->housekeeping);

@@ -23,6 +23,8 @@ struct app {
 	struct sessions *sessions;
 	struct hub *hub;
 	struct live *live;
+	struct creations *creations;
+	struct creation_feed *creation_feed;
 	struct http *http;
 	struct job *export_jobs;
 	struct loop_timer *beat;         /* heartbeat of the event streams */

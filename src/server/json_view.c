@@ -74,6 +74,12 @@ void json_cstr(struct buf *b, const char *name, const char *value)
 	json_str(b, name, str_of(value));
 }
 
+void json_raw(struct buf *b, const char *name, const char *json)
+{
+	key(b, name);
+	buf_add_text(b, json);
+}
+
 static void optional_str(struct buf *b, const char *name, struct str value)
 {
 	if (value.len)
@@ -381,9 +387,6 @@ void view_run(struct buf *b, enum lang lang, const struct run_row *run, const st
 	json_int(b, "n_failed", run->n_failed);
 	if (live->is_active && live->eta_ms >= 0)
 		json_int(b, "eta_ms", live->eta_ms);
-	const struct err *cause = live->is_unsaved ? &live->cause : &run->problem;
-	if (cause->code != ERR_OK)
-		view_problem(b, "problem", lang, cause);
 	if (columns) {
 		json_open(b, "columns", '[');
 		for (size_t i = 0; i < n; i++)

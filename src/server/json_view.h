@@ -23,6 +23,7 @@ void json_num(struct buf *b, const char *name, double value);       /* null for 
 void json_flag(struct buf *b, const char *name, bool value);
 void json_str(struct buf *b, const char *name, struct str value);
 void json_cstr(struct buf *b, const char *name, const char *value); /* NULL is "" */
+void json_raw(struct buf *b, const char *name, const char *json);   /* a whole value that is JSON already */
 
 /* {error:{...}} and the problem in it. */
 void view_error(struct buf *b, enum lang lang, const struct err *err);
@@ -40,8 +41,7 @@ void view_import(struct buf *b, enum lang lang, const char *upload, const char *
 /* What the engine knows of a run beyond its rows; zeroed for one that is not active. */
 struct run_live {
 	bool is_active;
-	bool is_unsaved; /* interrupted by `cause`, whatever its row says */
-	struct err cause;
+	bool is_unsaved; /* interrupted, whatever its row says */
 	int64_t eta_ms;  /* -1: unknown */
 	struct column_live columns[16];
 	size_t n_columns;

@@ -63,17 +63,16 @@ enum err_code artifact_store_get(struct db *db, struct arena *a, int64_t id, str
 	return code;
 }
 
-enum err_code artifact_store_add(struct db *db, struct arena *a, const struct catalogue *found, struct artifact_row *row,
+enum err_code artifact_store_add(struct db *db, struct arena *a, const struct found_model *found, struct artifact_row *row,
 				 struct err *err)
 {
+	const struct catalogue one = { .path = found->path, .models = found, .n_models = 1 };
 	int64_t *ids = NULL;
 	size_t n = 0;
 
 	enum err_code code = db_check_space(db, err);
 	if (code == ERR_OK)
-		code = model_store_merge(db, a, found, 0, &ids, &n, err);
-	if (code == ERR_OK && n != 1)
-		code = err_set(err, ERR_INTERNAL, "err_artifact_file", "path=%s", row->path);
+		code = model_store_merge(db, a, &one, 0, &ids, &n, err);
 	if (code != ERR_OK)
 		return code;
 	row->model_id = ids[0];

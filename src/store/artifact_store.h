@@ -29,9 +29,9 @@ MUST_USE enum err_code artifact_store_get(struct db *db, struct arena *a, int64_
 /* out->id is 0 where there is none with this recipe. */
 MUST_USE enum err_code artifact_store_find(struct db *db, struct arena *a, const char *recipe, struct artifact_row *out,
 					   struct err *err);
-/* store: adds the file as a model (`found` is a scan of its path) and as an artifact; sets id, model_id and created_ms.  A row
+/* store: adds the file as a model (`found` is what its header says) and as an artifact; sets id, model_id and created_ms.  A row
  * of the same recipe (whose file is gone) is replaced. */
-MUST_USE enum err_code artifact_store_add(struct db *db, struct arena *a, const struct catalogue *found,
+MUST_USE enum err_code artifact_store_add(struct db *db, struct arena *a, const struct found_model *found,
 					  struct artifact_row *row, struct err *err);
 /* store */
 MUST_USE enum err_code artifact_store_set_proof(struct db *db, int64_t id, const char *proof, struct err *err);

@@ -325,11 +325,8 @@ enum err_code store_open(const char *data_dir, struct queue *home, struct store 
 
 	*out = NULL;
 	enum err_code code = fs_make_dirs(data_dir, err);
-	if (code != ERR_OK) { /* it is the machine that does not allow it: nobody's data are wrong */
-		if (err)
-			err->code = ERR_IO;
-		return ERR_IO;
-	}
+	if (code != ERR_OK)
+		return code;
 	struct store *s = mem_alloc(sizeof *s);
 	s->dir = mem_strdup(data_dir);
 	s->home = home;

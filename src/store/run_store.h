@@ -52,7 +52,6 @@ struct run_row {
 	const char *name;
 	int64_t created_ms, finished_ms; /* 0: not finished */
 	enum run_state state;
-	struct err problem; /* why it was interrupted; code ERR_OK: none, or not known */
 	bool is_fast, is_blind, is_drifted;
 	int64_t seed;
 	struct gen_params params; /* shared */
@@ -125,8 +124,6 @@ MUST_USE enum err_code run_store_cancel_waiting(struct db *db, int64_t run_id, s
 MUST_USE enum err_code run_store_reset(struct db *db, int64_t run_id, bool cancelled, bool failed, int64_t column_id,
 				       struct err *err);
 MUST_USE enum err_code run_store_set_state(struct db *db, int64_t run_id, enum run_state state, struct err *err);
-/* RUN_INTERRUPTED because of `cause`, which is forgotten with the next state. */
-MUST_USE enum err_code run_store_interrupt(struct db *db, int64_t run_id, const struct err *cause, struct err *err);
 /* Provenance and plan of a column: slots, kv_tokens (only if still 0), hashes, build, device, problem. */
 MUST_USE enum err_code run_store_set_column(struct db *db, const struct column_row *column, struct err *err);
 /* At start: runs left RUNNING or WAITING by a dead server become INTERRUPTED. */
@@ -140,6 +137,11 @@ MUST_USE enum err_code run_store_remove(struct db *db, int64_t id, struct err *e
  * `*n_likes`: of the cell afterwards, `*column_likes`: of its column. */
 MUST_USE enum err_code vote_store_set(struct db *db, int64_t cell_id, int64_t rater_id, bool liked, int64_t *n_likes,
 				      int64_t *column_likes, struct err *err);
+
+/* Which columns (by position) answered each question that anybody liked an answer to, and which of them were liked.  The arrays
+ * have LIMIT_COLUMNS values and live during the call. */
+typedef void (*vote_row_fn)(void *user, const bool *answered, const bool *liked);
+MUST_USE enum err_code vote_store_each(struct db *db, int64_t run_id, vote_row_fn each, void *user, struct err *err);
 
 /* Streams every question with its cells in order to `each` (which returns false to stop); for exports and statistics.
  * Rows are valid during the call only. */

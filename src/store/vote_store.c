@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
 #include "base/clock.h"
 #include "store/rows.h"
 
@@ -61,4 +63,30 @@ enum err_code vote_store_set(struct db *db, int64_t cell_id, int64_t rater_id, b
 	if (code == ERR_OK)
 		code = db_number(db, err, column_likes, 0, "SELECT n_likes FROM \"column\" WHERE id = ?1", "i", column_id);
 	return code;
+}
+
+enum err_code vote_store_each(struct db *db, int64_t run_id, vote_row_fn each, void *user, struct err *err)
+{
+	bool answered[CELLS_A_QUESTION] = { false }, liked[CELLS_A_QUESTION] = { false };
+	int64_t question_id = 0;
+
+	struct query q = query_start(db, err,
+				     "SELECT c.id, c.state = 1, EXISTS (SELECT 1 FROM vote v WHERE v.cell_id = c.id)"
+				     " FROM question q CROSS JOIN cell c ON c.id BETWEEN q.id * 64 AND q.id * 64 + 63"
+				     " WHERE q.run_id = ?1 AND q.n_likes > 0 ORDER BY c.id",
+				     "i", run_id);
+	while (query_next(&q)) {
+		int64_t id = row_int(&q, 0);
+		if (question_id && id / CELLS_A_QUESTION != question_id) {
+			each(user, answered, liked);
+			memset(answered, 0, sizeof answered);
+			memset(liked, 0, sizeof liked);
+		}
+		question_id = id / CELLS_A_QUESTION;
+		answered[id % CELLS_A_QUESTION] = row_int(&q, 1) != 0;
+		liked[id % CELLS_A_QUESTION] = row_int(&q, 2) != 0;
+	}
+	if (question_id)
+		each(user, answered, liked);
+	return query_end(&q);
 }

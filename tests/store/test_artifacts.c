@@ -32,11 +32,10 @@ static struct artifact_row add(const char *recipe, const char *path)
 {
 	struct found_model model = { .kind = MODEL_BASE, .path = path, .name = "kestrel", .file_type = "Q4_K_M", .size_bytes = 100,
 				     .epoch = NAN, .step = -1, .train_loss = NAN, .eval_loss = NAN };
-	struct catalogue found = { .path = path, .models = &model, .n_models = 1 };
 	struct artifact_row row = { .recipe = recipe, .path = path, .format = "Q4_K_M", .size_bytes = 100, .sha256 = "ab",
 				    .template_hash = "cd", .source_model_id = 1, .run_id = 7, .column_id = 8,
 				    .origin = "{\"label\":\"kestrel\"}", .settings = "{}" };
-	assert_ok(artifact_store_add(db, arena, &found, &row, err));
+	assert_ok(artifact_store_add(db, arena, &model, &row, err));
 	return row;
 }
 

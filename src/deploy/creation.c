@@ -1,0 +1,590 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "deploy/creation.h"
+
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "deploy/creation_private.h"
+#include "deploy/job_files.h"
+
+#define EVENT_MS 200
+
+/* --- parameters --- */
+
+void creation_params_write(const struct creation_params *p, struct buf *out)
+{
+	json_t *obj = json_pack("{s:s, s:b, s:b, s:b, s:s, s:I}", "format", p->format, "imatrix", p->imatrix, "prove", p->prove,
+				"replace", p->replace, "path", p->path ? p->path : "", "provider_id",
+				(json_int_t)p->provider_id);
+	json_write(out, obj);
+	json_decref(obj);
+}
+
+enum err_code creation_params_parse(struct arena *a, const char *text, struct creation_params *out, struct err *err)
+{
+	json_t *obj = json_parse(str_of(text), "creation", err);
+	struct err field = { 0 };
+
+	*out = (struct creation_params){ .format = "", .path = "" };
+	if (!json_is_object(obj)) {
+		json_decref(obj);
+		return err->code != ERR_OK ? err->code : err_set(err, ERR_INTERNAL, "err_store_sql", "reason=creation.params");
+	}
+	out->format = arena_strdup(a, json_get_text(obj, "format", "", &field));
+	out->imatrix = json_get_bool(obj, "imatrix", false, &field);
+	out->prove = json_get_bool(obj, "prove", true, &field);
+	out->replace = json_get_bool(obj, "replace", false, &field);
+	out->path = arena_strdup(a, json_get_text(obj, "path", "", &field));
+	out->provider_id = json_get_int(obj, "provider_id", 0, INT64_MAX, 0, &field);
+	json_decref(obj);
+	if (field.code != ERR_OK)
+		*err = field;
+	return err->code;
+}
+
+/* --- references: jobs on other threads keep `cs` --- */
+
+static void unref(struct creations *cs)
+{
+	if (--cs->refs > 0)
+		return;
+	mem_free(cs->data_dir);
+	mem_free(cs);
+}
+
+/* --- errands --- */
+
+static void errand_done(struct task *task)
+{
+	struct errand *e = (struct errand *)task;
+	struct creation *c = e->c;
+	struct creations *cs = e->cs;
+
+	if (c) {
+		struct errand **at = &c->errands;
+		while (*at != e)
+			at = &(*at)->next;
+		*at = e->next;
+		e->home(e);
+	}
+	arena_free(e->arena);
+	mem_free(e);
+	unref(cs);
+}
+
+void *errand_new(struct creation *c, size_t size, void (*run)(struct task *, void *), void (*home)(struct errand *))
+{
+	struct errand *e = mem_alloc(size);
+
+	*e = (struct errand){ .task = { .run = run, .done = errand_done }, .c = c, .cs = c->cs, .arena = arena_new(),
+			      .home = home, .next = c->errands };
+	c->errands = e;
+	c->cs->refs++;
+	return e;
+}
+
+void errand_read(struct errand *e)
+{
+	store_read(e->cs->options.store, &e->task);
+}
+
+void errand_write(struct errand *e)
+{
+	store_write(e->cs->options.store, &e->task);
+}
+
+void errand_work(struct errand *e)
+{
+	executor_post(e->cs->options.work, &e->task);
+}
+
+void errand_hash(struct errand *e)
+{
+	executor_post(e->cs->options.hash, &e->task);
+}
+
+bool errand_failed(const struct errand *e)
+{
+	if (e->task.err.code == ERR_OK)
+		return false;
+	creation_fail(e->c, &e->task.err);
+	return true;
+}
+
+/* --- what is told and stored --- */
+
+static const char *const step_states[] = { "waiting", "running", "done", "skipped", "failed", "cancelled" };
+
+static json_t *step_json(const struct step *s)
+{
+	int64_t ms = s->state == STEP_RUNNING ? clock_mono_ms() - s->started_ms : s->ms;
+	json_t *eta = json_null();
+
+	if (s->state == STEP_RUNNING && s->fraction > 0.02)
+		eta = json_real((double)ms / 1000 * (1 - s->fraction) / s->fraction);
+	return json_pack("{s:s, s:s, s:f, s:o, s:f, s:o}", "name", s->name, "state", step_states[s->state], "fraction",
+			 s->state == STEP_DONE || s->state == STEP_SKIPPED ? 1.0 : s->fraction, "detail",
+			 json_text(str_of(s->detail)), "seconds", (double)ms / 1000, "eta_s", eta);
+}
+
+static void write_steps(const struct creation *c, struct buf *out)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < c->n_steps; i++)
+		json_array_append_new(list, step_json(&c->steps[i]));
+	json_write(out, list);
+	json_decref(list);
+}
+
+static void tell(struct creations *cs, int64_t id, bool artifacts)
+{
+	if (!cs->closing && cs->options.changed)
+		cs->options.changed(cs->options.user, id, artifacts);
+}
+
+static void on_events(void *user)
+{
+	struct creations *cs = user;
+
+	cs->dirty = false;
+	if (cs->active)
+		tell(cs, cs->active->row.id, false);
+}
+
+static void touch(struct creation *c)
+{
+	if (c->cs->dirty)
+		return;
+	c->cs->dirty = true;
+	loop_timer_set(c->cs->events, EVENT_MS);
+}
+
+struct save {
+	struct task task;
+	struct creations *cs;
+	struct arena *arena;
+	struct creation_row row;
+	bool artifacts;
+};
+
+static void run_save(struct task *task, void *context)
+{
+	struct save *s = (struct save *)task;
+	(void)!creation_store_set(context, &s->row, &task->err);
+}
+
+static void home_save(struct task *task)
+{
+	struct save *s = (struct save *)task;
+
+	if (task->err.code != ERR_OK)
+		log_error("deploy", "job %lld not stored: %s %s", (long long)s->row.id, task->err.key, task->err.args);
+	tell(s->cs, s->row.id, s->artifacts);
+	arena_free(s->arena);
+	unref(s->cs);
+	mem_free(s);
+}
+
+/* Writes the job's row as it is now; listeners hear of it when it is on the disk. */
+static void save(struct creation *c)
+{
+	struct save *s = mem_alloc(sizeof *s);
+	struct buf steps = BUF_INIT(LIMIT_JSON_BODY), result = BUF_INIT(LIMIT_JSON_BODY);
+
+	write_steps(c, &steps);
+	json_write(&result, c->result);
+	*s = (struct save){ .task = { .run = run_save, .done = home_save }, .cs = c->cs, .arena = arena_new(), .row = c->row,
+			    .artifacts = c->artifact.id != 0 };
+	s->row.artifact_id = c->artifact.id;
+	s->row.steps = arena_strdup(s->arena, buf_text(&steps));
+	s->row.result = arena_strdup(s->arena, buf_text(&result));
+	buf_release(&steps);
+	buf_release(&result);
+	c->cs->refs++;
+	store_write(c->cs->options.store, &s->task);
+}
+
+/* --- steps --- */
+
+static struct step *step_now(struct creation *c)
+{
+	return &c->steps[c->at];
+}
+
+static void step_end(struct creation *c, enum step_state state)
+{
+	struct step *s = step_now(c);
+
+	s->state = state;
+	s->ms = clock_mono_ms() - s->started_ms;
+	s->detail[0] = 0;
+}
+
+static void creation_end(struct creation *c);
+
+static void step_begin(struct creation *c)
+{
+	if (c->at == c->n_steps) {
+		c->row.state = CREATION_DONE;
+		creation_end(c);
+		return;
+	}
+	struct step *s = step_now(c);
+	s->state = STEP_RUNNING;
+	s->started_ms = clock_mono_ms();
+	save(c);
+	s->begin(c);
+}
+
+void step_done(struct creation *c)
+{
+	step_end(c, STEP_DONE);
+	c->at++;
+	step_begin(c);
+}
+
+void step_skip(struct creation *c)
+{
+	step_end(c, STEP_SKIPPED);
+	c->at++;
+	step_begin(c);
+}
+
+void step_progress(struct creation *c, double fraction, const char *detail)
+{
+	struct step *s = step_now(c);
+
+	s->fraction = fraction;
+	if (detail)
+		str_format(s->detail, sizeof s->detail, "%s", detail);
+	touch(c);
+}
+
+void creation_add_step(struct creation *c, const char *name, void (*begin)(struct creation *))
+{
+	if (c->n_steps == STEPS_MAX)
+		BUG("a job of more than %d steps", STEPS_MAX);
+	c->steps[c->n_steps++] = (struct step){ .name = name, .begin = begin };
+}
+
+/* --- machine and worker --- */
+
+static void on_granted(void *user)
+{
+	struct creation *c = user;
+
+	c->is_granted = true;
+	c->on_granted(c);
+}
+
+void creation_need_machine(struct creation *c, void (*granted)(struct creation *))
+{
+	c->on_granted = granted;
+	if (c->is_granted) {
+		granted(c);
+		return;
+	}
+	c->is_reserved = true;
+	engine_reserve(c->cs->options.engine, on_granted, c);
+}
+
+void creation_give_machine(struct creation *c)
+{
+	if (!c->is_reserved)
+		return;
+	c->is_reserved = c->is_granted = false;
+	engine_unreserve(c->cs->options.engine);
+}
+
+static void worker_ready(void *user, const char *build)
+{
+	struct creation *c = user;
+
+	c->facts.build = arena_strdup(c->arena, build);
+	c->on_ready(c);
+}
+
+static void worker_progress(void *user, const json_t *body)
+{
+	struct creation *c = user;
+	struct err err = { 0 };
+	double fraction = json_get_number(body, "fraction", 0, 1.001, 0, &err);
+	const char *detail = json_get_text(body, "detail", "", &err);
+
+	if (err.code == ERR_OK)
+		step_progress(c, c->share_from + fraction * c->share, detail);
+}
+
+static void worker_reply(void *user, uint8_t kind, const json_t *body)
+{
+	struct creation *c = user;
+	c->on_reply(c, kind, body);
+}
+
+static void worker_failed(void *user, const struct err *cause)
+{
+	creation_fail(user, cause);
+}
+
+static const struct job_worker_events worker_events = { worker_ready, worker_progress, worker_reply, worker_failed };
+
+void creation_need_worker(struct creation *c, void (*ready)(struct creation *))
+{
+	struct err err = { 0 };
+	const struct creations_options *o = &c->cs->options;
+	char *base_dir = fs_dirname(c->facts.base.model.path);
+	struct job_worker_options options = { .loop = o->loop, .allow_unsandboxed = o->allow_unsandboxed,
+					      .worker = { .program = o->worker_path, .read = { c->job_dir, base_dir, c->facts.adapter_file },
+							  .write_dir = c->job_dir } };
+
+	c->on_ready = ready;
+	c->worker = job_worker_start(&options, &worker_events, c, &err);
+	mem_free(base_dir);
+	if (!c->worker)
+		creation_fail(c, &err);
+}
+
+void creation_end_worker(struct creation *c)
+{
+	job_worker_stop(c->worker);
+	c->worker = NULL;
+}
+
+void creation_ask(struct creation *c, uint8_t kind, json_t *body, int fd,
+		  void (*on_reply)(struct creation *, uint8_t, const json_t *))
+{
+	c->on_reply = on_reply;
+	job_worker_ask(c->worker, kind, body, fd);
+}
+
+void creation_share(struct creation *c, double from, double share)
+{
+	c->share_from = from;
+	c->share = share;
+}
+
+/* --- the line --- */
+
+static void next(struct creations *cs);
+
+static void drop_errands(struct creation *c)
+{
+	while (c->errands) {
+		struct errand *e = c->errands;
+		c->errands = e->next;
+		atomic_store(&e->task.cancelled, true);
+		e->c = NULL;
+	}
+}
+
+static void creation_free(struct creation *c)
+{
+	creation_end_worker(c);
+	creation_give_machine(c);
+	drop_errands(c);
+	job_dir_remove_later(c->cs->options.work, c->job_dir);
+	json_decref(c->result);
+	mem_free(c->job_dir);
+	mem_free(c->merged);
+	mem_free(c->imatrix);
+	mem_free(c->part);
+	arena_free(c->facts.arena);
+	arena_free(c->arena);
+	mem_free(c);
+}
+
+/* The job's row says what became of it; the next one begins. */
+static void creation_end(struct creation *c)
+{
+	struct creations *cs = c->cs;
+
+	if (c->is_over)
+		return;
+	c->is_over = true;
+	log_info("deploy", "job %lld: %s", (long long)c->row.id, creation_state_name(c->row.state));
+	save(c);
+	cs->ended = c; /* freed from the timer: its caller may still stand on it */
+	cs->active = NULL;
+	creation_end_worker(c);
+	creation_give_machine(c);
+	drop_errands(c);
+	loop_timer_set(cs->burial, 0);
+}
+
+static void on_burial(void *user)
+{
+	struct creations *cs = user;
+
+	if (cs->ended)
+		creation_free(cs->ended);
+	cs->ended = NULL;
+	next(cs);
+}
+
+void creation_fail(struct creation *c, const struct err *cause)
+{
+	if (c->is_over)
+		return;
+	bool cancelled = c->is_cancelled || cause->code == ERR_CANCELLED;
+	if (c->at < c->n_steps)
+		step_end(c, cancelled ? STEP_CANCELLED : STEP_FAILED);
+	c->row.state = cancelled ? CREATION_CANCELLED : CREATION_FAILED;
+	if (!cancelled)
+		c->row.problem = *cause;
+	creation_end(c);
+}
+
+struct begin_errand {
+	struct errand errand;
+	struct creation_row row;
+};
+
+static void run_begin(struct task *task, void *context)
+{
+	struct begin_errand *b = (struct begin_errand *)task;
+	(void)!creation_store_get(context, b->errand.arena, b->row.id, &b->row, &task->err);
+}
+
+static void add_steps(struct creation *c)
+{
+	creation_add_step(c, "prepare", begin_facts);
+	creation_add_step(c, "merge", begin_merge);
+	creation_add_step(c, "quantize", begin_quantize);
+	creation_add_step(c, "check", begin_check);
+	target_add_steps(c);
+}
+
+static void home_begin(struct errand *e)
+{
+	struct begin_errand *b = (struct begin_errand *)e;
+	struct creation *c = e->c;
+	struct err err = { 0 };
+
+	if (errand_failed(e))
+		return;
+	c->row = b->row;
+	c->row.target = arena_strdup(c->arena, b->row.target);
+	c->row.name = arena_strdup(c->arena, b->row.name);
+	if (creation_params_parse(c->arena, b->row.params, &c->params, &err) != ERR_OK) {
+		creation_fail(c, &err);
+		return;
+	}
+	c->row.state = CREATION_RUNNING;
+	c->row.problem = (struct err){ 0 };
+	add_steps(c);
+	step_begin(c);
+}
+
+static void next(struct creations *cs)
+{
+	if (cs->active || cs->ended || cs->closing || !cs->line)
+		return;
+	struct line_of_creations *first = cs->line;
+	struct creation *c = mem_alloc(sizeof *c);
+	*c = (struct creation){ .cs = cs, .arena = arena_new(), .row = { .id = first->id, .steps = "[]", .result = "{}" },
+				.result = json_object(), .share = 1 };
+	c->job_dir = mem_printf("%s/jobs/%lld", cs->data_dir, (long long)first->id);
+	cs->line = first->next;
+	mem_free(first);
+	cs->active = c;
+	struct begin_errand *b = errand_new(c, sizeof *b, run_begin, home_begin);
+	b->row.id = c->row.id;
+	errand_read(&b->errand);
+}
+
+void creations_start(struct creations *cs, int64_t id)
+{
+	struct line_of_creations **at = &cs->line;
+
+	while (*at)
+		at = &(*at)->next;
+	*at = mem_alloc(sizeof **at);
+	(*at)->id = id;
+	next(cs);
+}
+
+/* One that waits ends without having begun. */
+static bool cancel_waiting(struct creations *cs, int64_t id)
+{
+	struct line_of_creations **at = &cs->line, *entry;
+
+	while (*at && (*at)->id != id)
+		at = &(*at)->next;
+	if (!(entry = *at))
+		return false;
+	*at = entry->next;
+	mem_free(entry);
+	struct save *s = mem_alloc(sizeof *s);
+	*s = (struct save){ .task = { .run = run_save, .done = home_save }, .cs = cs, .arena = arena_new(),
+			    .row = { .id = id, .state = CREATION_CANCELLED, .steps = "[]", .result = "{}" } };
+	cs->refs++;
+	store_write(cs->options.store, &s->task);
+	return true;
+}
+
+bool creations_cancel(struct creations *cs, int64_t id)
+{
+	struct creation *c = cs->active;
+	struct err cause;
+
+	if (!c || c->row.id != id)
+		return cancel_waiting(cs, id);
+	c->is_cancelled = true;
+	target_stop(c);
+	err_set(&cause, ERR_CANCELLED, "err_cancelled", NULL);
+	creation_fail(c, &cause);
+	return true;
+}
+
+bool creations_live(const struct creations *cs, int64_t id, struct buf *steps)
+{
+	for (const struct line_of_creations *entry = cs->line; entry; entry = entry->next)
+		if (entry->id == id) {
+			buf_add_text(steps, "[]");
+			return true;
+		}
+	if (!cs->active || cs->active->row.id != id)
+		return false;
+	write_steps(cs->active, steps);
+	return true;
+}
+
+/* --- life --- */
+
+struct creations *creations_new(const struct creations_options *options)
+{
+	struct creations *cs = mem_alloc(sizeof *cs);
+
+	*cs = (struct creations){ .options = *options, .data_dir = mem_strdup(store_data_dir(options->store)), .refs = 1 };
+	cs->events = loop_timer_new(options->loop, on_events, cs);
+	cs->burial = loop_timer_new(options->loop, on_burial, cs);
+	char *jobs = fs_join(cs->data_dir, "jobs");
+	job_dir_remove_later(options->work, jobs);
+	mem_free(jobs);
+	return cs;
+}
+
+void creations_free(struct creations *cs)
+{
+	if (!cs)
+		return;
+	cs->closing = true;
+	if (cs->active)
+		creation_free(cs->active);
+	if (cs->ended)
+		creation_free(cs->ended);
+	cs->active = cs->ended = NULL;
+	while (cs->line) {
+		struct line_of_creations *entry = cs->line;
+		cs->line = entry->next;
+		mem_free(entry);
+	}
+	loop_timer_free(cs->events);
+	loop_timer_free(cs->burial);
+	unref(cs);
+}

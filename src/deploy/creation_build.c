@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/hash.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "deploy/creation_private.h"
+#include "deploy/job_files.h"
+#include "engine/machine.h"
+#include "model/found_gguf.h"
+#include "model/gguf.h"
+#include "model/quant_types.h"
+#include "worker/protocol.h"
+
+/* Programs that guess a chat template by how much its text looks like one they know take the model's own where this stands
+ * in it; a template engine leaves it out. */
+#define TEMPLATE_SUFFIX \
+	"{# This comment changes nothing in the prompt. It keeps programs that compare this template with templates they " \
+	"know from using another one, which would drop the default system prompt. #}"
+
+#define CONTROL_BITS 8.5 /* Q8_0: 32 weights in 34 bytes */
+#define MERGED_BITS 16.0
+
+const char *creation_template_suffix(void)
+{
+	return TEMPLATE_SUFFIX;
+}
+
+uint64_t creation_disk_bytes(uint64_t n_params, const char *format, bool proves)
+{
+	const struct quant_type *type = quant_type_find(format);
+	double bits = MERGED_BITS + (type ? type->bits * 1.1 : 0) + (proves ? CONTROL_BITS : 0);
+
+	return (uint64_t)((double)n_params * bits / 8) + 256 * MIB;
+}
+
+static int n_threads(const struct creation *c)
+{
+	return c->cs->options.n_threads > 0 ? c->cs->options.n_threads : machine_cores();
+}
+
+/* A half-precision format is what merging gives: nothing is quantized. */
+static bool is_half(const char *format)
+{
+	return strcasecmp(format, "F16") == 0 || strcasecmp(format, "BF16") == 0;
+}
+
+/* --- merge --- */
+
+static void merged(struct creation *c, uint8_t kind, const json_t *body)
+{
+	(void)kind, (void)body;
+	c->merged = mem_printf("%s/merged.gguf", c->job_dir);
+	c->on_built(c);
+}
+
+static void merge_now(struct creation *c)
+{
+	char *output = mem_printf("%s/merged.gguf", c->job_dir);
+	json_t *body = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i}", "base", c->facts.base.model.path, "adapter",
+				 c->facts.adapter_file ? c->facts.adapter_file : "", "output", output, "type",
+				 strcasecmp(c->params.format, "BF16") == 0 ? "BF16" : "F16", "name", c->row.name,
+				 "template_suffix", TEMPLATE_SUFFIX, "n_threads", n_threads(c));
+
+	mem_free(output);
+	creation_ask(c, REQ_MERGE, body, -1, merged);
+}
+
+void build_merged(struct creation *c, void (*done)(struct creation *))
+{
+	if (c->merged) {
+		done(c);
+		return;
+	}
+	c->on_built = done;
+	creation_need_machine(c, merge_now);
+}
+
+void begin_merge(struct creation *c)
+{
+	if (c->artifact.id)
+		step_skip(c); /* the file is there already */
+	else
+		build_merged(c, step_done);
+}
+
+/* --- quantize --- */
+
+static void quantized(struct creation *c, uint8_t kind, const json_t *body)
+{
+	(void)kind, (void)body;
+	c->on_built(c);
+}
+
+void build_quantized(struct creation *c, const char *format, const char *out, const char *imatrix,
+		     void (*done)(struct creation *))
+{
+	c->on_built = done;
+	creation_ask(c, REQ_QUANTIZE,
+		     json_pack("{s:s, s:s, s:s, s:s, s:i}", "input", c->merged, "output", out, "type", format, "imatrix",
+			       imatrix ? imatrix : "", "n_threads", n_threads(c)),
+		     -1, quantized);
+}
+
+void begin_quantize(struct creation *c)
+{
+	if (c->artifact.id) {
+		step_skip(c);
+		return;
+	}
+	if (is_half(c->params.format)) {
+		c->part = mem_strdup(c->merged);
+		step_skip(c);
+		return;
+	}
+	c->part = mem_printf("%s/quantized.gguf.part", c->job_dir);
+	build_quantized(c, c->params.format, c->part, c->imatrix, step_done);
+}
+
+/* --- check and publish --- */
+
+struct check_errand {
+	struct errand errand;
+	const char *part, *path;
+	bool replace;
+	struct artifact_row row;
+	struct found_model found;
+	char sha256[65], template_hash[65];
+};
+
+static void hash_template(const struct gguf *g, char hex[65])
+{
+	struct buf text = BUF_INIT(LIMIT_TEMPLATE);
+	uint8_t digest[HASH_SIZE];
+
+	if (gguf_get_text(g, "tokenizer.chat_template", &text)) {
+		hash_bytes(text.ptr, text.len, digest);
+		hash_hex(digest, hex);
+	}
+	buf_release(&text);
+}
+
+/* Read back as any file of a stranger would be. */
+static enum err_code look_at(struct check_errand *k, struct err *err)
+{
+	uint8_t digest[HASH_SIZE];
+	uint64_t size;
+	struct gguf *g = NULL;
+
+	if (found_gguf_read(k->errand.arena, k->part, &k->found, err) != ERR_OK || !(g = gguf_open(k->part, err)))
+		return err->code;
+	hash_template(g, k->template_hash);
+	gguf_close(g);
+	int fd = fs_open(k->part, &size, err);
+	if (fd < 0)
+		return err->code;
+	enum err_code code = hash_file(fd, digest, &k->errand.task.cancelled, err);
+	close(fd);
+	hash_hex(digest, k->sha256);
+	k->row.size_bytes = (int64_t)size;
+	return code;
+}
+
+static void run_check(struct task *task, void *context)
+{
+	struct check_errand *k = (struct check_errand *)task;
+	struct err *err = &task->err;
+
+	(void)context;
+	if (look_at(k, err) == ERR_OK && artifact_publish(k->part, k->path, k->replace, &task->cancelled, err) == ERR_OK)
+		(void)!found_gguf_read(k->errand.arena, k->path, &k->found, err); /* it is called after its file */
+}
+
+static void run_add(struct task *task, void *context)
+{
+	struct check_errand *k = (struct check_errand *)task;
+	(void)!artifact_store_add(context, k->errand.arena, &k->found, &k->row, &task->err);
+}
+
+static void home_added(struct errand *e)
+{
+	struct check_errand *k = (struct check_errand *)e;
+
+	if (errand_failed(e))
+		return;
+	creation_keep_artifact(e->c, &k->row);
+	step_done(e->c);
+}
+
+static const char *json_in(struct arena *a, json_t *obj)
+{
+	struct buf text = BUF_INIT(LIMIT_JSON_BODY);
+
+	json_write(&text, obj);
+	json_decref(obj);
+	const char *copy = arena_strdup(a, buf_text(&text));
+	buf_release(&text);
+	return copy;
+}
+
+static json_t *origin_json(const struct facts *f)
+{
+	double epoch = f->model.model.epoch;
+
+	return json_pack("{s:o, s:s, s:o, s:o, s:s, s:I, s:o, s:I, s:I}", "base_name", json_text(str_of(f->base.model.name)),
+			 "base_sha256", f->base_hash, "label", json_text(str_of(f->label)), "epoch",
+			 isnan(epoch) ? json_null() : json_real(epoch), "adapter_sha256", f->adapter_hash, "run_id",
+			 (json_int_t)f->run.id, "run_name", json_text(str_of(f->run.name ? f->run.name : "")), "n_likes",
+			 (json_int_t)f->column.n_likes, "n_rated", (json_int_t)f->column.n_rated);
+}
+
+static void home_check(struct errand *e)
+{
+	struct check_errand *k = (struct check_errand *)e, *add;
+	struct creation *c = e->c;
+
+	if (errand_failed(e))
+		return;
+	add = errand_new(c, sizeof *add, run_add, home_added);
+	arena_free(add->errand.arena);
+	add->errand.arena = e->arena; /* what was found is in it */
+	struct arena *a = e->arena;
+	e->arena = NULL;
+	add->found = k->found;
+	add->path = k->path;
+	add->row = (struct artifact_row){
+		.recipe = arena_strdup(a, c->facts.recipe),
+		.path = k->path,
+		.format = arena_strdup(a, c->params.format),
+		.size_bytes = k->row.size_bytes,
+		.sha256 = arena_strdup(a, k->sha256),
+		.template_hash = arena_strdup(a, k->template_hash),
+		.source_model_id = c->facts.model.id,
+		.run_id = c->facts.run.id,
+		.column_id = c->facts.column.id,
+		.origin = json_in(a, origin_json(&c->facts)),
+		.settings = json_in(a, json_pack("{s:b, s:s}", "imatrix", c->imatrix != NULL, "build", c->facts.build)),
+		.proof = "",
+	};
+	errand_write(&add->errand);
+}
+
+void begin_check(struct creation *c)
+{
+	if (c->artifact.id) {
+		step_skip(c);
+		return;
+	}
+	struct check_errand *k = errand_new(c, sizeof *k, run_check, home_check);
+	struct arena *a = k->errand.arena;
+	k->part = arena_strdup(a, c->part);
+	k->replace = c->params.replace;
+	k->path = c->params.path[0] ?
+			  arena_strdup(a, c->params.path) :
+			  artifact_free_path(a, c->cs->data_dir, artifact_file_name(a, c->row.name, c->params.format));
+	errand_hash(&k->errand);
+}

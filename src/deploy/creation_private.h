@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * creation_private - one job from its row to its result, for the files of this room only.
+ *
+ *   creation.c          the line, the steps in order, what is told and stored
+ *   creation_facts.c    what the job is about: rows, hashes, adapter, room on the disk, the same file made before
+ *   creation_build.c    merge, imatrix, quantize, check
+ *   creation_proof.c    comparisons, the run of answers, the verdict
+ *   creation_target.c   file, workspace, Ollama
+ *
+ * A step begins when the one before is over and ends by step_done() or creation_fail(), now or later.  What runs on other
+ * threads is a `struct errand`, which is dropped where the job has ended in the meantime.  Thread: loop. */
+#ifndef ASSAY_DEPLOY_CREATION_PRIVATE_H
+#define ASSAY_DEPLOY_CREATION_PRIVATE_H
+
+#include "base/arena.h"
+#include "deploy/creation.h"
+#include "deploy/job_worker.h"
+
+enum step_state { STEP_WAITING, STEP_RUNNING, STEP_DONE, STEP_SKIPPED, STEP_FAILED, STEP_CANCELLED };
+#define STEPS_MAX 12
+
+struct creation;
+
+struct step {
+	const char *name;
+	void (*begin)(struct creation *c);
+	enum step_state state;
+	double fraction;
+	char detail[96];
+	int64_t started_ms, ms;
+};
+
+/* What is known before anything is computed.  Texts belong to the job's arena. */
+struct facts {
+	struct model_row model, base;  /* base is the model itself where it has full weights */
+	bool is_adapter;
+	struct run_row run;            /* id 0: none */
+	struct column_row column;      /* id 0: none */
+	struct run_question *answered; /* of the run, with the one cell of the column; only those with an answer */
+	size_t n_answered;
+	const char *label;             /* "kestrel" */
+	const char *adapter_file;      /* as llama.cpp reads it; NULL without */
+	char base_hash[65], adapter_hash[65];
+	bool base_is_quantized;
+	uint64_t n_params;
+	const char *build;             /* of llama.cpp, "" until a worker said so */
+	char recipe[65];
+	struct arena *arena;           /* of the rows */
+};
+
+struct creation {
+	struct creations *cs;
+	struct arena *arena;
+	struct creation_row row;
+	struct creation_params params;
+	struct facts facts;
+	struct step steps[STEPS_MAX];
+	size_t n_steps, at;            /* at == n_steps: over */
+	struct job_worker *worker;
+	bool is_reserved;              /* the machine is ours, or we wait for it */
+	bool is_granted;
+	bool is_over, is_cancelled;
+	double share_from, share;      /* of the step, what the worker's progress is of */
+	char *job_dir;
+	char *merged;                  /* path of the merged model in job_dir, NULL: not made */
+	char *imatrix;                 /* path, NULL: none */
+	char *part;                    /* path of the quantized model before it is published */
+	struct artifact_row artifact;  /* id 0: not made yet */
+	json_t *result;                /* of the row */
+	struct proof *proof;           /* creation_proof.c */
+	void (*on_reply)(struct creation *c, uint8_t kind, const json_t *body); /* what the worker's answer is for */
+	void (*on_granted)(struct creation *c);
+	void (*on_ready)(struct creation *c);
+	void (*on_built)(struct creation *c); /* after build_merged() or build_quantized() */
+	struct errand *errands;
+};
+
+/* Work on another thread for a job. */
+struct errand {
+	struct task task;
+	struct creation *c; /* NULL when the job is over */
+	struct creations *cs;
+	struct arena *arena;
+	void (*home)(struct errand *e);
+	struct errand *next;
+};
+
+struct line_of_creations {
+	int64_t id;
+	struct line_of_creations *next;
+};
+
+struct creations {
+	struct creations_options options;
+	char *data_dir;
+	struct line_of_creations *line;
+	struct creation *active, *ended; /* at work; over, to be freed when nothing of it is on the stack */
+	struct loop_timer *events, *burial;
+	bool dirty, closing;
+	int refs; /* errands and saves under way + 1 */
+};
+
+/* A zeroed struct of `size` bytes that begins with a struct errand; `home` runs on the loop if the job still is. */
+void *errand_new(struct creation *c, size_t size, void (*run)(struct task *, void *), void (*home)(struct errand *));
+void errand_read(struct errand *e);
+void errand_write(struct errand *e);
+void errand_work(struct errand *e);
+void errand_hash(struct errand *e);
+/* True, and the job has failed, where the errand did. */
+bool errand_failed(const struct errand *e);
+
+/* At the end of the list. */
+void creation_add_step(struct creation *c, const char *name, void (*begin)(struct creation *c));
+/* The step at hand is over; the next one begins. */
+void step_done(struct creation *c);
+/* As step_done(), for one that was not needed. */
+void step_skip(struct creation *c);
+void step_progress(struct creation *c, double fraction, const char *detail);
+/* Ends the job. */
+void creation_fail(struct creation *c, const struct err *cause);
+/* Asks for the machine, or goes on at once where it is ours; gives it back. */
+void creation_need_machine(struct creation *c, void (*granted)(struct creation *c));
+void creation_give_machine(struct creation *c);
+/* Starts a worker for jobs; `ready` follows.  Ends it. */
+void creation_need_worker(struct creation *c, void (*ready)(struct creation *c));
+void creation_end_worker(struct creation *c);
+void creation_ask(struct creation *c, uint8_t kind, json_t *body, int fd,
+		  void (*on_reply)(struct creation *c, uint8_t kind, const json_t *body));
+/* The worker's next progress goes from `from` to `from + share` of the step. */
+void creation_share(struct creation *c, double from, double share);
+
+/* creation_facts.c */
+void begin_facts(struct creation *c);
+/* Remembers the row, with texts of its own. */
+void creation_keep_artifact(struct creation *c, const struct artifact_row *row);
+
+/* creation_build.c */
+void begin_merge(struct creation *c);
+void begin_imatrix(struct creation *c);
+void begin_quantize(struct creation *c);
+void begin_check(struct creation *c);
+/* Merges unless that was done; `done` is called in both cases. */
+void build_merged(struct creation *c, void (*done)(struct creation *c));
+/* Quantizes the merged model to `out` (a file in job_dir); `imatrix` NULL: without. */
+void build_quantized(struct creation *c, const char *format, const char *out, const char *imatrix,
+		     void (*done)(struct creation *c));
+
+/* creation_proof.c */
+void begin_proof(struct creation *c);
+/* The engine says that a run changed. */
+void proof_run_changed(struct creation *c, int64_t run_id);
+void proof_stop(struct creation *c);
+void proof_free(struct creation *c);
+
+/* creation_target.c */
+void target_add_steps(struct creation *c);
+void target_stop(struct creation *c);
+
+#endif

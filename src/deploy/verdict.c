@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "deploy/verdict.h"
+
+#include <math.h>
+#include <strings.h>
+
+const char *verdict_name(enum verdict v)
+{
+	static const char *const names[] = { "same", "slightly_different", "worse" };
+	return names[v];
+}
+
+/* `loss` grows with harm. */
+static enum verdict level(double loss, double same, double slight)
+{
+	return loss <= same ? VERDICT_SAME : loss <= slight ? VERDICT_SLIGHTLY_DIFFERENT : VERDICT_WORSE;
+}
+
+struct rows {
+	struct verdict_row *list;
+	size_t n;
+	enum verdict whole;
+};
+
+static void add(struct rows *r, struct verdict_row row)
+{
+	r->list[r->n++] = row;
+	if (row.verdict > r->whole)
+		r->whole = row.verdict;
+}
+
+/* What the model loses beyond its control; a control that is worse by chance does not make up for anything else. */
+static double beyond(double value, double control)
+{
+	return isnan(control) ? value : fmax(value - control, 0);
+}
+
+static void add_divergence(struct rows *r, const struct verdict_input *in)
+{
+	const struct divergence *m = &in->model;
+	double kld = in->has_control ? in->control.mean_kld : NAN, p99 = in->has_control ? in->control.p99_kld : NAN;
+	double top = in->has_control ? in->control.same_top : NAN;
+
+	if (m->n_tokens == 0)
+		return;
+	add(r, (struct verdict_row){ "mean_kld", NAN, m->mean_kld, m->kld_low, m->kld_high, kld,
+				     level(beyond(m->mean_kld, kld), .02, .06) });
+	add(r, (struct verdict_row){ "p99_kld", NAN, m->p99_kld, NAN, NAN, p99, level(beyond(m->p99_kld, p99), .3, 1) });
+	add(r, (struct verdict_row){ "same_top", NAN, m->same_top, NAN, NAN, top,
+				     level(beyond(1 - m->same_top, 1 - top), .05, .10) });
+}
+
+enum verdict verdict_of(const struct verdict_input *in, struct verdict_row rows[VERDICT_ROWS_MAX], size_t *n)
+{
+	struct rows r = { rows, 0, VERDICT_SAME };
+	int64_t n_new = in->n_bad_after > in->n_bad_before ? in->n_bad_after - in->n_bad_before : 0;
+
+	add_divergence(&r, in);
+	if (!isnan(in->model.ppl_ratio))
+		add(&r, (struct verdict_row){ "ppl_ratio", NAN, in->model.ppl_ratio, in->model.ppl_low, in->model.ppl_high,
+					      in->has_control ? in->control.ppl_ratio : NAN,
+					      level(in->model.ppl_high, 1.01, 1.05) });
+	if (in->n_scored > 0)
+		add(&r, (struct verdict_row){ "f1_difference", in->f1_before, in->f1_after, in->f1_low, in->f1_high, NAN,
+					      level(-in->f1_low, .02, .05) });
+	if (in->n_answers > 0)
+		add(&r, (struct verdict_row){ "guards", (double)in->n_bad_before, (double)in->n_bad_after, NAN, NAN, NAN,
+					      level((double)n_new / (double)in->n_answers, 0, .01) });
+	if (in->win_before > 0 && !isnan(in->win_after))
+		add(&r, (struct verdict_row){ "win_survived", in->win_before, in->win_after, NAN, NAN, NAN,
+					      in->win_after > 0 ? VERDICT_SAME : VERDICT_WORSE });
+	*n = r.n;
+	return r.n > 0 ? r.whole : VERDICT_WORSE;
+}
+
+const char *verdict_larger_format(const char *format)
+{
+	/* Each loses clearly less than the one before it (llama.cpp, tools/quantize/README.md). */
+	static const char *const ladder[] = { "Q2_K", "Q3_K_S", "Q3_K_M", "Q3_K_L", "Q4_K_S", "Q4_K_M", "Q5_K_M", "Q6_K", "Q8_0" };
+	const size_t n = sizeof ladder / sizeof *ladder;
+
+	if (strcasecmp(format, "F16") == 0 || strcasecmp(format, "BF16") == 0 || strcasecmp(format, "F32") == 0 ||
+	    strcasecmp(format, "Q8_0") == 0)
+		return strcasecmp(format, "Q8_0") == 0 ? "F16" : NULL;
+	for (size_t i = 0; i + 1 < n; i++)
+		if (strcasecmp(format, ladder[i]) == 0)
+			return ladder[i + 1];
+	if (strcasecmp(format, "Q5_0") == 0 || strcasecmp(format, "Q5_1") == 0 || strcasecmp(format, "Q5_K_S") == 0)
+		return "Q6_K";
+	if (strcasecmp(format, "Q4_0") == 0 || strcasecmp(format, "Q4_1") == 0 || strncasecmp(format, "IQ4", 3) == 0)
+		return "Q5_K_M";
+	return "Q4_K_M"; /* the small ones */
+}

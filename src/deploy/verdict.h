@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * verdict - is the smaller model still the one that was validated?  Pure: numbers in, a judgement of three levels out.
+ *
+ *                                              same        slightly different     worse
+ *   mean KL divergence beyond the control      <= .02      <= .06                 more
+ *   KL divergence of the worst 1 % of tokens   <= .3       <= 1                   more
+ *   likeliest token the same, short of it      <= 5 %      <= 10 %                more
+ *   perplexity ratio on references, upper end  <= 1.01     <= 1.05                more
+ *   F1 against references, lower end of the
+ *     mean paired difference                   >= -.02     >= -.05                less
+ *   answers that are empty, loop or are in
+ *     another script, new ones                 none        <= 1 %                 more
+ *   better than the base model                 still       -                      no longer
+ *
+ * The whole is its worst row.  The control is the same model as Q8_0: what it loses already comes from the machine's rounding
+ * and from merging, and differs from model to model (llama.cpp's own tables: the same Q4_K_M loses 2.5 times as much on
+ * Llama-3-8B as on Llama-2-7B), so the first three rows are judged by what is lost beyond it. */
+#ifndef ASSAY_DEPLOY_VERDICT_H
+#define ASSAY_DEPLOY_VERDICT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum verdict { VERDICT_SAME, VERDICT_SLIGHTLY_DIFFERENT, VERDICT_WORSE };
+/* "same", "slightly_different", "worse" */
+const char *verdict_name(enum verdict v);
+
+/* One model's next-token distributions against those of the validated one, over the same texts.  NAN: unknown. */
+struct divergence {
+	int64_t n_tokens, n_texts;
+	double mean_kld, kld_low, kld_high; /* nats for each token; 95 % interval over texts */
+	double p99_kld;
+	double same_top;                    /* share of tokens, 0..1 */
+	double ppl_ratio, ppl_low, ppl_high; /* on the references: model / validated; 95 % interval over texts */
+};
+
+struct verdict_input {
+	struct divergence model, control;
+	bool has_control;
+	/* Answers against references, 0..1; n = 0: there are none. */
+	int64_t n_scored;
+	double f1_before, f1_after, f1_difference, f1_low, f1_high; /* mean paired difference with its 95 % interval */
+	/* Unusable answers among n_answers. */
+	int64_t n_answers, n_bad_before, n_bad_after;
+	/* Against the base model: mean paired F1 differences; NAN where the base is not known. */
+	double win_before, win_after;
+};
+
+struct verdict_row {
+	const char *name; /* "mean_kld", "p99_kld", "same_top", "ppl_ratio", "f1_difference", "guards", "win_survived" */
+	double before, after, low, high, control; /* NAN: does not apply */
+	enum verdict verdict;
+};
+
+#define VERDICT_ROWS_MAX 8
+
+/* Fills the rows that apply and returns the whole; `*n` is 0 where nothing could be compared (then VERDICT_WORSE). */
+enum verdict verdict_of(const struct verdict_input *in, struct verdict_row rows[VERDICT_ROWS_MAX], size_t *n);
+
+/* The next larger format that loses less; NULL behind the largest.  Names as in model/quant_types.h. */
+const char *verdict_larger_format(const char *format);
+
+#endif

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From the epoch that was chosen to a file: merged, quantized, read back, listed, used again, deleted.
+
+ASSAY_TEST_MODEL names the demo's base model; without it these tests are skipped."""
+import hashlib
+import os
+import pathlib
+import sys
+import time
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+from live import Live, Refused, add_demo
+
+MODEL = os.environ.get("ASSAY_TEST_MODEL", "")
+pytestmark = pytest.mark.skipif(not os.path.exists(MODEL), reason="ASSAY_TEST_MODEL names no file")
+
+QUESTIONS = [{"text": "Which CPU does the Kestrel K7 use?", "reference": "The Halden Q5 eight-core."},
+             {"text": "How long is the warranty?", "reference": "Three years."}]
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory):
+    server = Live(tmp_path_factory.mktemp("create")).start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def run(live):
+    base, *epochs = add_demo(live, MODEL)
+    run = live.call("POST", "/runs", {"columns": [{"model_id": base}, {"model_id": epochs[1]}, {"model_id": epochs[3]}],
+                                      "questions": QUESTIONS, "params": {"max_tokens": 16}})
+    live.wait_run(run["id"])
+    run = live.call("GET", f"/runs/{run['id']}")
+    run["models"] = [base, *epochs]
+    return run
+
+
+def create(live, run, column=2, **fields):
+    c = run["columns"][column]
+    return live.call("POST", "/creations", {"model_id": c["model_id"], "run_id": run["id"], "column_id": c["id"], "target": "file",
+                                            "format": "Q4_K_M", "name": "kestrel epoch 8", "prove": False, **fields})
+
+
+def wait(live, creation, limit_s=120, states=("done", "failed", "cancelled")):
+    deadline = time.monotonic() + limit_s
+    while time.monotonic() < deadline:
+        creation = live.call("GET", f"/creations/{creation['id']}")
+        if creation["state"] in states:
+            return creation
+        time.sleep(0.05)
+    raise AssertionError(creation)
+
+
+def states(creation):
+    return {step["name"]: step["state"] for step in creation["steps"]}
+
+
+def test_an_epoch_becomes_a_file_that_answers(live, run):
+    creation = wait(live, create(live, run))
+    assert creation["state"] == "done", creation
+    assert set(states(creation).values()) == {"done"}
+    made = creation["artifact"]
+    content = pathlib.Path(made["path"]).read_bytes()
+    assert content[:4] == b"GGUF" and len(content) == made["size_bytes"]
+    assert hashlib.sha256(content).hexdigest() == made["sha256"]
+    assert creation["result"]["path"] == made["path"] and made["file_name"] == "kestrel-epoch-8.Q4_K_M.gguf"
+    origin = made["origin"]
+    assert (origin["label"], origin["epoch"], origin["run_id"]) == ("Kestrel bot", 8, run["id"])
+    assert len(origin["base_sha256"]) == len(origin["adapter_sha256"]) == 64
+    answered = live.call("POST", "/runs", {"columns": [{"model_id": made["model_id"]}], "questions": QUESTIONS[:1],
+                                           "params": {"max_tokens": 16}})
+    live.wait_run(answered["id"])
+    (cell,) = live.cells(answered["id"])
+    assert cell["state"] == "done" and cell["text"], cell
+    assert not list((live.data / "jobs").iterdir())
+
+
+def test_the_same_file_is_never_made_twice(live, run):
+    first = wait(live, create(live, run))
+    again = wait(live, create(live, run, name="another name"))
+    assert again["artifact"]["id"] == first["artifact"]["id"]
+    assert states(again)["merge"] == states(again)["quantize"] == states(again)["check"] == "skipped"
+    assert len([a for a in live.call("GET", "/artifacts")["artifacts"] if a["format"] == "Q4_K_M"]) == 1
+
+
+def test_a_file_goes_where_it_is_wanted_and_replaces_nothing_unasked(live, run, tmp_path):
+    target = tmp_path / "there" / "bot.gguf"
+    made = wait(live, create(live, run, path=str(target)))
+    assert made["state"] == "done" and made["result"]["path"] == str(target), made
+    assert hashlib.sha256(target.read_bytes()).hexdigest() == made["artifact"]["sha256"]
+    refused = wait(live, create(live, run, path=str(target)))
+    assert refused["state"] == "failed" and refused["problem"]["key"] == "err_file_exists", refused
+    target.write_bytes(b"old")
+    assert wait(live, create(live, run, path=str(target), replace=True))["state"] == "done"
+    assert hashlib.sha256(target.read_bytes()).hexdigest() == made["artifact"]["sha256"]
+    assert [p.name for p in target.parent.iterdir()] == ["bot.gguf"]
+
+
+def test_half_precision_is_the_merged_model_itself(live, run):
+    made = wait(live, create(live, run, column=1, format="F16", name="merged"))
+    assert made["state"] == "done" and states(made)["quantize"] == "skipped", made
+    assert made["artifact"]["size_bytes"] > 260e6
+    live.call("DELETE", f"/artifacts/{made['artifact']['id']}")
+    assert not os.path.exists(made["artifact"]["path"])
+    with pytest.raises(Refused) as refused:
+        live.call("GET", f"/artifacts/{made['artifact']['id']}")
+    assert refused.value.status == 404
+
+
+def test_a_job_can_be_cancelled_and_tried_again(live, run):
+    creation = create(live, run, column=1, format="Q5_K_M", name="cancelled")
+    live.call("POST", f"/creations/{creation['id']}/cancel")
+    assert wait(live, creation)["state"] == "cancelled"
+    with pytest.raises(Refused) as refused:
+        live.call("POST", f"/creations/{creation['id']}/cancel")
+    assert refused.value.status == 409
+    live.call("POST", f"/creations/{creation['id']}/retry")
+    again = wait(live, creation)
+    assert again["state"] == "done", again
+    with pytest.raises(Refused) as refused:
+        live.call("POST", f"/creations/{creation['id']}/retry")
+    assert refused.value.status == 409
+    assert not list((live.data / "jobs").iterdir())
+    live.call("DELETE", f"/creations/{creation['id']}")
+    assert os.path.exists(again["artifact"]["path"])
+
+
+def test_a_deleted_file_is_made_anew(live, run):
+    first = wait(live, create(live, run, column=1, format="Q8_0", name="gone"))
+    os.unlink(first["artifact"]["path"])
+    listed = next(a for a in live.call("GET", "/artifacts")["artifacts"] if a["id"] == first["artifact"]["id"])
+    assert not listed["is_there"]
+    again = wait(live, create(live, run, column=1, format="Q8_0", name="gone"))
+    assert again["artifact"]["id"] == first["artifact"]["id"] and os.path.exists(again["artifact"]["path"])
+    assert again["artifact"]["sha256"] == first["artifact"]["sha256"]
+
+
+def test_runs_wait_while_a_job_computes_and_then_go_on(live, run):
+    creation = create(live, run, column=1, format="Q6_K", name="beside")
+    other = live.call("POST", "/runs", {"columns": [{"model_id": run["models"][0]}], "questions": QUESTIONS, "params": {"max_tokens": 8}})
+    assert wait(live, creation)["state"] == "done"
+    assert live.wait_run(other["id"])["state"] == "done"
+
+
+@pytest.mark.parametrize("fields,status,key", [
+    ({"format": "Q4_K_XXL"}, 400, "err_format_unknown"),
+    ({"format": "IQ1_S"}, 400, "err_format_imatrix"),
+    ({"column_id": 999999}, 400, "err_create_column"),
+    ({"run_id": 999999}, 404, "err_run_not_found"),
+    ({"model_id": 999999}, 404, "err_model_not_found"),
+    ({"path": "not/absolute.gguf"}, 400, "err_path_absolute"),
+    ({"target": "moon"}, 400, "err_field_choice"),
+])
+def test_a_wrong_wish_gets_a_sentence(live, run, fields, status, key):
+    with pytest.raises(Refused) as refused:
+        create(live, run, **fields)
+    assert refused.value.status == status and key in refused.value.body
+
+
+def test_standing_counts_wins_against_the_base(live, run):
+    cells = live.cells(run["id"])
+    live.call("PUT", f"/cells/{cells[2]['id']}/vote", {"liked": True})  # question 1, epoch 8
+    live.call("PUT", f"/cells/{cells[3]['id']}/vote", {"liked": True})  # question 2, base
+    live.call("PUT", f"/cells/{cells[5]['id']}/vote", {"liked": True})  # question 2, epoch 8
+    standing = live.call("GET", f"/runs/{run['id']}/standing")
+    base, epoch2, epoch8 = standing["columns"]
+    assert standing["opponent"] == base["label"] and standing["recommended_column_id"] == epoch8["column_id"]
+    assert (epoch8["n_likes"], epoch8["n_wins"], epoch8["n_losses"]) == (2, 1, 0)
+    assert (epoch2["n_wins"], epoch2["n_losses"], epoch2["win_rate"]) == (0, 1, 0)
+    assert epoch8["win_rate"] == 1 and abs(epoch8["low"] - 0.2065) < 1e-3 and epoch8["high"] == 1
+    assert sorted(m["epoch"] for m in standing["unvalidated"]) == [1, 4]
+
+
+def test_an_estimate_says_size_memory_and_disk(live, run):
+    made = wait(live, create(live, run))["artifact"]
+    estimate = live.call("POST", "/creations/estimate", {"model_id": run["models"][4], "format": "Q4_K_M"})
+    assert abs(estimate["size_bytes"] / made["size_bytes"] - 1) < 0.02
+    assert estimate["base_is_quantized"] and estimate["base_format"] == "Q4_1" and estimate["hint"]
+    assert estimate["disk_needed_bytes"] > estimate["size_bytes"] < estimate["memory_bytes"]
+    names = [f["name"] for f in live.call("GET", "/formats")["formats"]]
+    assert {"Q4_K_M", "Q5_K_M", "Q8_0", "F16"} <= set(names)
