@@ -23,6 +23,10 @@
 #define LIMIT_SLOTS 64
 #define LIMIT_METRIC_BYTES (256 * KIB) /* of an answer or a reference, that metrics compare */
 
+#define LIMIT_PASSAGES 20              /* of documents given with one question */
+#define LIMIT_DOCUMENT_BYTES (4 * MIB) /* of text in a document */
+#define LIMIT_API_KEYS 100
+
 #define LIMIT_FRAME (16 * MIB)
 #define LIMIT_FRAME_VALUES (2 * LIMIT_MAX_TOKENS) /* one for each token of an answer, and some */
 #define LIMIT_GGUF_HEADER (256 * MIB)

@@ -17,12 +17,14 @@
 #include "deploy/creation.h"
 #include "server/api_events.h"
 #include "server/api_export.h"
+#include "server/api_keys.h"
 #include "server/app_private.h"
 #include "server/creation_feed.h"
 #include "server/http.h"
 #include "server/live.h"
 #include "server/upload.h"
 #include "store/artifact_store.h"
+#include "store/chat_store.h"
 #include "store/run_store.h"
 #include "store/setting_store.h"
 
@@ -106,13 +108,26 @@ static void read_sessions(struct start *s, struct db *db, struct err *err)
 	}
 }
 
+static void read_keys(struct start *s, struct db *db, struct err *err)
+{
+	struct api_key_row *rows;
+	size_t n = 0;
+	if (api_key_store_list(db, s->arena, &rows, &n, err) != ERR_OK)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		rows[i].name = ""; /* of the arena */
+		keys_add(s->app->keys, &rows[i]);
+	}
+}
+
 /* Before the loop runs, so the store's thread may touch the app. */
 static void run_start(struct task *task, void *db)
 {
 	struct start *s = (struct start *)task;
 	struct err *err = &task->err;
 	const char *instance = NULL, *language = NULL;
-	if (run_store_recover(db, err) != ERR_OK || creation_store_recover(db, err) != ERR_OK || setting_get(db, s->arena, "instance", &instance, err) != ERR_OK ||
+	if (run_store_recover(db, err) != ERR_OK || creation_store_recover(db, err) != ERR_OK ||
+	    message_store_recover(db, err) != ERR_OK || setting_get(db, s->arena, "instance", &instance, err) != ERR_OK ||
 	    setting_get(db, s->arena, "language", &language, err) != ERR_OK)
 		return;
 	if (!instance) {
@@ -125,6 +140,7 @@ static void run_start(struct task *task, void *db)
 	s->app->n_threads = number_setting(db, s->arena, "n_threads", 0, err);
 	s->app->n_gpu_layers = number_setting(db, s->arena, "n_gpu_layers", -1, err);
 	read_sessions(s, db, err);
+	read_keys(s, db, err);
 }
 
 static enum err_code load_start(struct app *app, char instance[16], struct err *err)
@@ -271,6 +287,7 @@ enum err_code app_open(const struct app_options *options, struct app **out, stru
 	app->loop = loop_new();
 	app->home = queue_new();
 	app->sessions = sessions_new();
+	app->keys = keys_new();
 	app->hub = hub_new(clock_wall_ms(), LIMIT_SSE_QUEUE);
 	app->home_watch = loop_add_fd(app->loop, queue_fd(app->home), LOOP_READ, on_home, app);
 	enum err_code code = store_open(dir, app->home, &app->store, err);
@@ -361,6 +378,7 @@ void app_close(struct app *app)
 	creation_feed_free(app->creation_feed);
 	hub_free(app->hub);
 	sessions_free(app->sessions);
+	keys_free(app->keys);
 	loop_timer_free(app->housekeeping);
 	loop_timer_free(app->beat);
 	loop_remove_fd(app->home_watch);

@@ -25,6 +25,7 @@ struct app {
 	struct live *live;
 	struct creations *creations;
 	struct creation_feed *creation_feed;
+	struct keys *keys;
 	struct http *http;
 	struct job *export_jobs;
 	struct loop_timer *beat;         /* heartbeat of the event streams */

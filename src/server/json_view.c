@@ -300,7 +300,7 @@ void view_import(struct buf *b, enum lang lang, const char *upload, const char *
 
 /* --- runs --- */
 
-static void view_params(struct buf *b, const struct gen_params *p)
+void view_gen_params(struct buf *b, const struct gen_params *p)
 {
 	json_open(b, "params", '{');
 	json_int(b, "max_tokens", p->max_tokens);
@@ -342,7 +342,7 @@ void view_column(struct buf *b, enum lang lang, const struct column_row *c, cons
 	json_int(b, "model_id", c->model_id);
 	json_cstr(b, "label", c->label);
 	json_num(b, "epoch", c->epoch);
-	view_params(b, &c->params);
+	view_gen_params(b, &c->params);
 	json_flag(b, "own_params", c->own_params);
 	json_cstr(b, "state", now ? column_state_name(now->state) : stored_column_state(c));
 	if (now && now->state == COLUMN_LOADING) {
@@ -378,7 +378,7 @@ void view_run(struct buf *b, enum lang lang, const struct run_row *run, const st
 	json_int(b, "seed", run->seed);
 	json_flag(b, "blind", run->is_blind);
 	json_flag(b, "drifted", run->is_drifted);
-	view_params(b, &run->params);
+	view_gen_params(b, &run->params);
 	json_id(b, "question_set_id", run->question_set_id);
 	json_int(b, "n_questions", run->n_questions);
 	json_int(b, "n_columns", run->n_columns);

@@ -29,6 +29,7 @@ void json_raw(struct buf *b, const char *name, const char *json);   /* a whole v
 void view_error(struct buf *b, enum lang lang, const struct err *err);
 void view_problem(struct buf *b, const char *name, enum lang lang, const struct err *err);
 
+void view_gen_params(struct buf *b, const struct gen_params *p); /* a field "params" */
 void view_model(struct buf *b, const char *name, enum lang lang, const struct model_row *m, const char *family_name);
 void view_family(struct buf *b, enum lang lang, const struct family_row *f, const struct model_list *all);
 void view_model_list(struct buf *b, enum lang lang, const struct model_list *list);

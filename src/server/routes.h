@@ -77,6 +77,21 @@ void api_remove_artifact(struct request *r);
 void api_get_cell(struct request *r);
 void api_vote(struct request *r);
 void api_get_prompt(struct request *r);
+void api_list_workspaces(struct request *r);
+void api_add_workspace(struct request *r);
+void api_get_workspace(struct request *r);
+void api_change_workspace(struct request *r);
+void api_remove_workspace(struct request *r);
+void api_list_chats(struct request *r);
+void api_add_chat(struct request *r);
+void api_get_chat(struct request *r);
+void api_change_chat(struct request *r);
+void api_remove_chat(struct request *r);
+void api_get_message(struct request *r);
+void api_vote_message(struct request *r);
+void api_list_keys(struct request *r);
+void api_add_key(struct request *r);
+void api_remove_key(struct request *r);
 void api_events(struct request *r);
 
 #endif

@@ -8,8 +8,7 @@
 #include "base/json.h"
 #include "server/request.h"
 
-/* Overrides in `params` what the object names. */
-static void read_params(const json_t *obj, struct gen_params *p, const char *prefix, struct err *err)
+void params_body_read(const json_t *obj, struct gen_params *p, const char *prefix, struct err *err)
 {
 	if (!obj || err->code != ERR_OK)
 		return;
@@ -36,7 +35,7 @@ static void read_column(const json_t *obj, const struct gen_params *shared, size
 	if (err->code == ERR_OK && !c->model_id)
 		err_set(err, ERR_INVALID, "err_field_needed", "field=model_id");
 	c->own_params = params != NULL;
-	read_params(params, &c->params, "params.", err);
+	params_body_read(params, &c->params, "params.", err);
 	(void)str_format(prefix, sizeof prefix, "columns[%zu].", at);
 	if (err->code != ERR_OK)
 		err_prefix_field(err, prefix);
@@ -53,7 +52,7 @@ static void read_run(const json_t *json, struct run_row *run, struct err *err)
 	run->is_fast = !strcmp(mode, "fast");
 	if (err->code == ERR_OK && !run->is_fast && strcmp(mode, "exact") != 0)
 		err_set(err, ERR_INVALID, "err_field_choice", "field=mode|choices=exact, fast");
-	read_params(json_get_object(json, "params", err), &run->params, "params.", err);
+	params_body_read(json_get_object(json, "params", err), &run->params, "params.", err);
 }
 
 enum err_code run_body_read(const json_t *json, struct run_body *out, struct err *err)

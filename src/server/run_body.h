@@ -16,6 +16,9 @@ struct run_body {
 	const json_t *questions; /* of the body, or NULL */
 };
 
+/* Overrides in `p` what `obj` (NULL: nothing) names.  Errors name the field behind `prefix`. */
+void params_body_read(const json_t *obj, struct gen_params *p, const char *prefix, struct err *err);
+
 /* Reads and checks everything but the questions.  Texts are borrowed from `json`; errors name the field. */
 MUST_USE enum err_code run_body_read(const json_t *json, struct run_body *out, struct err *err);
 
