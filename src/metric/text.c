@@ -181,6 +181,20 @@ const uint32_t *text_matches(struct text *t, struct text *other, enum text_form 
 	return f->matches;
 }
 
+const uint32_t *text_matches_best(struct text *t, struct text *const *others, size_t n, enum text_form form)
+{
+	struct form *f = &t->forms[form];
+
+	if (n == 1)
+		return text_matches(t, others[0], form);
+	const struct grams **list = arena_array(t->space->arena, n, sizeof *list);
+	for (size_t i = 0; i < n; i++)
+		list[i] = text_grams(others[i], form);
+	grams_match_best(text_grams(t, form), list, n, f->matches);
+	f->matched_with = NULL;
+	return f->matches;
+}
+
 bool text_same_tokens(struct text *a, struct text *b, enum text_form form)
 {
 	struct tokens x = text_tokens(a, form), y = text_tokens(b, form);

@@ -65,6 +65,9 @@ const struct grams *text_grams(struct text *t, enum text_form form);
 /* grams_match() of two texts of one space; the latest result is kept, so that metrics which need the same do not ask twice. */
 const uint32_t *text_matches(struct text *t, struct text *other, enum text_form form);
 
+/* grams_match_best() against several texts, `n` >= 1; dead after the next call for this form. */
+const uint32_t *text_matches_best(struct text *t, struct text *const *others, size_t n, enum text_form form);
+
 /* The same tokens in the same order. */
 bool text_same_tokens(struct text *a, struct text *b, enum text_form form);
 
