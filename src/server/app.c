@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "deploy/creation.h"
+#include "engine/ollama.h"
 #include "server/api_events.h"
 #include "server/api_export.h"
 #include "server/api_keys.h"
@@ -25,6 +26,7 @@
 #include "server/upload.h"
 #include "store/artifact_store.h"
 #include "store/chat_store.h"
+#include "store/provider_store.h"
 #include "store/run_store.h"
 #include "store/setting_store.h"
 
@@ -126,6 +128,7 @@ static void run_start(struct task *task, void *db)
 	struct start *s = (struct start *)task;
 	struct err *err = &task->err;
 	const char *instance = NULL, *language = NULL;
+	struct url_parts ollama;
 	if (run_store_recover(db, err) != ERR_OK || creation_store_recover(db, err) != ERR_OK ||
 	    message_store_recover(db, err) != ERR_OK || setting_get(db, s->arena, "instance", &instance, err) != ERR_OK ||
 	    setting_get(db, s->arena, "language", &language, err) != ERR_OK)
@@ -141,6 +144,8 @@ static void run_start(struct task *task, void *db)
 	s->app->n_gpu_layers = number_setting(db, s->arena, "n_gpu_layers", -1, err);
 	read_sessions(s, db, err);
 	read_keys(s, db, err);
+	ollama_host(getenv("OLLAMA_HOST"), &ollama);
+	err_kept(provider_store_set_default(db, ollama.text, err));
 }
 
 static enum err_code load_start(struct app *app, char instance[16], struct err *err)
@@ -288,6 +293,7 @@ enum err_code app_open(const struct app_options *options, struct app **out, stru
 	app->home = queue_new();
 	app->sessions = sessions_new();
 	app->keys = keys_new();
+	app->http_client = http_client_new(app->loop);
 	app->hub = hub_new(clock_wall_ms(), LIMIT_SSE_QUEUE);
 	app->home_watch = loop_add_fd(app->loop, queue_fd(app->home), LOOP_READ, on_home, app);
 	enum err_code code = store_open(dir, app->home, &app->store, err);
@@ -339,6 +345,7 @@ void app_run(struct app *app)
 	app->closing = true;
 	http_quiesce(app->http);
 	exports_cancel(app);
+	http_client_close(app->http_client);
 	http_cancel(app->http);
 	events_check(app);
 	app->last_call = loop_timer_new(app->loop, check_last_call, &last);
@@ -360,6 +367,7 @@ void app_close(struct app *app)
 	app->closing = true;
 	loop_set_prepare(app->loop, NULL, NULL);
 	exports_cancel(app);
+	http_client_close(app->http_client);
 	if (app->http)
 		http_cancel(app->http);
 	creations_free(app->creations);
@@ -379,6 +387,7 @@ void app_close(struct app *app)
 	hub_free(app->hub);
 	sessions_free(app->sessions);
 	keys_free(app->keys);
+	http_client_free(app->http_client);
 	loop_timer_free(app->housekeeping);
 	loop_timer_free(app->beat);
 	loop_remove_fd(app->home_watch);

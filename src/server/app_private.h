@@ -4,6 +4,7 @@
 #ifndef ASSAY_SERVER_APP_PRIVATE_H
 #define ASSAY_SERVER_APP_PRIVATE_H
 
+#include "base/http_client.h"
 #include "base/loop.h"
 #include "base/queue.h"
 #include "engine/engine.h"
@@ -27,6 +28,7 @@ struct app {
 	struct creation_feed *creation_feed;
 	struct keys *keys;
 	struct http *http;
+	struct http_client *http_client; /* requests to providers */
 	struct job *export_jobs;
 	struct loop_timer *beat;         /* heartbeat of the event streams */
 	struct task cleaning;            /* of old uploads */

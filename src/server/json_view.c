@@ -144,6 +144,7 @@ void view_model(struct buf *b, const char *name, enum lang lang, const struct mo
 		json_cstr(b, "family_name", family_name);
 	json_id(b, "base_model_id", m->base_model_id);
 	json_cstr(b, "base_name", f->base_name);
+	json_id(b, "provider_id", m->provider_id);
 	json_cstr(b, "path", f->path);
 	json_int(b, "size_bytes", (int64_t)f->size_bytes);
 	json_cstr(b, "architecture", f->architecture);

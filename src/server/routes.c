@@ -72,6 +72,15 @@ static const struct route table[] = {
 	{ "GET", "/api-keys", OWNER(GATE_NO_BODY), api_list_keys },
 	{ "POST", "/api-keys", OWNER(GATE_JSON), api_add_key },
 	{ "DELETE", "/api-keys/{id}", OWNER(GATE_NO_BODY), api_remove_key },
+	{ "GET", "/providers", OWNER(GATE_NO_BODY), api_list_providers },
+	{ "POST", "/providers", OWNER(GATE_JSON), api_add_provider },
+	{ "PATCH", "/providers/{id}", OWNER(GATE_JSON), api_change_provider },
+	{ "DELETE", "/providers/{id}", OWNER(GATE_NO_BODY), api_remove_provider },
+	{ "GET", "/providers/{id}/models", OWNER(GATE_NO_BODY), api_list_provider_models },
+	{ "DELETE", "/providers/{id}/models", OWNER(GATE_MAYBE_JSON), api_remove_provider_model },
+	{ "POST", "/providers/{id}/models/use", OWNER(GATE_JSON), api_use_provider_model },
+	{ "POST", "/providers/{id}/models/unload", OWNER(GATE_JSON), api_unload_provider_model },
+	{ "POST", "/providers/{id}/test", OWNER(GATE_JSON), api_test_provider },
 	{ "GET", "/events", OWNER(GATE_NO_BODY), api_events },
 };
 

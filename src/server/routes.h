@@ -93,5 +93,14 @@ void api_list_keys(struct request *r);
 void api_add_key(struct request *r);
 void api_remove_key(struct request *r);
 void api_events(struct request *r);
+void api_list_providers(struct request *r);
+void api_add_provider(struct request *r);
+void api_change_provider(struct request *r);
+void api_remove_provider(struct request *r);
+void api_list_provider_models(struct request *r);
+void api_use_provider_model(struct request *r);
+void api_remove_provider_model(struct request *r);
+void api_unload_provider_model(struct request *r);
+void api_test_provider(struct request *r);
 
 #endif

@@ -9,7 +9,7 @@
 #define MODEL_FIELDS \
 	"id, ifnull(family_id, 0), ifnull(base_model_id, 0), is_hidden, sha256, kind, adapter_format, path, name," \
 	" size_bytes, architecture, file_type, n_params, n_layer, n_ctx_train, kv_bytes_per_token, has_template, epoch," \
-	" step, train_loss, eval_loss, base_name, rank, alpha"
+	" step, train_loss, eval_loss, base_name, rank, alpha, ifnull(provider_id, 0)"
 
 static void row_model(const struct query *q, struct arena *a, struct model_row *out)
 {
@@ -18,6 +18,7 @@ static void row_model(const struct query *q, struct arena *a, struct model_row *
 		.family_id = row_int(q, 1),
 		.base_model_id = row_int(q, 2),
 		.is_hidden = row_int(q, 3) != 0,
+		.provider_id = row_int(q, 24),
 		.model = {
 			.kind = (enum model_kind)row_int(q, 5),
 			.adapter_format = (enum adapter_format)row_int(q, 6),

@@ -13,6 +13,7 @@ struct model_row {
 	int64_t id;
 	int64_t family_id;     /* 0: none */
 	int64_t base_model_id; /* adapters: the base in use, 0: not known yet */
+	int64_t provider_id;   /* remote ones: who answers, 0: none */
 	bool is_hidden;        /* removed by the user, kept because runs refer to it */
 	struct found_model model;
 	char sha256[65];       /* "" until hashed */

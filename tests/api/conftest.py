@@ -43,15 +43,18 @@ class Reply:
 
 
 class Server:
-    def __init__(self, folder):
+    def __init__(self, folder, ollama_host=None):
         self.data = folder / "data"
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         program = os.environ.get("ASSAY_BIN", str(ROOT / "build/bin/assay"))
         self.log = open(folder / "log", "w+b")
+        environment = {k: v for k, v in os.environ.items() if k != "OLLAMA_HOST"}
+        if ollama_host:
+            environment["OLLAMA_HOST"] = ollama_host
         self.process = subprocess.Popen([program, "serve", "--data", str(self.data), "--port", str(self.port)],
-                                        stdout=self.log, stderr=self.log)
+                                        stdout=self.log, stderr=self.log, env=environment)
         deadline = time.monotonic() + 20
         while not self.answers():
             if self.process.poll() is not None or time.monotonic() > deadline:

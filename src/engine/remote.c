@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/remote.h"
+
+#include <string.h>
+
+#define REASON_MAX 300
+
+void remote_reason(struct str body, char *out, size_t out_size)
+{
+	struct err ignored = { 0 };
+	json_t *json = body.len && str_trim(body).len && str_trim(body).ptr[0] == '{' ? json_parse(body, "reply", &ignored) : NULL;
+	const json_t *error = json_object_get(json, "error");
+	const char *text = json_string_value(error);
+
+	if (!text)
+		text = json_string_value(json_object_get(error, "message"));
+	if (!text)
+		text = json_string_value(json_object_get(json, "message"));
+	if (!text)
+		text = json_string_value(json_object_get(json, "detail"));
+	struct str reason = text ? str_of(text) : str_trim(body);
+	if (!text && (str_starts(reason, "<") || json))
+		reason = (struct str){ 0 }; /* a page for people tells nothing here */
+	if (reason.len > REASON_MAX)
+		reason.len = utf8_whole((struct str){ reason.ptr, REASON_MAX });
+	if (reason.len > out_size - 1)
+		reason.len = utf8_whole((struct str){ reason.ptr, out_size - 1 });
+	memcpy(out, reason.ptr ? reason.ptr : "", reason.len);
+	utf8_clean(out, reason.len, 0);
+	if (!out[0])
+		(void)str_format(out, out_size, "?");
+	json_decref(json);
+}
+
+enum err_code remote_fail(const struct remote *remote, const struct http_reply *reply, struct err *err)
+{
+	char reason[REASON_MAX + 4];
+	const char *url = remote->row.url;
+	int status = reply->status;
+
+	remote_reason(reply->body, reason, sizeof reason);
+	if (status == 403 && remote->row.kind == PROVIDER_OLLAMA && reply->body.len == 0)
+		return err_set(err, ERR_DENIED, "err_provider_host", "url=%s", url);
+	if (status == 401 || status == 403)
+		return err_set(err, ERR_DENIED, "err_provider_key", "url=%s|status=%d", url, status);
+	if (status == 429 || status == 503)
+		return err_set(err, ERR_BUSY, "err_provider_busy", "url=%s|status=%d|reason=%s", url, status, reason);
+	return err_set(err, status == 404 ? ERR_NOT_FOUND : status >= 500 ? ERR_IO : ERR_DATA, "err_provider_status",
+		       "url=%s|status=%d|reason=%s", url, status, reason);
+}
+
+enum err_code remote_wrong(const struct remote *remote, const char *what, struct err *err)
+{
+	return err_set(err, ERR_DATA, "err_provider_reply", "url=%s|what=%s|kind=%s", remote->row.url, what,
+		       remote->row.kind == PROVIDER_OLLAMA ? "Ollama" : "OpenAI API");
+}
+
+json_t *remote_json(const struct remote *remote, const struct http_reply *reply, struct err *err)
+{
+	struct err syntax = { 0 };
+
+	if (reply->status < 200 || reply->status > 299) {
+		remote_fail(remote, reply, err);
+		return NULL;
+	}
+	json_t *json = json_parse_frame(reply->body, &syntax);
+	if (json_is_object(json) && !json_object_get(json, "error"))
+		return json;
+	if (json_is_object(json)) {
+		struct http_reply failed = *reply;
+		failed.status = 500;
+		remote_fail(remote, &failed, err);
+	} else {
+		remote_wrong(remote, "no JSON object", err);
+	}
+	json_decref(json);
+	return NULL;
+}
+
+const char *remote_text(struct arena *a, const char *text, size_t max)
+{
+	size_t len = text ? strlen(text) : 0;
+
+	if (len > max)
+		len = utf8_whole((struct str){ text, max });
+	char *copy = arena_strndup(a, text ? text : "", len);
+	utf8_clean(copy, len, 0);
+	return copy;
+}

@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The client against a server on a thread of this test, which answers by the path it is asked for. */
+#include "support/check.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/http_client.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+/* --- the server --- */
+
+static int listener;
+static int port;
+static pthread_t server_thread;
+static atomic_int n_requests;
+static char last_head[8192];
+static atomic_size_t last_body;
+
+static void put(int fd, const char *text)
+{
+	size_t len = strlen(text);
+	while (len > 0) {
+		ssize_t n = send(fd, text, len, MSG_NOSIGNAL);
+		if (n <= 0)
+			return;
+		text += n;
+		len -= (size_t)n;
+	}
+}
+
+static void nap(int ms)
+{
+	usleep((useconds_t)ms * 1000);
+}
+
+static void stream(int fd, int n, int pause_ms)
+{
+	put(fd, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n");
+	for (int i = 0; i < n; i++) {
+		char line[32];
+		snprintf(line, sizeof line, "line %d\n", i);
+		put(fd, line);
+		nap(pause_ms);
+	}
+}
+
+static void answer(int fd, const char *path)
+{
+	char text[512];
+
+	if (!strcmp(path, "/ok"))
+		put(fd, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
+	else if (!strcmp(path, "/missing"))
+		put(fd, "HTTP/1.1 404 Not Found\r\nContent-Length: 16\r\n\r\n{\"error\":\"gone\"}");
+	else if (!strcmp(path, "/busy"))
+		put(fd, "HTTP/1.1 429 Too Many\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n");
+	else if (!strcmp(path, "/stream"))
+		stream(fd, 5, 1);
+	else if (!strcmp(path, "/endless"))
+		stream(fd, 2000, 0);
+	else if (!strcmp(path, "/silent"))
+		nap(1500);
+	else if (!strcmp(path, "/stall")) {
+		put(fd, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nbegun");
+		nap(1500);
+	} else if (!strcmp(path, "/cut"))
+		put(fd, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf");
+	else if (!strcmp(path, "/away")) {
+		snprintf(text, sizeof text, "HTTP/1.1 307 Away\r\nLocation: http://127.0.0.1:%d/ok\r\nContent-Length: 0\r\n\r\n", port);
+		put(fd, text);
+	} else if (!strcmp(path, "/noise"))
+		put(fd, "this is no HTTP at all\r\n\r\n");
+	else
+		put(fd, "HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n");
+}
+
+static void serve_one(int fd)
+{
+	char head[8192];
+	size_t len = 0;
+	char *end = NULL;
+
+	while (!end && len < sizeof head - 1) {
+		ssize_t n = recv(fd, head + len, sizeof head - 1 - len, 0);
+		if (n <= 0)
+			return;
+		len += (size_t)n;
+		head[len] = 0;
+		end = strstr(head, "\r\n\r\n");
+	}
+	size_t body = len - (size_t)(end + 4 - head), wanted = 0;
+	char *length = strstr(head, "Content-Length: ");
+	if (length)
+		sscanf(length, "Content-Length: %zu", &wanted);
+	char path[256] = "";
+	sscanf(head, "%*s %255s", path);
+	char bytes[65536];
+	while (body < wanted && strcmp(path, "/refuse")) {
+		ssize_t n = recv(fd, bytes, sizeof bytes, 0);
+		if (n <= 0)
+			break;
+		body += (size_t)n;
+	}
+	memcpy(last_head, head, len + 1);
+	atomic_store(&last_body, body);
+	atomic_fetch_add(&n_requests, 1);
+	answer(fd, path);
+}
+
+static void *serve(void *unused)
+{
+	(void)unused;
+	for (;;) {
+		int fd = accept(listener, NULL, NULL);
+		if (fd < 0)
+			return NULL;
+		serve_one(fd);
+		close(fd);
+	}
+}
+
+/* --- the client --- */
+
+static struct loop *loop;
+static struct http_client *client;
+static struct buf got;
+static uint64_t uploaded;
+static int n_done, stop_after;
+static struct err result;
+static int status;
+static int64_t retry_after;
+static struct http_call *call;
+
+static bool on_data(void *user, struct str data)
+{
+	(void)user;
+	buf_add_str(&got, data);
+	if (stop_after == -1) {
+		http_call_cancel(call);
+		loop_stop(loop);
+	}
+	return stop_after <= 0 || got.len < (size_t)stop_after;
+}
+
+static void on_upload(void *user, uint64_t sent)
+{
+	(void)user;
+	uploaded = sent;
+}
+
+static void on_done(void *user, const struct http_reply *reply, const struct err *err)
+{
+	(void)user;
+	n_done++;
+	status = reply->status;
+	result = *err;
+	retry_after = reply->retry_after_ms;
+	if (reply->body.len)
+		buf_add_str(&got, reply->body);
+	loop_stop(loop);
+}
+
+static struct http_request request_for(const char *method, const char *path)
+{
+	static char url[256];
+	snprintf(url, sizeof url, "http://127.0.0.1:%d%s", port, path);
+	return (struct http_request){ .method = method, .url = url, .limits = http_limits_default(), .done = on_done };
+}
+
+static void run(const struct http_request *request)
+{
+	call = http_client_start(client, request);
+	assert_int_equal(n_done, 0);
+	loop_run(loop);
+}
+
+static int open_client(void **state)
+{
+	(void)state;
+	loop = loop_new();
+	client = http_client_new(loop);
+	got = BUF_INIT(1 << 20);
+	n_done = status = stop_after = 0;
+	uploaded = 0;
+	result = (struct err){ 0 };
+	return 0;
+}
+
+static int close_client(void **state)
+{
+	(void)state;
+	http_client_free(client);
+	loop_free(loop);
+	buf_release(&got);
+	return 0;
+}
+
+static void a_reply_is_gathered_or_streamed(void **state)
+{
+	struct http_request r = request_for("GET", "/ok");
+	(void)state;
+	run(&r);
+	assert_err(&result, "");
+	assert_int_equal(status, 200);
+	assert_string_equal(buf_text(&got), "hello");
+	buf_clear(&got);
+	n_done = 0;
+	r = request_for("GET", "/stream");
+	r.on_data = on_data;
+	run(&r);
+	assert_err(&result, "");
+	assert_string_equal(buf_text(&got), "line 0\nline 1\nline 2\nline 3\nline 4\n");
+}
+
+static void a_status_is_a_reply_and_not_a_failure(void **state)
+{
+	struct http_request r = request_for("GET", "/missing");
+	(void)state;
+	r.on_data = on_data; /* is for success only */
+	run(&r);
+	assert_err(&result, "");
+	assert_int_equal(status, 404);
+	assert_string_equal(buf_text(&got), "{\"error\":\"gone\"}");
+	n_done = 0;
+	r = request_for("POST", "/busy");
+	run(&r);
+	assert_int_equal(status, 429);
+	assert_int_equal(retry_after, 7000);
+}
+
+static void a_redirect_is_shown_and_not_followed(void **state)
+{
+	struct http_request r = request_for("GET", "/away");
+	char target[64];
+	(void)state;
+	int before = atomic_load(&n_requests);
+	r.bearer = "sk-planted-key-in-a-test";
+	run(&r);
+	assert_err(&result, "err_http_redirect");
+	snprintf(target, sizeof target, "http://127.0.0.1:%d/ok", port);
+	assert_arg(&result, "target", target);
+	assert_int_equal(atomic_load(&n_requests), before + 1);
+	assert_non_null(strstr(last_head, "Authorization: Bearer sk-planted-key-in-a-test\r\n"));
+}
+
+static void a_body_is_sent_as_json_or_from_a_file(void **state)
+{
+	struct http_request r = request_for("POST", "/any");
+	struct http_upload upload = { .fd = fileno(tmpfile()), .size = 3000000 };
+	(void)state;
+	r.json = STR("{\"a\":1}");
+	run(&r);
+	assert_int_equal(status, 201);
+	assert_int_equal(atomic_load(&last_body), 7);
+	assert_non_null(strstr(last_head, "Content-Type: application/json\r\n"));
+	assert_null(strstr(last_head, "Expect:"));
+	assert_int_equal(ftruncate(upload.fd, 3000000), 0);
+	n_done = 0;
+	r = request_for("POST", "/any");
+	r.upload = &upload;
+	r.on_upload = on_upload;
+	run(&r);
+	assert_err(&result, "");
+	assert_int_equal(uploaded, 3000000);
+	assert_int_equal(atomic_load(&last_body), 3000000);
+	n_done = 0;
+	upload.size = 4000000; /* the file became shorter */
+	run(&r);
+	assert_err(&result, "err_http_upload_file");
+	close(upload.fd);
+}
+
+static void a_silent_server_ends_at_its_limit(void **state)
+{
+	struct http_request r = request_for("GET", "/silent");
+	(void)state;
+	r.limits.connect_ms = 50;
+	r.limits.first_byte_ms = 50;
+	run(&r);
+	assert_err(&result, "err_http_timeout");
+	n_done = 0;
+	r = request_for("GET", "/stall");
+	r.limits.idle_ms = 100;
+	run(&r);
+	assert_err(&result, "err_http_timeout");
+	n_done = 0;
+	r = request_for("GET", "/stall");
+	r.limits.total_ms = 100;
+	run(&r);
+	assert_err(&result, "err_http_timeout");
+}
+
+static void what_is_broken_or_too_big_fails_with_its_reason(void **state)
+{
+	struct http_request r = request_for("GET", "/cut");
+	(void)state;
+	run(&r);
+	assert_err(&result, "err_http_broken");
+	n_done = 0;
+	r = request_for("GET", "/noise");
+	run(&r);
+	assert_true(result.code != ERR_OK);
+	n_done = 0;
+	r = request_for("GET", "/endless");
+	r.limits.body_max = 1000;
+	run(&r);
+	assert_err(&result, "err_http_too_big");
+	n_done = 0;
+	r = request_for("GET", "/ok");
+	r.url = "http://127.0.0.1:1/";
+	run(&r);
+	assert_err(&result, "err_http_connect");
+	n_done = 0;
+	r.url = "gopher://127.0.0.1/";
+	run(&r);
+	assert_err(&result, "err_url_scheme");
+	n_done = 0;
+	unsetenv("http_proxy");
+	r.url = "http://name.invalid/";
+	run(&r);
+	assert_err(&result, "err_http_resolve");
+}
+
+static void a_call_that_is_cancelled_says_nothing_more(void **state)
+{
+	struct http_request r = request_for("GET", "/endless");
+	(void)state;
+	r.on_data = on_data;
+	stop_after = 100;
+	run(&r);
+	assert_err(&result, "err_cancelled");
+	n_done = 0;
+	buf_clear(&got);
+	stop_after = -1; /* cancels itself inside its own callback */
+	run(&r);
+	assert_int_equal(n_done, 0);
+	call = http_client_start(client, &r);
+	http_call_cancel(call);
+	http_call_cancel(NULL);
+	assert_int_equal(n_done, 0);
+}
+
+static void closing_ends_every_call_with_an_answer(void **state)
+{
+	struct http_request r = request_for("GET", "/silent");
+	(void)state;
+	http_client_start(client, &r);
+	http_client_start(client, &r);
+	http_client_close(client);
+	assert_int_equal(n_done, 2);
+	assert_err(&result, "err_cancelled");
+	n_done = 0;
+	run(&r);
+	assert_err(&result, "err_cancelled");
+}
+
+static int open_server(void **state)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t size = sizeof address;
+	(void)state;
+	setenv("http_proxy", "http://127.0.0.1:1", 1); /* would break everything if loopback went through it */
+	listener = socket(AF_INET, SOCK_STREAM, 0);
+	if (bind(listener, (struct sockaddr *)&address, sizeof address) != 0 || listen(listener, 16) != 0 ||
+	    getsockname(listener, (struct sockaddr *)&address, &size) != 0)
+		return -1;
+	port = ntohs(address.sin_port);
+	return pthread_create(&server_thread, NULL, serve, NULL);
+}
+
+static int close_server(void **state)
+{
+	(void)state;
+	shutdown(listener, SHUT_RDWR);
+	close(listener);
+	return pthread_join(server_thread, NULL);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_client, close_client)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_reply_is_gathered_or_streamed),
+		TEST(a_status_is_a_reply_and_not_a_failure),
+		TEST(a_redirect_is_shown_and_not_followed),
+		TEST(a_body_is_sent_as_json_or_from_a_file),
+		TEST(a_silent_server_ends_at_its_limit),
+		TEST(what_is_broken_or_too_big_fails_with_its_reason),
+		TEST(a_call_that_is_cancelled_says_nothing_more),
+		TEST(closing_ends_every_call_with_an_answer),
+	};
+	return cmocka_run_group_tests_name("http_client", tests, open_server, close_server);
+}
