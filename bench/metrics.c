@@ -9,8 +9,8 @@
  * scores, in the order of the first line. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
-#include "base/clock.h"
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -59,7 +59,7 @@ static void read_lines(const char *path)
 static double score_everything(double *scores)
 {
 	struct text_space *space = text_space_new();
-	int64_t start = clock_mono_us();
+	clock_t start = clock(); /* processor time: others may use the machine */
 
 	for (size_t i = 0; i < n_lines; i++) {
 		struct text *reference = text_new(space, lines[i].reference);
@@ -67,7 +67,7 @@ static double score_everything(double *scores)
 			score_all(text_new(space, lines[i].answers[k]), &reference, 1, scores);
 		text_space_clear(space);
 	}
-	double seconds = (double)(clock_mono_us() - start) / 1e6;
+	double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
 	text_space_free(space);
 	return seconds;
 }

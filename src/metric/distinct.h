@@ -8,7 +8,7 @@
 
 #include "metric/text.h"
 
-/* Over assay's mixed tokens, for n up to 4; 0 where there is no n-gram. */
+/* Over assay's mixed tokens, n is 1 or 2; 0 where there is no n-gram. */
 double distinct(struct text *t, unsigned n);
 
 #define DISTINCT_TAIL_MAX 256

@@ -4,17 +4,23 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define RUN 8 /* insertion sort below this */
+#define RUN 16 /* keys that are sorted by counting */
 
+/* Each key goes to the place that the number of smaller keys gives: no branch that could be foretold wrongly. */
 static void sort_run(gram_key *keys, size_t n)
 {
-	for (size_t i = 1; i < n; i++) {
-		gram_key key = keys[i];
-		size_t at = i;
-		for (; at > 0 && keys[at - 1] > key; at--)
-			keys[at] = keys[at - 1];
-		keys[at] = key;
-	}
+	gram_key sorted[RUN];
+	unsigned place[RUN] = { 0 };
+
+	for (unsigned i = 1; i < n; i++)
+		for (unsigned j = 0; j < i; j++) {
+			bool later = keys[j] <= keys[i];
+			place[i] += later;
+			place[j] += !later;
+		}
+	for (unsigned i = 0; i < n; i++)
+		sorted[place[i]] = keys[i];
+	memcpy(keys, sorted, n * sizeof *keys);
 }
 
 static void merge(const gram_key *left, size_t n_left, const gram_key *right, size_t n_right, gram_key *out)
@@ -70,8 +76,8 @@ size_t grams_total(const struct grams *g, unsigned order)
 	return g->n >= order ? g->n - order + 1 : 0;
 }
 
-/* How many of their first tokens two keys share. */
-static unsigned common(gram_key a, gram_key b, struct gram_shape shape)
+/* How many of their first tokens two keys share.  Inlined with a shape that the compiler knows. */
+static inline unsigned common(gram_key a, gram_key b, struct gram_shape shape)
 {
 	gram_key differ = a ^ b;
 	uint64_t high = (uint64_t)(differ >> 64), low = (uint64_t)differ;
@@ -80,18 +86,17 @@ static unsigned common(gram_key a, gram_key b, struct gram_shape shape)
 	if (!differ)
 		return shape.order;
 	zeros = high ? (unsigned)__builtin_clzll(high) : 64 + (unsigned)__builtin_clzll(low);
-	zeros -= 128 - shape.order * shape.bits;
-	return shape.bits == 32 ? zeros / 32 : zeros / 21;
+	return (zeros - (128 - shape.order * shape.bits)) / shape.bits;
 }
 
 /* The first `order` tokens of a key, right-aligned. */
-static gram_key prefix(gram_key key, unsigned order, struct gram_shape shape)
+static inline gram_key prefix(gram_key key, unsigned order, struct gram_shape shape)
 {
 	return key >> shape.bits * (shape.order - order);
 }
 
 /* False where the text ended before the n-gram did. */
-static bool is_whole(gram_key key, unsigned order, struct gram_shape shape)
+static inline bool is_whole(gram_key key, unsigned order, struct gram_shape shape)
 {
 	return (prefix(key, order, shape) & (((gram_key)1 << shape.bits) - 1)) != 0;
 }
@@ -108,16 +113,16 @@ size_t grams_unique(const struct grams *g, unsigned order)
 
 /* Walks both arrays as one sorted sequence.  For each order, a group of equal n-grams began at from_a and from_b; where the
  * next key differs within the order's tokens the group is complete. */
-void grams_match(const struct grams *a, const struct grams *b, uint32_t matches[GRAM_ORDER_MAX])
+static inline __attribute__((always_inline)) void match(const struct grams *a, const struct grams *b, struct gram_shape shape,
+							uint32_t matches[GRAM_ORDER_MAX])
 {
-	const struct gram_shape shape = a->shape;
 	size_t from_a[GRAM_ORDER_MAX] = { 0 }, from_b[GRAM_ORDER_MAX] = { 0 }, i = 0, j = 0;
 	gram_key last = 0;
 
-	memset(matches, 0, GRAM_ORDER_MAX * sizeof *matches);
-	while (i < a->n || j < b->n) {
+	for (bool more = true; more;) {
 		bool take_b = i >= a->n || (j < b->n && b->keys[j] < a->keys[i]);
-		gram_key key = take_b ? b->keys[j] : a->keys[i];
+		more = i < a->n || j < b->n;
+		gram_key key = !more ? 0 : take_b ? b->keys[j] : a->keys[i]; /* no key is 0: at the end all groups are complete */
 		for (unsigned k = shape.order, shared = common(last, key, shape); k > shared; k--) {
 			size_t in_a = i - from_a[k - 1], in_b = j - from_b[k - 1];
 			if (in_a && in_b && is_whole(last, k, shape))
@@ -129,10 +134,21 @@ void grams_match(const struct grams *a, const struct grams *b, uint32_t matches[
 		i += !take_b;
 		j += take_b;
 	}
-	for (unsigned k = 1; k <= shape.order; k++) {
-		size_t in_a = i - from_a[k - 1], in_b = j - from_b[k - 1];
-		if (in_a && in_b && is_whole(last, k, shape))
-			matches[k - 1] += (uint32_t)(in_a < in_b ? in_a : in_b);
+}
+
+void grams_match(const struct grams *a, const struct grams *b, uint32_t matches[GRAM_ORDER_MAX])
+{
+	memset(matches, 0, GRAM_ORDER_MAX * sizeof *matches);
+	switch (a->shape.order) { /* one loop for each shape, so that the compiler unrolls the orders */
+	case 6:
+		match(a, b, GRAM_CHARS, matches);
+		break;
+	case 4:
+		match(a, b, GRAM_WORDS, matches);
+		break;
+	default:
+		match(a, b, GRAM_PAIRS, matches);
+		break;
 	}
 }
 

@@ -3,8 +3,8 @@
  * gram - n-grams of token sequences: counted, compared and clipped without a hash table.
  *
  * A sequence becomes one sorted array of keys.  The key of position i holds the tokens i, i+1, … in its upper bits, so that
- * equal n-grams of every order up to GRAM_CHARS.order (6) or GRAM_WORDS.order (4) stand side by side, and two texts are
- * compared by one merge.  Keys are exact (no hashing): 6 characters of 21 bits, or 4 token numbers of 32 bits.
+ * equal n-grams of every order up to the shape's stand side by side, and two texts are compared by one merge.  Keys are exact
+ * (no hashing): 6 characters of 21 bits, or 4 (or 2, where no more is asked for) token numbers of 32 bits.
  *
  * Thread: any; grams are only read. */
 #ifndef ASSAY_METRIC_GRAM_H
@@ -30,7 +30,7 @@ struct gram_shape {
 	unsigned bits;	/* for each token; order * bits <= 128 */
 };
 
-static const struct gram_shape GRAM_CHARS = { 6, 21 }, GRAM_WORDS = { 4, 32 };
+static const struct gram_shape GRAM_CHARS = { 6, 21 }, GRAM_WORDS = { 4, 32 }, GRAM_PAIRS = { 2, 32 };
 
 struct grams {
 	const gram_key *keys; /* sorted, one for each token */

@@ -114,6 +114,20 @@ static void step(uint64_t *open, const uint64_t *here, size_t n_words)
 	}
 }
 
+/* At most 64 tokens in b: looking each token of a up in all of them costs less than sorting them first. */
+static size_t short_length(struct tokens a, struct tokens b)
+{
+	uint64_t open = ~(uint64_t)0;
+
+	for (size_t i = 0; i < a.n; i++) {
+		uint64_t here = 0;
+		for (size_t k = 0; k < b.n; k++)
+			here |= (uint64_t)(b.ids[k] == a.ids[i]) << k;
+		open = (open + (open & here)) | (open & ~here);
+	}
+	return b.n - (size_t)__builtin_popcountll(b.n < WORD_BITS ? open & (((uint64_t)1 << b.n) - 1) : open);
+}
+
 size_t lcs_length(struct tokens a, struct tokens b, void *scratch)
 {
 	struct work w;
@@ -124,8 +138,8 @@ size_t lcs_length(struct tokens a, struct tokens b, void *scratch)
 		a = b;
 		b = swap;
 	}
-	if (!b.n)
-		return 0;
+	if (b.n <= WORD_BITS)
+		return short_length(a, b);
 	begin(&w, b, scratch);
 	for (size_t i = 0; i < a.n; i++) {
 		size_t from = find(&w, a.ids[i]), end = from;

@@ -112,16 +112,33 @@ static double arabic(struct reader *r)
 /* Value of a Chinese digit, -1 if it is none; 兩 is 2. */
 static int chinese_digit(uint32_t p)
 {
-	static const uint32_t numerals[] = { 0x96F6, 0x4E00, 0x4E8C, 0x4E09, 0x56DB, 0x4E94, 0x516D, 0x4E03, 0x516B, 0x4E5D };
-
-	if (p == 0x3007)
+	switch (p) {
+	case 0x96F6: /* 零 */
+	case 0x3007: /* 〇 */
 		return 0;
-	if (p == 0x5169 || p == 0x4E24)
+	case 0x4E00:
+		return 1;
+	case 0x4E8C:
+	case 0x5169: /* 兩 */
+	case 0x4E24:
 		return 2;
-	for (int i = 0; i < 10; i++)
-		if (numerals[i] == p)
-			return i;
-	return -1;
+	case 0x4E09:
+		return 3;
+	case 0x56DB:
+		return 4;
+	case 0x4E94:
+		return 5;
+	case 0x516D:
+		return 6;
+	case 0x4E03:
+		return 7;
+	case 0x516B:
+		return 8;
+	case 0x4E5D:
+		return 9;
+	default:
+		return -1;
+	}
 }
 
 /* 三百零五 is 3 * 100 + 5; 二〇二六 is read digit by digit; 十五 begins with one ten. */
@@ -162,6 +179,10 @@ static bool last_arabic(struct reader *r, double *out)
 
 	for (r->at = 0; r->at < r->n;) {
 		uint32_t before = peek(r, (size_t)-1), p = peek(r, 0);
+		if (!is_digit(p) && !is_minus(p) && p != '.') {
+			r->at++;
+			continue;
+		}
 		size_t sign = is_minus(p) && !point_is_word(before) && before != ')';
 		size_t dot = peek(r, sign) == '.' && !is_digit(before);
 		if (!is_digit(peek(r, sign + dot))) {
@@ -183,7 +204,7 @@ static bool last_chinese(struct reader *r, double *out)
 	bool found = false;
 
 	for (r->at = 0; r->at < r->n;) {
-		if (chinese_digit(peek(r, 0)) < 0 && unit(peek(r, 0)) <= 0) {
+		if (r->points[r->at] < 0x3007 || (chinese_digit(peek(r, 0)) < 0 && unit(peek(r, 0)) <= 0)) {
 			r->at++;
 			continue;
 		}

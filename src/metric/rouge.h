@@ -14,7 +14,7 @@ struct rouge {
 	double precision, recall, f;
 };
 
-/* n = 1 to 4.  Of several references (`n_references` >= 1) the one with the best f. */
+/* n is 1 or 2.  Of several references (`n_references` >= 1) the one with the best f. */
 struct rouge rouge_n(struct text *answer, struct text *const *references, size_t n_references, enum text_form form, unsigned n);
 
 /* From the longest common subsequence; of several references the one with the best f. */

@@ -17,6 +17,11 @@ struct text_space {
 	size_t scratch_size;
 };
 
+static const struct gram_shape *const shapes[TEXT_FORMS] = {
+	[TEXT_CHARS] = &GRAM_CHARS,   [TEXT_MIXED] = &GRAM_PAIRS,      [TEXT_SQUAD] = &GRAM_PAIRS,   [TEXT_ROUGE] = &GRAM_PAIRS,
+	[TEXT_CHRF_WORDS] = &GRAM_PAIRS, [TEXT_BLEU_13A] = &GRAM_WORDS, [TEXT_BLEU_ZH] = &GRAM_WORDS,
+};
+
 struct form {
 	struct tokens tokens;
 	struct grams grams;
@@ -164,7 +169,7 @@ const struct grams *text_grams(struct text *t, enum text_form form)
 	if (!f->has_grams) {
 		struct tokens tokens = text_tokens(t, form);
 		gram_key *keys = scratch(t->space, (tokens.n + 1) * sizeof *keys);
-		f->grams = grams_make(t->space->arena, tokens, form == TEXT_CHARS ? GRAM_CHARS : GRAM_WORDS, keys);
+		f->grams = grams_make(t->space->arena, tokens, *shapes[form], keys);
 		f->has_grams = true;
 	}
 	return &f->grams;

@@ -59,7 +59,7 @@ const uint32_t *text_points(const struct text *t);
 
 /* The tokens, made at the first call.  Numbers compare within one space. */
 struct tokens text_tokens(struct text *t, enum text_form form);
-/* Their n-grams: up to 6 characters, or 4 words. */
+/* Their n-grams: up to 6 of TEXT_CHARS, 4 for BLEU, 2 of the others. */
 const struct grams *text_grams(struct text *t, enum text_form form);
 
 /* grams_match() of two texts of one space; the latest result is kept, so that metrics which need the same do not ask twice. */

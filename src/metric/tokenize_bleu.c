@@ -8,8 +8,11 @@
 #include "metric/tokenize.h"
 #include "metric/unicode.h"
 
-#define SPACE 1	    /* there when the expression starts */
-#define NEW_SPACE 2 /* put in by the expression that runs */
+/* Who put the space there: an expression sees what stood in the line when it began, not what it puts in itself. */
+#define BY_LINE 1
+#define BY_FIRST 2
+#define BY_SECOND 4
+#define BY_THIRD 8
 
 struct line {
 	const char *bytes;
@@ -33,12 +36,6 @@ static bool is_symbol(uint32_t p)
 	return point_is_ascii_punct(p) && p != '\'' && p != ',' && p != '-' && p != '.';
 }
 
-static void settle(struct line *line)
-{
-	for (size_t i = 0; i <= line->n; i++)
-		line->space[i] = line->space[i] != 0;
-}
-
 /* ([^0-9])([.,]) becomes \1 \2 and a space: a match takes both characters, so that of two stops only the first is split off
  * by what stands before it. */
 static void split_stop_after_nondigit(struct line *line)
@@ -46,14 +43,13 @@ static void split_stop_after_nondigit(struct line *line)
 	bool taken = true; /* the byte before is part of a match, or there is none */
 
 	for (size_t i = 0; i < line->n; i++) {
-		bool before = line->space[i] & SPACE || (!taken && !is_digit(line->bytes[i - 1]));
+		bool before = line->space[i] & BY_LINE || (!taken && !is_digit(line->bytes[i - 1]));
 		taken = is_stop(line->bytes[i]) && before;
 		if (taken) {
-			line->space[i] |= NEW_SPACE;
-			line->space[i + 1] |= NEW_SPACE;
+			line->space[i] |= BY_FIRST;
+			line->space[i + 1] |= BY_FIRST;
 		}
 	}
-	settle(line);
 }
 
 /* ([.,])([^0-9]) becomes a space, \1 \2. */
@@ -62,29 +58,27 @@ static void split_stop_before_nondigit(struct line *line)
 	bool taken = false; /* this byte is part of a match */
 
 	for (size_t i = 0; i < line->n; i++) {
-		bool space_after = line->space[i + 1] & SPACE;
+		bool space_after = line->space[i + 1] & (BY_LINE | BY_FIRST);
 		bool nondigit_after = i + 1 < line->n && !is_digit(line->bytes[i + 1]);
 		if (taken || !is_stop(line->bytes[i]) || !(space_after || nondigit_after)) {
 			taken = false;
 			continue;
 		}
-		line->space[i] |= NEW_SPACE;
-		line->space[i + 1] |= NEW_SPACE;
+		line->space[i] |= BY_SECOND;
+		line->space[i + 1] |= BY_SECOND;
 		taken = !space_after;
 	}
-	settle(line);
 }
 
 /* ([0-9])(-) becomes \1 \2 and a space. */
 static void split_dash_after_digit(struct line *line)
 {
 	for (size_t i = 1; i < line->n; i++) {
-		if (line->bytes[i] == '-' && is_digit(line->bytes[i - 1]) && !(line->space[i] & SPACE)) {
-			line->space[i] |= NEW_SPACE;
-			line->space[i + 1] |= NEW_SPACE;
+		if (line->bytes[i] == '-' && is_digit(line->bytes[i - 1]) && !line->space[i]) {
+			line->space[i] |= BY_THIRD;
+			line->space[i + 1] |= BY_THIRD;
 		}
 	}
-	settle(line);
 }
 
 /* In place; `by` is shorter.  Returns the new length. */
@@ -134,23 +128,23 @@ static size_t trimmed(const struct tokenize_job *job)
 static struct line make_line(char *text, size_t len, uint8_t *space, bool zh)
 {
 	size_t n = 0, at = 0;
-	uint8_t pending = zh ? 0 : SPACE; /* 13a pads the line, zh strips it */
+	uint8_t pending = zh ? 0 : BY_LINE; /* 13a pads the line, zh strips it */
 
 	while (at < len) {
 		size_t from = at;
 		uint32_t p = (unsigned char)text[at] < 0x80 ? (unsigned char)text[at++] : utf8_next((struct str){ text, len }, &at);
 		if (point_is_space(p)) {
-			pending = zh && n == 0 ? 0 : SPACE;
+			pending = zh && n == 0 ? 0 : BY_LINE;
 			continue;
 		}
 		bool alone = p < 0x80 ? is_symbol(p) : zh && point_is_bleu_zh(p);
-		space[n] = pending || alone ? SPACE : 0;
-		pending = alone ? SPACE : 0;
+		space[n] = pending || alone ? BY_LINE : 0;
+		pending = alone ? BY_LINE : 0;
 		memmove(text + n, text + from, at - from);
 		memset(space + n + 1, 0, at - from - 1);
 		n += at - from;
 	}
-	space[n] = pending || !zh ? SPACE : 0;
+	space[n] = pending || !zh ? BY_LINE : 0;
 	return (struct line){ text, space, n };
 }
 

@@ -7,9 +7,11 @@ struct range {
 	uint32_t first, last;
 };
 
-/* The table is sorted and short: most texts leave at the first comparison. */
-static bool is_in(const struct range *ranges, size_t n, uint32_t p)
+/* The table is sorted. */
+static inline bool is_in(const struct range *ranges, size_t n, uint32_t p)
 {
+	if (p > ranges[n - 1].last)
+		return false;
 	for (size_t i = 0; i < n && p >= ranges[i].first; i++)
 		if (p <= ranges[i].last)
 			return true;
@@ -18,19 +20,12 @@ static bool is_in(const struct range *ranges, size_t n, uint32_t p)
 
 #define IS_IN(table, p) is_in(table, sizeof(table) / sizeof((table)[0]), p)
 
-bool point_is_space(uint32_t p)
+bool point_is_wide_space(uint32_t p)
 {
 	static const struct range spaces[] = { { 0x85, 0x85 },	   { 0xA0, 0xA0 },     { 0x1680, 0x1680 }, { 0x2000, 0x200A },
 					       { 0x2028, 0x2029 }, { 0x202F, 0x202F }, { 0x205F, 0x205F }, { 0x3000, 0x3000 } };
 
-	if (p < 0x80)
-		return p == ' ' || (p >= '\t' && p <= '\r') || (p >= 0x1C && p <= 0x1F);
 	return IS_IN(spaces, p);
-}
-
-bool point_is_ascii_punct(uint32_t p)
-{
-	return (p >= '!' && p <= '/') || (p >= ':' && p <= '@') || (p >= '[' && p <= '`') || (p >= '{' && p <= '~');
 }
 
 static bool is_ascii_alnum(uint32_t p)
@@ -62,15 +57,6 @@ bool point_is_mixed_single(uint32_t p)
 						{ 0xAC00, 0xD7AF }, { 0xF900, 0xFAFF }, { 0x20000, 0x3FFFF } };
 
 	return IS_IN(singles, p);
-}
-
-uint32_t point_fold_mixed(uint32_t p)
-{
-	if (p >= 0xFF01 && p <= 0xFF5E)
-		p -= 0xFEE0;
-	if (p >= 'A' && p <= 'Z')
-		return p + ('a' - 'A');
-	return p == 0x3000 ? ' ' : p;
 }
 
 bool point_is_bleu_zh(uint32_t p)

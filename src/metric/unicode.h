@@ -18,12 +18,23 @@
 /* Room that point_lower() needs. */
 #define POINT_LOWER_MAX 2
 
+/* point_is_space() beyond ASCII. */
+bool point_is_wide_space(uint32_t p);
+
 /* What Python's str.split() splits at: more than Unicode's White_Space (0x1c to 0x1f), less than a user would expect (a zero
  * width space is none). */
-bool point_is_space(uint32_t p);
+static inline bool point_is_space(uint32_t p)
+{
+	if (p < 0x80)
+		return p == ' ' || (p >= '\t' && p <= '\r') || (p >= 0x1C && p <= 0x1F);
+	return p <= 0x3000 && point_is_wide_space(p);
+}
 
 /* One of the 32 ASCII punctuation characters. */
-bool point_is_ascii_punct(uint32_t p);
+static inline bool point_is_ascii_punct(uint32_t p)
+{
+	return (p >= '!' && p <= '/') || (p >= ':' && p <= '@') || (p >= '[' && p <= '`') || (p >= '{' && p <= '~');
+}
 
 /* \w of Python's re: letters, digits, other numbers; '_' too.  Combining marks are none. */
 bool point_is_word(uint32_t p);
@@ -35,7 +46,14 @@ bool point_is_mixed_word(uint32_t p);
 bool point_is_mixed_single(uint32_t p);
 
 /* Full-width ASCII and the ideographic space as ASCII, ASCII capitals as small letters; everything else as it is. */
-uint32_t point_fold_mixed(uint32_t p);
+static inline uint32_t point_fold_mixed(uint32_t p)
+{
+	if (p >= 0xFF01 && p <= 0xFF5E)
+		p -= 0xFEE0;
+	if (p >= 'A' && p <= 'Z')
+		return p + ('a' - 'A');
+	return p == 0x3000 ? ' ' : p;
+}
 
 /* What sacrebleu 2.6.0 calls Chinese, with its error: the ranges of the supplementary planes are written with four
  * hexadecimal digits, so that U+2001 to U+2A6D and U+2F81 to U+2FA1 count and Extension B does not. */

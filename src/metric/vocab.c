@@ -55,18 +55,33 @@ void vocab_clear(struct vocab *v)
 	v->bytes = arena_new();
 }
 
+static uint64_t load(const char *bytes, size_t len)
+{
+	uint64_t part = 0;
+	uint32_t low, high;
+
+	if (len >= 8) {
+		memcpy(&part, bytes, 8);
+	} else if (len >= 4) { /* two halves that may overlap */
+		memcpy(&low, bytes, 4);
+		memcpy(&high, bytes + len - 4, 4);
+		part = (uint64_t)high << 32 | low;
+	} else { /* one to three bytes */
+		part = (uint64_t)(unsigned char)bytes[0] << 16 | (uint64_t)(unsigned char)bytes[len / 2] << 8 |
+		       (unsigned char)bytes[len - 1];
+	}
+	return part;
+}
+
 /* Both halves of a 128-bit product folded together, 8 bytes a step. */
 static uint64_t hash_token(const struct vocab *v, struct str token)
 {
 	uint64_t hash = v->seed ^ token.len * 0x9E3779B97F4A7C15u;
 
-	while (token.len > 0) {
-		uint64_t part = 0;
-		size_t n = token.len < 8 ? token.len : 8;
-		memcpy(&part, token.ptr, n);
-		__extension__ unsigned __int128 product = (unsigned __int128)(hash ^ part) * 0xD6E8FEB86659FD93u;
+	for (size_t n; token.len > 0; token = (struct str){ token.ptr + n, token.len - n }) {
+		n = token.len < 8 ? token.len : 8;
+		__extension__ unsigned __int128 product = (unsigned __int128)(hash ^ load(token.ptr, n)) * 0xD6E8FEB86659FD93u;
 		hash = (uint64_t)product ^ (uint64_t)(product >> 64) ^ v->seed;
-		token = (struct str){ token.ptr + n, token.len - n };
 	}
 	return hash ^ hash >> 29;
 }
