@@ -171,7 +171,7 @@ static void accept_frame(struct link *l, const struct frame *f)
 		cancel(l, f->stream);
 		return;
 	}
-	if (f->kind < REQ_LOAD || f->kind > REQ_QUANTIZE)
+	if (f->kind < REQ_LOAD || f->kind > REQ_COMPARE)
 		link_die(l, WORKER_EXIT_PROTOCOL, "protocol: a frame of an unknown kind");
 	/* Frames may be longer than json_parse() allows for bodies from the network. */
 	struct err err = { 0 };
@@ -180,7 +180,7 @@ static void accept_frame(struct link *l, const struct frame *f)
 		link_die(l, WORKER_EXIT_PROTOCOL, "protocol: a request that is no JSON object");
 	struct request *r = mem_alloc(sizeof(*r));
 	*r = (struct request){ .kind = f->kind, .stream = f->stream, .fd = -1, .body = body, .bytes = f->body.len };
-	if ((r->kind == REQ_LOAD || r->kind == REQ_ADAPTER) && l->n_fds > 0) {
+	if ((r->kind == REQ_LOAD || r->kind == REQ_ADAPTER || r->kind == REQ_COMPARE) && l->n_fds > 0) {
 		r->fd = l->fds[0];
 		memmove(l->fds, l->fds + 1, sizeof(l->fds[0]) * (size_t)--l->n_fds);
 	}

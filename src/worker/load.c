@@ -201,6 +201,15 @@ enum err_code load_model(struct loaded *m, struct link *l, struct request *r, js
 	return ERR_OK;
 }
 
+void load_release(struct loaded *m)
+{
+	if (m->model)
+		llama_model_free(m->model);
+	mem_free(m->specials);
+	mem_free(m->adapters);
+	*m = (struct loaded){ 0 };
+}
+
 /* --- adapters --- */
 
 enum err_code load_adapter(struct loaded *m, struct request *r, struct err *err)

@@ -28,6 +28,9 @@ struct loaded {
 /* REQ_LOAD: sends MSG_PROGRESS, then `*reply` is the body of MSG_LOADED (owned). */
 MUST_USE enum err_code load_model(struct loaded *m, struct link *l, struct request *r, json_t **reply, struct err *err);
 
+/* Frees the model and what is known of it; its adapters go with it. */
+void load_release(struct loaded *m);
+
 /* REQ_ADAPTER. */
 MUST_USE enum err_code load_adapter(struct loaded *m, struct request *r, struct err *err);
 

@@ -96,3 +96,43 @@ struct logits_best logits_scan(const float *logits, int n)
 	r.log_sum = (double)max + log(row_sum_exp(logits, n, max));
 	return r;
 }
+
+/* Sum of p_ref * ((ref - cand) - shift), where shift is the difference of the log sums: each term is small where the rows are
+ * alike, so nothing cancels.  Tokens that the reference cannot choose (p = 0) count nothing, whatever their logits. */
+MANY_LEVELS static double row_divergence(const float *ref, const float *cand, int n, float log_sum, float shift)
+{
+	double total = 0;
+	for (int start = 0; start < n; start += BLOCK) {
+		int end = n - start < BLOCK ? n : start + BLOCK;
+		float sum[LANES] = { 0 };
+		int i = start;
+		for (; i + LANES <= end; i += LANES) {
+			for (int k = 0; k < LANES; k++) {
+				float p = exp_negative(ref[i + k] - log_sum), d = ref[i + k] - cand[i + k] - shift;
+				sum[k] += p > 0 ? p * d : 0;
+			}
+		}
+		for (; i < end; i++) {
+			float p = exp_negative(ref[i] - log_sum), d = ref[i] - cand[i] - shift;
+			sum[0] += p > 0 ? p * d : 0;
+		}
+		for (int k = 0; k < LANES; k++)
+			total += (double)sum[k];
+	}
+	return total;
+}
+
+struct logits_distance logits_compare(const float *ref, const float *cand, int n, int token)
+{
+	struct logits_best a = logits_scan(ref, n), b = logits_scan(cand, n);
+	struct logits_distance d = { .finite = a.finite && b.finite };
+	if (!d.finite)
+		return d;
+	d.same_top = a.id == b.id;
+	d.ll_ref = (double)ref[token] - a.log_sum;
+	d.ll_cand = (double)cand[token] - b.log_sum;
+	double kld = row_divergence(ref, cand, n, (float)a.log_sum, (float)(a.log_sum - b.log_sum));
+	d.kld = kld > 0 ? kld : 0;
+	d.finite = isfinite(kld) && isfinite(d.ll_ref) && isfinite(d.ll_cand);
+	return d;
+}

@@ -17,4 +17,15 @@ struct logits_best {
 /* `n` > 0. */
 struct logits_best logits_scan(const float *logits, int n);
 
+/* How far a candidate's row of logits is from a reference's, with natural logarithms. */
+struct logits_distance {
+	bool finite;		   /* both rows are, and no token is impossible for one alone; else nothing else counts */
+	bool same_top;		   /* both find the same token likeliest */
+	double kld;		   /* sum of p_ref * (ln p_ref - ln p_cand), never below 0 */
+	double ll_ref, ll_cand;	   /* ln p of `token` */
+};
+
+/* `n` > 0, `token` < n. */
+struct logits_distance logits_compare(const float *ref, const float *cand, int n, int token);
+
 #endif

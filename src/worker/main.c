@@ -13,7 +13,9 @@
 #include "ggml.h"
 #include "worker/batch.h"
 #include "worker/calibrate.h"
+#include "worker/compare.h"
 #include "worker/guard.h"
+#include "worker/imatrix.h"
 #include "worker/merge.h"
 #include "worker/protocol.h"
 #include "worker/quantize.h"
@@ -66,6 +68,10 @@ static enum err_code serve(struct worker *w, struct request *r, uint8_t *kind, j
 		return merge(w->link, r, reply, err);
 	case REQ_QUANTIZE:
 		return quantize(w->link, r, reply, err);
+	case REQ_IMATRIX:
+		return imatrix_collect(w->link, &w->model, &e->columns, r, reply, err);
+	case REQ_COMPARE:
+		return compare(w->link, &w->model, &e->columns, r, reply, err);
 	case REQ_CALIBRATE:
 		*kind = MSG_CALIBRATED;
 		return calibrate(e, r->body, reply, err);

@@ -68,6 +68,20 @@ enum worker_request {
 	 * {"input", "output", "type": text, "imatrix", "n_threads": int, "allow_requantize": bool, "dry_run": bool}
 	 * -> MSG_PROGRESS (step "quantize") ..., MSG_OK* | MSG_FAILED* */
 	REQ_QUANTIZE = 8,
+	/* Collect an importance matrix from given texts on the loaded model, under "adapter": which inputs of its matrices matter.
+	 * "items" as in REQ_COMPARE; prompt and answer count.  "dataset" is a name for them.
+	 * {"adapter": id or 0, "output", "dataset": text, "system", "template", "thinking", "items"}
+	 * -> MSG_CELL_FAILED of items that cannot be used, MSG_PROGRESS (step "imatrix") ..., MSG_OK* | MSG_FAILED* */
+	REQ_IMATRIX = 9,
+	/* Compare a candidate with the loaded model, under "adapter": both are fed the same prompts (rendered by the loaded model's
+	 * template) and answers, and each answer token's distributions are compared.  fd, "size", "n_threads", "n_gpu_layers",
+	 * "paths", "use_mmap", "memory_limit": the candidate and all that REQ_LOAD knows.  An item gives "messages" or
+	 * "prompt_tokens", and "answer" or its "tokens".
+	 * {..., "adapter": id or 0, "system", "template", "thinking",
+	 *  "items": [{"cell": id, "messages": [..] | "prompt_tokens": [ids], "answer": text | "tokens": [ids]}...]}
+	 * -> MSG_PROGRESS while loading and then (step "compare") ..., for each item MSG_COMPARED | MSG_CELL_FAILED,
+	 *    MSG_OK* | MSG_FAILED* */
+	REQ_COMPARE = 10,
 };
 
 enum worker_message {
@@ -82,7 +96,12 @@ enum worker_message {
 	 * of a merge: {"n_tensors","n_changed","n_params","base_type": most frequent ("Q4_1"),"base_quantized": bool,
 	 *  "size_bytes","wall_us","peak_rss_bytes"}
 	 * of a quantization: {"size_bytes","n_params","bits_per_weight": num,"tensors": {"Q4_K": count, ...},"n_fallback": tensors
-	 *  whose shape allowed only another type,"needs_imatrix": bool,"used_imatrix": bool,"wall_us","peak_rss_bytes"} */
+	 *  whose shape allowed only another type,"needs_imatrix": bool,"used_imatrix": bool,"wall_us","peak_rss_bytes"}
+	 * of an importance matrix: {"n_items","n_tokens","n_matrices","wall_us","peak_rss_bytes"}
+	 * of a comparison, over all answer tokens: {"n_items","n_tokens","mean_kld","mean_kld_se": standard error by items,
+	 *  "kld_p50","kld_p90","kld_p99","kld_max","same_top": rate,"same_top_se","rms_dp": of the answer token's probability,
+	 *  "nll_ref","nll_cand": sums, natural log,"ln_ppl_ratio": mean of candidate - reference,"ln_ppl_ratio_se",
+	 *  "ref_tokens_per_s","cand_tokens_per_s": writing alone,"approximate": bool,"wall_us","peak_rss_bytes"} */
 	MSG_OK = 67,     /* of a group: {"n_ctx","slots","prefix_tokens","prompt_tokens","generated_tokens",
 			  *  "prompt_us","decode_us","wall_us"}: slots that were used, prompt tokens beside the
 			  *  prefix, and a step's time split by its prompt and answer tokens */
@@ -99,6 +118,8 @@ enum worker_message {
 	MSG_CELL_FAILED = 72, /* a failure with "cell" */
 	MSG_PROMPT = 73,      /* {"prompt": text, "n_tokens", "prefix_tokens"} */
 	MSG_LOG = 74,         /* stream 0, raw: one line of llama.cpp's or our own log */
+	/* {"cell","n_tokens","mean_kld","max_kld","same_top": rate,"nll_ref","nll_cand": sums} */
+	MSG_COMPARED = 75,
 };
 
 #endif

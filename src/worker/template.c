@@ -65,8 +65,8 @@ static enum err_code render(struct column *c, struct loaded *m, uint32_t stream,
 
 /* --- tokens --- */
 
-static enum err_code tokens_add(struct tokens *t, const struct loaded *m, struct str text, bool add_special,
-				bool parse_special, struct err *err)
+enum err_code tokens_add(struct tokens *t, const struct loaded *m, struct str text, bool add_special, bool parse_special,
+			 struct err *err)
 {
 	for (int attempt = 0; attempt < 2; attempt++) {
 		int32_t n = shim_tokenize(m->vocab, text, t->ids + t->n, t->cap - t->n, add_special, parse_special);
@@ -222,8 +222,8 @@ enum err_code column_prompt(struct column *c, struct loaded *m, uint32_t stream,
 		special = holds_special(m, in->messages[i].content);
 	if (special)
 		tokenize_hostile(c, m, stream, in, buf_str(prompt), out, err);
-	else
-		tokens_add(out, m, buf_str(prompt), true, true, err);
+	else if (tokens_add(out, m, buf_str(prompt), true, true, err) != ERR_OK)
+		goto out;
 out:
 	if (err->code == ERR_OK && out->n == 0)
 		err_set(err, ERR_DATA, "err_tokenize", "%s", "");

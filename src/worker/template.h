@@ -17,6 +17,10 @@ struct tokens {
 
 void tokens_release(struct tokens *t);
 
+/* Appends the tokens of `text`; control tokens are made of it only where `parse_special`. */
+MUST_USE enum err_code tokens_add(struct tokens *t, const struct loaded *m, struct str text, bool add_special,
+				  bool parse_special, struct err *err);
+
 #define COLUMN_TAG_TOKENS 8
 
 struct column {
