@@ -343,18 +343,6 @@ static size_t on_read(char *out, size_t size, size_t n, void *user)
 	return call->is_forgotten ? CURL_READFUNC_ABORT : (size_t)got;
 }
 
-/* A kept connection turned out to be closed: libcurl begins again on a new one. */
-static int on_seek(void *user, curl_off_t offset, int origin)
-{
-	struct http_call *call = user;
-
-	if (origin != SEEK_SET || offset < 0 || (uint64_t)offset > call->upload.size)
-		return CURL_SEEKFUNC_CANTSEEK;
-	call->sent = (uint64_t)offset;
-	call->sent_all = call->sent == call->upload.size;
-	return CURL_SEEKFUNC_OK;
-}
-
 /* How long the call may stay as it is. */
 static int64_t patience(const struct http_call *call)
 {
@@ -406,8 +394,8 @@ static void set_body(struct http_call *call, const struct http_request *request)
 		curl_easy_setopt(h, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->upload.size);
 		curl_easy_setopt(h, CURLOPT_READFUNCTION, on_read);
 		curl_easy_setopt(h, CURLOPT_READDATA, call);
-		curl_easy_setopt(h, CURLOPT_SEEKFUNCTION, on_seek);
-		curl_easy_setopt(h, CURLOPT_SEEKDATA, call);
+		/* A kept connection may turn out to be closed when gigabytes are on their way. */
+		curl_easy_setopt(h, CURLOPT_FRESH_CONNECT, 1L);
 		curl_easy_setopt(h, CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BLOCK);
 		add_header(call, "Content-Type", "application/octet-stream");
 	} else if (request->json.len) {

@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "base/limits.h"
+#include "deploy/parity.h"
 #include "engine/ollama.h"
 #include "server/provider_calls.h"
 #include "server/json_view.h"
@@ -56,8 +57,10 @@ static const struct imported_row *find_imported(const struct imported_row *rows,
 	return NULL;
 }
 
-static void view_imported(struct buf *b, const struct imported_row *i)
+static void view_imported(struct buf *b, enum lang lang, const struct imported_row *i)
 {
+	struct buf parity = BUF_INIT(REPLY_MAX);
+
 	if (!i) {
 		json_id(b, "imported", 0);
 		return;
@@ -69,11 +72,13 @@ static void view_imported(struct buf *b, const struct imported_row *i)
 	json_cstr(b, "label", i->label);
 	json_num(b, "epoch", i->epoch);
 	json_int(b, "created_ms", i->created_ms);
-	json_raw(b, "parity", i->parity[0] ? i->parity : "null");
+	parity_view(&parity, lang, i->parity);
+	json_raw(b, "parity", buf_text(&parity));
+	buf_release(&parity);
 	json_close(b, '}');
 }
 
-static void view_entry(struct buf *b, const struct remote_entry *e, const struct imported_row *imported, int64_t model_id)
+static void view_entry(struct buf *b, enum lang lang, const struct remote_entry *e, const struct imported_row *imported, int64_t model_id)
 {
 	json_open(b, NULL, '{');
 	json_cstr(b, "name", e->name);
@@ -86,7 +91,7 @@ static void view_entry(struct buf *b, const struct remote_entry *e, const struct
 	json_flag(b, "is_loaded", e->is_loaded);
 	json_int(b, "memory_bytes", e->memory_bytes);
 	json_int(b, "modified_ms", e->modified_ms);
-	view_imported(b, imported);
+	view_imported(b, lang, imported);
 	json_id(b, "model_id", model_id);
 	json_close(b, '}');
 }
@@ -109,7 +114,7 @@ static void view_models(struct request *r, struct db *db)
 		int64_t model_id = 0;
 		if (provider_store_used(db, m->remote.row.id, e->name, &model_id, err) != ERR_OK)
 			return;
-		view_entry(&r->out, e, find_imported(imported, n_imported, e), model_id);
+		view_entry(&r->out, r->lang, e, find_imported(imported, n_imported, e), model_id);
 	}
 	json_close(&r->out, ']');
 	if (m->problem.code != ERR_OK)

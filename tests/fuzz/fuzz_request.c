@@ -115,6 +115,20 @@ bool __wrap_http_peer_gone(struct exchange *x)
 	return false;
 }
 
+/* In the place of a provider: one reply to everything. */
+struct http_call *__wrap_http_client_start(struct http_client *c, const struct http_request *request);
+struct http_call *__wrap_http_client_start(struct http_client *c, const struct http_request *request)
+{
+	static const char body[] = "{\"version\":\"0.33.0\",\"models\":[{\"name\":\"tiny:latest\",\"digest\":\"d\"}],\"data\":[{\"id\":\"x\"}],"
+				   "\"message\":{\"content\":\"hi\"},\"choices\":[{\"message\":{\"content\":\"hi\"}}]}";
+	struct http_reply reply = { .status = 200, .body = { body, sizeof body - 1 }, .retry_after_ms = -1 };
+	struct err none = { 0 };
+
+	(void)c;
+	request->done(request->user, &reply, &none);
+	return NULL;
+}
+
 /* A path of the machine that runs the fuzzer is not looked into. */
 enum err_code __wrap_catalogue_scan(struct arena *a, const char *path, struct catalogue *out, const atomic_bool *cancel,
 				    struct err *err);

@@ -8,7 +8,8 @@ What differs between releases is copied from their behaviour: create with or wit
 rewriting of the file (0.30 to 0.33), adapters and quantizing refused (newest), `_debug_render_only` (0.11.5), errors as lines
 inside a 200.  Faults are set through POST /stub/reset {"version", "faults": [{"at", "do", "times", ...}]}:
 
-    at: version tags head blob blob_end create create_line show render chat delete copy
+    at: version tags head blob blob_end create create_line create_stored create_end show
+        render chat delete copy blob_stored
         blob: after "bytes" of the body; create_line: before line "line"
     do: kill (the connection breaks; new ones are refused for "ms"), delay ("ms"), prune (unused blobs go), full (500, no
         space left on device), error ("status", "error": before the first line; a line inside the 200 at create_line),
@@ -85,6 +86,7 @@ class Stub:
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     stub: Stub
 
     def log_message(self, *_):
@@ -327,7 +329,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 stub.faults.append({**fault, "at": "now", "times": 1})
                 self.play("now", line=i)
             if status == "success":
+                if blob not in stub.blobs:
+                    self.line({"error": f"open /root/.ollama/models/blobs/{blob.replace(':', '-')}: no such file or directory"})
+                    self.end_lines()
+                    return
                 self.store(name, blob, body, template, rewrites)
+                self.play("create_stored")
             self.line({"status": status})
         if not self.play("create_end"):
             self.end_lines()

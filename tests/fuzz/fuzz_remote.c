@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What other servers say, in any bytes and any pieces: lines and events come out the same however the bytes are cut, reasons
+ * are printable, names that are made are names.  The first byte says where the bytes are cut. */
+#include <string.h>
+
+#include "base/line_reader.h"
+#include "base/mem.h"
+#include "engine/ollama.h"
+#include "engine/remote.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define LINE_MAX_HERE 200
+
+static bool add_line(void *user, struct str line)
+{
+	struct buf *out = user;
+
+	if (line.len > LINE_MAX_HERE)
+		BUG("a line of %zu bytes", line.len);
+	buf_add_str(out, line);
+	buf_add_char(out, '\n');
+	return true;
+}
+
+static bool add_event(void *user, const char *event, struct str data)
+{
+	struct buf *out = user;
+
+	buf_add_text(out, event);
+	return add_line(user, data) && out;
+}
+
+static void read_all(struct str text, size_t piece, bool events, struct buf *out)
+{
+	struct line_reader lines;
+	struct event_reader reader;
+	bool good = true;
+
+	line_reader_init(&lines, LINE_MAX_HERE);
+	event_reader_init(&reader, LINE_MAX_HERE);
+	for (size_t at = 0; at < text.len && good; at += piece) {
+		struct str part = { text.ptr + at, text.len - at < piece ? text.len - at : piece };
+		good = events ? event_reader_feed(&reader, part, add_event, out) : line_reader_feed(&lines, part, add_line, out);
+	}
+	if (good)
+		good = events ? event_reader_finish(&reader, add_event, out) : line_reader_finish(&lines, add_line, out);
+	if (good == (events ? reader.lines.is_broken : lines.is_broken))
+		BUG("broken or not?");
+	event_reader_release(&reader);
+	line_reader_release(&lines);
+}
+
+static void compare_pieces(struct str text, size_t piece, bool events)
+{
+	struct buf whole = BUF_INIT(1 << 22), cut = BUF_INIT(1 << 22);
+
+	read_all(text, text.len + 1, events, &whole);
+	read_all(text, piece, events, &cut);
+	if (!str_eq(buf_str(&whole), buf_str(&cut)))
+		BUG("other lines in pieces of %zu", piece);
+	buf_release(&whole);
+	buf_release(&cut);
+}
+
+static void read_words(struct str text)
+{
+	char reason[100], name[200], *copy = mem_alloc(text.len + 1);
+	struct ollama_version version;
+	struct url_parts url;
+
+	memcpy(copy, text.ptr, text.len);
+	remote_reason(text, reason, sizeof reason);
+	if (!utf8_valid(str_of(reason), NULL) || strpbrk(reason, "\n\r\x1b") || !reason[0])
+		BUG("a reason that cannot be printed");
+	ollama_name_make(copy, name, sizeof name);
+	if (!ollama_name_ok(name))
+		BUG("no name: %s", name);
+	(void)ollama_name_ok(copy);
+	(void)ollama_name_equal(copy, name);
+	(void)ollama_version_parse(copy, &version);
+	ollama_host(copy, &url);
+	if (!url.text[0])
+		BUG("no address");
+	mem_free(copy);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	if (size < 1)
+		return 0;
+	struct str text = { (const char *)data + 1, size - 1 };
+	compare_pieces(text, (size_t)data[0] % 16 + 1, false);
+	compare_pieces(text, (size_t)data[0] % 16 + 1, true);
+	read_words(text);
+	return 0;
+}
