@@ -16,7 +16,7 @@ static const struct arg_option create_options[] = {
 	{ "column", "N", "cli_opt_create_column", false },
 	{ "model", "SPEC", "cli_opt_create_model", false },
 	{ "format", "NAME", "cli_opt_create_format", false },
-	{ "to", "file", "cli_opt_create_to", false },
+	{ "to", "TARGET", "cli_opt_create_to", false },
 	{ "name", "NAME", "cli_opt_create_name", false },
 	{ "out", "FILE", "cli_opt_create_out", false },
 	{ "imatrix", NULL, "cli_opt_create_imatrix", false },

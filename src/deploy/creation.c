@@ -58,21 +58,28 @@ static void unref(struct creations *cs)
 
 /* --- errands --- */
 
+static void creation_free(struct creation *c);
+
 static void errand_done(struct task *task)
 {
 	struct errand *e = (struct errand *)task;
 	struct creation *c = e->c;
-	struct creations *cs = e->cs;
+	struct creations *cs = c->cs;
+	struct errand **at = &c->errands;
 
-	if (c) {
-		struct errand **at = &c->errands;
-		while (*at != e)
-			at = &(*at)->next;
-		*at = e->next;
+	while (*at != e)
+		at = &(*at)->next;
+	*at = e->next;
+	if (!c->is_over)
 		e->home(e);
-	}
 	arena_free(e->arena);
 	mem_free(e);
+	if (c->is_over && !c->errands) {
+		if (cs->closing)
+			creation_free(c);
+		else
+			loop_timer_set(cs->burial, 0);
+	}
 	unref(cs);
 }
 
@@ -80,8 +87,8 @@ void *errand_new(struct creation *c, size_t size, void (*run)(struct task *, voi
 {
 	struct errand *e = mem_alloc(size);
 
-	*e = (struct errand){ .task = { .run = run, .done = errand_done }, .c = c, .cs = c->cs, .arena = arena_new(),
-			      .home = home, .next = c->errands };
+	*e = (struct errand){ .task = { .run = run, .done = errand_done }, .c = c, .arena = arena_new(), .home = home,
+			      .next = c->errands };
 	c->errands = e;
 	c->cs->refs++;
 	return e;
@@ -89,22 +96,22 @@ void *errand_new(struct creation *c, size_t size, void (*run)(struct task *, voi
 
 void errand_read(struct errand *e)
 {
-	store_read(e->cs->options.store, &e->task);
+	store_read(e->c->cs->options.store, &e->task);
 }
 
 void errand_write(struct errand *e)
 {
-	store_write(e->cs->options.store, &e->task);
+	store_write(e->c->cs->options.store, &e->task);
 }
 
 void errand_work(struct errand *e)
 {
-	executor_post(e->cs->options.work, &e->task);
+	executor_post(e->c->cs->options.work, &e->task);
 }
 
 void errand_hash(struct errand *e)
 {
-	executor_post(e->cs->options.hash, &e->task);
+	executor_post(e->c->cs->options.hash, &e->task);
 }
 
 bool errand_failed(const struct errand *e)
@@ -301,10 +308,11 @@ void creation_give_machine(struct creation *c)
 	engine_unreserve(c->cs->options.engine);
 }
 
-static void worker_ready(void *user, const char *build)
+static void worker_ready(void *user, const char *build, bool has_gpu)
 {
 	struct creation *c = user;
 
+	c->has_gpu = has_gpu;
 	c->facts.build = arena_strdup(c->arena, build);
 	c->on_ready(c);
 }
@@ -353,6 +361,7 @@ void creation_end_worker(struct creation *c)
 {
 	job_worker_stop(c->worker);
 	c->worker = NULL;
+	c->has_reference = false;
 }
 
 void creation_ask(struct creation *c, uint8_t kind, json_t *body, int fd,
@@ -372,22 +381,18 @@ void creation_share(struct creation *c, double from, double share)
 
 static void next(struct creations *cs);
 
-static void drop_errands(struct creation *c)
+/* Their results are for nobody; they come home before the job is freed, because they may look at what is its. */
+static void cancel_errands(struct creation *c)
 {
-	while (c->errands) {
-		struct errand *e = c->errands;
-		c->errands = e->next;
+	for (struct errand *e = c->errands; e; e = e->next)
 		atomic_store(&e->task.cancelled, true);
-		e->c = NULL;
-	}
 }
 
 static void creation_free(struct creation *c)
 {
-	creation_end_worker(c);
-	creation_give_machine(c);
-	drop_errands(c);
-	job_dir_remove_later(c->cs->options.work, c->job_dir);
+	proof_free(c);
+	if (!c->cs->closing) /* otherwise the next start does it */
+		job_dir_remove_later(c->cs->options.work, c->job_dir);
 	json_decref(c->result);
 	mem_free(c->job_dir);
 	mem_free(c->merged);
@@ -398,6 +403,14 @@ static void creation_free(struct creation *c)
 	mem_free(c);
 }
 
+static void leave(struct creation *c)
+{
+	c->is_over = true;
+	creation_end_worker(c);
+	creation_give_machine(c);
+	cancel_errands(c);
+}
+
 /* The job's row says what became of it; the next one begins. */
 static void creation_end(struct creation *c)
 {
@@ -405,14 +418,11 @@ static void creation_end(struct creation *c)
 
 	if (c->is_over)
 		return;
-	c->is_over = true;
 	log_info("deploy", "job %lld: %s", (long long)c->row.id, creation_state_name(c->row.state));
 	save(c);
 	cs->ended = c; /* freed from the timer: its caller may still stand on it */
 	cs->active = NULL;
-	creation_end_worker(c);
-	creation_give_machine(c);
-	drop_errands(c);
+	leave(c);
 	loop_timer_set(cs->burial, 0);
 }
 
@@ -420,6 +430,8 @@ static void on_burial(void *user)
 {
 	struct creations *cs = user;
 
+	if (cs->ended && cs->ended->errands)
+		return; /* the last one of them comes back here */
 	if (cs->ended)
 		creation_free(cs->ended);
 	cs->ended = NULL;
@@ -454,8 +466,12 @@ static void add_steps(struct creation *c)
 {
 	creation_add_step(c, "prepare", begin_facts);
 	creation_add_step(c, "merge", begin_merge);
+	if (c->params.imatrix)
+		creation_add_step(c, "imatrix", begin_imatrix);
 	creation_add_step(c, "quantize", begin_quantize);
 	creation_add_step(c, "check", begin_check);
+	if (c->params.prove)
+		creation_add_step(c, "proof", begin_proof);
 	target_add_steps(c);
 }
 
@@ -535,6 +551,7 @@ bool creations_cancel(struct creations *cs, int64_t id)
 	if (!c || c->row.id != id)
 		return cancel_waiting(cs, id);
 	c->is_cancelled = true;
+	proof_stop(c);
 	target_stop(c);
 	err_set(&cause, ERR_CANCELLED, "err_cancelled", NULL);
 	creation_fail(c, &cause);
@@ -556,6 +573,14 @@ bool creations_live(const struct creations *cs, int64_t id, struct buf *steps)
 
 /* --- life --- */
 
+static void on_engine(void *user, const struct engine_event *event)
+{
+	struct creations *cs = user;
+
+	if (!cs->closing && cs->active && event->kind == ENGINE_RUN)
+		proof_run_changed(cs->active, event->run_id);
+}
+
 struct creations *creations_new(const struct creations_options *options)
 {
 	struct creations *cs = mem_alloc(sizeof *cs);
@@ -566,6 +591,7 @@ struct creations *creations_new(const struct creations_options *options)
 	char *jobs = fs_join(cs->data_dir, "jobs");
 	job_dir_remove_later(options->work, jobs);
 	mem_free(jobs);
+	engine_listen(options->engine, on_engine, cs);
 	return cs;
 }
 
@@ -573,12 +599,16 @@ void creations_free(struct creations *cs)
 {
 	if (!cs)
 		return;
+	struct creation *last[] = { cs->active, cs->ended };
 	cs->closing = true;
-	if (cs->active)
-		creation_free(cs->active);
-	if (cs->ended)
-		creation_free(cs->ended);
 	cs->active = cs->ended = NULL;
+	for (size_t i = 0; i < 2; i++) {
+		if (!last[i])
+			continue;
+		leave(last[i]);
+		if (!last[i]->errands)
+			creation_free(last[i]);
+	}
 	while (cs->line) {
 		struct line_of_creations *entry = cs->line;
 		cs->line = entry->next;

@@ -9,7 +9,6 @@
 #include "base/mem.h"
 #include "deploy/creation_private.h"
 #include "deploy/job_files.h"
-#include "engine/machine.h"
 #include "model/found_gguf.h"
 #include "model/gguf.h"
 #include "model/quant_types.h"
@@ -37,11 +36,6 @@ uint64_t creation_disk_bytes(uint64_t n_params, const char *format, bool proves)
 	return (uint64_t)((double)n_params * bits / 8) + 256 * MIB;
 }
 
-static int n_threads(const struct creation *c)
-{
-	return c->cs->options.n_threads > 0 ? c->cs->options.n_threads : machine_cores();
-}
-
 /* A half-precision format is what merging gives: nothing is quantized. */
 static bool is_half(const char *format)
 {
@@ -63,7 +57,7 @@ static void merge_now(struct creation *c)
 	json_t *body = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i}", "base", c->facts.base.model.path, "adapter",
 				 c->facts.adapter_file ? c->facts.adapter_file : "", "output", output, "type",
 				 strcasecmp(c->params.format, "BF16") == 0 ? "BF16" : "F16", "name", c->row.name,
-				 "template_suffix", TEMPLATE_SUFFIX, "n_threads", n_threads(c));
+				 "template_suffix", TEMPLATE_SUFFIX, "n_threads", creation_threads(c));
 
 	mem_free(output);
 	creation_ask(c, REQ_MERGE, body, -1, merged);
@@ -101,7 +95,7 @@ void build_quantized(struct creation *c, const char *format, const char *out, co
 	c->on_built = done;
 	creation_ask(c, REQ_QUANTIZE,
 		     json_pack("{s:s, s:s, s:s, s:s, s:i}", "input", c->merged, "output", out, "type", format, "imatrix",
-			       imatrix ? imatrix : "", "n_threads", n_threads(c)),
+			       imatrix ? imatrix : "", "n_threads", creation_threads(c)),
 		     -1, quantized);
 }
 

@@ -4,12 +4,14 @@
  *
  *   creation.c          the line, the steps in order, what is told and stored
  *   creation_facts.c    what the job is about: rows, hashes, adapter, room on the disk, the same file made before
- *   creation_build.c    merge, imatrix, quantize, check
- *   creation_proof.c    comparisons, the run of answers, the verdict
+ *   creation_build.c    merge, quantize, check
+ *   creation_reference.c the validated model itself: the importance matrix, and what the proof compares with
+ *   creation_proof.c    token by token
+ *   creation_answers.c  answer by answer, and the verdict
  *   creation_target.c   file, workspace, Ollama
  *
  * A step begins when the one before is over and ends by step_done() or creation_fail(), now or later.  What runs on other
- * threads is a `struct errand`, which is dropped where the job has ended in the meantime.  Thread: loop. */
+ * threads is a `struct errand`; where the job has ended in the meantime its result is for nobody.  Thread: loop. */
 #ifndef ASSAY_DEPLOY_CREATION_PRIVATE_H
 #define ASSAY_DEPLOY_CREATION_PRIVATE_H
 
@@ -61,6 +63,8 @@ struct creation {
 	bool is_reserved;              /* the machine is ours, or we wait for it */
 	bool is_granted;
 	bool is_over, is_cancelled;
+	bool has_gpu;                  /* the worker's machine */
+	bool has_reference;            /* the worker has loaded the validated model */
 	double share_from, share;      /* of the step, what the worker's progress is of */
 	char *job_dir;
 	char *merged;                  /* path of the merged model in job_dir, NULL: not made */
@@ -79,8 +83,7 @@ struct creation {
 /* Work on another thread for a job. */
 struct errand {
 	struct task task;
-	struct creation *c; /* NULL when the job is over */
-	struct creations *cs;
+	struct creation *c;
 	struct arena *arena;
 	void (*home)(struct errand *e);
 	struct errand *next;
@@ -101,7 +104,8 @@ struct creations {
 	int refs; /* errands and saves under way + 1 */
 };
 
-/* A zeroed struct of `size` bytes that begins with a struct errand; `home` runs on the loop if the job still is. */
+/* A zeroed struct of `size` bytes that begins with a struct errand; `home` runs on the loop unless the job is over.  The job is
+ * not freed before it is home: the errand may read what is the job's and is not changed. */
 void *errand_new(struct creation *c, size_t size, void (*run)(struct task *, void *), void (*home)(struct errand *));
 void errand_read(struct errand *e);
 void errand_write(struct errand *e);
@@ -137,7 +141,6 @@ void creation_keep_artifact(struct creation *c, const struct artifact_row *row);
 
 /* creation_build.c */
 void begin_merge(struct creation *c);
-void begin_imatrix(struct creation *c);
 void begin_quantize(struct creation *c);
 void begin_check(struct creation *c);
 /* Merges unless that was done; `done` is called in both cases. */
@@ -146,12 +149,23 @@ void build_merged(struct creation *c, void (*done)(struct creation *c));
 void build_quantized(struct creation *c, const char *format, const char *out, const char *imatrix,
 		     void (*done)(struct creation *c));
 
-/* creation_proof.c */
+/* creation_reference.c */
+void begin_imatrix(struct creation *c);
+/* Loads the validated model into the job's worker unless that was done; `done` is called in both cases. */
+void build_reference(struct creation *c, void (*done)(struct creation *c));
+/* Questions with the validated model's answers, or with the references, for REQ_COMPARE and REQ_IMATRIX (a new reference). */
+json_t *reference_items(const struct creation *c, bool of_references, size_t *n);
+/* Adds how the validated model is asked. */
+void reference_settings(const struct creation *c, json_t *body);
+int creation_threads(const struct creation *c);
+
+/* creation_proof.c, creation_answers.c */
 void begin_proof(struct creation *c);
+void proof_free(struct creation *c);
 /* The engine says that a run changed. */
 void proof_run_changed(struct creation *c, int64_t run_id);
+/* Ends the run of answers. */
 void proof_stop(struct creation *c);
-void proof_free(struct creation *c);
 
 /* creation_target.c */
 void target_add_steps(struct creation *c);

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "deploy/creation_private.h"
 #include "deploy/job_files.h"
+#include "store/workspace_store.h"
 
 /* --- file --- */
 
@@ -49,12 +50,59 @@ static void begin_publish(struct creation *c)
 	errand_work(&k->errand);
 }
 
+/* --- workspace --- */
+
+struct workspace_errand {
+	struct errand errand;
+	struct workspace_row row;
+};
+
+static void run_workspace(struct task *task, void *context)
+{
+	struct workspace_errand *w = (struct workspace_errand *)task;
+	(void)!workspace_store_add(context, &w->row, &task->err);
+}
+
+static void home_workspace(struct errand *e)
+{
+	const struct workspace_errand *w = (const struct workspace_errand *)e;
+
+	if (errand_failed(e))
+		return;
+	json_object_set_new(e->c->result, "workspace_id", json_integer(w->row.id));
+	step_done(e->c);
+}
+
+/* It answers as it did in the validation, but a chat may say more. */
+static struct gen_params workspace_params(const struct creation *c)
+{
+	struct gen_params fresh = workspace_params_default(), p = c->facts.column.params;
+
+	if (!c->facts.column.id)
+		return fresh;
+	if (p.max_tokens < fresh.max_tokens)
+		p.max_tokens = fresh.max_tokens;
+	return p;
+}
+
+static void begin_workspace(struct creation *c)
+{
+	struct workspace_errand *w = errand_new(c, sizeof *w, run_workspace, home_workspace);
+
+	w->row = (struct workspace_row){ .name = c->row.name, .model_id = c->artifact.model_id, .artifact_id = c->artifact.id,
+					 .run_id = c->facts.run.id, .column_id = c->facts.column.id,
+					 .params = workspace_params(c), .n_passages = WORKSPACE_PASSAGES };
+	errand_write(&w->errand);
+}
+
 /* --- by target --- */
 
 void target_add_steps(struct creation *c)
 {
 	if (strcmp(c->row.target, "file") == 0)
 		creation_add_step(c, "publish", begin_publish);
+	else if (strcmp(c->row.target, "workspace") == 0)
+		creation_add_step(c, "workspace", begin_workspace);
 }
 
 void target_stop(struct creation *c)

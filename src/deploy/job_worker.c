@@ -2,6 +2,7 @@
 #include "deploy/job_worker.h"
 
 #include "base/mem.h"
+#include "engine/load_request.h"
 #include "engine/machine.h"
 #include "worker/protocol.h"
 
@@ -70,7 +71,7 @@ static void on_ready(struct job_worker *w, const json_t *body)
 		return;
 	}
 	w->is_ready = true;
-	w->events->ready(w->user, build);
+	w->events->ready(w->user, build, load_has_gpu(body));
 }
 
 static void on_answer(struct job_worker *w, const struct frame *f, const json_t *body)
@@ -81,6 +82,8 @@ static void on_answer(struct job_worker *w, const struct frame *f, const json_t 
 		w->events->progress(w->user, body);
 		return;
 	}
+	if (f->kind == MSG_COMPARED || f->kind == MSG_CELL_FAILED)
+		return; /* the answer sums them up */
 	w->stream = 0;
 	if (f->kind != MSG_FAILED) {
 		w->events->reply(w->user, f->kind, body);

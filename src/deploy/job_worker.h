@@ -14,7 +14,7 @@ struct job_worker;
 
 struct job_worker_events {
 	/* It runs in its sandbox and may be asked.  `build`: version of llama.cpp, borrowed. */
-	void (*ready)(void *user, const char *build);
+	void (*ready)(void *user, const char *build, bool has_gpu);
 	/* A sign of life: {"fraction": 0..1, "detail": what is at hand, "step": ...}, each but the first optional. */
 	void (*progress)(void *user, const json_t *body);
 	/* The answer to the request; the next one may be sent. */

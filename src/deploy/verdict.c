@@ -6,7 +6,7 @@
 
 const char *verdict_name(enum verdict v)
 {
-	static const char *const names[] = { "same", "slightly_different", "worse" };
+	static const char *const names[] = { "same", "slightly_different", "worse", "undecided" };
 	return names[v];
 }
 
@@ -14,6 +14,14 @@ const char *verdict_name(enum verdict v)
 static enum verdict level(double loss, double same, double slight)
 {
 	return loss <= same ? VERDICT_SAME : loss <= slight ? VERDICT_SLIGHTLY_DIFFERENT : VERDICT_WORSE;
+}
+
+/* The same for a loss with an interval: it must be shown, and so must its absence. */
+static enum verdict level_of_interval(double loss, double low, double high, double same, double slight)
+{
+	if (high <= same + 1e-9) /* ratios minus 1 are rounded */
+		return VERDICT_SAME;
+	return low > 0 ? level(loss, same, slight) : VERDICT_UNDECIDED;
 }
 
 struct rows {
@@ -25,7 +33,7 @@ struct rows {
 static void add(struct rows *r, struct verdict_row row)
 {
 	r->list[r->n++] = row;
-	if (row.verdict > r->whole)
+	if (row.verdict != VERDICT_UNDECIDED && (r->whole == VERDICT_UNDECIDED || row.verdict > r->whole))
 		r->whole = row.verdict;
 }
 
@@ -52,17 +60,18 @@ static void add_divergence(struct rows *r, const struct verdict_input *in)
 
 enum verdict verdict_of(const struct verdict_input *in, struct verdict_row rows[VERDICT_ROWS_MAX], size_t *n)
 {
-	struct rows r = { rows, 0, VERDICT_SAME };
+	struct rows r = { rows, 0, VERDICT_UNDECIDED };
 	int64_t n_new = in->n_bad_after > in->n_bad_before ? in->n_bad_after - in->n_bad_before : 0;
 
 	add_divergence(&r, in);
 	if (!isnan(in->model.ppl_ratio))
 		add(&r, (struct verdict_row){ "ppl_ratio", NAN, in->model.ppl_ratio, in->model.ppl_low, in->model.ppl_high,
 					      in->has_control ? in->control.ppl_ratio : NAN,
-					      level(in->model.ppl_high, 1.01, 1.05) });
+					      level_of_interval(in->model.ppl_ratio - 1, in->model.ppl_low - 1,
+								in->model.ppl_high - 1, .01, .05) });
 	if (in->n_scored > 0)
 		add(&r, (struct verdict_row){ "f1_difference", in->f1_before, in->f1_after, in->f1_low, in->f1_high, NAN,
-					      level(-in->f1_low, .02, .05) });
+					      level_of_interval(-in->f1_difference, -in->f1_high, -in->f1_low, .02, .05) });
 	if (in->n_answers > 0)
 		add(&r, (struct verdict_row){ "guards", (double)in->n_bad_before, (double)in->n_bad_after, NAN, NAN, NAN,
 					      level((double)n_new / (double)in->n_answers, 0, .01) });
@@ -70,7 +79,7 @@ enum verdict verdict_of(const struct verdict_input *in, struct verdict_row rows[
 		add(&r, (struct verdict_row){ "win_survived", in->win_before, in->win_after, NAN, NAN, NAN,
 					      in->win_after > 0 ? VERDICT_SAME : VERDICT_WORSE });
 	*n = r.n;
-	return r.n > 0 ? r.whole : VERDICT_WORSE;
+	return r.whole;
 }
 
 const char *verdict_larger_format(const char *format)

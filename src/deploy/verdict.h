@@ -6,16 +6,19 @@
  *   mean KL divergence beyond the control      <= .02      <= .06                 more
  *   KL divergence of the worst 1 % of tokens   <= .3       <= 1                   more
  *   likeliest token the same, short of it      <= 5 %      <= 10 %                more
- *   perplexity ratio on references, upper end  <= 1.01     <= 1.05                more
- *   F1 against references, lower end of the
- *     mean paired difference                   >= -.02     >= -.05                less
+ *   perplexity ratio on references             <= 1.01     <= 1.05                more
+ *   loss of F1 against references              <= .02      <= .05                 more
  *   answers that are empty, loop or are in
  *     another script, new ones                 none        <= 1 %                 more
  *   better than the base model                 still       -                      no longer
  *
  * The whole is its worst row.  The control is the same model as Q8_0: what it loses already comes from the machine's rounding
  * and from merging, and differs from model to model (llama.cpp's own tables: the same Q4_K_M loses 2.5 times as much on
- * Llama-3-8B as on Llama-2-7B), so the first three rows are judged by what is lost beyond it. */
+ * Llama-3-8B as on Llama-2-7B), so the first three rows are judged by what is lost beyond it.
+ *
+ * Perplexity and F1 have intervals over questions: "same" needs the whole interval within its limit (non-inferiority), a loss
+ * needs the whole interval on the wrong side of none and is then graded by its mean; anything between is undecided, which
+ * says that there are too few questions, and does not count. */
 #ifndef ASSAY_DEPLOY_VERDICT_H
 #define ASSAY_DEPLOY_VERDICT_H
 
@@ -23,8 +26,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum verdict { VERDICT_SAME, VERDICT_SLIGHTLY_DIFFERENT, VERDICT_WORSE };
-/* "same", "slightly_different", "worse" */
+enum verdict { VERDICT_SAME, VERDICT_SLIGHTLY_DIFFERENT, VERDICT_WORSE, VERDICT_UNDECIDED };
+/* "same", "slightly_different", "worse", "undecided" */
 const char *verdict_name(enum verdict v);
 
 /* One model's next-token distributions against those of the validated one, over the same texts.  NAN: unknown. */
@@ -44,7 +47,7 @@ struct verdict_input {
 	double f1_before, f1_after, f1_difference, f1_low, f1_high; /* mean paired difference with its 95 % interval */
 	/* Unusable answers among n_answers. */
 	int64_t n_answers, n_bad_before, n_bad_after;
-	/* Against the base model: mean paired F1 differences; NAN where the base is not known. */
+	/* Mean paired F1 difference to the base model; win_before is NAN where it was not known to be above 0. */
 	double win_before, win_after;
 };
 
@@ -56,7 +59,7 @@ struct verdict_row {
 
 #define VERDICT_ROWS_MAX 8
 
-/* Fills the rows that apply and returns the whole; `*n` is 0 where nothing could be compared (then VERDICT_WORSE). */
+/* Fills the rows that apply and returns the whole: VERDICT_UNDECIDED where no row is decided. */
 enum verdict verdict_of(const struct verdict_input *in, struct verdict_row rows[VERDICT_ROWS_MAX], size_t *n);
 
 /* The next larger format that loses less; NULL behind the largest.  Names as in model/quant_types.h. */

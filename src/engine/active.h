@@ -242,8 +242,7 @@ void column_store(struct engine *e, const struct active_column *c);
 /* The answer to loading an adapter; false if the stream is not one. */
 bool run_adapter_frame(struct engine *e, uint32_t stream, uint8_t kind, const json_t *body);
 
-/* flight.c: the messages of one question as the worker gets them (a new reference) */
-json_t *flight_messages(const struct column_row *c, const struct run_question *q);
+/* flight.c */
 /* Asks the worker for the group; `f` is free, its column and group are set. */
 void flight_send(struct engine *e, struct flight *f, struct run_question *questions, size_t n);
 /* True if the frame belonged to a flight. */

@@ -10,6 +10,7 @@
 #ifndef ASSAY_ENGINE_ENGINE_H
 #define ASSAY_ENGINE_ENGINE_H
 
+#include "base/json.h"
 #include "base/loop.h"
 #include "store/run_store.h"
 
@@ -96,6 +97,9 @@ size_t engine_cells(const struct engine *e, int64_t run_id, struct cell_live *ou
  * `prompt` is borrowed; err->code tells. */
 typedef void (*engine_prompt_fn)(void *user, struct str prompt, int64_t n_tokens, const struct err *err);
 void engine_prompt(struct engine *e, int64_t cell_id, engine_prompt_fn done, void *user);
+
+/* The messages of one question as a model gets them: an array of {role, content} (a new reference). */
+json_t *engine_messages(const struct column_row *c, const struct run_question *q);
 
 /* Workers for the status page. */
 struct worker_info {

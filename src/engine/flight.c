@@ -15,7 +15,7 @@
 /* --- request --- */
 
 /* A question's own system prompt stands where the column has none. */
-json_t *flight_messages(const struct column_row *c, const struct run_question *q)
+json_t *engine_messages(const struct column_row *c, const struct run_question *q)
 {
 	json_t *messages = json_array();
 
@@ -29,7 +29,7 @@ static json_t *cell_request(const struct engine *e, const struct active_column *
 {
 	uint64_t seed = seed_mix(seed_mix((uint64_t)e->active->run.seed, (uint64_t)q->position), (uint64_t)c->row.position);
 	return json_pack("{s:I, s:I, s:o}", "cell", (json_int_t)q->cells[0].id, "seed", (json_int_t)(seed & 0x7fffffff),
-			 "messages", flight_messages(&c->row, q));
+			 "messages", engine_messages(&c->row, q));
 }
 
 static json_t *group_request(const struct engine *e, const struct active_column *c, struct run_question *questions, size_t n)

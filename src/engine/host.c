@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/msg.h"
 #include "engine/active.h"
+#include "engine/load_request.h"
 #include "engine/machine.h"
 #include "model/gguf.h"
 #include "store/setting_store.h"
@@ -21,7 +22,6 @@
 #define WATCH_PARTS 12 /* looks at the worker as often while it may be silent */
 #define BACKOFF_MS 1000
 #define STREAM_FIRST 1
-#define MEMORY_LIMIT_MIN ((int64_t)GIB) /* private memory of a worker; otherwise all that is free */
 
 uint32_t host_send(struct engine *e, uint8_t kind, json_t *body, int fd)
 {
@@ -205,19 +205,6 @@ static void on_calibrated(struct engine *e, uint8_t kind, const json_t *body)
 
 /* --- messages of the worker itself --- */
 
-static bool has_gpu(const json_t *ready)
-{
-	const json_t *device;
-	size_t i;
-
-	json_array_foreach(json_object_get(ready, "devices"), i, device) {
-		const char *type = json_string_value(json_object_get(device, "type"));
-		if (type && strcmp(type, "gpu") == 0)
-			return true;
-	}
-	return false;
-}
-
 static void on_ready(struct engine *e, const json_t *body)
 {
 	struct host *h = &e->host;
@@ -239,32 +226,12 @@ static void on_ready(struct engine *e, const json_t *body)
 		worker_process_kill(h->process, &cause);
 		return;
 	}
-	uint64_t size = 0;
 	machine_file_stamp(h->base_path, h->base_stamp);
-	int fd = fs_open(h->base_path, &size, &err);
-	if (fd < 0) {
+	int fd;
+	json_t *load = load_request(h->base_path, e->n_threads, e->options.n_gpu_layers, load_has_gpu(body), &fd, &h->file_bytes, &err);
+	if (!load) {
 		host_fail(e, &err);
 		return;
-	}
-	json_t *load = json_pack("{s:I, s:i, s:i, s:b}", "size", (json_int_t)size, "n_threads", e->n_threads, "n_gpu_layers",
-				 e->options.n_gpu_layers, "use_mmap", true);
-	/* GPU drivers map far more than they use. */
-	int64_t free = machine_memory_available();
-	if (!has_gpu(body))
-		json_object_set_new(load, "memory_limit", json_integer(free > MEMORY_LIMIT_MIN ? free : MEMORY_LIMIT_MIN));
-	h->file_bytes = (int64_t)size;
-	uint32_t no, count;
-	size_t stem;
-	if (gguf_split_name(h->base_path, &no, &count, &stem)) {
-		json_t *paths = json_array();
-		char *part;
-		for (uint32_t i = 1; (part = gguf_part_path(h->base_path, i)); i++) {
-			json_array_append_new(paths, json_text(str_of(part)));
-			mem_free(part);
-		}
-		json_object_set_new(load, "paths", paths);
-		close(fd);
-		fd = -1;
 	}
 	h->state = HOST_LOADING;
 	h->load_stream = host_send(e, REQ_LOAD, load, fd);

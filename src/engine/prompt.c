@@ -131,7 +131,7 @@ static void drop_rows(struct job *job)
 static void ask(struct engine *e, struct prompt_call *p)
 {
 	const struct gen_params *params = &p->column.params;
-	json_t *messages = flight_messages(&p->column, &p->question);
+	json_t *messages = engine_messages(&p->column, &p->question);
 
 	p->stream = host_send(e, REQ_RENDER,
 			      json_pack("{s:s, s:s, s:b, s:o}", "system", params->system ? params->system : "", "template",

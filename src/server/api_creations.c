@@ -294,8 +294,8 @@ static void read_target(struct request *r, struct beginning *b, struct err *err)
 	b->row.name = body_text(r->json, "name", 1, LIMIT_NAME_BYTES, NULL, err);
 	b->params.replace = json_get_bool(r->json, "replace", false, err);
 	const char *path = body_text(r->json, "path", 0, PATH_LIMIT, "", err);
-	if (err->code == ERR_OK && strcmp(b->row.target, "file") != 0)
-		err_set(err, ERR_INVALID, "err_field_choice", "field=target|choices=file");
+	if (err->code == ERR_OK && strcmp(b->row.target, "file") != 0 && strcmp(b->row.target, "workspace") != 0)
+		err_set(err, ERR_INVALID, "err_field_choice", "field=target|choices=file, workspace");
 	if (err->code == ERR_OK && !b->row.name)
 		err_set(err, ERR_INVALID, "err_field_needed", "field=name");
 	if (err->code == ERR_OK && *path)

@@ -43,7 +43,7 @@ enum err_code creation_load(struct db *db, struct arena *a, int64_t id, struct c
 
 /* --- proof --- */
 
-static bool win_is_lost(const json_t *proof)
+static bool row_is_worse(const json_t *proof, const char *wanted)
 {
 	const json_t *row;
 	size_t i;
@@ -51,7 +51,7 @@ static bool win_is_lost(const json_t *proof)
 	json_array_foreach(json_object_get(proof, "rows"), i, row) {
 		const char *name = json_string_value(json_object_get(row, "name"));
 		const char *verdict = json_string_value(json_object_get(row, "verdict"));
-		if (name && verdict && !strcmp(name, "win_survived") && !strcmp(verdict, "worse"))
+		if (name && verdict && !strcmp(name, wanted) && !strcmp(verdict, "worse"))
 			return true;
 	}
 	return false;
@@ -61,12 +61,17 @@ static const char *advice_key(const json_t *proof, bool has_larger)
 {
 	const char *verdict = json_string_value(json_object_get(proof, "verdict"));
 
-	if (win_is_lost(proof))
+	if (row_is_worse(proof, "win_survived"))
 		return has_larger ? "proof_win_lost" : "proof_win_lost_last";
-	if (verdict && !strcmp(verdict, "same"))
+	if (!verdict || !strcmp(verdict, "undecided"))
+		return "proof_undecided";
+	if (!strcmp(verdict, "same"))
 		return "proof_same";
-	if (verdict && !strcmp(verdict, "slightly_different"))
+	if (!strcmp(verdict, "slightly_different"))
 		return has_larger ? "proof_slightly" : "proof_slightly_last";
+	/* Where only the words differ, no answer can be said to have suffered. */
+	if (!row_is_worse(proof, "f1_difference") && !row_is_worse(proof, "guards") && !row_is_worse(proof, "ppl_ratio"))
+		return has_larger ? "proof_words" : "proof_words_last";
 	return has_larger ? "proof_worse" : "proof_worse_last";
 }
 

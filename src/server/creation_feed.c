@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/creation_feed.h"
 
+#include <string.h>
+
 #include "base/limits.h"
 #include "base/mem.h"
 #include "deploy/creation.h"
@@ -50,6 +52,8 @@ static void send(struct app *app, const struct creation_whole *whole)
 	view_creation(&en, NULL, LANG_EN, whole, live);
 	view_creation(&zh, NULL, LANG_ZH_TW, whole, live);
 	hub_publish(app->hub, "creation", buf_str(&en), buf_str(&zh));
+	if (whole->row.state == CREATION_DONE && strcmp(whole->row.target, "workspace") == 0)
+		app_publish(app, "workspaces", NULL);
 	buf_release(&steps);
 	buf_release(&en);
 	buf_release(&zh);

@@ -182,3 +182,63 @@ def test_an_estimate_says_size_memory_and_disk(live, run):
     assert estimate["disk_needed_bytes"] > estimate["size_bytes"] < estimate["memory_bytes"]
     names = [f["name"] for f in live.call("GET", "/formats")["formats"]]
     assert {"Q4_K_M", "Q5_K_M", "Q8_0", "F16"} <= set(names)
+
+
+def rows(proof):
+    return {row["name"]: row for row in proof["rows"]}
+
+
+def test_the_quality_check_tells_a_close_copy_from_a_coarse_one(live, run):
+    close = wait(live, create(live, run, format="Q8_0", name="close", prove=True), limit_s=300)
+    coarse = wait(live, create(live, run, format="Q2_K", name="coarse", prove=True), limit_s=300)
+    assert close["state"] == coarse["state"] == "done", (close, coarse)
+    near, far = close["artifact"]["proof"], coarse["artifact"]["proof"]
+    assert near["verdict"] == "same" and "Same quality" in near["advice"], near
+    assert far["verdict"] == "worse" and far["suggested_format"] == "Q3_K_S" and "Q3_K_S" in far["advice"], far
+    assert rows(near)["mean_kld"]["after"] < 0.02 < 0.06 < rows(far)["mean_kld"]["after"]
+    assert rows(near)["same_top"]["after"] > rows(far)["same_top"]["after"]
+    assert near["control_format"] is None and far["control_format"] == "Q8_0"
+    assert abs(rows(far)["mean_kld"]["control"] - rows(near)["mean_kld"]["after"]) < 1e-6
+    assert near["n_questions"] == 2 and near["n_tokens"] > 10 and near["size_after"] > far["size_after"]
+    assert near["tokens_per_s_after"] > 0
+    # Both stand side by side in a validation of their own: the stored answers beside the new ones.
+    beside = live.call("GET", f"/runs/{near['run_id']}")
+    assert beside["state"] == "done" and [c["n_done"] for c in beside["columns"]] == [2, 2]
+    stored = [cell["text"] for cell in live.cells(run["id"])[2::3]]
+    assert [cell["text"] for cell in live.cells(near["run_id"])[0::2]] == stored
+    # What was checked is not checked again.
+    again = wait(live, create(live, run, format="Q8_0", name="again", prove=True))
+    assert states(again)["proof"] == "skipped" and again["artifact"]["proof"] == near
+
+
+def test_an_importance_matrix_comes_from_the_validation(live, run):
+    made = wait(live, create(live, run, format="Q3_K_M", name="weighted", imatrix=True))
+    assert made["state"] == "done" and states(made)["imatrix"] == "done", made
+    assert made["artifact"]["settings"]["imatrix"]
+    plain = wait(live, create(live, run, format="Q3_K_M", name="plain"))
+    assert plain["artifact"]["id"] != made["artifact"]["id"] and plain["artifact"]["sha256"] != made["artifact"]["sha256"]
+
+
+def test_the_chosen_epoch_becomes_a_workspace(live, run):
+    made = wait(live, create(live, run, target="workspace", name="Kestrel help"))
+    assert made["state"] == "done", made
+    workspace = live.call("GET", f"/workspaces/{made['result']['workspace_id']}")
+    assert workspace["name"] == "Kestrel help" and workspace["model_id"] == made["artifact"]["model_id"]
+    assert workspace["params"]["temperature"] == 0 and workspace["run_id"] == run["id"]
+    with pytest.raises(Refused) as refused:
+        live.call("DELETE", f"/artifacts/{made['artifact']['id']}")
+    assert refused.value.status == 409
+    live.call("DELETE", f"/workspaces/{workspace['id']}")
+
+
+def test_a_check_can_be_cancelled(live, run):
+    creation = create(live, run, column=1, format="Q4_0", name="stopped", prove=True)
+    deadline = time.monotonic() + 120
+    while states(live.call("GET", f"/creations/{creation['id']}")).get("proof") != "running":
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    live.call("POST", f"/creations/{creation['id']}/cancel")
+    ended = wait(live, creation)
+    assert ended["state"] == "cancelled" and states(ended)["proof"] == "cancelled"
+    assert ended["artifact"]["proof"] is None  # the file is there, whole, and not proven
+    assert os.path.exists(ended["artifact"]["path"])

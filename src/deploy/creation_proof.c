@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "deploy/proof.h"
+#include "engine/engine.h"
+#include "engine/load_request.h"
+#include "engine/machine.h"
+#include "worker/protocol.h"
+
+#define CONTROL_FORMAT "Q8_0"
+#define COMPARE_TOKENS 4096 /* KV cells that two models must have room for */
+
+void proof_free(struct creation *c)
+{
+	if (c->proof)
+		mem_free(c->proof->control);
+	mem_free(c->proof);
+	c->proof = NULL;
+}
+
+/* --- token by token --- */
+
+static void compare_next(struct creation *c);
+
+static double number(const json_t *stats, const char *name)
+{
+	const json_t *value = json_object_get(stats, name);
+	return json_is_number(value) ? json_number_value(value) : NAN;
+}
+
+/* Answers say how far the distributions are, references what that costs. */
+static void keep(struct proof *p, const struct comparison *now, const json_t *stats)
+{
+	struct divergence *d = now->is_control ? &p->in.control : &p->in.model;
+	double ratio = number(stats, "ln_ppl_ratio"), se = number(stats, "ln_ppl_ratio_se");
+
+	if (now->of_references) {
+		d->ppl_ratio = exp(ratio);
+		d->ppl_low = exp(ratio - 1.96 * se);
+		d->ppl_high = exp(ratio + 1.96 * se);
+		return;
+	}
+	double kld = number(stats, "mean_kld"), kld_se = number(stats, "mean_kld_se");
+	d->n_tokens = (int64_t)number(stats, "n_tokens");
+	d->n_texts = (int64_t)number(stats, "n_items");
+	d->mean_kld = kld;
+	d->kld_low = fmax(kld - 1.96 * kld_se, 0);
+	d->kld_high = kld + 1.96 * kld_se;
+	d->p99_kld = number(stats, "kld_p99");
+	d->same_top = number(stats, "same_top");
+	p->is_approximate |= json_is_true(json_object_get(stats, "approximate"));
+	if (now->is_control)
+		return;
+	p->tokens_per_s_before = number(stats, "ref_tokens_per_s");
+	p->tokens_per_s_after = number(stats, "cand_tokens_per_s");
+}
+
+static void compared(struct creation *c, uint8_t kind, const json_t *body)
+{
+	struct proof *p = c->proof;
+
+	(void)kind;
+	keep(p, &p->plan[p->at++], json_object_get(body, "stats"));
+	compare_next(c);
+}
+
+static void compare_next(struct creation *c)
+{
+	struct proof *p = c->proof;
+	struct err err = { 0 };
+	int64_t size;
+	size_t n = 0;
+	int fd;
+
+	if (p->at == p->n_plan) {
+		answers_begin(c);
+		return;
+	}
+	const struct comparison *now = &p->plan[p->at];
+	json_t *items = reference_items(c, now->of_references, &n);
+	if (n == 0) {
+		json_decref(items);
+		p->at++;
+		compare_next(c);
+		return;
+	}
+	json_t *body = load_request(now->is_control ? p->control : c->artifact.path, creation_threads(c),
+				    c->cs->options.n_gpu_layers, c->has_gpu, &fd, &size, &err);
+	if (!body) {
+		json_decref(items);
+		creation_fail(c, &err);
+		return;
+	}
+	json_object_set_new(body, "items", items);
+	reference_settings(c, body);
+	creation_share(c, 0.2 + 0.4 * (double)p->at / (double)p->n_plan, 0.4 / (double)p->n_plan);
+	creation_ask(c, REQ_COMPARE, body, fd, compared);
+}
+
+/* --- control and order --- */
+
+static bool has_references(const struct creation *c)
+{
+	for (size_t i = 0; i < c->facts.n_answered; i++)
+		if (c->facts.answered[i].q.reference.len > 0)
+			return true;
+	return false;
+}
+
+static void plan_comparisons(struct creation *c)
+{
+	struct proof *p = c->proof;
+	bool references = has_references(c);
+
+	for (int control = 0; control <= (p->control ? 1 : 0); control++) {
+		p->plan[p->n_plan++] = (struct comparison){ control, false };
+		if (references)
+			p->plan[p->n_plan++] = (struct comparison){ control, true };
+	}
+	creation_share(c, 0.15, 0.05);
+	build_reference(c, compare_next);
+}
+
+static void control_made(struct creation *c)
+{
+	c->proof->in.has_control = true;
+	plan_comparisons(c);
+}
+
+/* The format itself is hardly more than the control: no second model is needed to judge it. */
+static bool is_nearly_lossless(const char *format)
+{
+	return strcasecmp(format, CONTROL_FORMAT) == 0 || strcasecmp(format, "F16") == 0 || strcasecmp(format, "BF16") == 0;
+}
+
+static void make_control(struct creation *c)
+{
+	struct proof *p = c->proof;
+
+	if (is_nearly_lossless(c->params.format)) {
+		plan_comparisons(c);
+		return;
+	}
+	p->control = mem_printf("%s/control.gguf", c->job_dir);
+	creation_share(c, 0.05, 0.1);
+	build_quantized(c, CONTROL_FORMAT, p->control, NULL, control_made);
+}
+
+struct room_errand {
+	struct errand errand;
+	const char *base, *made;
+};
+
+static void run_room(struct task *task, void *context)
+{
+	struct room_errand *r = (struct room_errand *)task;
+	int64_t need, available, more = 0;
+
+	(void)context;
+	if (engine_check_memory(r->base, NULL, COMPARE_TOKENS, 0, &more, &available, &task->err) == ERR_OK)
+		(void)!engine_check_memory(r->made, NULL, COMPARE_TOKENS, more, &need, &available, &task->err);
+}
+
+static void home_room(struct errand *e)
+{
+	struct creation *c = e->c;
+
+	if (e->task.err.code == ERR_LIMIT) {
+		log_info("deploy", "job %lld: two models do not fit into memory, their distributions are not compared",
+			 (long long)c->row.id);
+		answers_begin(c);
+	} else if (!errand_failed(e)) {
+		creation_share(c, 0, 0.05);
+		if (is_nearly_lossless(c->params.format))
+			make_control(c);
+		else
+			build_merged(c, make_control);
+	}
+}
+
+void begin_proof(struct creation *c)
+{
+	if (c->artifact.proof && c->artifact.proof[0]) {
+		step_skip(c);
+		return;
+	}
+	c->proof = mem_alloc(sizeof *c->proof);
+	c->proof->in = (struct verdict_input){
+		.model = { .ppl_ratio = NAN }, .control = { .mean_kld = NAN, .p99_kld = NAN, .same_top = NAN, .ppl_ratio = NAN },
+		.win_before = NAN, .win_after = NAN,
+	};
+	struct room_errand *r = errand_new(c, sizeof *r, run_room, home_room);
+	r->base = arena_strdup(r->errand.arena, c->facts.base.model.path);
+	r->made = arena_strdup(r->errand.arena, c->artifact.path);
+	errand_work(&r->errand);
+}

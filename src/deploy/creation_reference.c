@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/fs.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "deploy/creation_private.h"
+#include "engine/load_request.h"
+#include "engine/machine.h"
+#include "worker/protocol.h"
+
+#define ADAPTER_ID 1
+#define ITEMS_MAX 256
+#define TOKENS_MAX 8000    /* of answers: 5,000 give a mean KL divergence to within .0025 (evaluation of the sampling error) */
+#define ITEM_BYTES (64 * KIB) /* of question and answer; longer ones are left out */
+
+int creation_threads(const struct creation *c)
+{
+	return c->cs->options.n_threads > 0 ? c->cs->options.n_threads : machine_cores();
+}
+
+/* --- the validated model in the job's worker --- */
+
+static void reference_ready(struct creation *c, uint8_t kind, const json_t *body)
+{
+	(void)kind, (void)body;
+	c->has_reference = true;
+	c->on_built(c);
+}
+
+static void reference_loaded(struct creation *c, uint8_t kind, const json_t *body)
+{
+	struct err err = { 0 };
+	uint64_t size;
+
+	if (!c->facts.adapter_file) {
+		reference_ready(c, kind, body);
+		return;
+	}
+	int fd = fs_open(c->facts.adapter_file, &size, &err);
+	if (fd < 0)
+		creation_fail(c, &err);
+	else
+		creation_ask(c, REQ_ADAPTER, json_pack("{s:i}", "adapter", ADAPTER_ID), fd, reference_ready);
+}
+
+static void load_reference(struct creation *c)
+{
+	struct err err = { 0 };
+	int64_t size;
+	int fd;
+	json_t *load = load_request(c->facts.base.model.path, creation_threads(c), c->cs->options.n_gpu_layers, c->has_gpu, &fd,
+				    &size, &err);
+
+	if (!load)
+		creation_fail(c, &err);
+	else
+		creation_ask(c, REQ_LOAD, load, fd, reference_loaded);
+}
+
+void build_reference(struct creation *c, void (*done)(struct creation *))
+{
+	c->on_built = done;
+	if (c->has_reference)
+		done(c);
+	else
+		creation_need_machine(c, load_reference);
+}
+
+/* --- texts --- */
+
+static json_t *item(const struct creation *c, const struct run_question *q, bool of_references)
+{
+	return json_pack("{s:I, s:o, s:o}", "cell", (json_int_t)q->cells[0].id, "messages", engine_messages(&c->facts.column, q),
+			 "answer", of_references ? json_text(q->q.reference) : json_text(str_of(q->cells[0].text)));
+}
+
+json_t *reference_items(const struct creation *c, bool of_references, size_t *n)
+{
+	json_t *items = json_array();
+	int64_t n_tokens = 0;
+
+	*n = 0;
+	for (size_t i = 0; i < c->facts.n_answered && *n < ITEMS_MAX && n_tokens < TOKENS_MAX; i++) {
+		const struct run_question *q = &c->facts.answered[i];
+		size_t answer = of_references ? q->q.reference.len : strlen(q->cells[0].text);
+		if (answer == 0 || q->q.text.len + answer > ITEM_BYTES)
+			continue;
+		json_array_append_new(items, item(c, q, of_references));
+		n_tokens += of_references ? (int64_t)(answer / 4 + 1) : q->cells[0].n_generated;
+		++*n;
+	}
+	return items;
+}
+
+/* Adds how the validated model is asked. */
+void reference_settings(const struct creation *c, json_t *body)
+{
+	const struct gen_params *p = &c->facts.column.params;
+
+	json_object_set_new(body, "adapter", json_integer(c->facts.adapter_file ? ADAPTER_ID : 0));
+	json_object_set_new(body, "system", json_text(str_of(p->system ? p->system : "")));
+	json_object_set_new(body, "template", json_text(str_of(p->template ? p->template : "")));
+	json_object_set_new(body, "thinking", json_boolean(p->thinking));
+}
+
+/* --- importance matrix --- */
+
+static void imatrix_made(struct creation *c, uint8_t kind, const json_t *body)
+{
+	(void)kind, (void)body;
+	c->imatrix = mem_printf("%s/imatrix.gguf", c->job_dir);
+	step_done(c);
+}
+
+static void collect(struct creation *c)
+{
+	struct err err;
+	size_t n;
+	json_t *items = reference_items(c, false, &n);
+
+	if (n == 0) {
+		json_decref(items);
+		err_set(&err, ERR_DATA, "err_imatrix_answers", NULL);
+		creation_fail(c, &err);
+		return;
+	}
+	char *output = mem_printf("%s/imatrix.gguf", c->job_dir);
+	json_t *body = json_pack("{s:s, s:s, s:o}", "output", output, "dataset", "validation", "items", items);
+	mem_free(output);
+	reference_settings(c, body);
+	creation_share(c, 0.1, 0.9);
+	creation_ask(c, REQ_IMATRIX, body, -1, imatrix_made);
+}
+
+void begin_imatrix(struct creation *c)
+{
+	if (c->artifact.id) {
+		step_skip(c);
+		return;
+	}
+	creation_share(c, 0, 0.1);
+	build_reference(c, collect);
+}

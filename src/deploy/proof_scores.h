@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * proof_scores - what the answers themselves say about two models: unusable ones, and F1 against references.  Pure.
+ * Thread: any; long texts take a while. */
+#ifndef ASSAY_DEPLOY_PROOF_SCORES_H
+#define ASSAY_DEPLOY_PROOF_SCORES_H
+
+#include <stdatomic.h>
+
+#include "base/str.h"
+#include "deploy/verdict.h"
+
+/* One question.  `base` ptr NULL: not known; `reference` len 0: none. */
+struct proof_answers {
+	struct str question, reference, before, after, base;
+};
+
+/* Fills n_scored, f1_*, n_answers, n_bad_* and win_* of `out` (mixed_f1() of metric/overlap.h, guard_check() of metric/guard.h,
+ * 95 % bootstrap intervals over questions).  False where it was cancelled. */
+bool proof_scores(const struct proof_answers *answers, size_t n, const atomic_bool *cancel, struct verdict_input *out);
+
+#endif
