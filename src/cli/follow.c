@@ -32,13 +32,24 @@ static bool is_over(const json_t *run)
 	return strcmp(state, "waiting") != 0 && strcmp(state, "running") != 0;
 }
 
-static void count_seconds(struct followed *f, double passed)
+/* The time since `before` goes to the columns that answered in it: those that did at its begin or end, or have more answers now. */
+static void count_seconds(struct followed *f, const json_t *before, double passed)
 {
+	bool worked[LIMIT_COLUMNS] = { false };
+	int n = 0;
 	size_t i;
 	const json_t *column;
-	json_array_foreach(json_object_get(f->run, "columns"), i, column)
-		if (i < LIMIT_COLUMNS && show_int(column, "n_running") > 0)
-			f->seconds[i] += passed;
+	json_array_foreach(json_object_get(f->run, "columns"), i, column) {
+		const json_t *old = json_array_get(json_object_get(before, "columns"), i);
+		if (i >= LIMIT_COLUMNS || !old)
+			continue;
+		worked[i] = show_int(column, "n_running") > 0 || show_int(old, "n_running") > 0 ||
+			    show_int(column, "n_done") > show_int(old, "n_done");
+		n += worked[i];
+	}
+	for (i = 0; i < LIMIT_COLUMNS; i++)
+		if (worked[i])
+			f->seconds[i] += passed / n;
 }
 
 /* After a signal: asks the run to stop, once. */
@@ -61,8 +72,12 @@ static enum err_code look(struct client *c, int64_t run_id, struct followed *f, 
 	enum err_code code = client_call(c, "GET", path, NULL, &run, err);
 	if (code != ERR_OK)
 		return code;
-	json_decref(f->run);
+	int64_t now = clock_mono_ms();
+	json_t *before = f->run;
 	f->run = run;
+	count_seconds(f, before, (double)(now - f->looked_ms) / 1000);
+	f->looked_ms = now;
+	json_decref(before);
 	return ERR_OK;
 }
 
@@ -70,7 +85,7 @@ enum err_code follow_run(struct cli *cli, struct client *c, int64_t run_id, foll
 			 struct followed *out, struct err *err)
 {
 	struct progress *progress = progress_new(cli);
-	int64_t last = clock_mono_ms(), stopped_ms = 0;
+	int64_t stopped_ms = 0;
 	enum err_code code = ERR_OK;
 	*out = (struct followed){ 0 };
 	for (;;) {
@@ -88,9 +103,6 @@ enum err_code follow_run(struct cli *cli, struct client *c, int64_t run_id, foll
 			break;
 		if (out->interrupted && clock_mono_ms() - stopped_ms > STOP_WAIT_MS)
 			break;
-		int64_t now = clock_mono_ms();
-		count_seconds(out, (double)(now - last) / 1000);
-		last = now;
 		if (!each)
 			progress_show(progress, out->run);
 		usleep(each ? POLL_FAST_US : POLL_US);
@@ -120,8 +132,8 @@ void follow_summary(const struct cli *cli, const json_t *run, const double *seco
 			table_cellf(t, "%.1f", json_number_value(speed));
 		else
 			table_cell(t, "-");
-		if (seconds && i < LIMIT_COLUMNS)
-			table_cellf(t, "%.1f", seconds[i]);
+		if (seconds && i < LIMIT_COLUMNS && seconds[i] > 0)
+			table_cellf(t, seconds[i] < 9.95 ? "%.2f" : "%.1f", seconds[i] < 0.01 ? 0.01 : seconds[i]);
 		else
 			table_cell(t, "-");
 		mem_free(title);
@@ -156,6 +168,7 @@ void follow_explain(const struct cli *cli, struct client *c, const json_t *run)
 	size_t i;
 	const json_t *column;
 	bool explained = false;
+	show_problem("", json_object_get(run, "problem"));
 	json_array_foreach(json_object_get(run, "columns"), i, column) {
 		const json_t *problem = json_object_get(column, "problem");
 		char *title = show_column_title(cli, column);

@@ -13,7 +13,8 @@ extern const struct arg_option strict_options[];
 
 struct followed {
 	json_t *run;                   /* as it ended, with its columns */
-	double seconds[LIMIT_COLUMNS]; /* that each column was seen answering */
+	double seconds[LIMIT_COLUMNS]; /* that each column was seen answering, 0: never */
+	int64_t looked_ms;             /* when `run` was read */
 	bool interrupted;              /* by a signal to this process */
 };
 

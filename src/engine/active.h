@@ -145,6 +145,7 @@ struct active {
 	size_t n_parts;
 	bool loaded, reading, stopping, ending, reload;
 	bool interrupted;   /* the store failed: stop, but leave the rest waiting */
+	struct err cause;   /* of that */
 	bool settling;      /* after a death: what was answered before is to be stored before groups are read again */
 	struct heard_text *heard;
 	int64_t base_id;    /* the base whose columns are answered now, 0: choose */
@@ -157,6 +158,7 @@ struct active {
 
 struct line_entry {
 	int64_t run_id;
+	struct err cause; /* of an unsaved run: why it was interrupted */
 	struct line_entry *next;
 };
 
@@ -197,8 +199,8 @@ struct engine {
 	bool closing;
 };
 
-/* engine.c: adds at the end of a list unless it is there; takes out, false if it was not in it. */
-void line_add(struct line_entry **list, int64_t run_id);
+/* engine.c: the entry of the run, which is added at the end of the list unless it is there. */
+struct line_entry *line_add(struct line_entry **list, int64_t run_id);
 /* Takes the run out; false if it was not in the list. */
 bool line_take(struct line_entry **list, int64_t run_id);
 /* True if the run is in the list. */
@@ -281,6 +283,8 @@ void prompt_advance(struct engine *e);
 bool prompt_frame(struct engine *e, const struct frame *f);
 /* Fails all whose rows are there; the others will find out themselves. */
 void prompt_fail_all(struct engine *e, const struct err *cause);
+/* The worker died: who asked it asks the next one, and at the second death learns `cause`. */
+void prompt_worker_died(struct engine *e, const struct err *cause);
 /* Those whose worker has to make room for another model learn that. */
 void prompt_fail_asked(struct engine *e);
 /* True while a call waits for a worker. */

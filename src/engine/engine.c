@@ -171,14 +171,15 @@ bool line_has(const struct line_entry *list, int64_t run_id)
 	return list != NULL;
 }
 
-void line_add(struct line_entry **list, int64_t run_id)
+struct line_entry *line_add(struct line_entry **list, int64_t run_id)
 {
 	while (*list && (*list)->run_id != run_id)
 		list = &(*list)->next;
-	if (*list)
-		return;
-	*list = mem_alloc(sizeof **list);
-	(*list)->run_id = run_id;
+	if (!*list) {
+		*list = mem_alloc(sizeof **list);
+		(*list)->run_id = run_id;
+	}
+	return *list;
 }
 
 bool line_take(struct line_entry **list, int64_t run_id)
@@ -299,9 +300,15 @@ bool engine_is_active(const struct engine *e, int64_t run_id)
 	return line_has(e->line, run_id) || (e->active && e->active->run_id == run_id);
 }
 
-bool engine_is_unsaved(const struct engine *e, int64_t run_id)
+bool engine_is_unsaved(const struct engine *e, int64_t run_id, struct err *cause)
 {
-	return line_has(e->unsaved, run_id);
+	const struct line_entry *entry = e->unsaved;
+
+	while (entry && entry->run_id != run_id)
+		entry = entry->next;
+	if (entry)
+		*cause = entry->cause;
+	return entry != NULL;
 }
 
 /* --- live state --- */

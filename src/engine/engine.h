@@ -63,8 +63,8 @@ void engine_stop(struct engine *e, int64_t run_id);
 /* True while the run is in the line or running. */
 bool engine_is_active(const struct engine *e, int64_t run_id);
 /* True for a run that is over although its row does not say so yet: the store could not take it (a full disk).  It is
- * interrupted; its row will say so as soon as it can be written. */
-bool engine_is_unsaved(const struct engine *e, int64_t run_id);
+ * interrupted by `*cause`; its row will say so as soon as it can be written. */
+bool engine_is_unsaved(const struct engine *e, int64_t run_id, struct err *cause);
 
 /* For work outside of runs that needs the machine (merging, quantizing): `granted` is called once when nothing computes and the
  * model's memory is free; from then until engine_unreserve() no run begins.  One at a time. */

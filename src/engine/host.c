@@ -315,7 +315,7 @@ static void on_died(void *user, const struct err *cause)
 		h->backoff_ms = 4 * BACKOFF_MS;
 	h->state = HOST_WAITING;
 	loop_timer_set(h->backoff, e->options.quick_retries ? 10 : h->backoff_ms);
-	prompt_fail_all(e, &copy);
+	prompt_worker_died(e, &copy);
 	run_host_died(e, &copy);
 }
 

@@ -3,12 +3,15 @@
 #include "engine/active.h"
 #include "worker/protocol.h"
 
+#define ASK_TRIES 2
+
 /* One question "what was really sent?", from the store's rows to a worker's rendering. */
 struct prompt_call {
 	int64_t cell_id;
 	engine_prompt_fn done;
 	void *user;
 	uint32_t stream; /* asked, 0: waits for a worker */
+	int n_deaths;    /* of workers that were asked */
 	bool loaded;
 	struct arena *arena;
 	struct model_row base;
@@ -44,6 +47,22 @@ void prompt_fail_all(struct engine *e, const struct err *cause)
 	/* From the start each time: a listener may ask again. */
 	for (struct prompt_call *p; (p = first_loaded(e, false));)
 		finish(e, p, (struct str){ 0 }, 0, cause);
+}
+
+void prompt_worker_died(struct engine *e, const struct err *cause)
+{
+	struct prompt_call *p = e->prompts;
+
+	/* A worker may die of something else, so each is asked twice; one that was not asked yet waits for the next worker. */
+	while (p) {
+		if (p->stream && ++p->n_deaths >= ASK_TRIES) {
+			finish(e, p, (struct str){ 0 }, 0, cause);
+			p = e->prompts; /* the list may have changed */
+			continue;
+		}
+		p->stream = 0;
+		p = p->next;
+	}
 }
 
 void prompt_fail_asked(struct engine *e)

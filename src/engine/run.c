@@ -37,7 +37,7 @@ struct state_job {
 	struct job job;
 	int64_t run_id, column_id;
 	enum run_state state;
-	struct err problem; /* with column_id: why its waiting cells fail */
+	struct err problem; /* with column_id: why its waiting cells fail; with RUN_INTERRUPTED: why */
 	bool cancels;
 };
 
@@ -49,7 +49,9 @@ static void run_state(struct task *task, void *context)
 		return;
 	if (j->cancels && run_store_cancel_waiting(context, j->run_id, &task->err) != ERR_OK)
 		return;
-	if (!j->column_id)
+	if (!j->column_id && j->state == RUN_INTERRUPTED)
+		(void)!run_store_interrupt(context, j->run_id, &j->problem, &task->err);
+	else if (!j->column_id)
 		(void)!run_store_set_state(context, j->run_id, j->state, &task->err);
 }
 
@@ -59,9 +61,9 @@ static void home_running(struct job *job)
 	engine_emit_run(job->e, j->run_id);
 }
 
-static void save_later(struct engine *e, int64_t run_id)
+static void save_later(struct engine *e, int64_t run_id, const struct err *cause)
 {
-	line_add(&e->unsaved, run_id);
+	line_add(&e->unsaved, run_id)->cause = *cause;
 	loop_timer_set(e->unsaved_timer, e->options.quick_retries ? 10 : SAVE_MS);
 }
 
@@ -73,7 +75,7 @@ static void home_saved(struct job *job)
 	if (!line_has(e->unsaved, j->run_id))
 		return; /* it was started again */
 	if (job->task.err.code != ERR_OK && job->task.err.code != ERR_NOT_FOUND) {
-		save_later(e, j->run_id);
+		save_later(e, j->run_id, &j->problem);
 		return;
 	}
 	(void)line_take(&e->unsaved, j->run_id);
@@ -88,6 +90,7 @@ void run_save(void *engine)
 		struct state_job *j = job_new(e, sizeof *j, run_state, home_saved);
 		j->run_id = entry->run_id;
 		j->state = RUN_INTERRUPTED;
+		j->problem = entry->cause;
 		job_write(&j->job);
 	}
 }
@@ -99,7 +102,7 @@ static void home_ended(struct job *job)
 
 	if (job->task.err.code != ERR_OK) {
 		log_error("engine", "state of run %lld not stored: %s", (long long)j->run_id, job->task.err.key);
-		save_later(e, j->run_id);
+		save_later(e, j->run_id, j->problem.code != ERR_OK ? &j->problem : &job->task.err);
 	}
 	if (job_is_current(job)) {
 		run_release(e->active);
@@ -118,6 +121,7 @@ static void store_state(struct engine *e, enum run_state state, bool cancels, vo
 	j->job.serial = e->active->serial;
 	j->run_id = e->active->run_id;
 	j->state = state;
+	j->problem = e->active->cause;
 	j->cancels = cancels;
 	job_write(&j->job);
 }
@@ -213,6 +217,7 @@ static void home_load(struct job *job)
 		log_error("engine", "run %lld not loaded: %s", (long long)a->run_id, job->task.err.key);
 		arena_free(j->keep);
 		a->ending = true;
+		a->cause = job->task.err;
 		store_state(e, RUN_INTERRUPTED, false, home_ended);
 		return;
 	}
@@ -635,6 +640,8 @@ void run_interrupt(struct engine *e, const struct err *cause)
 {
 	log_error("engine", "run %lld interrupted: %s", (long long)e->active->run_id, cause->key);
 	e->active->interrupted = true;
+	if (e->active->cause.code == ERR_OK)
+		e->active->cause = *cause;
 	run_stop(e);
 }
 

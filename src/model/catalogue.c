@@ -19,16 +19,19 @@
 #include "model/sniff.h"
 
 /* The chosen folder, runs in it, checkpoints in them. */
-#define MAX_DEPTH 2
+#define MAX_DEPTH 5
+#define NEAR_DEPTH 2 /* up to here whoever named the folder may have meant a file that is not for us, and hears why not */
 
 struct scan {
 	struct arena *arena;
+	const char *root;
 	const atomic_bool *cancel;
 	struct family_set *families;
 	struct found_model *models;
 	size_t n_models, models_cap;
 	struct found_refusal *refusals;
 	size_t n_refusals, refusals_cap;
+	size_t n_entries; /* of all folders so far */
 };
 
 /* Names in a folder, in byte order; hidden ones are left out. */
@@ -333,7 +336,7 @@ static void refuse_loose_files(struct scan *s, const struct folder *f)
 	}
 }
 
-static void scan_others(struct scan *s, const struct folder *f)
+static void scan_others(struct scan *s, const struct folder *f, int depth)
 {
 	if (find_file(f, "", "adapters.safetensors")) {
 		refuse(s, f->path, ERR_UNSUPPORTED, "err_adapter_mlx");
@@ -342,7 +345,7 @@ static void scan_others(struct scan *s, const struct folder *f)
 		refuse(s, f->path, ERR_UNSUPPORTED, bnb ? "err_hf_bitsandbytes" : "err_hf_folder");
 	} else if (is_sharded_state(f)) {
 		refuse(s, f->path, ERR_UNSUPPORTED, "err_sharded_state");
-	} else {
+	} else if (depth <= NEAR_DEPTH) {
 		refuse_loose_files(s, f);
 	}
 }
@@ -360,15 +363,21 @@ static void scan_folder(struct scan *s, const char *path, int depth)
 		folder_release(&f);
 		return;
 	}
+	bool was_large = s->n_entries > LIMIT_SCAN_ENTRIES;
+	s->n_entries += f.n_files + f.n_dirs;
+	if (s->n_entries > LIMIT_SCAN_ENTRIES && !was_large) {
+		err_set(&err, ERR_LIMIT, "err_scan_large", "path=%s|limit=%d", s->root, LIMIT_SCAN_ENTRIES);
+		add_refusal(s, path, &err);
+	}
 	bool ggufs = scan_ggufs(s, &f);
 	if (has_file(&f, "adapter_config.json"))
 		scan_peft(s, &f);
 	else if (!ggufs)
-		scan_others(s, &f);
+		scan_others(s, &f, depth);
 	/* Inside a checkpoint only the trainer's own state is left. */
 	struct checkpoint_name mark;
 	bool checkpoint = checkpoint_name_parse(s->arena, fs_basename(path), &mark) && depth > 0;
-	for (size_t i = 0; i < f.n_dirs && depth < MAX_DEPTH && !checkpoint; i++)
+	for (size_t i = 0; i < f.n_dirs && depth < MAX_DEPTH && !checkpoint && s->n_entries <= LIMIT_SCAN_ENTRIES; i++)
 		if (!str_starts(str_of(f.dirs[i]), "pytorch_model_fsdp") &&
 		    strcmp(f.dirs[i], "recipe_state") != 0)
 			scan_folder(s, path_in(s, &f, f.dirs[i]), depth + 1);
@@ -433,7 +442,7 @@ enum err_code catalogue_scan(struct arena *a, const char *path, struct catalogue
 	struct scan s = { .arena = a, .cancel = cancel, .families = family_set_new() };
 	const char *root = arena_strdup(a, absolute);
 	free(absolute);
-	out->path = root;
+	out->path = s.root = root;
 	if (fs_is_dir(root))
 		scan_folder(&s, root, 0);
 	else

@@ -3,7 +3,7 @@
  * catalogue - what a folder or file holds: models, families of checkpoints, and what cannot be used and why.
  *
  * A scan only reads headers and small JSON files; it never opens pickles, never runs anything and never writes.
- * It looks at the path itself and two levels of children (runs, and the checkpoints in them), as trainers leave them
+ * It looks at the path itself and five levels of children (LLaMA-Factory: saves/MODEL/lora/RUN/checkpoint-N), as trainers leave them
  * (HF Trainer, TRL, LLaMA-Factory, Axolotl, Unsloth, torchtune, MLX for the refusal, llama.cpp, plain GGUF).
  * Thread: work.  Everything in a result belongs to the arena it was made with. */
 #ifndef ASSAY_MODEL_CATALOGUE_H

@@ -77,8 +77,8 @@ static void reply_list(struct request *r)
 	json_open(&r->out, NULL, '{');
 	json_open(&r->out, "runs", '[');
 	for (size_t i = 0; i < l->n; i++) {
-		struct run_live live = { .is_active = engine_is_active(r->app->engine, l->rows[i].id),
-					 .is_unsaved = engine_is_unsaved(r->app->engine, l->rows[i].id), .eta_ms = -1 };
+		struct run_live live = { .is_active = engine_is_active(r->app->engine, l->rows[i].id), .eta_ms = -1 };
+		live.is_unsaved = engine_is_unsaved(r->app->engine, l->rows[i].id, &live.cause);
 		if (live.is_active)
 			live.eta_ms = engine_eta_ms(r->app->engine, l->rows[i].id);
 		view_run(&r->out, r->lang, &l->rows[i], NULL, 0, &live);

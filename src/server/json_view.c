@@ -388,6 +388,9 @@ void view_run(struct buf *b, enum lang lang, const struct run_row *run, const st
 	json_int(b, "n_failed", run->n_failed);
 	if (live->is_active && live->eta_ms >= 0)
 		json_int(b, "eta_ms", live->eta_ms);
+	const struct err *cause = live->is_unsaved ? &live->cause : &run->problem;
+	if (cause->code != ERR_OK)
+		view_problem(b, "problem", lang, cause);
 	if (columns) {
 		json_open(b, "columns", '[');
 		for (size_t i = 0; i < n; i++)

@@ -42,7 +42,8 @@ void view_import(struct buf *b, enum lang lang, const char *upload, const char *
 /* What the engine knows of a run beyond its rows; zeroed for one that is not active. */
 struct run_live {
 	bool is_active;
-	bool is_unsaved; /* interrupted, whatever its row says */
+	bool is_unsaved; /* interrupted by `cause`, whatever its row says */
+	struct err cause;
 	int64_t eta_ms;  /* -1: unknown */
 	struct column_live columns[16];
 	size_t n_columns;

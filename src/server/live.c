@@ -116,7 +116,7 @@ void live_run(const struct app *app, int64_t run_id, struct run_live *out)
 {
 	memset(out, 0, sizeof *out);
 	out->is_active = engine_is_active(app->engine, run_id);
-	out->is_unsaved = engine_is_unsaved(app->engine, run_id);
+	out->is_unsaved = engine_is_unsaved(app->engine, run_id, &out->cause);
 	out->eta_ms = out->is_active ? engine_eta_ms(app->engine, run_id) : -1;
 	out->n_columns = engine_columns(app->engine, run_id, out->columns, sizeof out->columns / sizeof out->columns[0]);
 }

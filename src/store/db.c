@@ -325,8 +325,11 @@ enum err_code store_open(const char *data_dir, struct queue *home, struct store 
 
 	*out = NULL;
 	enum err_code code = fs_make_dirs(data_dir, err);
-	if (code != ERR_OK)
-		return code;
+	if (code != ERR_OK) { /* it is the machine that does not allow it: nobody's data are wrong */
+		if (err)
+			err->code = ERR_IO;
+		return ERR_IO;
+	}
 	struct store *s = mem_alloc(sizeof *s);
 	s->dir = mem_strdup(data_dir);
 	s->home = home;

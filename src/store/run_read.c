@@ -31,7 +31,7 @@ const char *finish_name(enum finish_reason f)
 	"r.id, r.name, r.created_ms, r.finished_ms, r.state, r.is_fast, r.is_blind, r.is_drifted, r.seed, r.params," \
 	" r.question_set_id, r.n_questions, r.n_columns," \
 	" (SELECT sum(n_done) FROM \"column\" c WHERE c.run_id = r.id)," \
-	" (SELECT sum(n_failed) FROM \"column\" c WHERE c.run_id = r.id)"
+	" (SELECT sum(n_failed) FROM \"column\" c WHERE c.run_id = r.id), r.problem"
 
 static enum err_code row_run(const struct query *q, struct arena *a, struct run_row *out, struct err *err)
 {
@@ -52,6 +52,7 @@ static enum err_code row_run(const struct query *q, struct arena *a, struct run_
 		.n_failed = row_int(q, 14),
 	};
 	out->n_cells = out->n_questions * out->n_columns;
+	err_from_text(&out->problem, row_peek(q, 15));
 	return gen_params_parse(a, str_of(row_peek(q, 9)), &out->params, err);
 }
 

@@ -124,7 +124,7 @@ enum err_code run_store_add_questions(struct db *db, int64_t run_id, const struc
 		code = add_questions(db, run_id, position, ids, n_columns, questions, n, err);
 	if (code == ERR_OK)
 		code = db_run(db, err,
-			      "UPDATE run SET n_questions = n_questions + ?2, state = ?3, finished_ms = 0 WHERE id = ?1",
+			      "UPDATE run SET n_questions = n_questions + ?2, state = ?3, finished_ms = 0, problem = NULL WHERE id = ?1",
 			      "iib", run_id, (int64_t)n, RUN_WAITING);
 	return code;
 }
@@ -134,8 +134,17 @@ enum err_code run_store_set_state(struct db *db, int64_t run_id, enum run_state 
 	bool is_over = state == RUN_STOPPED || state == RUN_DONE;
 
 	return db_run_one(db, err, "err_run_not_found", run_id,
-			  "UPDATE run SET state = ?2, finished_ms = ?3 WHERE id = ?1", "ibi", run_id, state,
+			  "UPDATE run SET state = ?2, finished_ms = ?3, problem = NULL WHERE id = ?1", "ibi", run_id, state,
 			  is_over ? clock_wall_ms() : (int64_t)0);
+}
+
+enum err_code run_store_interrupt(struct db *db, int64_t run_id, const struct err *cause, struct err *err)
+{
+	char problem[ERR_TEXT_SIZE];
+
+	return db_run_one(db, err, "err_run_not_found", run_id,
+			  "UPDATE run SET state = ?2, finished_ms = 0, problem = ?3 WHERE id = ?1", "ibt", run_id, RUN_INTERRUPTED,
+			  err_to_text(cause, problem));
 }
 
 enum err_code run_store_set_column(struct db *db, const struct column_row *c, struct err *err)

@@ -52,6 +52,7 @@ struct run_row {
 	const char *name;
 	int64_t created_ms, finished_ms; /* 0: not finished */
 	enum run_state state;
+	struct err problem; /* why it was interrupted; code ERR_OK: none, or not known */
 	bool is_fast, is_blind, is_drifted;
 	int64_t seed;
 	struct gen_params params; /* shared */
@@ -124,6 +125,8 @@ MUST_USE enum err_code run_store_cancel_waiting(struct db *db, int64_t run_id, s
 MUST_USE enum err_code run_store_reset(struct db *db, int64_t run_id, bool cancelled, bool failed, int64_t column_id,
 				       struct err *err);
 MUST_USE enum err_code run_store_set_state(struct db *db, int64_t run_id, enum run_state state, struct err *err);
+/* RUN_INTERRUPTED because of `cause`, which is forgotten with the next state. */
+MUST_USE enum err_code run_store_interrupt(struct db *db, int64_t run_id, const struct err *cause, struct err *err);
 /* Provenance and plan of a column: slots, kv_tokens (only if still 0), hashes, build, device, problem. */
 MUST_USE enum err_code run_store_set_column(struct db *db, const struct column_row *column, struct err *err);
 /* At start: runs left RUNNING or WAITING by a dead server become INTERRUPTED. */

@@ -225,7 +225,10 @@ static const char step_2[] =
 	"	created_ms INTEGER NOT NULL, used_ms INTEGER NOT NULL DEFAULT 0"
 	") STRICT;";
 
-const char *const schema_steps[] = { step_1, step_2 };
+/* Why a run was interrupted, where that is known. */
+static const char step_3[] = "ALTER TABLE run ADD COLUMN problem TEXT;";
+
+const char *const schema_steps[] = { step_1, step_2, step_3 };
 const size_t schema_n_steps = sizeof schema_steps / sizeof *schema_steps;
 
 /* Copies the file as it is, by the backup API (a plain copy would miss the WAL and drop SQLite's locks). */

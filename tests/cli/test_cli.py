@@ -180,6 +180,13 @@ def test_a_model_that_is_not_there_ends_with_4(tmp_path):
     assert assay("runs", "resume", "5", data=tmp_path / "d").returncode == 4
 
 
+@pytest.mark.parametrize("words", [["models", "list"], ["doctor"], ["serve"]])
+def test_a_data_folder_that_cannot_be_made_ends_with_3(words):
+    for place in ("/dev/null/data", "/proc/none/data"):
+        done = assay(*words, data=place)
+        assert done.returncode == 3 and place[:9] in done.stderr, done.stderr
+
+
 def test_a_file_that_cannot_be_written_is_told_before_any_work(tmp_path, questions):
     done = assay("run", questions, "--model", "x@1", "--csv", tmp_path / "none" / "a.csv", data=tmp_path / "d")
     assert done.returncode == 3 and "a.csv" in done.stderr
@@ -218,6 +225,8 @@ def test_a_run_answers_everything_and_writes_every_file(demo, questions, tmp_pat
                  "--seed", 5, "--name", "一次驗證", *options, data=demo)
     assert done.returncode == 0, done.stderr
     assert "2/2" in done.stdout and f"{KESTREL} · epoch 4" in done.stdout
+    rows = [line.split() for line in done.stdout.splitlines() if "2/2" in line]
+    assert len(rows) == 2 and all(float(row[-1]) > 0 for row in rows), "a column that worked took no time"
     assert files["csv"].read_bytes().startswith(b"\xef\xbb\xbf")
     rows = list(csv.reader(open(files["csv-plain"], newline="", encoding="utf-8")))
     assert len(rows) == 3 and QUESTIONS[0] in rows[1]

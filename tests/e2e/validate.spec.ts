@@ -6,6 +6,7 @@ test("a first visit shows a base model and the last epoch with the server's ques
 	await expect(page.getByRole("columnheader")).toHaveCount(4); // question, two models, the plus
 	await expect(page.getByRole("button", { name: /epoch 8/ }).first()).toBeVisible();
 	await expect(page.getByRole("row")).toHaveCount(4);
+	await expect(page.getByRole("button", { name: "same settings" })).toHaveCount(2);
 	await page.getByLabel("Max tokens").fill("12");
 	await page.getByRole("button", { name: "Submit" }).click();
 	await done(page);
@@ -122,6 +123,24 @@ test("Stop keeps what is there, Continue answers the rest", async ({ page }) => 
 	await expect(page.locator('.cell[data-state="done"]').first()).toBeVisible();
 	await page.getByRole("button", { name: "Continue" }).click();
 	await expect(page.getByText("8 of 8 questions answered by every model.")).toBeVisible({ timeout: 90_000 });
+});
+
+test("an interrupted validation says why, on its page and in the list", async ({ page }) => {
+	await open_empty(page);
+	await ask(page, "Which CPU does the Kestrel K7 use?");
+	// A full disk is made in tests/fault; here its reply is repeated.
+	const problem = { code: "io", key: "err_disk_full", message: "The disk is full: assay.db could not be written to /data.", hint: "0 MiB are free there." };
+	const full = (run: object): object => ({ ...run, state: "interrupted", problem });
+	await page.route(/\/api\/v1\/runs(\/\d+)?(\?.*)?$/, async (route) => {
+		const response = await route.fetch();
+		const body = (await response.json()) as { runs?: object[] };
+		await route.fulfill({ response, json: body.runs ? { ...body, runs: body.runs.map(full) } : full(body) });
+	});
+	await page.reload();
+	await expect(page.getByRole("alert")).toContainText("The disk is full");
+	await expect(page.getByRole("alert")).toContainText("0 MiB are free there.");
+	await page.goto(`${server()}/results`);
+	await expect(page.getByText("The disk is full").first()).toBeVisible();
 });
 
 test("hidden names show letters and an order of their own; Reveal says who was who", async ({ page }) => {

@@ -314,6 +314,7 @@ static void a_run_whose_end_cannot_be_stored_is_interrupted_and_saved_later(void
 	char refuse[] = "CREATE TRIGGER refuse BEFORE UPDATE OF state ON run WHEN NEW.state IN (2, 3, 4)"
 			" BEGIN SELECT RAISE(ABORT, 'no'); END";
 	char accept[] = "DROP TRIGGER refuse";
+	struct err why = { 0 };
 
 	(void)state;
 	int64_t model = bench_tiny(&bench, "a.gguf");
@@ -321,23 +322,26 @@ static void a_run_whose_end_cannot_be_stored_is_interrupted_and_saved_later(void
 	bench_store(&bench, store_sql, refuse);
 	bench_follow(&bench, run);
 	assert_false(engine_is_active(bench.engine, run));
-	assert_true(engine_is_unsaved(bench.engine, run));
+	assert_true(engine_is_unsaved(bench.engine, run, &why));
 	bench.watched = 0;
 	loop_timer_set(bench.timeout, 100); /* some tries fail */
 	loop_run(bench.loop);
-	assert_true(engine_is_unsaved(bench.engine, run));
+	assert_true(engine_is_unsaved(bench.engine, run, &why));
 	bench_store(&bench, store_sql, accept);
 	bench_follow(&bench, next); /* other runs are not held up */
 	int64_t until = clock_mono_ms() + 20000;
-	while (engine_is_unsaved(bench.engine, run) && clock_mono_ms() < until) {
+	while (engine_is_unsaved(bench.engine, run, &why) && clock_mono_ms() < until) {
 		loop_timer_set(bench.timeout, 10);
 		loop_run(bench.loop);
 	}
 	struct bench_result r = bench_result(&bench, run);
 	assert_int_equal(r.run.state, RUN_INTERRUPTED);
+	assert_int_not_equal(why.code, ERR_OK);
+	assert_string_equal(r.run.problem.key, why.key);
 	assert_int_equal(bench_count(&r, CELL_DONE), 10);
 	bench_follow(&bench, run); /* resumed: there is nothing left to do */
 	r = bench_result(&bench, run);
+	assert_int_equal(r.run.problem.code, ERR_OK);
 	check_complete(&r);
 }
 
@@ -755,8 +759,23 @@ static void a_prompt_whose_worker_dies_is_told_so(void **state)
 	engine_prompt(bench.engine, r.questions[1].cells[0].id, on_prompt, &seen);
 	loop_run(bench.loop);
 	assert_string_equal(seen.key, "err_worker_crashed");
+	assert_int_equal(seen.n, 1);
 	/* One that is still being read when the engine goes is simply gone. */
 	engine_prompt(bench.engine, r.questions[0].cells[0].id, on_prompt, &seen);
+}
+
+static void a_prompt_whose_worker_dies_of_something_else_is_rendered_by_the_next(void **state)
+{
+	(void)state;
+	script("0 render exit 3\n1 load signal 11\n");
+	int64_t model = bench_tiny(&bench, "a.gguf");
+	int64_t run = bench_run(&bench, &model, 1, 3);
+	struct bench_result r = bench_result(&bench, run);
+	struct prompt_seen seen = { 0 };
+	engine_prompt(bench.engine, r.questions[1].cells[0].id, on_prompt, &seen);
+	loop_run(bench.loop);
+	assert_string_equal(seen.key, "");
+	assert_string_equal(seen.text, "<the prompt> 3");
 }
 
 int main(void)
@@ -798,6 +817,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(no_column_is_loading_when_answers_come, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_prompt_of_a_cell_is_rendered_by_a_worker, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_prompt_whose_worker_dies_is_told_so, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_prompt_whose_worker_dies_of_something_else_is_rendered_by_the_next, setup, teardown),
 	};
 	return cmocka_run_group_tests_name("engine/engine", tests, NULL, NULL);
 }

@@ -153,12 +153,16 @@ def full_disk(server, disk):
     stopped = server.wait_run(run["id"], 60)
     assert stopped["state"] == "interrupted" and stopped["n_failed"] == 0, "answers that cannot be stored wait"
     answers.check(server.cells(run["id"]))
+    assert stopped["problem"]["key"] == "err_disk_full" and stopped["problem"]["hint"], "the run says why, although nothing can be stored"
     # Room again: everything works as before, without a restart.
     empty(disk)
     server.call("PUT", f"/cells/{cell}/vote", {"liked": like})
     liked[cell] = like
+    shown = subprocess.run([support.ASSAY, "runs", "show", str(run["id"]), "--data", server.data], capture_output=True, text=True, check=True)
+    assert "disk is full" in shown.stderr
     server.call("POST", f"/runs/{run['id']}/resume")
     ended = server.wait_run(run["id"])
+    assert "problem" not in ended
     assert ended["n_done"] == ended["n_cells"] and not ended["drifted"] and chaos.texts(server, run["id"]) == expected
     answers.check(server.cells(run["id"]))
     server.kill()

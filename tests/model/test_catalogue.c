@@ -2,6 +2,7 @@
 #include "support/check.h"
 
 #include <math.h>
+#include <unistd.h>
 
 #include "model/catalogue.h"
 #include "model/checkpoint_name.h"
@@ -132,13 +133,45 @@ static void llama_factory_logs_give_epochs_and_losses(void **state)
 		  "{\"current_steps\": 5, \"total_steps\": 10, \"loss\": 1.5, \"epoch\": 1.0}\n"
 		  "{\"current_steps\": 10, \"total_steps\": 10, \"eval_loss\": 0.75, \"epoch\": "
 		  "2.0}\n{\"current_st");
-	struct catalogue c = scan_temp("saves/otter/lora/train_2026-05-01-10-00-00");
+	tiny_adapter(&temp, "saves/otter/lora/night/checkpoint-5", "", 3);
+	temp_text(&temp, "saves/otter/lora/night/notes/loose.pt", "PK\x03\x04"); /* far below: nobody meant it */
+	struct catalogue c = scan_temp("saves");
+	assert_int_equal(c.n_families, 2);
+	assert_int_equal(c.n_refusals, 0);
+	c = scan_temp(""); /* the trainer's own folder */
+	assert_int_equal(c.n_families, 2);
+	c = scan_temp("saves/otter/lora/train_2026-05-01-10-00-00");
 	assert_int_equal(c.n_families, 1);
 	assert_string_equal(c.families[0].name, "otter");
 	assert_true(c.families[0].checkpoints[0].epoch == 1 && c.families[0].checkpoints[1].epoch == 2);
 	assert_true(c.families[0].checkpoints[0].train_loss == 1.5);
 	assert_true(c.families[0].checkpoints[1].eval_loss == 0.75);
 	assert_int_equal(c.families[0].n_losses, 2);
+}
+
+static void a_scan_ends_at_its_limits(void **state)
+{
+	(void)state;
+	char name[64];
+	tiny_adapter(&temp, "1/2/3/4/5/6/checkpoint-5", "", 1);
+	struct catalogue c;
+	struct err err = { 0 };
+	assert_int_equal(catalogue_scan(arena, temp.dir, &c, NULL, &err), ERR_NOT_FOUND);
+	assert_string_equal(err.key, "err_scan_nothing");
+	for (int i = 0; i < LIMIT_FOLDER_ENTRIES - 1; i++) {
+		snprintf(name, sizeof(name), "many/0/%d", i);
+		temp_text(&temp, name, "");
+	}
+	for (int i = 1; i < 12; i++) { /* the same folder again and again */
+		snprintf(name, sizeof(name), "many/%d", i);
+		assert_int_equal(symlink("0", temp_path(&temp, name)), 0);
+	}
+	tiny_adapter(&temp, "many/a/checkpoint-5", "", 1);
+	tiny_adapter(&temp, "many/z/checkpoint-5", "", 1);
+	c = scan_temp("many");
+	assert_int_equal(c.n_refusals, 1);
+	assert_string_equal(c.refusals[0].err.key, "err_scan_large");
+	assert_int_equal(c.n_families, 0); /* both come after the numbers */
 }
 
 static void torchtune_counts_epochs_from_zero(void **state)
@@ -484,6 +517,7 @@ int main(void)
 		TEST(a_final_adapter_equal_to_a_checkpoint_is_shown_once),
 		TEST(nan_losses_and_a_byte_order_mark_are_read),
 		TEST(llama_factory_logs_give_epochs_and_losses),
+		TEST(a_scan_ends_at_its_limits),
 		TEST(torchtune_counts_epochs_from_zero),
 		TEST(a_folder_of_runs_gives_one_family_for_each),
 		TEST(gguf_files_become_bases_epochs_and_side_files),

@@ -21,7 +21,9 @@ export interface DraftColumn {
 }
 export interface DraftSet { id: number; name: string; n: number; n_with_reference: number }
 export interface Questions { sets: DraftSet[]; typed: QuestionInput[] }
-interface Stored { columns: Omit<DraftColumn, "key" | "run_column">[]; params: Params; mode: "exact" | "fast"; seed: number | null; blind: boolean; questions: Questions; proposed?: number | undefined }
+interface Stored { columns: Omit<DraftColumn, "key" | "run_column">[]; params: Params; mode: "exact" | "fast"; seed: number | null; blind: boolean; questions: Questions; waiting?: Record<number, Questions> }
+
+const NONE: Questions = { sets: [], typed: [] };
 
 const is_stored = (value: unknown): value is Stored =>
 	prefs.is_object(value) && Array.isArray(value.columns) && prefs.is_object(value.params) && prefs.is_object(value.questions);
@@ -51,8 +53,9 @@ export class Draft {
 	blind = $state(false);
 	sets = $state.raw<DraftSet[]>([]);
 	typed = $state.raw<QuestionInput[]>([]);
-	/** The question set that the page proposed by itself; nobody asked for it yet. */
-	#proposed = $state<number>();
+	/** Questions stay where they were typed: the run that is open (0: none), and what waits at the others. */
+	#place = $state(0);
+	#waiting = $state.raw<Record<number, Questions>>({});
 	/** True where this browser was never here. */
 	is_first_visit = false;
 	#next_key = 1;
@@ -68,16 +71,18 @@ export class Draft {
 			this.seed = stored.seed;
 			this.blind = Boolean(stored.blind);
 			this.questions = stored.questions;
-			this.#proposed = stored.proposed;
+			if (prefs.is_object(stored.waiting)) this.#waiting = stored.waiting;
 		}
 		$effect.root(() => {
 			$effect(() => prefs.store("draft", this.#stored()));
 		});
 	}
 	#stored(): Stored {
+		const all = { ...this.#waiting, [this.#place]: this.questions };
+		const { 0: questions = NONE, ...waiting } = Object.fromEntries(Object.entries(all).filter(([, { sets, typed }]) => sets.length + typed.length > 0));
 		return {
 			columns: this.columns.map(({ model_id, own }) => ({ model_id, own: own && { ...own } })),
-			params: { ...this.params }, mode: this.mode, seed: this.seed, blind: this.blind, questions: this.questions, proposed: this.#proposed,
+			params: { ...this.params }, mode: this.mode, seed: this.seed, blind: this.blind, questions, waiting,
 		};
 	}
 
@@ -92,15 +97,21 @@ export class Draft {
 		this.typed = Array.isArray(value.typed) ? value.typed : [];
 	}
 
-	propose(set: DraftSet): void {
-		this.questions = { sets: [set], typed: [] };
-		this.#proposed = set.id;
+	/** The questions that wait at a run, or at none (0). */
+	questions_at(place: number): Questions {
+		return place === this.#place ? this.questions : (this.#waiting[place] ?? NONE);
 	}
-	/** Takes back what was only proposed: it must not follow into a run that is opened. */
-	drop_proposal(): void {
-		if (this.typed.length || this.sets.length !== 1 || this.sets[0]?.id !== this.#proposed) return;
-		this.questions = { sets: [], typed: [] };
-		this.is_first_visit = true;
+	put_questions(place: number, questions: Questions): void {
+		if (place === this.#place) this.questions = questions;
+		else this.#waiting = { ...this.#waiting, [place]: questions };
+	}
+	/** Goes to a run, or to none (0): its questions come, those of the place before stay there. */
+	move_to(place: number): void {
+		if (place === this.#place) return;
+		const { [place]: questions = NONE, ...others } = this.#waiting;
+		this.#waiting = { ...others, [this.#place]: this.questions };
+		this.#place = place;
+		this.questions = questions;
 	}
 
 	add(model_id: number, own: Params | null = null, at = this.columns.length): void {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { flushSync } from "svelte";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { Run } from "../types";
 import { DEFAULTS } from "./draft.svelte";
@@ -122,13 +123,50 @@ test("questions that the page only proposed do not follow into a run that is ope
 	await store.open(null);
 	await store.propose();
 	expect(store.n_lines).toBe(5);
-	store.box = "How?";
-	store.add_typed();
-	await store.open(7);
-	expect(store.n_lines).toBe(7);
 	store.reset();
 	await store.propose();
 	expect(store.n_lines).toBe(0);
+});
+test("what was typed stays where it was typed, added or not, also after a reload", async () => {
+	questions = [{ text: "Why?" }];
+	const store = new ValidateStore();
+	store.add_questions([{ text: "How?" }]);
+	store.box = "Where";
+	await store.open(7);
+	expect([store.n_lines, store.box]).toEqual([1, ""]);
+	store.add_questions([{ text: "When?" }, { text: "Who?" }]);
+	store.box = "Which";
+	await store.open(null);
+	expect([store.n_lines, store.get_line(0)?.text, store.box]).toEqual([1, "How?", "Where"]);
+	flushSync();
+	const again = new ValidateStore();
+	expect(again.n_lines).toBe(1);
+	await again.open(7);
+	expect(again.n_lines).toBe(3);
+	await store.open(7);
+	expect([store.n_lines, store.box]).toEqual([3, "Which"]);
+});
+test("a question that is typed while others are sent is neither lost nor sent with them", async () => {
+	const store = new ValidateStore();
+	store.draft.add(3);
+	store.box = "Why?";
+	const sent = store.submit();
+	store.box = "How";
+	await sent;
+	expect([store.box, store.n_lines]).toEqual(["How", 1]);
+});
+test("Reset in a run leaves it and the draft without questions; Undo brings back both", async () => {
+	questions = [{ text: "Why?" }];
+	const store = new ValidateStore();
+	store.add_questions([{ text: "How?" }]);
+	await store.open(7);
+	store.add_questions([{ text: "When?" }]);
+	store.reset();
+	expect([store.view, store.n_lines]).toEqual([null, 0]);
+	toasts.list.at(-1)?.action?.run();
+	expect([store.n_lines, location.pathname]).toEqual([1, "/validate/7"]);
+	await store.open(7);
+	expect(store.get_line(1)?.text).toBe("When?");
 });
 test("only the last reset can be undone: an older message with Undo would bring back what is long gone", async () => {
 	toasts.list = [];

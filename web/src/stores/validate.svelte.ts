@@ -34,6 +34,9 @@ export class ValidateStore {
 	line = $state(0);
 	column = $state(0);
 	scroll = 0;
+	/** The run that is open, 0: none; and what stood in the question box elsewhere. */
+	#place = 0;
+	#boxes = new Map<number, string>();
 	#stop_listening: (() => void) | null = null;
 	/** The message that can undo the last reset. */
 	#undo = 0;
@@ -95,7 +98,7 @@ export class ValidateStore {
 		if (id === (this.view?.id ?? null) && !this.problem) return;
 		this.#close();
 		if (id === null) return;
-		this.draft.drop_proposal();
+		this.#move_to(id);
 		if (is_phone()) this.layout = "single";
 		const view = new RunView(id);
 		this.view = view;
@@ -115,12 +118,21 @@ export class ValidateStore {
 		this.#stop_listening?.();
 		this.#stop_listening = null;
 		if (this.view) this.draft.release();
+		this.#move_to(0);
 		if (is_phone()) this.layout = "table";
 		this.view = null;
 		this.problem = null;
 		this.line = 0;
 		this.scroll = 0;
 		frame.subtitle = "";
+	}
+	/** What was typed stays where it was typed: it must not follow into another run. */
+	#move_to(place: number): void {
+		if (place === this.#place) return;
+		this.#boxes.set(this.#place, this.box);
+		this.box = this.#boxes.get(place) ?? "";
+		this.#place = place;
+		this.draft.move_to(place);
 	}
 	/** The run that was open last in this browser, or null. */
 	last_run(): number | null {
@@ -134,7 +146,7 @@ export class ValidateStore {
 		this.draft.is_first_visit = false;
 		const { question_sets } = await api.question_sets().catch(() => ({ question_sets: [] }));
 		const [first] = question_sets;
-		if (first && this.draft.n_questions === 0 && !this.view) this.draft.propose(draft_set(first));
+		if (first && this.draft.n_questions === 0 && !this.view) this.draft.questions = { sets: [draft_set(first)], typed: [] };
 	}
 
 	add_set(set: DraftSet, replace: boolean): void {
@@ -189,13 +201,17 @@ export class ValidateStore {
 			id = (await api.add_run({ ...request, question_set_id: set.id, name: set.name })).id;
 			this.draft.sets = this.draft.sets.slice(1);
 		} else {
-			const [first, ...rest] = [...batches([...again, ...(this.draft.sets.length ? [] : this.draft.typed)])];
+			const typed = this.draft.sets.length ? [] : this.draft.typed;
+			const [first, ...rest] = [...batches([...again, ...typed])];
 			if (!first) return;
 			id = (await api.add_run({ ...request, questions: first, ...(old?.run ? { name: old.run.name } : {}) })).id;
 			for (const questions of rest) await api.add_run_questions(id, { questions });
-			if (!this.draft.sets.length) this.draft.typed = [];
+			this.draft.typed = this.draft.typed.slice(typed.length);
 		}
 		await this.#send_questions(id);
+		// What was typed meanwhile belongs to the new run.
+		this.#boxes.set(id, this.box);
+		this.box = "";
 		await this.open(id);
 		router.go(`/validate/${id}`);
 	}
@@ -221,16 +237,20 @@ export class ValidateStore {
 	}
 	/** Clears the questions, nothing else, and can be undone for ten seconds. */
 	reset(): void {
-		const before = { questions: this.draft.questions, box: this.box, run: this.view?.id ?? null };
-		if (!before.run && !this.draft.n_questions && !before.box) return;
-		this.draft.questions = { sets: [], typed: [] };
+		const run = this.view?.id ?? 0;
+		const before = { here: this.draft.questions, draft: this.draft.questions_at(0), box: this.box };
+		if (!run && !this.draft.n_questions && !before.box) return;
+		for (const place of [run, 0]) this.draft.put_questions(place, { sets: [], typed: [] });
 		this.draft.is_first_visit = false;
 		this.box = "";
-		if (before.run) this.leave();
+		if (run) this.leave();
+		this.box = "";
 		const undo = (): void => {
-			this.draft.questions = before.questions;
-			this.box = before.box;
-			if (before.run) router.go(`/validate/${before.run}`);
+			this.draft.put_questions(0, before.draft);
+			this.draft.put_questions(run, before.here);
+			if (run) this.#boxes.set(run, before.box);
+			else this.box = before.box;
+			if (run) router.go(`/validate/${run}`);
 		};
 		toasts.close(this.#undo);
 		this.#undo = toasts.show(m.validate_reset_done(), { ms: UNDO_MS, action: { label: m.common_undo(), run: undo } });
