@@ -128,7 +128,7 @@ static size_t short_length(struct tokens a, struct tokens b)
 	return b.n - (size_t)__builtin_popcountll(b.n < WORD_BITS ? open & (((uint64_t)1 << b.n) - 1) : open);
 }
 
-size_t lcs_length(struct tokens a, struct tokens b, void *scratch)
+size_t lcs_length(struct tokens a, struct tokens b, void *scratch, const atomic_bool *cancel)
 {
 	struct work w;
 	size_t length = 0;
@@ -141,7 +141,7 @@ size_t lcs_length(struct tokens a, struct tokens b, void *scratch)
 	if (b.n <= WORD_BITS)
 		return short_length(a, b);
 	begin(&w, b, scratch);
-	for (size_t i = 0; i < a.n; i++) {
+	for (size_t i = 0; i < a.n && !(cancel && atomic_load_explicit(cancel, memory_order_relaxed)); i++) {
 		size_t from = find(&w, a.ids[i]), end = from;
 		while (end < w.n && token_at(&w, end) == a.ids[i] && end - from <= w.n / RARE + WORD_BITS)
 			end++;

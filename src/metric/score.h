@@ -7,6 +7,7 @@
  *     for (int m = 0; m < SCORE_COUNT; m++)
  *             printf("%s %g\n", score_info(m)->name, score(m, answer, references, n_references));
  *
+ * CMRC's two are not among them (overlap.h): they take n * m steps and say what exact and f1 say.
  * Thread: the texts' owner. */
 #ifndef ASSAY_METRIC_SCORE_H
 #define ASSAY_METRIC_SCORE_H

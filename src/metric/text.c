@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "metric/common_run.h"
 #include "metric/lcs.h"
 #include "metric/tokenize.h"
 #include "metric/unicode.h"
@@ -15,10 +16,12 @@ struct text_space {
 	struct vocab *vocab;
 	char *scratch; /* grows, never shrinks */
 	size_t scratch_size;
+	const atomic_bool *cancel; /* NULL: cannot be stopped */
 };
 
 static const struct gram_shape *const shapes[TEXT_FORMS] = {
 	[TEXT_CHARS] = &GRAM_CHARS,   [TEXT_MIXED] = &GRAM_PAIRS,      [TEXT_SQUAD] = &GRAM_PAIRS,   [TEXT_ROUGE] = &GRAM_PAIRS,
+	[TEXT_CMRC] = &GRAM_PAIRS,
 	[TEXT_CHRF_WORDS] = &GRAM_PAIRS, [TEXT_BLEU_13A] = &GRAM_WORDS, [TEXT_BLEU_ZH] = &GRAM_WORDS,
 };
 
@@ -63,6 +66,11 @@ void text_space_clear(struct text_space *space)
 	arena_free(space->arena);
 	space->arena = arena_new();
 	vocab_clear(space->vocab);
+}
+
+void text_space_cancel_by(struct text_space *space, const atomic_bool *cancel)
+{
+	space->cancel = cancel;
 }
 
 /* Working memory of one call, aligned for any type. */
@@ -126,6 +134,9 @@ static void tokenize(struct tokenize_job *job, enum text_form form)
 		break;
 	case TEXT_SQUAD:
 		tokenize_squad(job);
+		break;
+	case TEXT_CMRC:
+		tokenize_cmrc(job);
 		break;
 	case TEXT_ROUGE:
 		tokenize_rouge(job);
@@ -211,5 +222,12 @@ size_t text_common_subsequence(struct text *a, struct text *b, enum text_form fo
 {
 	struct tokens x = text_tokens(a, form), y = text_tokens(b, form);
 
-	return lcs_length(x, y, scratch(a->space, lcs_scratch_size(x.n, y.n)));
+	return lcs_length(x, y, scratch(a->space, lcs_scratch_size(x.n, y.n)), a->space->cancel);
+}
+
+size_t text_common_run(struct text *a, struct text *b, enum text_form form)
+{
+	struct tokens x = text_tokens(a, form), y = text_tokens(b, form);
+
+	return common_run_length(x, y, scratch(a->space, common_run_scratch_size(x.n, y.n)), a->space->cancel);
 }

@@ -17,6 +17,7 @@
 #ifndef ASSAY_METRIC_TEXT_H
 #define ASSAY_METRIC_TEXT_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "base/str.h"
@@ -30,6 +31,7 @@ enum text_form {
 	TEXT_CHARS,	 /* characters without white space */
 	TEXT_MIXED,	 /* assay's words and CJK characters */
 	TEXT_SQUAD,	 /* SQuAD's normalized words */
+	TEXT_CMRC,	 /* CMRC 2018: words and Han characters */
 	TEXT_ROUGE,	 /* rouge_score's words: ASCII only */
 	TEXT_CHRF_WORDS, /* chrF++ */
 	TEXT_BLEU_13A,
@@ -43,6 +45,10 @@ struct text_space *text_space_new(void);
 void text_space_free(struct text_space *space);
 /* Frees all its texts, keeps working memory for the next. */
 void text_space_clear(struct text_space *space);
+
+/* Once `*cancel` is true, ROUGE-L and CMRC's F1 end early, which for two texts of 256 KiB of single letters take seconds; what
+ * they return then means nothing.  Everything else takes some tens of milliseconds at most.  NULL: cannot be stopped. */
+void text_space_cancel_by(struct text_space *space, const atomic_bool *cancel);
 
 /* Copies the text, which is valid UTF-8.  Of more than LIMIT_METRIC_BYTES only the whole characters of the first
  * LIMIT_METRIC_BYTES are compared, see text_was_cut().  Lives as long as the space's content. */
@@ -73,5 +79,8 @@ bool text_same_tokens(struct text *a, struct text *b, enum text_form form);
 
 /* Length of the longest common subsequence of the tokens: bit-parallel, n * m / 64 steps. */
 size_t text_common_subsequence(struct text *a, struct text *b, enum text_form form);
+
+/* Length of the longest run of tokens that both have: n * m steps, several at a time. */
+size_t text_common_run(struct text *a, struct text *b, enum text_form form);
 
 #endif

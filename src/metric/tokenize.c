@@ -95,6 +95,39 @@ void tokenize_squad(struct tokenize_job *job)
 	emit(job, job->bytes, end);
 }
 
+/* A point, comma or apostrophe between two letters or digits belongs to the word. */
+static bool is_inside_word(const uint32_t *points, size_t n, size_t at)
+{
+	uint32_t p = points[at];
+
+	return (p == '.' || p == ',' || p == '\'') && at > 0 && at + 1 < n && point_is_word(points[at - 1]) && point_is_word(points[at + 1]);
+}
+
+void tokenize_cmrc(struct tokenize_job *job)
+{
+	uint32_t *points = job->spare;
+	char *end = job->bytes;
+	size_t n = 0;
+
+	for (size_t i = 0; i < job->n_points; i++)
+		if (!point_is_cmrc_punct(job->points[i]))
+			n += point_lower(job->points, job->n_points, i, points + n);
+	job->n = 0;
+	for (size_t i = 0; i < n; i++) {
+		bool is_han = points[i] >= 0x4E00 && points[i] <= 0x9FA5;
+		bool is_punct = point_is_ascii_punct(points[i]) && !is_inside_word(points, n, i);
+		if (!is_han && !is_punct && !point_is_space(points[i])) {
+			end = put(end, points[i]);
+			continue;
+		}
+		emit(job, job->bytes, end);
+		end = job->bytes;
+		if (is_han || is_punct)
+			job->ids[job->n++] = points[i];
+	}
+	emit(job, job->bytes, end);
+}
+
 void tokenize_rouge(struct tokenize_job *job)
 {
 	char *end = job->bytes;

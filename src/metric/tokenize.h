@@ -31,6 +31,11 @@ void tokenize_mixed(struct tokenize_job *job);
 /* SQuAD's normalize_answer() and split(): small letters, ASCII punctuation deleted, the articles a, an, the dropped. */
 void tokenize_squad(struct tokenize_job *job);
 
+/* CMRC 2018's evaluation script (v6): small letters, a fixed list of punctuation deleted, each character U+4E00 to U+9FA5 by
+ * itself.  Between them the script asks NLTK; here words end at white space and ASCII punctuation is split off, so that only
+ * texts without Latin punctuation are sure to score the same. */
+void tokenize_cmrc(struct tokenize_job *job);
+
 /* rouge_score 0.1.2 without stemmer: runs of [a-z0-9] after lower(). */
 void tokenize_rouge(struct tokenize_job *job);
 

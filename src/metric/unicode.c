@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "metric/unicode.h"
 
+#include <string.h>
+
 #include <unicode/uchar.h>
 
 struct range {
@@ -69,6 +71,18 @@ bool point_is_bleu_zh(uint32_t p)
 	};
 
 	return IS_IN(chinese, p);
+}
+
+bool point_is_cmrc_punct(uint32_t p)
+{
+	/* · “ ” ’ and 、。《》「」『』 ！（），－：；？～ */
+	static const struct range wide[] = { { 0xB7, 0xB7 },	 { 0x2019, 0x2019 }, { 0x201C, 0x201D }, { 0x3001, 0x3002 },
+					     { 0x300A, 0x300F }, { 0xFF01, 0xFF01 }, { 0xFF08, 0xFF09 }, { 0xFF0C, 0xFF0D },
+					     { 0xFF1A, 0xFF1B }, { 0xFF1F, 0xFF1F }, { 0xFF5E, 0xFF5E } };
+
+	if (p < 0x80)
+		return p != 0 && strchr("-:_*^/\\~`+=", (int)p) != NULL;
+	return IS_IN(wide, p);
 }
 
 /* A letter with case before (step -1) or after (step 1) the character, beyond what case ignores. */

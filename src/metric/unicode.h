@@ -59,6 +59,10 @@ static inline uint32_t point_fold_mixed(uint32_t p)
  * hexadecimal digits, so that U+2001 to U+2A6D and U+2F81 to U+2FA1 count and Extension B does not. */
 bool point_is_bleu_zh(uint32_t p);
 
+/* Punctuation that CMRC 2018's evaluation script deletes.  Its list has the ellipsis as two characters, so that a single
+ * U+2026 stays. */
+bool point_is_cmrc_punct(uint32_t p);
+
 /* Python's str.lower() of the character at `points[at]`, whose neighbours decide about the final sigma.  Writes 1 or 2
  * characters to `out` and returns how many. */
 size_t point_lower(const uint32_t *points, size_t n, size_t at, uint32_t out[POINT_LOWER_MAX]);

@@ -33,6 +33,8 @@ static void check_pair(struct text *a, struct text *b)
 	if (mixed_f1(a, b) != mixed_f1(b, a) || squad_f1(a, b) != squad_f1(b, a))
 		BUG("F1 depends on the order");
 	for (int form = 0; form < TEXT_FORMS; form++) {
+		if (text_common_run(a, b, form) > text_common_subsequence(a, b, form))
+			BUG("form %d: a run is longer than the subsequence", form);
 		size_t common = text_common_subsequence(a, b, form), n_a = text_tokens(a, form).n, n_b = text_tokens(b, form).n;
 		uint32_t same = text_matches(a, b, form)[0];
 		if (common != text_common_subsequence(b, a, form) || common > same || same > n_a || same > n_b)
@@ -45,7 +47,7 @@ static void check_self(struct text *t)
 	double scores[SCORE_COUNT];
 
 	score_all(t, &t, 1, scores);
-	if (scores[SCORE_EXACT] != 1 || scores[SCORE_SQUAD_EXACT] != 1 || scores[SCORE_F1] != 1)
+	if (!cmrc_exact(t, t) || scores[SCORE_EXACT] != 1 || scores[SCORE_SQUAD_EXACT] != 1 || scores[SCORE_F1] != 1)
 		BUG("a text does not match itself");
 	if (text_tokens(t, TEXT_CHARS).n > 0 && scores[SCORE_CHRF] < 0.999999)
 		BUG("chrF of a text with itself is %g", scores[SCORE_CHRF]);

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "golden.h"
+#include "metric/common_run.h"
 #include "metric/gram.h"
 #include "metric/lcs.h"
 #include "metric/splitmix.h"
@@ -110,9 +111,39 @@ static void the_common_subsequence_is_that_of_the_plain_table(void **state)
 		struct tokens y = random_tokens(a, &dice, splitmix_below(&dice, ROOM), alphabet, 0x10FFFF);
 		void *scratch = arena_alloc(a, lcs_scratch_size(x.n, y.n));
 		memset(scratch, 0xA5, lcs_scratch_size(x.n, y.n));
-		size_t length = lcs_length(x, y, scratch);
+		size_t length = lcs_length(x, y, scratch, NULL);
 		assert_int_equal(length, plain_lcs(x, y));
-		assert_int_equal(length, lcs_length(y, x, scratch));
+		assert_int_equal(length, lcs_length(y, x, scratch, NULL));
+		arena_free(a);
+	}
+}
+
+static size_t plain_run(struct tokens x, struct tokens y)
+{
+	size_t longest = 0;
+
+	for (size_t i = 0; i < x.n; i++)
+		for (size_t k = 0; k < y.n; k++) {
+			size_t n = 0;
+			while (i + n < x.n && k + n < y.n && x.ids[i + n] == y.ids[k + n])
+				n++;
+			longest = n > longest ? n : longest;
+		}
+	return longest;
+}
+
+static void the_common_run_is_the_longest_of_all_pairs(void **state)
+{
+	struct splitmix dice = { 21 };
+
+	(void)state;
+	for (int trial = 0; trial < 300; trial++) {
+		struct arena *a = arena_new();
+		uint32_t alphabet = 1 + (uint32_t)splitmix_below(&dice, 5);
+		struct tokens x = random_tokens(a, &dice, splitmix_below(&dice, 50), alphabet, 9);
+		struct tokens y = random_tokens(a, &dice, splitmix_below(&dice, 50), alphabet, 9);
+		void *scratch = arena_alloc(a, common_run_scratch_size(x.n, y.n));
+		assert_int_equal(common_run_length(x, y, scratch, NULL), plain_run(x, y));
 		arena_free(a);
 	}
 }
@@ -144,6 +175,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(matches_are_those_of_plain_counting),
 		cmocka_unit_test(the_common_subsequence_is_that_of_the_plain_table),
+		cmocka_unit_test(the_common_run_is_the_longest_of_all_pairs),
 		cmocka_unit_test(keys_are_sorted_at_every_length),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

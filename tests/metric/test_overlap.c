@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "golden.h"
 #include "metric/overlap.h"
+#include "metric/unicode.h"
 
 typedef double pair_fn(struct text *answer, struct text *reference);
 
@@ -21,6 +22,44 @@ static double best(const struct golden_case *c, pair_fn *metric)
 	for (size_t r = 0; r < c->n_references; r++)
 		score = fmax(score, metric(c->answer, c->references[r]));
 	return score;
+}
+
+static double cmrc_em(struct text *a, struct text *r)
+{
+	return cmrc_exact(a, r);
+}
+
+/* Only Han characters, the script's punctuation and white space: there its words do not depend on NLTK. */
+static bool is_pure(const struct text *t)
+{
+	for (size_t i = 0; i < text_n_points(t); i++) {
+		uint32_t p = text_points(t)[i];
+		if (!(p >= 0x4E00 && p <= 0x9FA5) && !point_is_cmrc_punct(p) && !point_is_space(p))
+			return false;
+	}
+	return true;
+}
+
+static void check_cmrc(const struct golden_case *c, void *context)
+{
+	size_t *n_pure = context;
+	bool pure = is_pure(c->answer);
+
+	for (size_t r = 0; r < c->n_references; r++)
+		pure = pure && is_pure(c->references[r]);
+	assert_golden(c->id, best(c, cmrc_em), golden_expected(c, "cmrc_em"), 0);
+	if (pure)
+		assert_golden(c->id, best(c, cmrc_f1), golden_expected(c, "cmrc_f1"), 1e-9);
+	*n_pure += pure;
+}
+
+static void cmrc_agrees_where_no_latin_word_is_cut(void **state)
+{
+	size_t n_pure = 0;
+
+	(void)state;
+	golden_each(check_cmrc, &n_pure);
+	assert_int_equal(n_pure, 23);
 }
 
 static void check_case(const struct golden_case *c, void *context)
@@ -64,6 +103,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(exact_match_and_f1_agree_with_the_reference_programs),
+		cmocka_unit_test(cmrc_agrees_where_no_latin_word_is_cut),
 		cmocka_unit_test(f1_is_symmetric_bounded_and_1_for_the_same_text),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -65,6 +65,24 @@ static void every_form(struct text *a, struct text *b)
 	}
 }
 
+static void a_cancelled_subsequence_ends_at_once(void **state)
+{
+	struct text_space *space = text_space_new();
+	struct buf b = BUF_INIT(1 * MIB);
+	atomic_bool cancel = true;
+
+	(void)state;
+	for (int i = 0; i < 100; i++)
+		buf_add_text(&b, "a b ");
+	struct text *t = text_new(space, buf_str(&b));
+	assert_int_equal(text_common_subsequence(t, t, TEXT_MIXED), 200);
+	text_space_cancel_by(space, &cancel);
+	assert_int_equal(text_common_subsequence(t, t, TEXT_MIXED), 0);
+	assert_int_equal(text_common_run(t, t, TEXT_MIXED), 0);
+	text_space_free(space);
+	buf_release(&b);
+}
+
 /* 64 KiB of each: what a model that has gone wrong may say, and worse. */
 static void hostile_texts_end_soon_and_within_bounds(void **state)
 {
@@ -112,6 +130,7 @@ int main(void)
 		cmocka_unit_test(lengths_agree_with_the_golden_cases),
 		cmocka_unit_test(only_the_first_256_kib_are_compared),
 		cmocka_unit_test(a_cleared_space_starts_again),
+		cmocka_unit_test(a_cancelled_subsequence_ends_at_once),
 		cmocka_unit_test(hostile_texts_end_soon_and_within_bounds),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
