@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "metric/matrix.h"
 #include "metric/splitmix.h"
 
 #define PLAYERS_MAX (BRADLEY_TERRY_MAX + 1) /* and the phantom */
@@ -77,41 +78,6 @@ static void add_pair(struct problem *p, size_t i, size_t j)
 		}
 }
 
-/* Gauss-Jordan with pivoting; false where the matrix is singular. */
-static bool invert(double *m, size_t n)
-{
-	double wide[PARAMS_MAX][2 * PARAMS_MAX];
-
-	for (size_t i = 0; i < n; i++)
-		for (size_t j = 0; j < n; j++) {
-			wide[i][j] = m[i * n + j];
-			wide[i][n + j] = i == j;
-		}
-	for (size_t c = 0; c < n; c++) {
-		size_t pivot = c;
-		for (size_t i = c + 1; i < n; i++)
-			pivot = fabs(wide[i][c]) > fabs(wide[pivot][c]) ? i : pivot;
-		if (!(fabs(wide[pivot][c]) > 1e-300))
-			return false;
-		for (size_t j = 0; j < 2 * n; j++) {
-			double swap = wide[c][j];
-			wide[c][j] = wide[pivot][j];
-			wide[pivot][j] = swap;
-		}
-		for (size_t j = 2 * n; j-- > c;)
-			wide[c][j] /= wide[c][c];
-		for (size_t i = 0; i < n; i++) {
-			double factor = wide[i][c];
-			for (size_t j = c; i != c && j < 2 * n; j++)
-				wide[i][j] -= factor * wide[c][j];
-		}
-	}
-	for (size_t i = 0; i < n; i++)
-		for (size_t j = 0; j < n; j++)
-			m[i * n + j] = wide[i][n + j];
-	return true;
-}
-
 /* The information is blind to a constant added to all theta; 1/n in each entry makes it see.  The pseudo-inverse is then the
  * inverse without that part. */
 static void add_constant(struct problem *p, double sign)
@@ -130,7 +96,7 @@ static bool evaluate(struct problem *p)
 		for (size_t j = i + 1; j < p->n; j++)
 			add_pair(p, i, j);
 	add_constant(p, 1);
-	return invert(p->information, p->n_params);
+	return matrix_invert(p->information, p->n_params);
 }
 
 static void move(struct problem *p, const double *from, const double *step, double length)
