@@ -339,7 +339,12 @@ static void worker_failed(void *user, const struct err *cause)
 	creation_fail(user, cause);
 }
 
-static const struct job_worker_events worker_events = { worker_ready, worker_progress, worker_reply, worker_failed };
+static void worker_item(void *user, uint8_t kind, const json_t *body)
+{
+	ollama_item(user, kind, body);
+}
+
+static const struct job_worker_events worker_events = { worker_ready, worker_progress, worker_item, worker_reply, worker_failed };
 
 void creation_need_worker(struct creation *c, void (*ready)(struct creation *))
 {
@@ -409,6 +414,7 @@ static void leave(struct creation *c)
 	creation_end_worker(c);
 	creation_give_machine(c);
 	cancel_errands(c);
+	ollama_free(c);
 }
 
 /* The job's row says what became of it; the next one begins. */
@@ -552,7 +558,8 @@ bool creations_cancel(struct creations *cs, int64_t id)
 		return cancel_waiting(cs, id);
 	c->is_cancelled = true;
 	proof_stop(c);
-	target_stop(c);
+	if (ollama_stop(c))
+		return true;
 	err_set(&cause, ERR_CANCELLED, "err_cancelled", NULL);
 	creation_fail(c, &cause);
 	return true;

@@ -16,6 +16,7 @@
 #define ASSAY_DEPLOY_CREATION_H
 
 #include "base/buf.h"
+#include "base/http_client.h"
 #include "base/loop.h"
 #include "base/queue.h"
 #include "engine/engine.h"
@@ -30,6 +31,7 @@ struct creations_options {
 	struct store *store;
 	struct engine *engine;
 	struct executor *work, *hash;
+	struct http_client *http_client;
 	const char *worker_path;
 	int n_threads; /* 0: one for each physical core */
 	int n_gpu_layers;

@@ -8,7 +8,8 @@
  *   creation_reference.c the validated model itself: the importance matrix, and what the proof compares with
  *   creation_proof.c    token by token
  *   creation_answers.c  answer by answer, and the verdict
- *   creation_target.c   file, workspace, Ollama
+ *   creation_target.c   file, workspace
+ *   creation_ollama.c   our own rendering and answer, then deploy/ollama_import.h
  *
  * A step begins when the one before is over and ends by step_done() or creation_fail(), now or later.  What runs on other
  * threads is a `struct errand`; where the job has ended in the meantime its result is for nobody.  Thread: loop. */
@@ -73,6 +74,7 @@ struct creation {
 	struct artifact_row artifact;  /* id 0: not made yet */
 	json_t *result;                /* of the row */
 	struct proof *proof;           /* creation_proof.c */
+	struct to_ollama *ollama;      /* creation_ollama.c */
 	void (*on_reply)(struct creation *c, uint8_t kind, const json_t *body); /* what the worker's answer is for */
 	void (*on_granted)(struct creation *c);
 	void (*on_ready)(struct creation *c);
@@ -169,6 +171,15 @@ void proof_stop(struct creation *c);
 
 /* creation_target.c */
 void target_add_steps(struct creation *c);
-void target_stop(struct creation *c);
+
+/* creation_ollama.c */
+void begin_upload(struct creation *c);
+/* Steps that the import begins and ends itself. */
+void begin_on_progress(struct creation *c);
+/* What the worker says of a cell beside the answer to a request. */
+void ollama_item(struct creation *c, uint8_t kind, const json_t *body);
+/* True where an import is at work: it cleans up, and the job ends when that is done. */
+bool ollama_stop(struct creation *c);
+void ollama_free(struct creation *c);
 
 #endif

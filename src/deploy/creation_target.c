@@ -101,11 +101,12 @@ void target_add_steps(struct creation *c)
 {
 	if (strcmp(c->row.target, "file") == 0)
 		creation_add_step(c, "publish", begin_publish);
-	else if (strcmp(c->row.target, "workspace") == 0)
+	if (strcmp(c->row.target, "workspace") == 0)
 		creation_add_step(c, "workspace", begin_workspace);
-}
-
-void target_stop(struct creation *c)
-{
-	(void)c;
+	if (strcmp(c->row.target, "ollama") == 0) {
+		creation_add_step(c, "upload", begin_upload);
+		creation_add_step(c, "import", begin_on_progress);
+		creation_add_step(c, "template", begin_on_progress);
+		creation_add_step(c, "ask", begin_on_progress);
+	}
 }

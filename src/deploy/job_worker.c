@@ -82,8 +82,10 @@ static void on_answer(struct job_worker *w, const struct frame *f, const json_t 
 		w->events->progress(w->user, body);
 		return;
 	}
-	if (f->kind == MSG_COMPARED || f->kind == MSG_CELL_FAILED)
-		return; /* the answer sums them up */
+	if (f->kind == MSG_COMPARED || f->kind == MSG_CELL_FAILED || f->kind == MSG_ANSWER) {
+		w->events->item(w->user, f->kind, body);
+		return;
+	}
 	w->stream = 0;
 	if (f->kind != MSG_FAILED) {
 		w->events->reply(w->user, f->kind, body);
@@ -97,8 +99,10 @@ static void on_frame(void *user, const struct frame *f)
 {
 	struct job_worker *w = user;
 	struct err err = { 0 };
-	json_t *body = json_parse_frame(f->body, &err);
 
+	if (f->kind == MSG_TEXT)
+		return; /* MSG_ANSWER has it all */
+	json_t *body = json_parse_frame(f->body, &err);
 	w->busy++;
 	if (w->stopped)
 		; /* the callback before this one has ended it */

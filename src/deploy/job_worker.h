@@ -17,6 +17,8 @@ struct job_worker_events {
 	void (*ready)(void *user, const char *build, bool has_gpu);
 	/* A sign of life: {"fraction": 0..1, "detail": what is at hand, "step": ...}, each but the first optional. */
 	void (*progress)(void *user, const json_t *body);
+	/* About one cell or item of the request: MSG_ANSWER, MSG_COMPARED or MSG_CELL_FAILED. */
+	void (*item)(void *user, uint8_t kind, const json_t *body);
 	/* The answer to the request; the next one may be sent. */
 	void (*reply)(void *user, uint8_t kind, const json_t *body);
 	/* The request failed, or the process ended: it is of no use any more. */

@@ -288,14 +288,20 @@ static void begin_creation(struct request *r)
 	reply_one(r);
 }
 
+static bool is_target(const char *name)
+{
+	return !strcmp(name, "file") || !strcmp(name, "workspace") || !strcmp(name, "ollama");
+}
+
 static void read_target(struct request *r, struct beginning *b, struct err *err)
 {
 	b->row.target = body_text(r->json, "target", 1, 20, "", err);
 	b->row.name = body_text(r->json, "name", 1, LIMIT_NAME_BYTES, NULL, err);
 	b->params.replace = json_get_bool(r->json, "replace", false, err);
 	const char *path = body_text(r->json, "path", 0, PATH_LIMIT, "", err);
-	if (err->code == ERR_OK && strcmp(b->row.target, "file") != 0 && strcmp(b->row.target, "workspace") != 0)
-		err_set(err, ERR_INVALID, "err_field_choice", "field=target|choices=file, workspace");
+	if (err->code == ERR_OK && !is_target(b->row.target))
+		err_set(err, ERR_INVALID, "err_field_choice", "field=target|choices=file, workspace, ollama");
+	b->params.provider_id = json_get_int(r->json, "provider_id", 1, INT64_MAX, 0, err);
 	if (err->code == ERR_OK && !b->row.name)
 		err_set(err, ERR_INVALID, "err_field_needed", "field=name");
 	if (err->code == ERR_OK && *path)

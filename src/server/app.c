@@ -252,6 +252,7 @@ static void open_engine(struct app *app)
 		.engine = app->engine,
 		.work = app->work,
 		.hash = app->hash,
+		.http_client = app->http_client,
 		.worker_path = app->worker_path,
 		.n_threads = options.n_threads,
 		.n_gpu_layers = options.n_gpu_layers,

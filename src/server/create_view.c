@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "deploy/creation.h"
+#include "deploy/parity.h"
 #include "server/model_name.h"
 
 #define SENTENCE_MAX (8 * KIB)
@@ -144,6 +145,29 @@ static void view_params(struct buf *b, const char *text)
 	arena_free(a);
 }
 
+/* As stored, but for the comparison with Ollama, whose explanation is in the reader's language. */
+static void view_result(struct buf *b, enum lang lang, const char *text)
+{
+	struct err err = { 0 };
+	json_t *result = json_parse(str_of(text), "result", &err);
+	const char *name;
+	json_t *value;
+
+	json_open(b, "result", '{');
+	json_object_foreach(result, name, value) {
+		struct buf part = BUF_INIT(LIMIT_JSON_BODY);
+		json_write(&part, value);
+		json_raw(b, name, "");
+		if (!strcmp(name, "parity"))
+			parity_view(b, lang, buf_text(&part));
+		else
+			buf_add_str(b, buf_str(&part));
+		buf_release(&part);
+	}
+	json_close(b, '}');
+	json_decref(result);
+}
+
 void view_creation(struct buf *b, const char *name, enum lang lang, const struct creation_whole *c, struct str steps)
 {
 	const struct creation_row *row = &c->row;
@@ -165,7 +189,7 @@ void view_creation(struct buf *b, const char *name, enum lang lang, const struct
 		view_artifact(b, "artifact", lang, &c->artifact);
 	else
 		json_raw(b, "artifact", "null");
-	json_raw(b, "result", row->result);
+	view_result(b, lang, row->result);
 	if (row->problem.code != ERR_OK)
 		view_problem(b, "problem", lang, &row->problem);
 	else
