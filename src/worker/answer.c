@@ -129,11 +129,9 @@ static void add_valid(struct buf *out, struct str s)
 
 void answer_stream(struct answer *a, struct buf *out, bool last)
 {
-	size_t end = a->raw.len;
-	if (!last) {
-		end -= held_for_stop(a);
-		end -= held_for_character(a->raw.ptr, end);
-	}
+	size_t end = a->raw.len - (last ? 0 : held_for_stop(a));
+	/* At the last, the rest of a character that was cut by the limit does not come: its begin is no text. */
+	end -= held_for_character(a->raw.ptr, end);
 	if (end <= a->streamed)
 		return;
 	add_valid(out, (struct str){ a->raw.ptr + a->streamed, end - a->streamed });
@@ -149,6 +147,7 @@ void answer_split(const struct answer *a, struct buf *thinking, struct buf *text
 {
 	struct str all = buf_str(&a->raw);
 	size_t begin = think_begin(a);
+	all.len -= held_for_character(all.ptr, all.len);
 	if (begin == SIZE_MAX) {
 		add_valid(text, all);
 		return;

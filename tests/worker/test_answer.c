@@ -77,6 +77,25 @@ static void the_stream_never_cuts_a_character(void **state)
 	check_split("繁體中文 🙂 é", false, "", "繁體中文 🙂 é");
 }
 
+static void a_character_that_the_limit_cut_is_left_out(void **state)
+{
+	(void)state;
+	struct answer_rules r;
+	struct answer a;
+	struct buf out = BUF_INIT(KIB), thinking = BUF_INIT(KIB), text = BUF_INIT(KIB);
+	rules_set(&r, NULL);
+	answer_init(&a, &r);
+	feed(&a, "漢\xE5\xAD", 1, &out);
+	answer_split(&a, &thinking, &text);
+	assert_string_equal(buf_text(&out), "漢");
+	assert_string_equal(buf_text(&text), "漢");
+	buf_release(&out);
+	buf_release(&thinking);
+	buf_release(&text);
+	answer_release(&a);
+	rules_free(&r);
+}
+
 static void broken_bytes_become_replacement_characters(void **state)
 {
 	(void)state;
@@ -85,8 +104,8 @@ static void broken_bytes_become_replacement_characters(void **state)
 	struct buf out = BUF_INIT(KIB);
 	rules_set(&r, NULL);
 	answer_init(&a, &r);
-	feed(&a, "a\xFF" "b\xE4\xB8", 1, &out);
-	assert_string_equal(buf_text(&out), "a\xEF\xBF\xBD" "b\xEF\xBF\xBD\xEF\xBF\xBD");
+	feed(&a, "a\xFF" "b\xE4\xB8" "c", 1, &out);
+	assert_string_equal(buf_text(&out), "a\xEF\xBF\xBD" "b\xEF\xBF\xBD\xEF\xBF\xBD" "c");
 	buf_release(&out);
 	answer_release(&a);
 	rules_free(&r);
@@ -134,6 +153,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(thinking_is_kept_apart_from_the_text),
 		cmocka_unit_test(the_stream_never_cuts_a_character),
+		cmocka_unit_test(a_character_that_the_limit_cut_is_left_out),
 		cmocka_unit_test(broken_bytes_become_replacement_characters),
 		cmocka_unit_test(a_stop_text_ends_the_answer_and_is_never_shown),
 		cmocka_unit_test(what_might_become_a_stop_text_is_held_back),
