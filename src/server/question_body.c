@@ -63,10 +63,16 @@ enum err_code question_body(struct arena *a, const json_t *array, struct questio
 const char *question_title(struct arena *a, const struct question *q)
 {
 	struct str s = q->text;
-	size_t at = 0;
-	for (int points = 0; points < TITLE_POINTS && at < s.len && s.ptr[at] != '\n'; points++)
+	size_t at = 0, word = 0;
+	for (int points = 0; points < TITLE_POINTS && at < s.len && s.ptr[at] != '\n'; points++) {
+		if (s.ptr[at] == ' ')
+			word = at;
 		(void)utf8_next(s, &at);
+	}
+	bool is_cut = at < s.len && s.ptr[at] != '\n';
+	if (is_cut && s.ptr[at] != ' ' && word > at / 2) /* not in the middle of a word, where words have spaces */
+		at = word;
 	char *title = arena_strndup(a, s.ptr, at);
 	title[utf8_clean(title, at, 0)] = 0;
-	return title;
+	return is_cut ? arena_printf(a, "%s\u2026", title) : title;
 }

@@ -105,6 +105,15 @@ def test_an_upload_is_shown_and_becomes_a_set(server):
     problem(server.api("POST", "/uploads", b"", Content_Type="application/octet-stream"), 422, "data")
 
 
+def test_a_set_without_a_name_is_called_after_its_first_question(server):
+    def name(text):
+        return server.api("POST", "/question-sets", {"questions": [text]}).json["name"]
+    assert name("Short?") == "Short?"
+    assert name("Which CPU does the Kestrel K7 use, and how many cores does it have?") == "Which CPU does the Kestrel K7 use, and how many cores does…"
+    assert name("為" * 70) == "為" * 60 + "…"
+    assert name("First line\nsecond") == "First line"
+
+
 def test_an_upload_over_the_limit_is_refused_without_its_file(server):
     body = b"x" * (64 * 1024 * 1024 + 1)
     # All of it is read, so that the client hears the sentence and not a broken connection.
