@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import type { Page } from "@playwright/test";
 import { look_at } from "./look";
 import { expect, server, test } from "./page";
+import { call } from "./setup";
 
 const DEMO = fileURLToPath(new URL("../../demo/checkpoints", import.meta.url));
 let folder = "";
@@ -75,6 +76,24 @@ test("an adapter without its base says which it needs; choosing one makes it usa
 	await page.getByRole("dialog").getByRole("button", { name: "Remove" }).click();
 	await expect(card).toHaveCount(0);
 	expect(readFileSync(config, "utf8")).toBe(text);
+});
+
+test("two fine-tuned models of one name are both in the menu", async ({ page }) => {
+	const home = path.join(folder, "twin");
+	cpSync(`${DEMO}/checkpoint-12`, `${home}/checkpoint-12`, { recursive: true });
+	await open(page);
+	const { models } = (await call(page, "GET", "/models")) as { models: { id: number }[] };
+	await call(page, "POST", "/models", { path: home, base_model_id: models[0]?.id, name: "Kestrel bot" });
+	await page.goto(`${server()}/validate`);
+	await page.getByRole("columnheader").nth(1).locator(".model").click();
+	await expect(page.getByRole("group", { name: "Kestrel bot" })).toHaveCount(2);
+	await page.keyboard.press("Escape");
+	await page.goto(`${server()}/models`);
+	const twin = page.getByRole("article").filter({ hasText: home });
+	await twin.getByRole("button", { name: /^Actions for Kestrel bot/ }).first().click();
+	await page.getByRole("menuitem", { name: "Remove" }).click();
+	await page.getByRole("dialog").getByRole("button", { name: "Remove" }).click();
+	await expect(twin).toHaveCount(0);
 });
 
 test("what cannot be used is named with its cause and what to do", async ({ page }) => {

@@ -21,7 +21,7 @@ export interface DraftColumn {
 }
 export interface DraftSet { id: number; name: string; n: number; n_with_reference: number }
 export interface Questions { sets: DraftSet[]; typed: QuestionInput[] }
-interface Stored { columns: Omit<DraftColumn, "key" | "run_column">[]; params: Params; mode: "exact" | "fast"; seed: number | null; blind: boolean; questions: Questions; waiting?: Record<number, Questions> }
+interface Stored { columns: Omit<DraftColumn, "key" | "run_column">[]; params: Params; mode: "exact" | "fast"; seed: number | null; blind: boolean; questions: Questions; waiting?: Record<number, Questions>; first?: boolean }
 
 const NONE: Questions = { sets: [], typed: [] };
 
@@ -56,14 +56,14 @@ export class Draft {
 	/** Questions stay where they were typed: the run that is open (0: none), and what waits at the others. */
 	#place = $state(0);
 	#waiting = $state.raw<Record<number, Questions>>({});
-	/** True where this browser was never here. */
-	is_first_visit = false;
+	/** True until the page has proposed something to ask, or somebody has asked something. */
+	is_first_visit = $state(false);
 	#next_key = 1;
 	#adopted = $state("");
 
 	constructor() {
 		const stored = prefs.load<Stored | null>("draft", null, (value): value is Stored => is_stored(value));
-		this.is_first_visit = stored === null;
+		this.is_first_visit = stored === null || stored.first === true;
 		if (stored) {
 			for (const column of stored.columns.slice(0, COLUMNS_MAX)) this.add(column.model_id, column.own);
 			this.params = { ...DEFAULTS, ...stored.params };
@@ -82,7 +82,7 @@ export class Draft {
 		const { 0: questions = NONE, ...waiting } = Object.fromEntries(Object.entries(all).filter(([, { sets, typed }]) => sets.length + typed.length > 0));
 		return {
 			columns: this.columns.map(({ model_id, own }) => ({ model_id, own: own && { ...own } })),
-			params: { ...this.params }, mode: this.mode, seed: this.seed, blind: this.blind, questions, waiting,
+			params: { ...this.params }, mode: this.mode, seed: this.seed, blind: this.blind, questions, waiting, first: this.is_first_visit,
 		};
 	}
 

@@ -175,6 +175,7 @@ export class ValidateStore {
 		this.add_typed();
 		if (this.submitting || this.draft.columns.length === 0) return;
 		this.submitting = true;
+		this.draft.is_first_visit = false;
 		try {
 			const view = this.view;
 			if (view?.run && !this.draft.is_changed) await this.#continue(view);
