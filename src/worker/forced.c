@@ -39,8 +39,7 @@ enum err_code forced_open(struct forced *f, struct job *job, struct loaded *m, s
 			  void *eval_user, struct err *err)
 {
 	struct shim_why why;
-	int prefix = items->prefix ? items->prefix->n : 0;
-	int n_ctx = plan_bucket(prefix + items->longest + STEP_TOKENS);
+	int n_ctx = plan_bucket(items->prefix.n + items->longest + STEP_TOKENS);
 	struct llama_context_params p = llama_context_default_params();
 	*f = (struct forced){ .job = job, .model = m, .limits = limits };
 	p.n_ctx = (uint32_t)n_ctx;
@@ -99,12 +98,12 @@ static enum err_code decode(struct forced *f, struct err *err)
 
 enum err_code forced_prefix(struct forced *f, const struct items *items, struct err *err)
 {
-	int n = items->prefix ? items->prefix->n : 0;
+	int n = items->prefix.n;
 	for (int at = 0; at < n;) {
 		int end = at + STEP_TOKENS < n ? at + STEP_TOKENS : n;
 		f->batch.n_tokens = 0;
 		for (; at < end; at++)
-			add(f, items->prefix->ids[at], at, 0, at == end - 1); /* llama.cpp wants an output in each batch */
+			add(f, items->prefix.ids[at], at, 0, at == end - 1); /* llama.cpp wants an output in each batch */
 		if (decode(f, err) != ERR_OK)
 			return err->code;
 	}
@@ -119,7 +118,7 @@ enum err_code forced_feed(struct forced *f, const struct items *items, const str
 		const struct item *it = &items->list[s->item];
 		const struct forced_length *length = &items->lengths[s->item];
 		if (s->begins && length->shared > 0)
-			shim_seq_copy(f->ctx, 0, s->seq, length->shared == items->prefix->n ? -1 : length->shared);
+			shim_seq_copy(f->ctx, 0, s->seq, length->shared == items->prefix.n ? -1 : length->shared);
 		for (int pos = s->from; pos < s->to; pos++)
 			add(f, it->tokens.ids[pos], pos, s->seq, pos >= length->first);
 	}

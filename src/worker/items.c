@@ -84,7 +84,10 @@ enum err_code items_open(struct items *s, struct columns *columns, struct loaded
 		return wrong("items", err);
 	if (column_get(columns, m, stream, request, &c, err) != ERR_OK)
 		return err->code;
-	s->prefix = all ? NULL : &c->prefix;
+	if (!all && c->prefix.n > 0) {
+		size_t bytes = (size_t)c->prefix.n * sizeof(*c->prefix.ids);
+		s->prefix = (struct tokens){ .ids = mem_copy(c->prefix.ids, bytes), .n = c->prefix.n, .cap = c->prefix.n };
+	}
 	s->list = mem_array(n, sizeof(*s->list));
 	s->lengths = mem_array(n, sizeof(*s->lengths));
 	for (size_t i = 0; i < n; i++) {
@@ -111,6 +114,7 @@ void items_release(struct items *s)
 {
 	for (size_t i = 0; i < s->n; i++)
 		tokens_release(&s->list[i].tokens);
+	tokens_release(&s->prefix);
 	mem_free(s->list);
 	mem_free(s->lengths);
 	*s = (struct items){ 0 };

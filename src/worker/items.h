@@ -19,7 +19,7 @@ struct items {
 	size_t n;
 	int longest;		  /* tokens of the longest */
 	int64_t n_answer;	  /* answer tokens of all */
-	struct tokens *prefix;	  /* borrowed from the column; what all prompts share; NULL: nothing */
+	struct tokens prefix;	  /* what all prompts share; may be empty */
 };
 
 /* Reads "items" and the column's fields; an item that cannot be scored is failed on the link (MSG_CELL_FAILED).  `all` rows or

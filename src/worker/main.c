@@ -71,7 +71,7 @@ static enum err_code serve(struct worker *w, struct request *r, uint8_t *kind, j
 	case REQ_IMATRIX:
 		return imatrix_collect(w->link, &w->model, &e->columns, r, reply, err);
 	case REQ_COMPARE:
-		return compare(w->link, &w->model, &e->columns, r, reply, err);
+		return compare(e, r, reply, err);
 	case REQ_CALIBRATE:
 		*kind = MSG_CALIBRATED;
 		return calibrate(e, r->body, reply, err);

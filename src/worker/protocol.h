@@ -76,8 +76,10 @@ enum worker_request {
 	/* Compare a candidate with the loaded model, under "adapter": both are fed the same prompts (rendered by the loaded model's
 	 * template) and answers, and each answer token's distributions are compared.  fd, "size", "n_threads", "n_gpu_layers",
 	 * "paths", "use_mmap", "memory_limit": the candidate and all that REQ_LOAD knows.  An item gives "messages" or
-	 * "prompt_tokens", and "answer" or its "tokens".
-	 * {..., "adapter": id or 0, "system", "template", "thinking",
+	 * "prompt_tokens", and "answer" or its "tokens".  "spool", a path in the folder that may be written to: where both models do
+	 * not fit into memory; the loaded one goes first and is freed, its rows wait there (528 bytes a token), and the
+	 * divergence is a close lower bound ("approximate").
+	 * {..., "adapter": id or 0, "system", "template", "thinking", "spool": path?,
 	 *  "items": [{"cell": id, "messages": [..] | "prompt_tokens": [ids], "answer": text | "tokens": [ids]}...]}
 	 * -> MSG_PROGRESS while loading and then (step "compare") ..., for each item MSG_COMPARED | MSG_CELL_FAILED,
 	 *    MSG_OK* | MSG_FAILED* */

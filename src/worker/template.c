@@ -411,4 +411,5 @@ void columns_release(struct columns *all)
 		all->first = c->next;
 		column_free(c);
 	}
+	all->state_bytes = 0;
 }

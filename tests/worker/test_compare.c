@@ -70,7 +70,8 @@ static int close_worker(void **state)
 
 /* --- comparing --- */
 
-static uint32_t send_compare(struct worker_client *w, int adapter, const char *candidate, json_t *list)
+/* `spool` may be NULL. */
+static uint32_t send_spooled(struct worker_client *w, int adapter, const char *candidate, json_t *list, const char *spool)
 {
 	struct stat st = { 0 };
 	int fd = open(candidate, O_RDONLY | O_CLOEXEC);
@@ -78,9 +79,16 @@ static uint32_t send_compare(struct worker_client *w, int adapter, const char *c
 	fstat(fd, &st);
 	json_t *body = json_pack("{s:i, s:I, s:i, s:i, s:o}", "adapter", adapter, "size", (json_int_t)st.st_size, "n_threads", 2,
 				 "n_gpu_layers", 0, "items", list);
+	if (spool)
+		json_object_set_new(body, "spool", json_string(spool));
 	uint32_t stream = worker_client_send(w, REQ_COMPARE, body, fd);
 	close(fd);
 	return stream;
+}
+
+static uint32_t send_compare(struct worker_client *w, int adapter, const char *candidate, json_t *list)
+{
+	return send_spooled(w, adapter, candidate, list, NULL);
 }
 
 static struct worker_reply compare(int adapter, const char *candidate, json_t *list)
@@ -216,6 +224,37 @@ static void a_cancelled_comparison_ends_and_the_worker_lives_on(void **state)
 	a_model_is_no_distance_from_itself(state);
 }
 
+/* One model after the other gives nearly the same figures, and leaves a worker that can load again. */
+static void models_that_do_not_fit_together_are_compared_one_by_one(void **state)
+{
+	(void)state;
+	struct worker_client w;
+	struct worker_reply exact = compare(1, quantized_path, items());
+	start_job_worker(&w);
+	load_reference(&w);
+	struct worker_reply r =
+		worker_client_wait(&w, send_spooled(&w, 1, quantized_path, items(), temp_path(&folder, "spool")), 0);
+	assert_string_equal(json_string_value(json_object_get(r.body, "key")), "err_fs_denied"); /* not in out/ */
+	worker_reply_release(&r);
+	r = worker_client_wait(&w, send_spooled(&w, 1, quantized_path, items(), out_path("spool")), 0);
+	assert_compared(&r);
+	assert_true(json_is_true(json_object_get(json_object_get(r.body, "stats"), "approximate")));
+	double ratio = figure(&r, "mean_kld") / figure(&exact, "mean_kld");
+	if (ratio < 0.9 || ratio > 1.0001)
+		fail_msg("the spooled divergence is %.3f of the exact one", ratio);
+	assert_true(fabs(figure(&r, "same_top") - figure(&exact, "same_top")) < 1e-9);
+	assert_true(fabs(figure(&r, "nll_ref") - figure(&exact, "nll_ref")) < 1e-6);
+	assert_true(fabs(figure(&r, "nll_cand") - figure(&exact, "nll_cand")) < 1e-6);
+	struct stat st = { 0 };
+	assert_int_equal(stat(out_path("spool"), &st), 0);
+	assert_int_equal(st.st_size, 528 * (int64_t)figure(&r, "n_tokens"));
+	assert_job_fails(&w, REQ_RENDER, json_object(), "err_worker_not_loaded");
+	load_reference(&w);
+	worker_reply_release(&r);
+	worker_reply_release(&exact);
+	assert_int_equal(worker_client_stop(&w), 0);
+}
+
 /* --- importance matrix --- */
 
 static json_t *imatrix_request(int adapter, const char *output, json_t *list)
@@ -282,6 +321,7 @@ int main(void)
 		cmocka_unit_test(a_model_is_no_distance_from_itself),
 		cmocka_unit_test(a_merged_model_is_the_validated_one),
 		cmocka_unit_test(a_quantized_model_is_a_little_off),
+		cmocka_unit_test(models_that_do_not_fit_together_are_compared_one_by_one),
 		cmocka_unit_test(long_texts_and_tokens_are_scored_whole),
 		cmocka_unit_test(items_that_cannot_be_scored_fail_alone),
 		cmocka_unit_test(what_cannot_be_compared_is_refused),
