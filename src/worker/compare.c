@@ -288,7 +288,7 @@ static enum err_code read_request(struct comparison *c, struct err *err)
 		return err_set(err, ERR_CONFLICT, "err_worker_not_loaded", "%s", "");
 	if (err->code != ERR_OK || job_path(body, "spool", true, &c->spool_path, err) != ERR_OK ||
 	    load_find_adapter(e->model, adapter, &c->lora, err) != ERR_OK ||
-	    items_open(&c->items, &e->columns, e->model, e->link, e->stream, body, false, err) != ERR_OK)
+	    items_open(&c->items, &e->columns, e->model, &c->job, body, false, err) != ERR_OK)
 		return err->code;
 	c->n_vocab = e->model->n_vocab;
 	c->n_threads = e->model->n_threads;

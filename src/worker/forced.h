@@ -6,7 +6,6 @@
 #define ASSAY_WORKER_FORCED_H
 
 #include "worker/items.h"
-#include "worker/job.h"
 
 struct forced {
 	struct job *job;

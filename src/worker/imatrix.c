@@ -55,7 +55,7 @@ enum err_code imatrix_collect(struct link *l, struct loaded *m, struct columns *
 		return err_set(err, ERR_CONFLICT, "err_worker_not_loaded", "%s", "");
 	if (err->code == ERR_OK && job_path(r->body, "output", false, &output, err) == ERR_OK &&
 	    load_find_adapter(m, adapter, &lora, err) == ERR_OK &&
-	    items_open(&c.items, columns, m, l, r->stream, r->body, true, err) == ERR_OK &&
+	    items_open(&c.items, columns, m, &c.job, r->body, true, err) == ERR_OK &&
 	    forced_open(&c.forced, &c.job, m, lora, &c.items, all_rows(m->n_vocab), imatrix_on_node, &c.sums, err) == ERR_OK &&
 	    run_steps(&c, err) == ERR_OK && imatrix_write(&c.sums, output, dataset, c.n_tokens, err) == ERR_OK)
 		*stats = describe(&c);

@@ -73,8 +73,8 @@ static void keep(struct items *s, const struct column *c, const struct loaded *m
 	s->n_answer += it->tokens.n - it->n_prompt;
 }
 
-enum err_code items_open(struct items *s, struct columns *columns, struct loaded *m, struct link *l, uint32_t stream,
-			 const json_t *request, bool all, struct err *err)
+enum err_code items_open(struct items *s, struct columns *columns, struct loaded *m, struct job *job, const json_t *request,
+			 bool all, struct err *err)
 {
 	*s = (struct items){ 0 };
 	struct column *c;
@@ -82,7 +82,7 @@ enum err_code items_open(struct items *s, struct columns *columns, struct loaded
 	size_t n = json_array_size(list);
 	if (n == 0 || n > ITEMS_MAX)
 		return wrong("items", err);
-	if (column_get(columns, m, stream, request, &c, err) != ERR_OK)
+	if (column_get(columns, m, job->stream, request, &c, err) != ERR_OK)
 		return err->code;
 	if (!all && c->prefix.n > 0) {
 		size_t bytes = (size_t)c->prefix.n * sizeof(*c->prefix.ids);
@@ -94,17 +94,15 @@ enum err_code items_open(struct items *s, struct columns *columns, struct loaded
 		const json_t *json = json_array_get(list, i);
 		struct item it = { .id = (uint64_t)json_integer_value(json_object_get(json, "cell")) };
 		struct err item_err = { 0 };
-		if (read_item(&it, c, m, stream, json, &item_err) == ERR_OK) {
+		if (read_item(&it, c, m, job->stream, json, &item_err) == ERR_OK) {
 			keep(s, c, m, &it, all);
-			continue;
+		} else {
+			link_fail_cell(job->link, job->stream, it.id, &item_err);
+			tokens_release(&it.tokens);
 		}
-		link_fail_cell(l, stream, it.id, &item_err);
-		tokens_release(&it.tokens);
-		if (link_cancelled(l))
-			break;
+		if (!job_tick(job, 0, ""))
+			return job_cancelled(err);
 	}
-	if (link_cancelled(l))
-		return err_set(err, ERR_CANCELLED, "err_cancelled", "%s", "");
 	if (s->n == 0)
 		return err_set(err, ERR_INVALID, "err_items_none", "%s", "");
 	return ERR_OK;

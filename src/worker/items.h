@@ -5,6 +5,7 @@
 #define ASSAY_WORKER_ITEMS_H
 
 #include "worker/forced_plan.h"
+#include "worker/job.h"
 #include "worker/template.h"
 
 struct item {
@@ -22,10 +23,10 @@ struct items {
 	struct tokens prefix;	  /* what all prompts share; may be empty */
 };
 
-/* Reads "items" and the column's fields; an item that cannot be scored is failed on the link (MSG_CELL_FAILED).  `all` rows or
+/* Reads "items" and the column's fields; an item that cannot be scored is failed (MSG_CELL_FAILED).  `all` rows or
  * only those that predict the answer.  Release it in any case. */
-MUST_USE enum err_code items_open(struct items *s, struct columns *columns, struct loaded *m, struct link *l,
-				  uint32_t stream, const json_t *request, bool all, struct err *err);
+MUST_USE enum err_code items_open(struct items *s, struct columns *columns, struct loaded *m, struct job *job,
+				  const json_t *request, bool all, struct err *err);
 void items_release(struct items *s);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include <math.h>
 
+#include "base/clock.h"
 #include "model/gguf.h"
 
 static struct worker_client worker; /* holds the demo base with epoch 96 as adapter 1 */
@@ -306,6 +307,30 @@ static void an_importance_matrix_steers_the_quantization(void **state)
 	json_decref(b);
 }
 
+/* Bytes of the header changed: refused, or without harm, and the worker lives on. */
+static void damaged_importance_matrices_never_end_the_worker(void **state)
+{
+	(void)state;
+	struct buf whole = BUF_INIT(4 * MIB);
+	struct err err = { 0 };
+	json_decref(job_stats(&worker, REQ_IMATRIX, imatrix_request(0, out_path("im.part"), items())));
+	assert_ok(fs_read(out_path("im.part"), &whole, &err));
+	for (uint64_t seed = 0; seed < 60; seed++) {
+		uint64_t random = seed_mix(seed, 7), at = random % 30000;
+		char kept = whole.ptr[at];
+		whole.ptr[at] = (char)(random >> 32);
+		json_t *request = quantize_request(f16_path, "", "Q4_0");
+		json_object_set_new(request, "dry_run", json_true());
+		json_object_set_new(request, "imatrix", json_string(temp_file(&folder, "damaged.gguf", whole.ptr, whole.len)));
+		struct worker_reply r = job(&worker, REQ_QUANTIZE, request);
+		if (r.kind != MSG_OK && r.kind != MSG_FAILED)
+			fail_msg("seed %llu ended the worker", (unsigned long long)seed);
+		worker_reply_release(&r);
+		whole.ptr[at] = kept;
+	}
+	buf_release(&whole);
+}
+
 static void requests_without_a_model_are_refused(void **state)
 {
 	(void)state;
@@ -328,6 +353,7 @@ int main(void)
 		cmocka_unit_test(a_cancelled_comparison_ends_and_the_worker_lives_on),
 		cmocka_unit_test(an_importance_matrix_counts_every_token),
 		cmocka_unit_test(an_importance_matrix_steers_the_quantization),
+		cmocka_unit_test(damaged_importance_matrices_never_end_the_worker),
 		cmocka_unit_test(requests_without_a_model_are_refused),
 	};
 	return cmocka_run_group_tests(tests, open_worker, close_worker);

@@ -5,6 +5,7 @@
 
 #include <math.h>
 
+#include "base/clock.h"
 #include "base/hash.h"
 #include "model/gguf.h"
 
@@ -392,6 +393,40 @@ static void a_cut_model_is_refused(void **state)
 	buf_release(&whole);
 }
 
+/* Changes some bytes of a header, the same ones for the same seed. */
+static const char *damaged(const char *path, const char *name, uint64_t seed)
+{
+	struct buf whole = BUF_INIT(MIB);
+	struct err err = { 0 };
+	assert_ok(fs_read(path, &whole, &err));
+	size_t reach = whole.len < 1200 ? whole.len : 1200;
+	for (uint64_t k = 0; k < 1 + seed % 3; k++) {
+		uint64_t random = seed_mix(seed, k);
+		whole.ptr[random % reach] = (char)(random >> 32);
+	}
+	const char *out = temp_file(&folder, name, whole.ptr, whole.len);
+	buf_release(&whole);
+	return out;
+}
+
+static void damaged_files_never_end_the_worker(void **state)
+{
+	(void)state;
+	const char *base = small_model("small.gguf", GGML_ID_BF16);
+	const char *lora = small_adapter("q.gguf", "blk.0.attn_q.weight", 32, 64, 6, 1);
+	int n_merged = 0;
+	for (uint64_t seed = 0; seed < 600; seed++) {
+		const char *b = seed % 2 ? base : damaged(base, "bad-base.gguf", seed);
+		const char *l = seed % 2 ? damaged(lora, "bad-lora.gguf", seed) : lora;
+		struct worker_reply r = job(&worker, REQ_MERGE, merge_request(b, l, out_path("damaged.part")));
+		if (r.kind != MSG_OK && r.kind != MSG_FAILED)
+			fail_msg("seed %llu ended the worker", (unsigned long long)seed);
+		n_merged += r.kind == MSG_OK;
+		worker_reply_release(&r);
+	}
+	assert_in_range(n_merged, 1, 599); /* some changes do no harm */
+}
+
 /* --- what must not be touched --- */
 
 static void an_input_is_never_the_output(void **state)
@@ -493,6 +528,7 @@ int main(void)
 		cmocka_unit_test(values_that_do_not_fit_are_refused),
 		cmocka_unit_test(wrong_inputs_are_refused),
 		cmocka_unit_test(a_cut_model_is_refused),
+		cmocka_unit_test(damaged_files_never_end_the_worker),
 		cmocka_unit_test(an_input_is_never_the_output),
 		cmocka_unit_test(nothing_else_can_be_written_or_read),
 		cmocka_unit_test(a_worker_without_a_folder_writes_nowhere),
