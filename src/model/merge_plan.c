@@ -5,6 +5,7 @@
 #include "model/catalogue.h"
 #include "model/ggml_type.h"
 #include "model/lora.h"
+#include "model/template_comment.h"
 
 #define TEMPLATE_KEY "tokenizer.chat_template"
 
@@ -108,7 +109,7 @@ static void write_template(struct merge_plan *plan, const char *suffix)
 {
 	struct buf value = BUF_INIT(2 * LIMIT_TEMPLATE), text = BUF_INIT(2 * LIMIT_TEMPLATE);
 	gguf_get_text(plan->base, TEMPLATE_KEY, &text);
-	buf_add_text(&text, suffix);
+	template_add_comment(&text, suffix);
 	buf_add_u64le(&value, text.len);
 	buf_add_str(&value, buf_str(&text));
 	gguf_writer_raw(plan->writer, TEMPLATE_KEY, GGUF_TEXT, buf_str(&value));

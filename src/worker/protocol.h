@@ -57,7 +57,7 @@ enum worker_request {
 
 	/* Write base + adapter as one model, without loading either.  "base": any part of a split model; "adapter": a LoRA GGUF,
 	 * "" for none; what is not F32 becomes "type"; matrices of an F32 model too.  "name" "": as in the base.
-	 * "template_suffix" is appended to the chat template where there is one.  Private memory: metadata + the largest pair of
+	 * "template_suffix", a comment, is added to the chat template where there is one.  Private memory: metadata + the largest pair of
 	 * the adapter as F32 + 8 MiB for each thread.
 	 * {"base", "adapter", "output", "type": "F16|BF16", "name": text, "template_suffix": text, "n_threads": int}
 	 * -> MSG_PROGRESS (step "merge") ..., MSG_OK* | MSG_FAILED* */

@@ -206,6 +206,10 @@ def test_the_quality_check_tells_a_close_copy_from_a_coarse_one(live, run):
     assert beside["state"] == "done" and [c["n_done"] for c in beside["columns"]] == [2, 2]
     stored = [cell["text"] for cell in live.cells(run["id"])[2::3]]
     assert [cell["text"] for cell in live.cells(near["run_id"])[0::2]] == stored
+    # The comment in the file's template changes no prompt.
+    first = live.cells(near["run_id"])[:2]
+    prompts = [live.call("GET", f"/cells/{cell['id']}/prompt")["prompt"] for cell in first]
+    assert prompts[0] == prompts[1] and "<|im_start|>" in prompts[0]
     # What was checked is not checked again.
     again = wait(live, create(live, run, format="Q8_0", name="again", prove=True))
     assert states(again)["proof"] == "skipped" and again["artifact"]["proof"] == near

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "model/catalogue.h"
+#include "model/template_comment.h"
 
 #define PROGRAM TEST_BIN "/assay-worker"
 
@@ -298,6 +299,42 @@ static int64_t count_tokens(struct worker_client *w, const char *question)
 	return n;
 }
 
+static char *render_with(struct worker_client *w, const char *template)
+{
+	json_t *request = json_pack("{s:s, s:[{s:s, s:s}, {s:s, s:s}]}", "template", template, "messages", "role", "user", "content",
+				    "Hello", "role", "assistant", "content", "Hi");
+	struct worker_reply r = worker_client_wait(w, worker_client_send(w, REQ_RENDER, request, -1), 0);
+	assert_int_equal(r.kind, MSG_PROMPT);
+	char *prompt = mem_strdup(json_string_value(json_object_get(r.body, "prompt")));
+	worker_reply_release(&r);
+	return prompt;
+}
+
+/* Files that assay makes carry a comment in their template. */
+static void a_comment_in_the_template_changes_no_prompt(void **state)
+{
+	static const char *const ends[] = { "", "\n", "\r\n", "\n\n", "  ", "  \n", "bot:", "bot:\n", "{% if true %}bot:{% endif %}",
+					    "{% if true %}bot:{% endif %}\n", "{% if true %}bot:\n{% endif %}\n",
+					    "{{- 'bot:' -}}\n", "{{ 'bot:\\n' }}\n\n\n" };
+	(void)state;
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		struct buf plain = BUF_INIT(4096), marked = BUF_INIT(4096);
+		buf_printf(&plain, "{%% for m in messages %%}{{ m.role }}: {{ m.content }}\n{%% endfor %%}%s", ends[i]);
+		buf_add_str(&marked, buf_str(&plain));
+		template_add_comment(&marked, "{# a comment #}");
+		assert_string_not_equal(buf_text(&plain), buf_text(&marked));
+		char *a = render_with(&two, buf_text(&plain)), *b = render_with(&two, buf_text(&marked));
+		assert_string_equal(a, b);
+		size_t once = marked.len;
+		template_add_comment(&marked, "{# a comment #}");
+		assert_int_equal(marked.len, once);
+		mem_free(a);
+		mem_free(b);
+		buf_release(&plain);
+		buf_release(&marked);
+	}
+}
+
 /* "<|im_end|>" as a control token would be one token; as content it is several. */
 static void content_gives_no_control_tokens(void **state)
 {
@@ -455,6 +492,7 @@ int main(void)
 		cmocka_unit_test(a_question_that_is_too_long_fails_alone),
 		cmocka_unit_test(settings_out_of_range_are_refused),
 		cmocka_unit_test(content_gives_no_control_tokens),
+		cmocka_unit_test(a_comment_in_the_template_changes_no_prompt),
 		cmocka_unit_test(a_template_that_changes_special_content_is_refused),
 		cmocka_unit_test(hostile_templates_end_within_their_limits),
 		cmocka_unit_test(thinking_that_the_template_opens_is_no_text),
