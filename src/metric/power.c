@@ -9,44 +9,47 @@
 
 #define NEGLIGIBLE 1e-18
 
-/* P(X >= k), X binomial(n, p), by the terms from k up; k is above the mean or the sum runs through it. */
-static double upper_tail(size_t k, size_t n, double p)
+/* P(X = k), X binomial(n, p). */
+static double probability(size_t k, size_t n, double p)
 {
-	double odds = p / (1 - p), sum = 0, term;
-	size_t mode = (size_t)((double)(n + 1) * p);
-
-	if (k > n)
-		return 0;
-	term = exp(log_binomial((double)k, (double)n, p));
-	for (size_t i = k; i <= n; i++) {
-		sum += term;
-		term *= (double)(n - i) / (double)(i + 1) * odds;
-		if (i > mode && term < sum * NEGLIGIBLE)
-			break;
-	}
-	return sum;
+	return k <= n ? exp(log_binomial((double)k, (double)n, p)) : 0;
 }
 
-/* The least number of wins among `n` for which the two-sided p value is at most alpha; n + 1 where none is. */
-static size_t critical(size_t n, double alpha, size_t guess)
-{
-	size_t k = guess > n / 2 ? guess : n / 2 + 1;
+/* P(X >= k) of binomial(d, p) as d grows by one, and as k does. */
+struct tail {
+	double p, at_least;
+};
 
-	while (k <= n && 2 * upper_tail(k, n, 0.5) > alpha)
-		k++;
-	while (k > n / 2 + 1 && 2 * upper_tail(k - 1, n, 0.5) <= alpha)
-		k--;
-	return k;
+static void one_more_question(struct tail *t, size_t k, size_t d)
+{
+	t->at_least += t->p * probability(k - 1, d - 1, t->p);
 }
 
-/* power[d] for d decisive questions. */
+static void one_more_win(struct tail *t, size_t k, size_t d)
+{
+	t->at_least -= probability(k, d, t->p);
+}
+
+/* power[d] for d decisive questions.  `k` is the least number of wins whose two-sided p value is at most alpha; it never falls
+ * as d grows. */
 static void decisive_powers(const struct power_question *q, size_t n, double *power)
 {
+	struct tail null = { 0.5, 0 }, better = { q->win_rate, 0 }, worse = { 1 - q->win_rate, 0 };
 	size_t k = 1;
 
-	for (size_t d = 0; d <= n; d++) {
-		k = critical(d, q->alpha, k);
-		power[d] = upper_tail(k, d, q->win_rate) + upper_tail(k, d, 1 - q->win_rate);
+	power[0] = 0;
+	for (size_t d = 1; d <= n; d++) {
+		one_more_question(&null, k, d);
+		one_more_question(&better, k, d);
+		one_more_question(&worse, k, d);
+		for (; 2 * null.at_least > q->alpha && k <= d; k++) {
+			one_more_win(&null, k, d);
+			one_more_win(&better, k, d);
+			one_more_win(&worse, k, d);
+		}
+		if (k > d) /* so few questions prove nothing; what is left is rounding */
+			null.at_least = better.at_least = worse.at_least = 0;
+		power[d] = better.at_least + worse.at_least;
 	}
 }
 
