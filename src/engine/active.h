@@ -5,9 +5,11 @@
  *   engine.c   line of runs, public questions, listeners
  *   host.c     one worker process with one base model: check memory, start, load, calibrate, death and backoff
  *   run.c      the active run: load it from the store, base by base, group by group, end
- *   flight.c   one group under way: request, texts, answers into the store
+ *   flight.c   one group under way: request, texts, answers
+ *   cell.c     one answer: live, then into the store
  *   column.c   what a column needs before its first group: adapter, plan, provenance
  *   prompt.c   "prompt actually sent"
+ *   remote_run.c   columns that a provider answers: they need neither host nor groups and go on beside them
  *
  * Everything runs on the loop thread.  Work on other threads is a `struct job`; it keeps the engine alive until it is home,
  * and whoever takes its result first looks whether the run it belongs to is still the active one (serial). */
@@ -19,6 +21,7 @@
 #include "engine/engine.h"
 #include "engine/machine.h"
 #include "engine/plan.h"
+#include "engine/remote.h"
 #include "engine/worker_process.h"
 #include "store/model_store.h"
 
@@ -112,6 +115,10 @@ struct flight {
 	struct arena *arena;
 };
 
+struct remote_column; /* remote_run.c */
+struct remote_flight;
+struct remote_endpoint;
+
 struct active_column {
 	struct column_row row;
 	struct model_row model, base;
@@ -132,6 +139,7 @@ struct active_column {
 	bool hashing;
 	int64_t n_running;
 	bool dirty;
+	struct remote_column *remote; /* a provider answers; NULL: this machine */
 };
 
 struct active {
@@ -150,6 +158,8 @@ struct active {
 	struct heard_text *heard;
 	int64_t base_id;    /* the base whose columns are answered now, 0: choose */
 	struct flight flights[FLIGHTS_MAX];
+	struct remote_flight *remote_flights;
+	struct remote_endpoint *remote_endpoints;
 	int n_storing;
 	int64_t started_ms, done_since; /* for the ETA */
 	int64_t cells_left;
@@ -244,6 +254,18 @@ void column_store(struct engine *e, const struct active_column *c);
 /* The answer to loading an adapter; false if the stream is not one. */
 bool run_adapter_frame(struct engine *e, uint32_t stream, uint8_t kind, const json_t *body);
 
+/* cell.c: one answer from its first word to its row; `column` is the index in the active run */
+int64_t cell_seed(const struct active *a, const struct active_column *c, const struct run_question *q);
+/* It is being answered. */
+void cell_start(struct engine *e, size_t column, struct live_cell *cell);
+/* More of its text; what was heard before a death is not told twice.  False when it is too long. */
+bool cell_text(struct engine *e, size_t column, struct live_cell *cell, struct str text);
+/* Nothing more comes; the row stays as it is. */
+void cell_over(struct engine *e, size_t column, struct live_cell *cell);
+/* Over, with this answer (state and ids are filled in) or failure to be stored. */
+void cell_answered(struct engine *e, size_t column, struct live_cell *cell, const struct cell_row *answer);
+void cell_failed(struct engine *e, size_t column, struct live_cell *cell, const struct err *cause);
+
 /* flight.c */
 /* Asks the worker for the group; `f` is free, its column and group are set. */
 void flight_send(struct engine *e, struct flight *f, struct run_question *questions, size_t n);
@@ -257,6 +279,23 @@ void flight_keep_texts(struct active *a, struct flight *f);
 void heard_free(struct active *a);
 /* Fails every cell that is not over. */
 void flight_fail(struct engine *e, struct flight *f, const struct err *cause);
+
+/* remote_run.c */
+/* Thread: reader.  The provider of a remote model with its key, in `a`; NULL with `problem`. */
+const struct remote *remote_load(struct engine *e, struct db *db, struct arena *a, const struct model_row *model,
+				 struct err *problem);
+/* After the columns were loaded: gives each that has a provider what it needs.  `remotes` are as remote_load() gave them. */
+void remote_adopt(struct engine *e, const struct remote *const *remotes);
+/* Sends and reads what can be sent and read now. */
+void remote_advance(struct engine *e);
+/* True while a remote column has anything to do. */
+bool remote_is_busy(const struct active *a);
+/* Breaks off what is under way; its cells stay waiting. */
+void remote_stop(struct engine *e);
+/* Frees all of it. */
+void remote_release(struct active *a);
+/* Answers in the making, for engine_cells(): returns how many were added to `out`, which holds `n` of `max`. */
+size_t remote_cells(const struct active *a, struct cell_live *out, size_t n, size_t max);
 
 /* host.c */
 void host_init(struct engine *e);

@@ -363,7 +363,7 @@ size_t engine_cells(const struct engine *e, int64_t run_id, struct cell_live *ou
 							       cell->question_id, buf_str(&cell->text) };
 		}
 	}
-	return n;
+	return remote_cells(e->active, out, n, max);
 }
 
 size_t engine_workers(const struct engine *e, struct worker_info *out, size_t max)

@@ -10,6 +10,7 @@
 #ifndef ASSAY_ENGINE_ENGINE_H
 #define ASSAY_ENGINE_ENGINE_H
 
+#include "base/http_client.h"
 #include "base/json.h"
 #include "base/loop.h"
 #include "store/run_store.h"
@@ -19,6 +20,7 @@ struct engine;
 struct engine_options {
 	struct loop *loop;
 	struct store *store;
+	struct http_client *http_client; /* for models of providers; NULL: they cannot be asked */
 	struct executor *work;     /* imports, conversions: long jobs */
 	struct executor *hash;     /* SHA-256 of big files */
 	const char *worker_path;   /* the assay-worker program */

@@ -27,8 +27,7 @@ json_t *engine_messages(const struct column_row *c, const struct run_question *q
 
 static json_t *cell_request(const struct engine *e, const struct active_column *c, const struct run_question *q)
 {
-	uint64_t seed = seed_mix(seed_mix((uint64_t)e->active->run.seed, (uint64_t)q->position), (uint64_t)c->row.position);
-	return json_pack("{s:I, s:I, s:o}", "cell", (json_int_t)q->cells[0].id, "seed", (json_int_t)(seed & 0x7fffffff),
+	return json_pack("{s:I, s:I, s:o}", "cell", (json_int_t)q->cells[0].id, "seed", (json_int_t)cell_seed(e->active, c, q),
 			 "messages", engine_messages(&c->row, q));
 }
 
@@ -113,103 +112,13 @@ void flight_free(struct flight *f)
 	*f = (struct flight){ 0 };
 }
 
-/* --- storing --- */
-
-struct store_cell {
-	struct job job;
-	struct cell_row cell; /* texts in job.arena */
-	struct err failure;   /* code ERR_OK: an answer */
-	bool was_done, equal;
-};
-
-static void run_store_cell(struct task *task, void *context)
-{
-	struct store_cell *s = (struct store_cell *)task;
-	struct db *db = context;
-
-	s->equal = true;
-	if (s->failure.code != ERR_OK)
-		(void)!run_store_cell_failed(db, s->cell.id, &s->failure, &task->err);
-	else
-		(void)!run_store_answer(db, &s->cell, &s->equal, &task->err);
-}
-
-static void home_store_cell(struct job *job)
-{
-	struct store_cell *s = (struct store_cell *)job;
-	struct engine *e = job->e;
-
-	if (job->task.err.code != ERR_OK)
-		log_error("engine", "answer not stored cell=%lld %s", (long long)s->cell.id, job->task.err.key);
-	if (!s->equal)
-		log_warn("engine", "run drifted run=%lld cell=%lld", (long long)s->cell.run_id, (long long)s->cell.id);
-	if (job_is_current(job)) {
-		struct active *a = e->active;
-		a->n_storing--;
-		if (!s->was_done) {
-			a->done_since++;
-			a->cells_left--;
-		}
-		for (size_t i = 0; i < a->n_columns; i++) {
-			if (a->columns[i].row.id == s->cell.column_id)
-				engine_touch(e, &a->columns[i]);
-		}
-		if (job->task.err.code != ERR_OK)
-			run_interrupt(e, &job->task.err);
-	}
-	if (job->task.err.code == ERR_OK && !s->was_done) {
-		struct engine_event event = { .kind = ENGINE_CELL, .run_id = s->cell.run_id, .column_id = s->cell.column_id,
-					      .question_id = s->cell.question_id, .cell_id = s->cell.id, .cell = &s->cell };
-		engine_emit(e, &event);
-	}
-	if (job_is_current(job))
-		run_advance(e);
-}
-
-static struct store_cell *store_cell_new(struct engine *e, const struct flight *f, const struct live_cell *cell)
-{
-	struct active *a = e->active;
-	struct store_cell *s = job_new(e, sizeof *s, run_store_cell, home_store_cell);
-
-	s->job.serial = a->serial;
-	s->was_done = cell->was_done;
-	s->cell = (struct cell_row){ .id = cell->cell_id, .run_id = a->run_id, .question_id = cell->question_id,
-				     .column_id = a->columns[f->column].row.id, .text = "", .thinking = "", .tokens = "",
-				     .mean_ll = NAN };
-	a->n_storing++;
-	return s;
-}
-
-static void cell_over(struct engine *e, struct flight *f, struct live_cell *cell)
-{
-	struct active_column *c = &e->active->columns[f->column];
-
-	if (cell->started)
-		c->n_running--;
-	cell->over = true;
-	buf_release(&cell->text);
-	engine_touch(e, c);
-}
-
-static void cell_failed(struct engine *e, struct flight *f, struct live_cell *cell, const struct err *cause)
-{
-	const struct active_column *c = &e->active->columns[f->column];
-
-	cell_over(e, f, cell);
-	if (cell->was_done)
-		return;
-	struct store_cell *s = store_cell_new(e, f, cell);
-	s->failure = c->state == COLUMN_FAILED ? c->problem : *cause; /* the column's cause says more */
-	s->cell.state = CELL_FAILED;
-	s->cell.problem = s->failure;
-	job_write(&s->job);
-}
+/* --- ends --- */
 
 void flight_fail(struct engine *e, struct flight *f, const struct err *cause)
 {
 	for (size_t i = 0; i < f->n_cells; i++) {
 		if (!f->cells[i].over)
-			cell_failed(e, f, &f->cells[i], cause);
+			cell_failed(e, f->column, &f->cells[i], cause);
 	}
 }
 
@@ -222,15 +131,6 @@ static struct live_cell *find_cell(struct flight *f, int64_t id)
 			return &f->cells[i];
 	}
 	return NULL;
-}
-
-static void start_cell(struct engine *e, struct flight *f, struct live_cell *cell)
-{
-	if (cell->started)
-		return;
-	cell->started = true;
-	e->active->columns[f->column].n_running++;
-	engine_touch(e, &e->active->columns[f->column]);
 }
 
 static void on_text(struct engine *e, struct flight *f, struct str body)
@@ -249,25 +149,9 @@ static void on_text(struct engine *e, struct flight *f, struct str body)
 		host_distrust(e, "text");
 		return;
 	}
-	start_cell(e, f, cell);
-	if (cell->was_done)
-		return;
-	size_t known = cell->text.len - cell->repeated, again = known < text.len ? known : text.len;
-	cell->repeated += again;
-	text.ptr += again;
-	text.len -= again;
-	if (text.len == 0)
-		return;
-	buf_add_str(&cell->text, text);
-	cell->repeated = cell->text.len;
-	if (cell->text.overflow) {
+	cell_start(e, f->column, cell);
+	if (!cell_text(e, f->column, cell, text))
 		host_distrust(e, "text");
-		return;
-	}
-	struct engine_event event = { .kind = ENGINE_TEXT, .run_id = e->active->run_id,
-				      .column_id = e->active->columns[f->column].row.id,
-				      .question_id = cell->question_id, .cell_id = cell->cell_id, .text = text };
-	engine_emit(e, &event);
 }
 
 static bool hash_tokens(const json_t *tokens, char hex[HASH_HEX_SIZE])
@@ -296,7 +180,6 @@ static void on_answer(struct engine *e, struct flight *f, const json_t *body, st
 	const char *thinking = json_get_text(body, "thinking", "", &err);
 	const char *finish = json_get_text(body, "finish", "", &err);
 	struct cell_row row = {
-		.state = CELL_DONE,
 		.finish = strcmp(finish, "length") == 0 ? FINISH_LENGTH : FINISH_STOP,
 		.n_prompt = json_get_int(body, "n_prompt", 0, COUNT_MAX, 0, &err),
 		.n_generated = json_get_int(body, "n_generated", 0, COUNT_MAX, 0, &err),
@@ -311,20 +194,12 @@ static void on_answer(struct engine *e, struct flight *f, const json_t *body, st
 		host_distrust(e, "answer");
 		return;
 	}
-	start_cell(e, f, cell);
-	cell_over(e, f, cell);
 	host_works(e);
 	e->active->columns[f->column].n_given_up = 0;
-	struct store_cell *s = store_cell_new(e, f, cell);
-	row.id = s->cell.id;
-	row.run_id = s->cell.run_id;
-	row.question_id = s->cell.question_id;
-	row.column_id = s->cell.column_id;
-	row.text = arena_strdup(s->job.arena, text);
-	row.thinking = arena_strdup(s->job.arena, thinking);
-	row.tokens = arena_strdup(s->job.arena, hex);
-	s->cell = row;
-	job_write(&s->job);
+	row.text = text;
+	row.thinking = thinking;
+	row.tokens = hex;
+	cell_answered(e, f->column, cell, &row);
 }
 
 static void on_cell_message(struct engine *e, struct flight *f, uint8_t kind, const json_t *body)
@@ -344,9 +219,9 @@ static void on_cell_message(struct engine *e, struct flight *f, uint8_t kind, co
 	if (cause.code == ERR_CANCELLED && !e->active->stopping)
 		host_distrust(e, "cancelled");
 	else if (cause.code == ERR_CANCELLED)
-		cell_over(e, f, cell); /* stays waiting in the store; stopping the run decides about it */
+		cell_over(e, f->column, cell); /* stays waiting in the store; stopping the run decides about it */
 	else
-		cell_failed(e, f, cell, &cause);
+		cell_failed(e, f->column, cell, &cause);
 }
 
 static void on_end(struct engine *e, struct flight *f, uint8_t kind, const json_t *body)
@@ -369,7 +244,7 @@ static void on_end(struct engine *e, struct flight *f, uint8_t kind, const json_
 	}
 	for (size_t i = 0; i < f->n_cells; i++) {
 		if (!f->cells[i].over)
-			cell_over(e, f, &f->cells[i]);
+			cell_over(e, f->column, &f->cells[i]);
 	}
 	flight_free(f);
 	run_advance(e);

@@ -14,6 +14,7 @@
 struct remote {
 	struct provider_row row;
 	const char *key;
+	bool is_plain; /* it refused fields that only some servers know: they are left out */
 };
 
 /* The reason that a server gave, cleaned for printing: {"error":"..."}, {"error":{"message":"..."}}, {"message":...}, or the

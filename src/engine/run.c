@@ -15,6 +15,7 @@ void run_release(struct active *a)
 		return;
 	for (int i = 0; i < FLIGHTS_MAX; i++)
 		flight_free(&a->flights[i]);
+	remote_release(a);
 	for (size_t i = 0; i < a->n_columns; i++)
 		mem_free(a->columns[i].adapter_file);
 	heard_free(a);
@@ -136,6 +137,7 @@ struct load_job {
 	struct column_row *rows;
 	struct model_row *models, *bases;
 	struct err *problems;
+	const struct remote **remotes; /* NULL: answered here */
 	size_t n;
 	int64_t *parts;
 	size_t n_parts;
@@ -146,6 +148,7 @@ static void load_models(struct load_job *j, struct db *db)
 	j->models = arena_array(j->keep, j->n, sizeof *j->models);
 	j->bases = arena_array(j->keep, j->n, sizeof *j->bases);
 	j->problems = arena_array(j->keep, j->n, sizeof *j->problems);
+	j->remotes = arena_array(j->keep, j->n, sizeof *j->remotes);
 	for (size_t i = 0; i < j->n; i++) {
 		struct model_row *m = &j->models[i];
 		struct err *problem = &j->problems[i];
@@ -154,7 +157,7 @@ static void load_models(struct load_job *j, struct db *db)
 		if (m->model.kind == MODEL_BASE || (m->model.kind == MODEL_FULL && m->model.adapter_format == ADAPTER_NONE))
 			j->bases[i] = *m;
 		else if (m->model.kind == MODEL_REMOTE)
-			err_set(problem, ERR_UNSUPPORTED, "err_model_remote", "name=%s", m->model.name);
+			j->remotes[i] = remote_load(j->job.e, db, j->keep, m, problem);
 		else if (m->base_model_id == 0)
 			err_set(problem, ERR_NOT_FOUND, "err_base_missing", "name=%s", m->model.base_name);
 		else
@@ -222,6 +225,7 @@ static void home_load(struct job *job)
 		return;
 	}
 	struct arena *old = a->arena;
+	remote_release(a);
 	adopt_columns(a, j);
 	a->run = j->run;
 	a->parts = j->parts;
@@ -234,6 +238,7 @@ static void home_load(struct job *job)
 	a->done_since = 0;
 	if (n_flights(a) == 0)
 		host_refresh(e);
+	remote_adopt(e, j->remotes);
 	for (size_t i = 0; i < a->n_columns; i++) {
 		if (a->columns[i].problem.code != ERR_OK && a->columns[i].state == COLUMN_WAITING) {
 			struct err cause = a->columns[i].problem;
@@ -312,7 +317,7 @@ static struct active_column *next_column(struct active *a)
 
 	for (size_t i = 0; i < a->n_columns; i++) {
 		struct active_column *c = &a->columns[i];
-		if (c->exhausted || c->state == COLUMN_FAILED || c->base.id != a->base_id)
+		if (c->exhausted || c->state == COLUMN_FAILED || c->remote || c->base.id != a->base_id)
 			continue;
 		if (!c->first_group_done)
 			return c;
@@ -466,12 +471,12 @@ static void finish_columns(struct engine *e)
 	}
 }
 
-/* The base of the first column that still has something to do; 0 when all is done. */
+/* The first column of this machine that still has something to do; NULL when all is done. */
 static struct active_column *choose_base(struct active *a)
 {
 	for (size_t i = 0; i < a->n_columns; i++) {
 		struct active_column *c = &a->columns[i];
-		if (!c->exhausted && c->state != COLUMN_FAILED && c->state != COLUMN_DONE)
+		if (!c->exhausted && !c->remote && c->state != COLUMN_FAILED && c->state != COLUMN_DONE)
 			return c;
 	}
 	return NULL;
@@ -485,7 +490,7 @@ static void show_loading(struct engine *e, bool loads)
 
 	for (size_t i = 0; i < a->n_columns; i++) {
 		struct active_column *c = &a->columns[i];
-		if (c->base.id == a->base_id && c->state == before) {
+		if (c->base.id == a->base_id && !c->remote && c->state == before) {
 			c->state = after;
 			engine_touch(e, c);
 		}
@@ -522,6 +527,8 @@ void run_advance(struct engine *e)
 
 	if (!a || !a->loaded || a->ending || e->closing)
 		return;
+	if (!a->stopping)
+		remote_advance(e);
 	finish_columns(e);
 	if (a->stopping) {
 		advance_stopping(e);
@@ -536,7 +543,7 @@ void run_advance(struct engine *e)
 			return;
 		struct active_column *first = choose_base(a);
 		if (!first) {
-			if (a->n_storing == 0)
+			if (a->n_storing == 0 && !remote_is_busy(a))
 				end_run(e);
 			return;
 		}
@@ -566,7 +573,7 @@ void run_host_failed(struct engine *e, const struct err *cause)
 	int64_t base_id = a->base_id;
 	for (size_t i = 0; i < a->n_columns; i++) {
 		struct active_column *c = &a->columns[i];
-		if (c->base.id == base_id && c->state != COLUMN_DONE)
+		if (c->base.id == base_id && !c->remote && c->state != COLUMN_DONE)
 			column_fail(e, c, &copy);
 	}
 	run_advance(e);
@@ -626,6 +633,7 @@ void run_stop(struct engine *e)
 		return;
 	a->stopping = true;
 	jobs_cancel(e, a->serial);
+	remote_stop(e);
 	for (int i = 0; i < FLIGHTS_MAX; i++) {
 		if (a->flights[i].n_cells > 0)
 			host_cancel(e, a->flights[i].stream);

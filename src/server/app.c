@@ -236,6 +236,7 @@ static void open_engine(struct app *app)
 	struct engine_options options = {
 		.loop = app->loop,
 		.store = app->store,
+		.http_client = app->http_client,
 		.work = app->work,
 		.hash = app->hash,
 		.worker_path = app->worker_path,

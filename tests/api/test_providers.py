@@ -4,11 +4,13 @@ import os
 import pathlib
 import stat
 import sys
+import time
 
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from ollama_stub import Stub, serve  # noqa: E402
+from openai_stub import Stub as OpenAIStub, answer, serve as serve_openai  # noqa: E402
 from test_contract import problem  # noqa: E402
 
 KEY = "sk-planted-0123456789abcdef"
@@ -141,3 +143,48 @@ def test_a_removed_provider_takes_its_models_along(server, ollama):
     assert server.api("DELETE", f"/providers/{added['id']}").status == 204
     assert added["id"] not in [p["id"] for p in server.api("GET", "/providers").json["providers"]]
     assert used["id"] not in [m["id"] for m in server.api("GET", "/models").json["models"]]
+
+
+@pytest.fixture
+def openai():
+    stub = OpenAIStub()
+    server = serve_openai(stub)
+    stub.port = server.server_port
+    yield stub
+    server.shutdown()
+    server.server_close()
+
+
+def finished(server, run):
+    for _ in range(400):
+        run = server.api("GET", f"/runs/{run['id']}").json
+        if run["state"] not in ("waiting", "running"):
+            return run
+        time.sleep(0.05)
+    raise AssertionError(run)
+
+
+def test_models_of_providers_are_columns_like_any_other(server, provider, ollama, openai):
+    stub = server.api("POST", "/providers", {"kind": "openai", "url": f"http://127.0.0.1:{openai.port}", "key": KEY}).json
+    openai.key = KEY
+    assert stub["url"].endswith("/v1")
+    models = server.api("GET", f"/providers/{stub['id']}/models").json["models"]
+    assert [(m["name"], m["parent"]) for m in models] == [("small", ""), ("small-lora", "small")]
+    small = server.api("POST", f"/providers/{stub['id']}/models/use", {"name": "small"}).json
+    tiny = server.api("POST", f"/providers/{provider['id']}/models/use", {"name": "tiny"}).json
+    columns = [{"model_id": small["id"]}, {"model_id": tiny["id"]}]
+    run = server.api("POST", "/runs", {"columns": columns, "questions": ["Which CPU?", "四"], "name": "remote",
+                                       "params": {"max_tokens": 64, "system": "Be brief."}})
+    assert run.status == 201, run.body
+    run = finished(server, run.json)
+    assert run["state"] == "done" and [c["n_done"] for c in run["columns"]] == [2, 2]
+    assert [c["label"] for c in run["columns"]] == ["small", "tiny:latest"]
+    questions = server.api("GET", f"/runs/{run['id']}/questions").json["questions"]
+    assert questions[1]["cells"][0]["text"] == answer("四") and questions[0]["cells"][1]["text"] == ollama.answer
+    assert openai.bodies[0]["messages"][0] == {"role": "system", "content": "Be brief."}
+    cell = questions[0]["cells"][0]["id"]
+    problem(server.api("GET", f"/cells/{cell}/prompt"), 422, "unsupported")
+    exported = server.api("GET", f"/runs/{run['id']}/export?format=csv").body.decode("utf-8-sig")
+    assert answer("四").replace('"', '""') in exported and KEY not in exported
+    assert KEY.encode() not in b"".join(f.read_bytes() for f in server.data.iterdir() if f.is_file() and f.name != "secrets")
+    server.api("DELETE", f"/providers/{stub['id']}")

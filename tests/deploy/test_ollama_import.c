@@ -7,7 +7,7 @@
 #include "base/hash.h"
 #include "deploy/ollama_import.h"
 #include "deploy/parity.h"
-#include "deploy/stub.h"
+#include "support/stub.h"
 
 #define FILE_SIZE 300000
 #define SYSTEM "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
