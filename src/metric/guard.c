@@ -26,6 +26,24 @@
 #define LENGTH_MIN 0.2
 #define LENGTH_MAX 5
 
+const char *guard_flag_name(unsigned flag)
+{
+	switch (flag) {
+	case GUARD_EMPTY:
+		return "empty";
+	case GUARD_LOOP:
+		return "loop";
+	case GUARD_SCRIPT:
+		return "script";
+	case GUARD_LANGUAGE:
+		return "language";
+	case GUARD_LENGTH:
+		return "length";
+	default:
+		return NULL;
+	}
+}
+
 static enum guard_writing writing_of(uint32_t point)
 {
 	UErrorCode status = U_ZERO_ERROR;

@@ -54,6 +54,11 @@ struct guard {
 	double length_ratio;   /* mixed tokens of the answer / of the reference; 0 without a reference */
 };
 
+#define GUARD_FLAGS 5 /* 1 << 0 to 1 << 4 */
+
+/* "empty", "loop", "script", "language", "length": as in JSON and SQL; NULL for anything but one flag. */
+const char *guard_flag_name(unsigned flag);
+
 /* Adds a text to what the set looks like. */
 void guard_learn(struct guard_profile *profile, struct text *t);
 

@@ -29,7 +29,21 @@ static void good_answers_pass(void **state)
 	assert_int_equal(flags(traditional_set, "機器學習會從資料裡學到規律，皇后在後面。", NULL), 0);
 	assert_int_equal(flags(traditional_set, "Taipei", "臺北市"), 0); /* a name may be in any writing */
 	assert_int_equal(flags(traditional_set, "可以使用 llama.cpp 執行 GGUF 模型，指令為 llama-cli -m model.gguf -p hello。", NULL), 0);
-	assert_int_equal(flags(traditional_set, "```c\nint main(void) { return printf(\"hello, world\"); }\n```", NULL), 0);
+	assert_int_equal(flags(traditional_set, "```c\nstatic void each_flag_has_a_name_of_its_own(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < GUARD_FLAGS; i++) {
+		assert_non_null(guard_flag_name(1u << i));
+		for (unsigned k = 0; k < i; k++)
+			assert_string_not_equal(guard_flag_name(1u << i), guard_flag_name(1u << k));
+	}
+	assert_string_equal(guard_flag_name(GUARD_LOOP), "loop");
+	assert_null(guard_flag_name(1u << GUARD_FLAGS));
+	assert_null(guard_flag_name(0));
+	assert_null(guard_flag_name(GUARD_LOOP | GUARD_EMPTY));
+}
+
+int main(void) { return printf(\"hello, world\"); }\n```", NULL), 0);
 	assert_int_equal(flags(english_set, "It learns from examples and gets better with more of them.", NULL), 0);
 	assert_int_equal(flags(NULL, "anything goes where nothing is known about the questions", NULL), 0);
 	assert_int_equal(flags(traditional_set, "42", "42"), 0);
@@ -118,6 +132,20 @@ static void characters_of_both_scripts_tell_nothing(void **state)
 	assert_false(han_is_simplified_only('a') || han_is_traditional_only(0x10FFFF) || han_is_simplified_only(0xA000));
 }
 
+static void each_flag_has_a_name_of_its_own(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < GUARD_FLAGS; i++) {
+		assert_non_null(guard_flag_name(1u << i));
+		for (unsigned k = 0; k < i; k++)
+			assert_string_not_equal(guard_flag_name(1u << i), guard_flag_name(1u << k));
+	}
+	assert_string_equal(guard_flag_name(GUARD_LOOP), "loop");
+	assert_null(guard_flag_name(1u << GUARD_FLAGS));
+	assert_null(guard_flag_name(0));
+	assert_null(guard_flag_name(GUARD_LOOP | GUARD_EMPTY));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -127,6 +155,7 @@ int main(void)
 		cmocka_unit_test(the_other_chinese_script_is_wrong_in_both_directions),
 		cmocka_unit_test(another_writing_is_another_language),
 		cmocka_unit_test(lengths_far_from_a_long_reference_are_wrong),
+		cmocka_unit_test(each_flag_has_a_name_of_its_own),
 		cmocka_unit_test(characters_of_both_scripts_tell_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
