@@ -26,6 +26,7 @@ void proof_free(struct creation *c)
 /* --- token by token --- */
 
 static void compare_next(struct creation *c);
+static void reload(struct creation *c);
 
 static double number(const json_t *stats, const char *name)
 {
@@ -66,7 +67,17 @@ static void compared(struct creation *c, uint8_t kind, const json_t *body)
 
 	(void)kind;
 	keep(p, &p->plan[p->at++], json_object_get(body, "stats"));
-	compare_next(c);
+	if (!p->one_at_a_time || p->at == p->n_plan) {
+		compare_next(c);
+		return;
+	}
+	creation_end_worker(c); /* the validated model has made room for the other one */
+	creation_need_worker(c, reload);
+}
+
+static void reload(struct creation *c)
+{
+	build_reference(c, compare_next);
 }
 
 static void compare_next(struct creation *c)
@@ -97,6 +108,11 @@ static void compare_next(struct creation *c)
 		return;
 	}
 	json_object_set_new(body, "items", items);
+	if (p->one_at_a_time) {
+		char *spool = mem_printf("%s/spool", c->job_dir);
+		json_object_set_new(body, "spool", json_text(str_of(spool)));
+		mem_free(spool);
+	}
 	reference_settings(c, body);
 	creation_share(c, 0.2 + 0.4 * (double)p->at / (double)p->n_plan, 0.4 / (double)p->n_plan);
 	creation_ask(c, REQ_COMPARE, body, fd, compared);
@@ -154,33 +170,39 @@ static void make_control(struct creation *c)
 struct room_errand {
 	struct errand errand;
 	const char *base, *made;
+	bool one_at_a_time;
 };
 
+/* Each for itself must fit; where both do not, one waits until the other has gone. */
 static void run_room(struct task *task, void *context)
 {
 	struct room_errand *r = (struct room_errand *)task;
-	int64_t need, available, more = 0;
+	int64_t need_base = 0, need_made = 0, available = 0;
 
 	(void)context;
-	if (engine_check_memory(r->base, NULL, COMPARE_TOKENS, 0, &more, &available, &task->err) == ERR_OK)
-		(void)!engine_check_memory(r->made, NULL, COMPARE_TOKENS, more, &need, &available, &task->err);
+	if (engine_check_memory(r->base, NULL, COMPARE_TOKENS, 0, &need_base, &available, &task->err) == ERR_OK &&
+	    engine_check_memory(r->made, NULL, COMPARE_TOKENS, 0, &need_made, &available, &task->err) == ERR_OK)
+		r->one_at_a_time = need_base + need_made > available;
 }
 
 static void home_room(struct errand *e)
 {
+	const struct room_errand *r = (const struct room_errand *)e;
 	struct creation *c = e->c;
 
 	if (e->task.err.code == ERR_LIMIT) {
-		log_info("deploy", "job %lld: two models do not fit into memory, their distributions are not compared",
-			 (long long)c->row.id);
+		log_info("deploy", "job %lld: no memory to compare distributions", (long long)c->row.id);
 		answers_begin(c);
-	} else if (!errand_failed(e)) {
-		creation_share(c, 0, 0.05);
-		if (is_nearly_lossless(c->params.format))
-			make_control(c);
-		else
-			build_merged(c, make_control);
+		return;
 	}
+	if (errand_failed(e))
+		return;
+	c->proof->one_at_a_time = r->one_at_a_time;
+	creation_share(c, 0, 0.05);
+	if (is_nearly_lossless(c->params.format))
+		make_control(c);
+	else
+		build_merged(c, make_control);
 }
 
 void begin_proof(struct creation *c)

@@ -4,7 +4,7 @@
  *
  * Order: the same model as Q8_0 (the control), both against the validated one token by token on its own answers and on the
  * references, then a run in which the new model answers the validation's questions beside the stored answers, then the
- * verdict.  Where memory does not hold two models, the first part is left out and the verdict rests on the answers. */
+ * verdict.  Where memory does not hold two models, they are compared one after the other (approximately). */
 #ifndef ASSAY_DEPLOY_PROOF_H
 #define ASSAY_DEPLOY_PROOF_H
 
@@ -20,6 +20,7 @@ struct proof {
 	struct comparison plan[4];
 	size_t n_plan, at;
 	char *control;      /* file of the control, NULL: none */
+	bool one_at_a_time; /* two models do not fit into memory */
 	bool is_approximate;
 	double tokens_per_s_before, tokens_per_s_after; /* 0: not measured */
 	int64_t run_id;     /* of the answers, 0: not begun */
