@@ -29,21 +29,7 @@ static void good_answers_pass(void **state)
 	assert_int_equal(flags(traditional_set, "機器學習會從資料裡學到規律，皇后在後面。", NULL), 0);
 	assert_int_equal(flags(traditional_set, "Taipei", "臺北市"), 0); /* a name may be in any writing */
 	assert_int_equal(flags(traditional_set, "可以使用 llama.cpp 執行 GGUF 模型，指令為 llama-cli -m model.gguf -p hello。", NULL), 0);
-	assert_int_equal(flags(traditional_set, "```c\nstatic void each_flag_has_a_name_of_its_own(void **state)
-{
-	(void)state;
-	for (unsigned i = 0; i < GUARD_FLAGS; i++) {
-		assert_non_null(guard_flag_name(1u << i));
-		for (unsigned k = 0; k < i; k++)
-			assert_string_not_equal(guard_flag_name(1u << i), guard_flag_name(1u << k));
-	}
-	assert_string_equal(guard_flag_name(GUARD_LOOP), "loop");
-	assert_null(guard_flag_name(1u << GUARD_FLAGS));
-	assert_null(guard_flag_name(0));
-	assert_null(guard_flag_name(GUARD_LOOP | GUARD_EMPTY));
-}
-
-int main(void) { return printf(\"hello, world\"); }\n```", NULL), 0);
+	assert_int_equal(flags(traditional_set, "```c\nint main(void) { return printf(\"hello, world\"); }\n```", NULL), 0);
 	assert_int_equal(flags(english_set, "It learns from examples and gets better with more of them.", NULL), 0);
 	assert_int_equal(flags(NULL, "anything goes where nothing is known about the questions", NULL), 0);
 	assert_int_equal(flags(traditional_set, "42", "42"), 0);
