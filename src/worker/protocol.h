@@ -11,8 +11,8 @@
  * What is no frame of the protocol (an unknown kind, a request without a stream, a body that is no JSON object) ends the
  * worker with exit code 65; a wrong value in a well-formed request is a MSG_FAILED.  Exit code 70: a chat template took too
  * long or crashed (its stream got a MSG_FAILED before).  0: the socket was closed.
- * Requests may be sent ahead; they are served in order.  Program arguments: --read-dir PATH (a file or a folder that may be
- * read, for "paths" and jobs; at most 64 times), --write-dir DIR (the one folder that jobs may write to), --no-sandbox.
+ * Requests may be sent ahead; they are served in order.  Program arguments: --read-dir PATH (a folder or a file that may be
+ * read, for "paths" and jobs; one part of a split model stands for all; at most 64 times), --write-dir DIR (the one folder that jobs may write to), --no-sandbox.
  *
  * Failures everywhere: {"code": err_code_name, "key": message key, "args": "name=value\x1f..."}. */
 #ifndef ASSAY_WORKER_PROTOCOL_H

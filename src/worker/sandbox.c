@@ -14,7 +14,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "base/str.h"
+#include "model/gguf.h"
 
 /* Sanitizers map terabytes and read /proc: they cannot live under all limits. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -114,11 +116,27 @@ static bool landlock_allow(int ruleset, const char *path, uint64_t rights)
 	return ok;
 }
 
+/* A part of a split model stands for all of them, which may be links into different folders. */
+static bool landlock_allow_model(int ruleset, const char *path)
+{
+	bool ok = landlock_allow(ruleset, path, FS_READ);
+	uint32_t own, count;
+	size_t stem;
+	char *part;
+	if (!gguf_split_name(path, &own, &count, &stem) || count > GGUF_MAX_PARTS)
+		return ok;
+	for (uint32_t no = 1; (part = gguf_part_path(path, no)); no++) {
+		(void)landlock_allow(ruleset, part, FS_READ); /* one that is missing is named when the model is opened */
+		mem_free(part);
+	}
+	return ok;
+}
+
 static bool landlock_allow_all(int ruleset, const struct sandbox_options *options, uint64_t handled)
 {
 	bool ok = true;
 	for (size_t i = 0; i < options->n_read && ok; i++)
-		ok = landlock_allow(ruleset, options->read[i], FS_READ);
+		ok = landlock_allow_model(ruleset, options->read[i]);
 	return ok && (!options->write_dir || landlock_allow(ruleset, options->write_dir, (FS_READ | FS_WRITE) & handled));
 }
 

@@ -17,7 +17,8 @@
 #define SANDBOX_PATHS_MAX 64
 
 struct sandbox_options {
-	const char *read[SANDBOX_PATHS_MAX]; /* files, or folders with all that is in them, that may be read */
+	/* Files (of a split model: any part for all), or folders with all that is in them, that may be read.  Links are followed. */
+	const char *read[SANDBOX_PATHS_MAX];
 	size_t n_read;
 	const char *write_dir; /* files may be made, read and written here; NULL: nowhere */
 	bool gpu;             /* keep what GPU drivers need */

@@ -345,6 +345,28 @@ static void a_split_base_gives_the_same_bytes_as_a_whole_one(void **state)
 	assert_same_bytes(out_path("split.part"), out_path("whole.part"));
 }
 
+/* As a download cache keeps models: names that link to files of another folder.  One name is enough for all parts, and opens
+ * nothing beside them. */
+static void one_part_grants_a_split_model_behind_links(void **state)
+{
+	(void)state;
+	struct gguf_tensor list[N_SMALL];
+	struct worker_client w;
+	const char *first = temp_path(&folder, "names/m-00001-of-00002.gguf"), *second = temp_path(&folder, "names/m-00002-of-00002.gguf");
+	small_tensors(list, GGML_ID_BF16);
+	assert_int_equal(mkdir(temp_path(&folder, "names"), 0700) | mkdir(temp_path(&folder, "blobs"), 0700), 0);
+	write_some(temp_path(&folder, "blobs/1"), list, 0, 1, 0, 2);
+	write_some(temp_path(&folder, "blobs/2"), list, 1, N_SMALL, 1, 2);
+	write_some(temp_path(&folder, "blobs/other"), list, 0, N_SMALL, 0, 1);
+	assert_int_equal(symlink("../blobs/1", first) | symlink("../blobs/2", second), 0);
+	char *args[] = { (char *)"--read-dir", (char *)(uintptr_t)second, (char *)"--write-dir", (char *)(uintptr_t)out_path(""), NULL };
+	assert_true(worker_client_start(&w, PROGRAM, args));
+	json_decref(job_stats(&w, REQ_MERGE, merge_request(first, "", out_path("linked.part"))));
+	if (strcmp(json_string_value(json_object_get(w.ready, "sandbox")), "full") == 0)
+		assert_job_fails(&w, REQ_MERGE, merge_request(temp_path(&folder, "blobs/other"), "", out_path("x.part")), "err_fs_denied");
+	worker_client_stop(&w);
+}
+
 static void values_that_do_not_fit_are_refused(void **state)
 {
 	(void)state;
@@ -525,6 +547,7 @@ int main(void)
 		cmocka_unit_test(llama_cpp_loads_the_result),
 		cmocka_unit_test(every_kind_of_tensor_and_type_is_merged),
 		cmocka_unit_test(a_split_base_gives_the_same_bytes_as_a_whole_one),
+		cmocka_unit_test(one_part_grants_a_split_model_behind_links),
 		cmocka_unit_test(values_that_do_not_fit_are_refused),
 		cmocka_unit_test(wrong_inputs_are_refused),
 		cmocka_unit_test(a_cut_model_is_refused),
