@@ -350,14 +350,12 @@ void creation_need_worker(struct creation *c, void (*ready)(struct creation *))
 {
 	struct err err = { 0 };
 	const struct creations_options *o = &c->cs->options;
-	char *base_dir = fs_dirname(c->facts.base.model.path);
 	struct job_worker_options options = { .loop = o->loop, .allow_unsandboxed = o->allow_unsandboxed,
-					      .worker = { .program = o->worker_path, .read = { c->job_dir, base_dir, c->facts.adapter_file },
+					      .worker = { .program = o->worker_path, .read = { c->job_dir, c->facts.base.model.path, c->facts.adapter_file },
 							  .write_dir = c->job_dir } };
 
 	c->on_ready = ready;
 	c->worker = job_worker_start(&options, &worker_events, c, &err);
-	mem_free(base_dir);
 	if (!c->worker)
 		creation_fail(c, &err);
 }

@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/fs.h"
 #include "base/hash.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -330,14 +329,12 @@ static void start_process(struct engine *e)
 {
 	struct host *h = &e->host;
 	struct err err = { 0 };
-	char *dir = fs_dirname(h->base_path);
 	uint32_t no, count;
 	size_t stem;
 	struct worker_options options = { .program = e->worker_path, .no_sandbox = false,
-					  .read = { gguf_split_name(h->base_path, &no, &count, &stem) ? dir : NULL } };
+					  .read = { gguf_split_name(h->base_path, &no, &count, &stem) ? h->base_path : NULL } };
 
 	h->process = worker_process_start(e->options.loop, &options, &worker_events, e, &err);
-	mem_free(dir);
 	if (!h->process) {
 		host_fail(e, &err);
 		return;

@@ -430,11 +430,26 @@ static void finish(struct scan *s, struct catalogue *out)
 	out->n_refusals = s->n_refusals;
 }
 
+/* Without links; but the file name of a part stays as it is where it is a link, because a download cache keeps the file itself
+ * under a name that tells nothing of the other parts.  Free with free(); NULL with errno. */
+static char *real_path(const char *path)
+{
+	uint32_t no, count;
+	size_t stem;
+	if (!gguf_split_name(path, &no, &count, &stem) || !fs_exists(path))
+		return realpath(path, NULL);
+	char *dir = fs_dirname(path), *real_dir = realpath(dir, NULL);
+	mem_free(dir);
+	char *joined = real_dir ? fs_join(real_dir, fs_basename(path)) : NULL;
+	free(real_dir);
+	return joined;
+}
+
 enum err_code catalogue_scan(struct arena *a, const char *path, struct catalogue *out,
 			     const atomic_bool *cancel, struct err *err)
 {
 	*out = (struct catalogue){ 0 };
-	char *absolute = realpath(path, NULL);
+	char *absolute = real_path(path);
 	if (!absolute && (errno == ENOENT || errno == ENOTDIR))
 		return err_set(err, ERR_NOT_FOUND, "err_fs_not_found", "path=%s", path);
 	if (!absolute)

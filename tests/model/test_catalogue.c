@@ -303,6 +303,33 @@ static void a_single_file_can_be_chosen(void **state)
 	assert_int_equal(c.n_families, 1);
 }
 
+/* The file behind the name of a part has a name that says nothing, in a folder of its own. */
+static void a_split_model_of_links_keeps_its_names(void **state)
+{
+	(void)state;
+	temp_text(&temp, "cache/names/keep", "");
+	temp_text(&temp, "cache/blobs/keep", "");
+	for (uint16_t i = 0; i < 2; i++) {
+		char name[64], link_name[64], target[64];
+		struct tiny_file f = { .w = gguf_writer_new() };
+		struct tiny_model m = { 0 };
+		tiny_defaults(&m);
+		tiny_keys(f.w, &m);
+		gguf_writer_u16(f.w, "split.no", i);
+		gguf_writer_u16(f.w, "split.count", 2);
+		tiny_tensor(&f, i ? "output.weight" : "token_embd.weight", GGML_ID_F16, 32, 48);
+		snprintf(name, sizeof(name), "cache/blobs/%d", i);
+		snprintf(link_name, sizeof(link_name), "cache/names/big-%05d-of-00002.gguf", i + 1);
+		snprintf(target, sizeof(target), "../blobs/%d", i);
+		tiny_finish(&f, temp_path(&temp, name));
+		assert_int_equal(symlink(target, temp_path(&temp, link_name)), 0);
+	}
+	struct catalogue c = scan_temp("cache/names/big-00001-of-00002.gguf");
+	assert_int_equal(c.n_models, 1);
+	assert_true(str_ends(str_of(c.models[0].path), "/cache/names/big-00001-of-00002.gguf"));
+	assert_int_equal(c.n_refusals, 0);
+}
+
 static void a_split_model_is_one_model_and_a_missing_part_is_named(void **state)
 {
 	(void)state;
@@ -525,6 +552,7 @@ int main(void)
 		TEST(a_converted_adapter_still_names_its_base),
 		TEST(a_single_file_can_be_chosen),
 		TEST(a_split_model_is_one_model_and_a_missing_part_is_named),
+		TEST(a_split_model_of_links_keeps_its_names),
 		TEST(what_cannot_be_used_says_why),
 		TEST(one_bad_checkpoint_does_not_hide_the_others),
 		TEST(nothing_found_is_said),
