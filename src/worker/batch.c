@@ -5,10 +5,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "worker/group.h"
-#include "worker/logits.h"
 #include "worker/protocol.h"
-
-#define PENALTY_WINDOW 64 /* tokens of the prompt that the penalties see, as in llama-server */
 
 /* One sequence of the KV cache (its number is the index + 1). */
 struct slot {
@@ -24,26 +21,10 @@ struct run {
 	struct slot slots[LIMIT_SLOTS];
 	size_t next_cell, n_done;
 	int64_t prompt_tokens, generated_tokens, prompt_us, decode_us, start_us;
-	const llama_token *suppress;
-	int32_t n_suppress;
 	struct buf text; /* one MSG_TEXT */
 };
 
 /* --- cells in and out of slots --- */
-
-static void open_sampler(struct run *r, struct cell *c)
-{
-	struct shim_sampling s = r->g->sampling;
-	if (s.temperature <= 0 && s.repeat_penalty == 1.0f)
-		return;
-	s.seed = c->seed;
-	c->sampler = shim_sampler(r->e->model->vocab, &s);
-	if (!c->sampler)
-		BUG("no memory for a sampler");
-	int from = c->prompt.n > PENALTY_WINDOW ? c->prompt.n - PENALTY_WINDOW : 0;
-	for (int i = from; s.repeat_penalty != 1.0f && i < c->prompt.n; i++)
-		shim_sampler_accept(c->sampler, c->prompt.ids[i]);
-}
 
 /* Idle slots take the next cells in question order. */
 static void fill_slots(struct run *r)
@@ -57,19 +38,10 @@ static void fill_slots(struct run *r)
 		struct cell *c = &r->g->cells[r->next_cell++];
 		*slot = (struct slot){ .cell = c, .fed = c->shared, .output = -1 };
 		c->start_us = clock_mono_us();
-		open_sampler(r, c);
+		cell_open_sampler(c, r->e->model, r->g->sampling);
 		if (c->shared > 0)
 			shim_seq_copy(r->e->ctx, 0, s + 1, c->shared == r->g->column->prefix.n ? -1 : c->shared);
 	}
-}
-
-static void send_text(struct run *r, struct cell *c, bool last)
-{
-	buf_clear(&r->text);
-	buf_add_u64le(&r->text, c->id);
-	answer_stream(&c->answer, &r->text, last);
-	if (r->text.len > sizeof(uint64_t))
-		link_send(r->e->link, MSG_TEXT, r->e->stream, buf_str(&r->text));
 }
 
 static void send_answer(struct run *r, struct cell *c, const char *finish)
@@ -104,7 +76,7 @@ static void leave_slot(struct run *r, int s)
 static void finish_slot(struct run *r, int s, const char *finish)
 {
 	struct cell *c = r->slots[s].cell;
-	send_text(r, c, true);
+	cell_send_text(c, r->e->link, r->e->stream, &r->text, true);
 	send_answer(r, c, finish);
 	leave_slot(r, s);
 }
@@ -140,72 +112,27 @@ static int build_step(struct run *r)
 	return prompt_tokens;
 }
 
-static bool shows_special(const struct column *c, llama_token token)
-{
-	for (int i = 0; i < c->n_tag_tokens; i++) {
-		if (c->tag_tokens[i] == token)
-			return true;
-	}
-	return false;
-}
-
-/* Keeps the token that was chosen for the slot; true while the cell goes on. */
-static bool take_token(struct run *r, int s, llama_token token, double log_likelihood)
-{
-	struct slot *slot = &r->slots[s];
-	struct cell *c = slot->cell;
-	if (c->first_us == 0)
-		c->first_us = clock_mono_us();
-	if (llama_vocab_is_eog(r->e->model->vocab, token)) {
-		finish_slot(r, s, "stop");
-		return false;
-	}
-	if (c->generated.n == c->generated.cap) {
-		c->generated.cap = c->generated.cap ? c->generated.cap * 2 : 64;
-		c->generated.ids = mem_grow(c->generated.ids, (size_t)c->generated.cap * sizeof(llama_token));
-	}
-	c->generated.ids[c->generated.n++] = token;
-	c->log_likelihood += log_likelihood;
-	r->generated_tokens++;
-	struct buf piece = BUF_INIT(64 * KIB);
-	shim_piece(r->e->model->vocab, token, shows_special(r->g->column, token), &piece);
-	bool goes_on = answer_add(&c->answer, buf_str(&piece));
-	buf_release(&piece);
-	if (answer_thinking(&c->answer) || (c->answer.think_end > 0 && c->n_thinking == c->generated.n - 1))
-		c->n_thinking = c->generated.n;
-	if (!goes_on) {
-		finish_slot(r, s, "stop");
-		return false;
-	}
-	if (c->generated.n >= c->max_new) {
-		finish_slot(r, s, "length");
-		return false;
-	}
-	slot->next = token;
-	send_text(r, c, false);
-	return true;
-}
-
 static void sample_slot(struct run *r, int s)
 {
 	struct slot *slot = &r->slots[s];
-	struct err err;
-	float *logits = shim_logits(r->e->ctx, slot->output);
-	for (int32_t i = 0; logits && i < r->n_suppress; i++)
-		logits[r->suppress[i]] = -__builtin_inff();
-	struct logits_best best = { .finite = false };
-	if (logits)
-		best = logits_scan(logits, r->e->model->n_vocab);
-	llama_token token = best.id;
-	if (best.finite && slot->cell->sampler)
-		token = shim_sample(slot->cell->sampler, r->e->ctx, slot->output);
-	if (!best.finite || token < 0 || token >= r->e->model->n_vocab) {
+	struct cell *c = slot->cell;
+	double likelihood;
+	llama_token token = cell_choose(c, r->e->model, r->e->ctx, slot->output, &likelihood);
+	if (token < 0) {
+		struct err err;
 		err_set(&err, ERR_DATA, "err_logits", "%s", "");
-		group_fail_cell(r->g, r->e, slot->cell, &err);
+		group_fail_cell(r->g, r->e, c, &err);
 		leave_slot(r, s);
 		return;
 	}
-	take_token(r, s, token, (double)logits[token] - best.log_sum);
+	int before = c->generated.n;
+	const char *finish = cell_take(c, r->e->model, r->g->column, token, likelihood);
+	r->generated_tokens += c->generated.n - before;
+	slot->next = token;
+	if (finish)
+		finish_slot(r, s, finish);
+	else
+		cell_send_text(c, r->e->link, r->e->stream, &r->text, false);
 }
 
 static enum err_code step(struct run *r, struct err *err)
@@ -269,7 +196,6 @@ enum err_code batch_group(struct engine *e, const json_t *request, json_t **stat
 	if (!e->model->model) {
 		return err_set(err, ERR_CONFLICT, "err_worker_not_loaded", "%s", "");
 	}
-	r.suppress = llama_vocab_get_suppress_tokens(e->model->vocab, &r.n_suppress);
 	if (group_open(&g, e, request, err) == ERR_OK && run_steps(&r, err) == ERR_OK) {
 		*stats = json_pack("{s:{s:i, s:i, s:i, s:I, s:I, s:I, s:I, s:I}}", "stats", "n_ctx", g.plan.n_ctx, "slots",
 				   g.plan.slots, "prefix_tokens", g.column->prefix.n, "prompt_tokens",

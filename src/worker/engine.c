@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "worker/chat.h"
 #include "worker/protocol.h"
 
 #define HEARTBEAT_US 1000000
@@ -24,6 +25,7 @@ void engine_drop(struct engine *e)
 void engine_release(struct engine *e)
 {
 	engine_drop(e);
+	chats_drop(e);
 	columns_release(&e->columns);
 	llama_batch_free(e->batch);
 }
@@ -41,29 +43,50 @@ static bool on_node(void *user)
 	return link_cancelled(e->link);
 }
 
-enum err_code engine_prepare(struct engine *e, int slots, int n_ctx, struct err *err)
+static struct llama_context *make_context(struct engine *e, int n_seq, int n_ctx, struct shim_why *why)
 {
-	if (e->ctx && e->slots == slots && e->n_ctx == n_ctx)
-		return ERR_OK;
-	engine_drop(e);
-	struct shim_why why;
 	struct llama_context_params p = llama_context_default_params();
 	p.n_ctx = (uint32_t)n_ctx;
 	p.n_batch = p.n_ubatch = ENGINE_STEP_TOKENS;
-	p.n_seq_max = (uint32_t)slots + 1;
+	p.n_seq_max = (uint32_t)n_seq;
 	p.n_outputs_max = p.n_seq_max; /* llama.cpp insists on one for each sequence */
 	p.n_threads = p.n_threads_batch = e->model->n_threads;
 	p.kv_unified = true;
 	p.no_perf = true;
 	p.abort_callback = on_node;
 	p.abort_callback_data = e;
-	e->ctx = shim_context(e->model->model, p, &why);
-	if (!e->ctx)
-		return err_set(err, ERR_LIMIT, "err_context_memory", "tokens=%d|reason=%s", n_ctx, load_reason(&why));
-	if (!llama_get_memory(e->ctx)) {
+	return shim_context(e->model->model, p, why);
+}
+
+struct llama_context *engine_context(struct engine *e, int n_seq, int n_ctx, struct err *err)
+{
+	struct shim_why why;
+	struct llama_context *ctx = make_context(e, n_seq, n_ctx, &why);
+	if (!ctx && (e->ctx || e->chats)) {
 		engine_drop(e);
-		return err_set(err, ERR_UNSUPPORTED, "err_model_kind", "%s", "");
+		chats_drop(e);
+		ctx = make_context(e, n_seq, n_ctx, &why);
 	}
+	if (!ctx) {
+		err_set(err, ERR_LIMIT, "err_context_memory", "tokens=%d|reason=%s", n_ctx, load_reason(&why));
+		return NULL;
+	}
+	if (!llama_get_memory(ctx)) {
+		llama_free(ctx);
+		err_set(err, ERR_UNSUPPORTED, "err_model_kind", "%s", "");
+		return NULL;
+	}
+	return ctx;
+}
+
+enum err_code engine_prepare(struct engine *e, int slots, int n_ctx, struct err *err)
+{
+	if (e->ctx && e->slots == slots && e->n_ctx == n_ctx)
+		return ERR_OK;
+	engine_drop(e);
+	e->ctx = engine_context(e, slots + 1, n_ctx, err);
+	if (!e->ctx)
+		return err->code;
 	e->slots = slots;
 	e->n_ctx = n_ctx;
 	return ERR_OK;
@@ -83,8 +106,13 @@ int engine_add(struct engine *e, llama_token token, int pos, int seq, bool logit
 
 enum err_code engine_decode(struct engine *e, struct err *err)
 {
+	return engine_decode_in(e, e->ctx, err);
+}
+
+enum err_code engine_decode_in(struct engine *e, struct llama_context *ctx, struct err *err)
+{
 	struct shim_why why;
-	int rc = shim_decode(e->ctx, e->batch, &why);
+	int rc = shim_decode(ctx, e->batch, &why);
 	e->batch.n_tokens = 0;
 	if (rc == 0)
 		return ERR_OK;

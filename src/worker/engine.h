@@ -12,10 +12,13 @@
 /* A step is one llama_decode() of at most this many tokens and one ubatch: every token of a step meets the same kernels. */
 #define ENGINE_STEP_TOKENS 512
 
+struct chats;
+
 struct engine {
 	struct link *link;
 	struct loaded *model;
 	struct columns columns;
+	struct chats *chats;       /* chat.h; NULL before the first turn */
 	struct llama_context *ctx; /* NULL before the first group */
 	int n_ctx, slots;          /* what ctx was made for */
 	struct llama_batch batch;  /* ENGINE_STEP_TOKENS of room */
@@ -26,6 +29,10 @@ struct engine {
 
 void engine_init(struct engine *e, struct link *l, struct loaded *m);
 void engine_release(struct engine *e);
+
+/* A context of `n_ctx` cells for `n_seq` sequences.  Where memory is short, the one that is not asked for goes: the chats'
+ * for a group, the group's for a chat.  NULL on failure. */
+struct llama_context *engine_context(struct engine *e, int n_seq, int n_ctx, struct err *err);
 
 /* Makes the context for `slots` sequences beside the prefix and `n_ctx` cells, unless it is that one already. */
 MUST_USE enum err_code engine_prepare(struct engine *e, int slots, int n_ctx, struct err *err);
@@ -42,5 +49,7 @@ int engine_add(struct engine *e, llama_token token, int pos, int seq, bool logit
 
 /* Decodes the batch and empties it.  ERR_CANCELLED when the request was cancelled meanwhile. */
 MUST_USE enum err_code engine_decode(struct engine *e, struct err *err);
+/* The same in another context of this worker. */
+MUST_USE enum err_code engine_decode_in(struct engine *e, struct llama_context *ctx, struct err *err);
 
 #endif

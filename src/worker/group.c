@@ -7,7 +7,7 @@
 #define CELLS_MAX 4096
 #define KV_TOKENS_MAX (1 << 24)
 
-static enum err_code read_settings(struct group *g, const json_t *request, struct err *err)
+enum err_code group_settings(struct group *g, const json_t *request, struct err *err)
 {
 	g->slots = (int)json_get_int(request, "slots", 1, LIMIT_SLOTS, 1, err);
 	g->kv_tokens = (int)json_get_int(request, "kv_tokens", 256, KV_TOKENS_MAX, 4096, err);
@@ -32,11 +32,7 @@ static enum err_code read_cells(struct group *g, const json_t *cells, struct err
 			return err_set(err, ERR_INVALID, "err_worker_request", "field=%s", "cells");
 		struct cell *c = &g->cells[g->n++];
 		c->id = (uint64_t)json_integer_value(json_object_get(item, "cell"));
-		/* Seeds are 64 bits wide outside; llama.cpp reads one value as "random", which must not happen. */
-		uint64_t seed = (uint64_t)json_integer_value(json_object_get(item, "seed"));
-		c->seed = (uint32_t)(seed ^ seed >> 32);
-		if (c->seed == LLAMA_DEFAULT_SEED)
-			c->seed = 0;
+		c->seed = cell_seed((uint64_t)json_integer_value(json_object_get(item, "seed")));
 		answer_init(&c->answer, &g->column->rules);
 	}
 	return ERR_OK;
@@ -87,7 +83,7 @@ enum err_code group_open(struct group *g, struct engine *e, const json_t *reques
 	*g = (struct group){ 0 };
 	const json_t *cells = json_object_get(request, "cells");
 	int64_t adapter = json_get_int(request, "adapter", 0, INT32_MAX, 0, err);
-	if (err->code != ERR_OK || read_settings(g, request, err) != ERR_OK ||
+	if (err->code != ERR_OK || group_settings(g, request, err) != ERR_OK ||
 	    load_find_adapter(e->model, adapter, &g->lora, err) != ERR_OK ||
 	    column_get(&e->columns, e->model, e->stream, request, &g->column, err) != ERR_OK ||
 	    read_cells(g, cells, err) != ERR_OK)
@@ -107,12 +103,7 @@ enum err_code group_open(struct group *g, struct engine *e, const json_t *reques
 
 void group_release(struct group *g)
 {
-	for (size_t i = 0; i < g->n; i++) {
-		struct cell *c = &g->cells[i];
-		tokens_release(&c->prompt);
-		tokens_release(&c->generated);
-		answer_release(&c->answer);
-		shim_sampler_free(c->sampler);
-	}
+	for (size_t i = 0; i < g->n; i++)
+		cell_release(&g->cells[i]);
 	mem_free(g->cells);
 }

@@ -4,23 +4,9 @@
 #ifndef ASSAY_WORKER_GROUP_H
 #define ASSAY_WORKER_GROUP_H
 
+#include "worker/cell.h"
 #include "worker/engine.h"
 #include "worker/plan.h"
-
-struct cell {
-	uint64_t id;
-	uint32_t seed;
-	struct tokens prompt;
-	int shared;       /* tokens that the column's prefix covers */
-	int max_new;      /* tokens it may generate; 0: failed or left out */
-	bool done;        /* answered or failed */
-	struct answer answer;
-	struct tokens generated;
-	double log_likelihood;
-	int n_thinking;
-	int64_t start_us, first_us; /* entered a slot; first token */
-	struct llama_sampler *sampler; /* NULL: argmax */
-};
 
 struct group {
 	int slots, kv_tokens, max_tokens;
@@ -31,6 +17,9 @@ struct group {
 	size_t n;
 	struct plan plan;
 };
+
+/* Reads slots, kv_tokens, max_tokens and how tokens are chosen. */
+MUST_USE enum err_code group_settings(struct group *g, const json_t *request, struct err *err);
 
 /* Reads the request, renders and tokenizes the prompts and plans; cells that cannot be answered are failed on the link.
  * Release it in any case. */

@@ -13,6 +13,7 @@
 #include "ggml.h"
 #include "worker/batch.h"
 #include "worker/calibrate.h"
+#include "worker/chat.h"
 #include "worker/compare.h"
 #include "worker/guard.h"
 #include "worker/imatrix.h"
@@ -77,6 +78,9 @@ static enum err_code serve(struct worker *w, struct request *r, uint8_t *kind, j
 		return calibrate(e, r->body, reply, err);
 	case REQ_GROUP:
 		return batch_group(e, r->body, reply, err);
+	case REQ_CHAT:
+		*kind = MSG_CHAT;
+		return chat_turn(e, r->body, reply, err);
 	default: /* REQ_RENDER */
 		*kind = MSG_PROMPT;
 		return serve_render(w, r, reply, err);

@@ -84,6 +84,17 @@ enum worker_request {
 	 * -> MSG_PROGRESS while loading and then (step "compare") ..., for each item MSG_COMPARED | MSG_CELL_FAILED,
 	 *    MSG_OK* | MSG_FAILED* */
 	REQ_COMPARE = 10,
+
+	/* One turn of a conversation.  The worker keeps the KV state of a few conversations and computes only what is new: the
+	 * longest common beginning with what it has under the same adapter is reused.  That may change near-ties against a
+	 * computation from scratch, as any other batch shape may.  Where the context is full the oldest turns are left out
+	 * whole (a turn: a user's message and what follows it until the next); leading system messages and the last turn stay.
+	 * {"chat": id whose state is kept for its next turn, 0: none, "adapter", "kv_tokens": KV cells for all conversations,
+	 *  "system", "template", "thinking", "max_tokens", "temperature", "top_p", "top_k", "min_p", "repeat_penalty",
+	 *  "seed", "messages": [{"role","content"}...], "n_left_out": of the turn before, "stop": [texts]?}
+	 * -> MSG_PROGRESS (of reading the prompt) ..., MSG_TEXT (its cell is the chat's id) ..., MSG_CHAT* | MSG_FAILED*.
+	 * After REQ_CANCEL it ends with MSG_CHAT too: the answer so far. */
+	REQ_CHAT = 20,
 };
 
 enum worker_message {
@@ -119,6 +130,10 @@ enum worker_message {
 	MSG_ANSWER = 71,
 	MSG_CELL_FAILED = 72, /* a failure with "cell" */
 	MSG_PROMPT = 73,      /* {"prompt": text, "n_tokens", "prefix_tokens"} */
+	/* {"text","thinking","finish":"stop|length|cancelled","n_prompt","n_reused": prompt tokens that were kept,"n_generated",
+	 *  "n_thinking","n_left_out": messages that did not fit,"n_used","n_max": tokens of the context,
+	 *  "prompt_us","total_us","tokens","mean_ll": as in MSG_ANSWER} */
+	MSG_CHAT = 90,
 	MSG_LOG = 74,         /* stream 0, raw: one line of llama.cpp's or our own log */
 	/* {"cell","n_tokens","mean_kld","max_kld","same_top": rate,"nll_ref","nll_cand": sums} */
 	MSG_COMPARED = 75,
