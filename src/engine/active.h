@@ -10,6 +10,7 @@
  *   column.c   what a column needs before its first group: adapter, plan, provenance
  *   prompt.c   "prompt actually sent"
  *   remote_run.c   columns that a provider answers: they need neither host nor groups and go on beside them
+ *   chat.c     turns of conversations, between the groups of the run
  *
  * Everything runs on the loop thread.  Work on other threads is a `struct job`; it keeps the engine alive until it is home,
  * and whoever takes its result first looks whether the run it belongs to is still the active one (serial). */
@@ -28,6 +29,7 @@
 #define FLIGHTS_MAX 2    /* groups sent ahead, so that the worker never waits for the store */
 #define GROUP_TRIES 3
 #define LOAD_TRIES 2
+#define STOP_PATIENCE_MS 1500 /* for a worker that was told to cancel */
 #define SILENCE_MS 60000 /* a worker with open requests sends something every second */
 
 /* --- work on other threads --- */
@@ -73,6 +75,7 @@ struct host {
 	char **adapters;       /* files of the adapters in the process; id = index + 1 */
 	size_t n_adapters;
 	int64_t kv_bytes_per_token, weights_bytes, n_ctx_train;
+	int64_t chat_tokens;   /* KV cells for conversations, 0: not chosen yet */
 	char template_hash[65], build[64], sandbox[16];
 	double progress;
 	int64_t file_bytes;
@@ -179,6 +182,7 @@ struct listener {
 };
 
 struct prompt_call; /* prompt.c */
+struct chat_turn;   /* chat.c */
 
 /* The base model that was hashed last: a file of many gigabytes is read once, however many columns are on it. */
 struct hashed {
@@ -198,6 +202,9 @@ struct engine {
 	uint64_t next_serial;
 	struct host host;
 	struct prompt_call *prompts;
+	struct chat_turn *turns;    /* in order */
+	struct chat_turn *holder;   /* the one that has the machine, or gets it when the groups under way are answered */
+	int64_t n_groups_since;     /* groups sent since a turn had the machine */
 	struct hashed hashed; /* thread: hash */
 	struct loop_timer *events, *stop_timer, *unsaved_timer;
 	char probed_sandbox[16];
@@ -228,6 +235,8 @@ void engine_next(struct engine *e);
 void run_begin(struct engine *e, int64_t run_id);
 /* Does what can be done next: call it after anything has changed.  No-op without an active run. */
 void run_advance(struct engine *e);
+/* True where all its groups under way wait for a turn of a conversation. */
+bool run_waits_for_chat(const struct engine *e);
 /* Cancels what is in flight; the run ends when all of it has. */
 void run_stop(struct engine *e);
 /* The store takes nothing any more: what is in flight ends, the rest waits for a resume. */
@@ -240,8 +249,8 @@ void run_release(struct active *a);
 void run_save(void *engine);
 /* The host tells: the base of the current columns can be asked / cannot be had (cause). */
 void run_host_ready(struct engine *e);
-/* The base cannot be had: its columns fail with `cause`. */
-void run_host_failed(struct engine *e, const struct err *cause);
+/* This base cannot be had: its columns fail with `cause`. */
+void run_host_failed(struct engine *e, int64_t base_id, const struct err *cause);
 /* The worker died with these requests open. */
 void run_host_died(struct engine *e, const struct err *cause);
 /* The column is over: its waiting cells fail with `cause`.  No-op if it had failed before. */
@@ -265,6 +274,8 @@ void cell_over(struct engine *e, size_t column, struct live_cell *cell);
 /* Over, with this answer (state and ids are filled in) or failure to be stored. */
 void cell_answered(struct engine *e, size_t column, struct live_cell *cell, const struct cell_row *answer);
 void cell_failed(struct engine *e, size_t column, struct live_cell *cell, const struct err *cause);
+/* Groups of the run under way; 0 for NULL. */
+int active_flights(const struct active *a);
 
 /* flight.c */
 /* Asks the worker for the group; `f` is free, its column and group are set. */
@@ -315,6 +326,31 @@ void host_distrust(struct engine *e, const char *what);
 void host_drop(struct engine *e);
 /* The worker has given an answer: the next death is the first one again. */
 void host_works(struct engine *e);
+
+/* Finds the adapter file among those of the worker, or sends it: its id there, and the stream of the request that loads it
+ * (0: it was there).  Fails where the file cannot be opened. */
+MUST_USE enum err_code host_adapter(struct engine *e, const char *file, int64_t *id, uint32_t *stream, struct err *err);
+/* The worker refused it: the id is used up, the file may be sent again. */
+void host_forget_adapter(struct engine *e, int64_t id);
+
+/* chat.c: does what can be done next for conversations */
+void chat_advance(struct engine *e);
+/* True if the frame belonged to a turn. */
+bool chat_frame(struct engine *e, const struct frame *f);
+/* True while a turn waits or computes. */
+bool chat_waits(const struct engine *e);
+/* True while a turn has the machine (or is next) with another base than this one: nobody else may change the worker. */
+bool chat_keeps_out(const struct engine *e, int64_t base_id);
+/* True while the worker computes a turn that was sent before `stream`. */
+bool chat_computes_before(const struct engine *e, uint32_t stream);
+/* The base loads. */
+void chat_host_progress(struct engine *e);
+/* The base cannot be had. */
+void chat_host_failed(struct engine *e, int64_t base_id, const struct err *cause);
+/* The worker died. */
+void chat_host_died(struct engine *e, const struct err *cause);
+/* The engine ends. */
+void chat_fail_all(struct engine *e, const struct err *cause);
 
 /* prompt.c */
 void prompt_advance(struct engine *e);

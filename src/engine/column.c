@@ -74,30 +74,15 @@ static void convert_adapter(struct engine *e, struct active_column *c)
 	job_work(&j->job);
 }
 
-/* A worker keeps its adapters for later runs: the same file has the same id there. */
 static bool send_adapter(struct engine *e, struct active_column *c)
 {
-	struct host *h = &e->host;
 	struct err err = { 0 };
-	uint64_t size;
 
-	c->adapter_incarnation = h->incarnation;
-	c->adapter_stream = 0;
-	for (size_t i = 0; i < h->n_adapters; i++) {
-		c->adapter_id = (int64_t)i + 1;
-		if (strcmp(h->adapters[i], c->adapter_file) == 0)
-			return true;
-	}
-	int fd = fs_open(c->adapter_file, &size, &err);
-	if (fd < 0) {
-		column_fail(e, c, &err);
-		return false;
-	}
-	h->adapters = mem_grow(h->adapters, (h->n_adapters + 1) * sizeof *h->adapters);
-	h->adapters[h->n_adapters++] = mem_strdup(c->adapter_file);
-	c->adapter_id = (int64_t)h->n_adapters;
-	c->adapter_stream = host_send(e, REQ_ADAPTER, json_pack("{s:I}", "adapter", (json_int_t)c->adapter_id), fd);
-	return true;
+	c->adapter_incarnation = e->host.incarnation;
+	if (host_adapter(e, c->adapter_file, &c->adapter_id, &c->adapter_stream, &err) == ERR_OK)
+		return true;
+	column_fail(e, c, &err);
+	return false;
 }
 
 bool run_adapter_frame(struct engine *e, uint32_t stream, uint8_t kind, const json_t *body)
@@ -117,8 +102,7 @@ bool run_adapter_frame(struct engine *e, uint32_t stream, uint8_t kind, const js
 		c->n_adapter_deaths = 0;
 		if (kind == MSG_FAILED) {
 			failure_read(body, &cause);
-			mem_free(e->host.adapters[c->adapter_id - 1]);
-			e->host.adapters[c->adapter_id - 1] = mem_strdup(""); /* the id is used up */
+			host_forget_adapter(e, c->adapter_id);
 			column_fail(e, c, &cause);
 		}
 		run_advance(e);

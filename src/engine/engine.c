@@ -203,6 +203,7 @@ static void grant(struct engine *e)
 	prompt_fail_asked(e);
 	host_drop(e);
 	prompt_advance(e); /* those that waited for a model */
+	chat_advance(e);   /* tells them why they wait */
 	granted(e->granted_user);
 }
 
@@ -220,6 +221,7 @@ void engine_unreserve(struct engine *e)
 	e->granted = NULL;
 	e->is_reserved = false;
 	engine_next(e);
+	chat_advance(e);
 	prompt_advance(e);
 }
 
@@ -231,6 +233,8 @@ void engine_next(struct engine *e)
 	}
 	if (e->active || e->closing || e->is_reserved)
 		return;
+	if (e->granted && e->holder)
+		return; /* the turn that has the machine ends first */
 	if (e->granted) {
 		grant(e);
 		return;
@@ -291,6 +295,10 @@ static void on_stop_timer(void *user)
 
 	if (!e->active || !e->active->stopping || !e->host.process)
 		return;
+	if (run_waits_for_chat(e)) { /* its groups wait for a turn, which nobody has stopped */
+		loop_timer_set(e->stop_timer, STOP_PATIENCE_MS);
+		return;
+	}
 	err_set(&cause, ERR_CANCELLED, "err_cancelled", NULL);
 	worker_process_kill(e->host.process, &cause);
 }
@@ -455,6 +463,7 @@ void engine_free(struct engine *e)
 	err_set(&cause, ERR_CANCELLED, "err_cancelled", NULL);
 	prompt_fail_all(e, &cause);
 	e->closing = true;
+	chat_fail_all(e, &cause);
 	jobs_cancel(e, 0);
 	host_release(e);
 	loop_timer_free(e->events);

@@ -248,6 +248,7 @@ static void on_end(struct engine *e, struct flight *f, uint8_t kind, const json_
 	}
 	flight_free(f);
 	run_advance(e);
+	chat_advance(e);
 }
 
 bool flight_frame(struct engine *e, const struct frame *frame)

@@ -75,6 +75,7 @@ void host_drop(struct engine *e)
 	forget(h);
 	h->base_id = 0;
 	h->slots = 0;
+	h->chat_tokens = 0;
 	h->n_loads_failed = 0;
 	h->backoff_ms = 0;
 	loop_timer_set(h->backoff, -1);
@@ -87,10 +88,42 @@ void host_drop(struct engine *e)
 static void host_fail(struct engine *e, const struct err *cause)
 {
 	struct err copy = *cause;
+	int64_t base_id = e->host.base_id;
 
 	host_drop(e);
 	prompt_fail_all(e, &copy);
-	run_host_failed(e, &copy);
+	chat_host_failed(e, base_id, &copy);
+	run_host_failed(e, base_id, &copy);
+}
+
+/* --- adapters --- */
+
+/* A worker keeps its adapters: the same file has the same id there. */
+enum err_code host_adapter(struct engine *e, const char *file, int64_t *id, uint32_t *stream, struct err *err)
+{
+	struct host *h = &e->host;
+	uint64_t size;
+
+	*stream = 0;
+	for (size_t i = 0; i < h->n_adapters; i++) {
+		*id = (int64_t)i + 1;
+		if (strcmp(h->adapters[i], file) == 0)
+			return ERR_OK;
+	}
+	int fd = fs_open(file, &size, err);
+	if (fd < 0)
+		return err->code;
+	h->adapters = mem_grow(h->adapters, (h->n_adapters + 1) * sizeof *h->adapters);
+	h->adapters[h->n_adapters++] = mem_strdup(file);
+	*id = (int64_t)h->n_adapters;
+	*stream = host_send(e, REQ_ADAPTER, json_pack("{s:I}", "adapter", (json_int_t)*id), fd);
+	return ERR_OK;
+}
+
+void host_forget_adapter(struct engine *e, int64_t id)
+{
+	mem_free(e->host.adapters[id - 1]);
+	e->host.adapters[id - 1] = mem_strdup("");
 }
 
 /* --- calibration --- */
@@ -124,6 +157,7 @@ static void host_is_ready(struct engine *e)
 	engine_emit(e, &event);
 	prompt_advance(e);
 	run_host_ready(e);
+	chat_advance(e);
 }
 
 static void home_calibration_get(struct job *job)
@@ -247,6 +281,7 @@ static void on_load_message(struct engine *e, uint8_t kind, const json_t *body)
 			if (e->active->columns[i].state == COLUMN_LOADING)
 				engine_touch(e, &e->active->columns[i]);
 		}
+		chat_host_progress(e);
 		return;
 	}
 	h->n_open--;
@@ -273,7 +308,7 @@ static void on_frame(void *user, const struct frame *f)
 	struct host *h = &e->host;
 	struct err err = { 0 };
 
-	if (f->stream != 0 && (flight_frame(e, f) || prompt_frame(e, f)))
+	if (f->stream != 0 && (flight_frame(e, f) || prompt_frame(e, f) || chat_frame(e, f)))
 		return;
 	json_t *body = json_parse_frame(f->body, &err);
 	if (!json_is_object(body))
@@ -307,7 +342,7 @@ static void on_died(void *user, const struct err *cause)
 		host_fail(e, &copy);
 		return;
 	}
-	if (!in_load && !e->active && !prompt_waits(e))
+	if (!in_load && !e->active && !prompt_waits(e) && !chat_waits(e))
 		return; /* it was idle: the next run starts another */
 	h->backoff_ms = h->backoff_ms ? h->backoff_ms * 2 : BACKOFF_MS;
 	if (h->backoff_ms > 4 * BACKOFF_MS)
@@ -316,6 +351,7 @@ static void on_died(void *user, const struct err *cause)
 	loop_timer_set(h->backoff, e->options.quick_retries ? 10 : h->backoff_ms);
 	prompt_worker_died(e, &copy);
 	run_host_died(e, &copy);
+	chat_host_died(e, &copy);
 }
 
 static int64_t patience(const struct engine *e)
@@ -430,6 +466,7 @@ static void on_backoff(void *user)
 	e->host.state = HOST_NONE;
 	/* Who still wants it starts it again. */
 	run_advance(e);
+	chat_advance(e);
 	prompt_advance(e);
 }
 

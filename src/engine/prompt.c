@@ -165,7 +165,7 @@ void prompt_advance(struct engine *e)
 	while (p) {
 		if (!p->loaded || p->stream) {
 			p = p->next;
-		} else if (e->is_reserved || (e->active && e->host.base_id != p->base.id)) {
+		} else if (e->is_reserved || ((e->active || e->holder) && e->host.base_id != p->base.id)) {
 			struct err busy;
 			err_set(&busy, ERR_BUSY, "err_engine_busy", NULL);
 			finish(e, p, (struct str){ 0 }, 0, &busy);

@@ -5,7 +5,6 @@
 #include "engine/active.h"
 #include "worker/protocol.h"
 
-#define STOP_PATIENCE_MS 1500 /* for a worker that was told to cancel */
 #define GIVEN_UP_MAX 2         /* groups in a row, then the column has failed */
 #define SAVE_MS 1000           /* between tries to store the end of a run */
 
@@ -23,11 +22,11 @@ void run_release(struct active *a)
 	mem_free(a);
 }
 
-static int n_flights(const struct active *a)
+int active_flights(const struct active *a)
 {
 	int n = 0;
 
-	for (int i = 0; i < FLIGHTS_MAX; i++)
+	for (int i = 0; a && i < FLIGHTS_MAX; i++)
 		n += a->flights[i].n_cells > 0;
 	return n;
 }
@@ -111,6 +110,7 @@ static void home_ended(struct job *job)
 	}
 	engine_emit_run(e, j->run_id);
 	engine_next(e);
+	chat_advance(e);
 	if (!e->active)
 		prompt_advance(e);
 }
@@ -236,7 +236,7 @@ static void home_load(struct job *job)
 	a->base_id = 0;
 	a->started_ms = clock_mono_ms();
 	a->done_since = 0;
-	if (n_flights(a) == 0)
+	if (active_flights(a) == 0 && !e->holder)
 		host_refresh(e);
 	remote_adopt(e, j->remotes);
 	for (size_t i = 0; i < a->n_columns; i++) {
@@ -423,6 +423,7 @@ static void home_page(struct job *job)
 		f->column = j->column;
 		f->group = j->group;
 		flight_send(e, f, j->questions, j->n);
+		e->n_groups_since++;
 	} else if (waits && !a->stopping && c->state != COLUMN_FAILED) {
 		/* The worker died meanwhile: look at this group again when there is one, or at an earlier one that it lost. */
 		step_back(c, j->group.first);
@@ -514,7 +515,7 @@ static void advance_stopping(struct engine *e)
 {
 	struct active *a = e->active;
 
-	if (n_flights(a) > 0 || a->n_storing > 0 || a->reading)
+	if (active_flights(a) > 0 || a->n_storing > 0 || a->reading)
 		return;
 	a->ending = true;
 	loop_timer_set(e->stop_timer, -1);
@@ -535,11 +536,11 @@ void run_advance(struct engine *e)
 		return;
 	}
 	a->settling = a->settling && a->n_storing > 0;
-	if (a->reading || a->settling || n_flights(a) == FLIGHTS_MAX)
+	if (a->reading || a->settling || active_flights(a) == FLIGHTS_MAX)
 		return;
 	struct active_column *c = a->base_id ? next_column(a) : NULL;
 	if (!c) {
-		if (n_flights(a) > 0)
+		if (active_flights(a) > 0)
 			return;
 		struct active_column *first = choose_base(a);
 		if (!first) {
@@ -549,6 +550,10 @@ void run_advance(struct engine *e)
 		}
 		a->base_id = first->base.id;
 		c = first;
+	}
+	if (chat_keeps_out(e, c->base.id)) {
+		chat_advance(e); /* perhaps the last group under way was what it waited for */
+		return;
 	}
 	bool ready = host_want(e, &c->base);
 	show_loading(e, !ready);
@@ -563,14 +568,13 @@ void run_host_ready(struct engine *e)
 	run_advance(e);
 }
 
-void run_host_failed(struct engine *e, const struct err *cause)
+void run_host_failed(struct engine *e, int64_t base_id, const struct err *cause)
 {
 	struct active *a = e->active;
 	struct err copy = *cause;
 
-	if (!a || !a->loaded)
+	if (!a || !a->loaded || a->base_id != base_id)
 		return;
-	int64_t base_id = a->base_id;
 	for (size_t i = 0; i < a->n_columns; i++) {
 		struct active_column *c = &a->columns[i];
 		if (c->base.id == base_id && !c->remote && c->state != COLUMN_DONE)
@@ -592,6 +596,9 @@ void run_host_died(struct engine *e, const struct err *cause)
 		if (f->n_cells > 0 && (!oldest || f->stream < oldest->stream))
 			oldest = f;
 	}
+	/* It was a turn of a conversation that was computing. */
+	if (oldest && chat_computes_before(e, oldest->stream))
+		oldest = NULL;
 	for (int i = 0; i < FLIGHTS_MAX; i++) {
 		struct flight *f = &a->flights[i];
 		if (f->n_cells == 0)
@@ -625,6 +632,17 @@ void run_host_died(struct engine *e, const struct err *cause)
 	run_advance(e);
 }
 
+bool run_waits_for_chat(const struct engine *e)
+{
+	const struct active *a = e->active;
+
+	for (int i = 0; i < FLIGHTS_MAX; i++) {
+		if (a->flights[i].n_cells > 0 && !chat_computes_before(e, a->flights[i].stream))
+			return false;
+	}
+	return active_flights(a) > 0;
+}
+
 void run_stop(struct engine *e)
 {
 	struct active *a = e->active;
@@ -638,7 +656,7 @@ void run_stop(struct engine *e)
 		if (a->flights[i].n_cells > 0)
 			host_cancel(e, a->flights[i].stream);
 	}
-	if (n_flights(a) == 0 && e->host.state != HOST_READY)
+	if (active_flights(a) == 0 && e->host.state != HOST_READY && !e->holder)
 		host_drop(e); /* a load that nobody wants any more; the end of the run asks for what prompts want */
 	loop_timer_set(e->stop_timer, STOP_PATIENCE_MS);
 	run_advance(e);

@@ -4,7 +4,7 @@
  *
  * It reads the file "script" beside its own program, one line each:  STARTS PHASE ACTION [ARGUMENT]
  *   STARTS  "*" or how many times it was started before (0: the first process)
- *   PHASE   ready, load, calibrate, adapter, render, group, or cellN (after N answers of this process)
+ *   PHASE   ready, load, calibrate, adapter, render, group, chat, said (in a chat, after some text), or cellN (after N answers of this process)
  *   ACTION  signal N | exit N | hang | stop | close | garbage | long | unknown | stream | badjson | failed | cancelled | number |
  *           twice | stranger | silent | unfinished | sandbox | version | drift | slow MS | await (until it is cancelled)
  * Answers follow from question and seed alone.  It appends "start" and "answer CELL" lines to the file "record". */
@@ -300,13 +300,50 @@ static void serve_group(const json_t *body)
 		send_json(MSG_OK, stream, json_object());
 }
 
+/* A turn of a conversation, the same way: the last question, the seed, and how many messages there were. */
+static void serve_chat(const json_t *body)
+{
+	const json_t *messages = json_object_get(body, "messages");
+	const json_t *last = json_array_get(messages, json_array_size(messages) - 1);
+	char *text = mem_printf("%s|%lld|%zu", json_string_value(json_object_get(last, "content")),
+				(long long)json_integer_value(json_object_get(body, "seed")), json_array_size(messages)), line[64];
+	struct buf piece = BUF_INIT(MIB);
+	int64_t ms;
+
+	send_json(MSG_PROGRESS, stream, json_pack("{s:f}", "fraction", 1.0));
+	buf_add_u64le(&piece, (uint64_t)json_integer_value(json_object_get(body, "chat")));
+	buf_add(&piece, text, 4);
+	send_raw(MSG_TEXT, stream, buf_str(&piece));
+	if (misbehave("said"))
+		return;
+	if (!strcmp(action("said", &ms), "slow"))
+		usleep((useconds_t)ms * 1000);
+	bool stopped = is_cancelled();
+	piece.len = sizeof(uint64_t);
+	buf_add_text(&piece, text + 4);
+	if (stopped)
+		text[4] = 0;
+	else
+		send_raw(MSG_TEXT, stream, buf_str(&piece));
+	send_json(MSG_CHAT, stream,
+		  json_pack("{s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "text", text, "thinking", "thought", "finish",
+			    stopped ? "cancelled" : "length", "n_prompt", strcmp(action("chat", &ms), "number") ? 7 : -7, "n_reused", 5,
+			    "n_generated", 3, "n_left_out", 2, "n_used", 10, "n_max", 128, "prompt_us", 10, "total_us", 100));
+	str_format(line, sizeof line, "chat %lld\n", (long long)json_integer_value(json_object_get(body, "chat")));
+	record(line);
+	buf_release(&piece);
+	mem_free(text);
+}
+
 static void serve(struct request *r)
 {
 	static const char *const phases[] = { "", "load", "adapter", "calibrate", "group", "render" };
 	int64_t n;
 
 	stream = r->stream;
-	if (r->kind > REQ_RENDER || misbehave(phases[r->kind]))
+	if (r->kind > REQ_RENDER && r->kind != REQ_CHAT)
+		return;
+	if (misbehave(r->kind == REQ_CHAT ? "chat" : phases[r->kind]))
 		return;
 	if (r->kind == REQ_LOAD) {
 		send_json(MSG_PROGRESS, stream, json_pack("{s:f}", "fraction", 0.5));
@@ -318,6 +355,8 @@ static void serve(struct request *r)
 		send_json(MSG_CALIBRATED, stream, json_pack("{s:i, s:[]}", "slots", slots, "rates"));
 	} else if (r->kind == REQ_GROUP) {
 		serve_group(r->body);
+	} else if (r->kind == REQ_CHAT) {
+		serve_chat(r->body);
 	} else if (r->kind == REQ_RENDER) {
 		send_json(MSG_PROMPT, stream, json_pack("{s:s, s:i}", "prompt", "<the prompt>", "n_tokens", 3));
 	} else {
