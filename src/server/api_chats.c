@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * api_chats - chats and their messages: list, begin, show another branch, rename, remove, vote. */
+ * api_chats - chats: list, begin, show another branch, rename, remove. */
 #include "base/json.h"
 #include "base/limits.h"
-#include "server/chat_view.h"
+#include "server/chat_snapshot.h"
 #include "server/json_view.h"
 #include "server/routes.h"
-#include "server/workspace_model.h"
+#include "server/talk.h"
 
 /* --- list --- */
 
@@ -36,45 +36,28 @@ void api_list_chats(struct request *r)
 
 /* --- one --- */
 
-/* The context that the last answer of the branch has filled, and how much there is. */
-static void view_context(struct request *r, struct db *db, int64_t workspace_id, const struct message_row *rows, size_t n)
-{
-	struct err *err = request_err(r);
-	struct workspace_row workspace;
-	struct workspace_model *model;
-	int64_t n_used = 0;
-	if (workspace_store_get(db, r->arena, workspace_id, &workspace, err) != ERR_OK ||
-	    workspace_models(db, r->arena, &workspace, 1, &model, err) != ERR_OK)
-		return;
-	for (size_t i = 0; i < n; i++)
-		if (rows[i].is_answer && rows[i].n_prompt)
-			n_used = rows[i].n_prompt + rows[i].n_generated;
-	json_open(&r->out, "context", '{');
-	json_int(&r->out, "n_used", n_used);
-	json_int(&r->out, "n_max", model->n_ctx_train);
-	json_close(&r->out, '}');
-}
+struct one_chat {
+	struct chat_snapshot *snapshot;
+	const char *title; /* new; NULL: stays */
+	int64_t head_id;   /* new; 0: stays */
+};
 
 static void read_chat(struct request *r, struct db *db)
 {
-	struct err *err = request_err(r);
-	struct chat_row chat;
-	struct message_row *rows;
-	size_t n;
-	if (chat_store_get(db, r->arena, r->id, &chat, err) != ERR_OK ||
-	    chat_store_branch(db, r->arena, chat.id, chat.head_id, &rows, &n, err) != ERR_OK)
-		return;
-	view_chat_open(&r->out, &chat);
-	json_open(&r->out, "messages", '[');
-	for (size_t i = 0; i < n; i++)
-		view_message(&r->out, r->lang, &rows[i], NULL);
-	json_close(&r->out, ']');
-	view_context(r, db, chat.workspace_id, rows, n);
-	json_close(&r->out, '}');
+	const struct one_chat *one = r->state;
+	chat_snapshot_view(r, db, r->id, one->snapshot);
+}
+
+static struct one_chat *prepare(struct request *r)
+{
+	struct one_chat *one = r->state = arena_alloc(r->arena, sizeof *one);
+	one->snapshot = chat_snapshot_take(r, r->id, 0);
+	return one;
 }
 
 void api_get_chat(struct request *r)
 {
+	(void)prepare(r);
 	request_defer(r, LANE_READ, read_chat, NULL);
 }
 
@@ -95,17 +78,14 @@ static void store_chat(struct request *r, struct db *db)
 
 void api_add_chat(struct request *r)
 {
+	struct one_chat *one = prepare(r);
+	one->snapshot->message_id = 0; /* the number in the path is a workspace's */
 	request_defer(r, LANE_WRITE, store_chat, chat_changed);
 }
 
-struct change {
-	const char *title;
-	int64_t head_id;
-};
-
 static void store_change(struct request *r, struct db *db)
 {
-	const struct change *change = r->state;
+	const struct one_chat *change = r->state;
 	struct err *err = request_err(r);
 	if (change->title && chat_store_rename(db, r->id, change->title, err) != ERR_OK)
 		return;
@@ -117,7 +97,7 @@ static void store_change(struct request *r, struct db *db)
 void api_change_chat(struct request *r)
 {
 	struct err err = { 0 };
-	struct change *change = r->state = arena_alloc(r->arena, sizeof *change);
+	struct one_chat *change = prepare(r);
 	change->title = body_text(r->json, "title", 1, LIMIT_NAME_BYTES, NULL, &err);
 	change->head_id = json_get_int(r->json, "head_id", 1, INT64_MAX, 0, &err);
 	if (err.code != ERR_OK)
@@ -139,39 +119,6 @@ static void chat_removed(struct request *r)
 
 void api_remove_chat(struct request *r)
 {
+	talk_stop_chat(r->app->talk, r->id);
 	request_defer(r, LANE_WRITE, remove_chat, chat_removed);
-}
-
-/* --- messages --- */
-
-static void read_message(struct request *r, struct db *db)
-{
-	struct message_row message;
-	if (message_store_get(db, r->arena, r->id, &message, request_err(r)) == ERR_OK)
-		view_message(&r->out, r->lang, &message, NULL);
-}
-
-void api_get_message(struct request *r)
-{
-	request_defer(r, LANE_READ, read_message, NULL);
-}
-
-static void store_vote(struct request *r, struct db *db)
-{
-	const int64_t *vote = r->state;
-	if (message_store_vote(db, r->id, *vote, request_err(r)) == ERR_OK)
-		read_message(r, db);
-}
-
-void api_vote_message(struct request *r)
-{
-	struct err err = { 0 };
-	int64_t *vote = r->state = arena_alloc(r->arena, sizeof *vote);
-	*vote = json_get_int(r->json, "vote", -1, 1, 2, &err);
-	if (err.code == ERR_OK && *vote == 2)
-		err_set(&err, ERR_INVALID, "err_field_needed", "field=vote");
-	if (err.code != ERR_OK)
-		request_fail(r, &err);
-	else
-		request_defer(r, LANE_WRITE, store_vote, NULL);
 }

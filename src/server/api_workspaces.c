@@ -7,6 +7,7 @@
 #include "server/model_name.h"
 #include "server/routes.h"
 #include "server/run_body.h"
+#include "server/talk.h"
 #include "server/workspace_model.h"
 #include "store/setting_store.h"
 
@@ -182,5 +183,6 @@ static void workspace_removed(struct request *r)
 
 void api_remove_workspace(struct request *r)
 {
+	talk_stop_workspace(r->app->talk, r->id);
 	request_defer(r, LANE_WRITE, remove_workspace, workspace_removed);
 }

@@ -23,6 +23,7 @@
 #include "server/creation_feed.h"
 #include "server/http.h"
 #include "server/live.h"
+#include "server/talk.h"
 #include "server/upload.h"
 #include "store/artifact_store.h"
 #include "store/chat_store.h"
@@ -205,6 +206,7 @@ static int64_t prepare(void *user)
 {
 	struct app *app = user;
 	live_flush(app->live);
+	talk_flush(app->talk);
 	return http_prepare(app->http);
 }
 
@@ -246,6 +248,7 @@ static void open_engine(struct app *app)
 	};
 	app->engine = engine_new(&options);
 	app->live = live_new(app);
+	app->talk = talk_new(app);
 	app->creation_feed = creation_feed_new(app);
 	struct creations_options creations = {
 		.loop = app->loop,
@@ -385,6 +388,7 @@ void app_close(struct app *app)
 	if (app->socket_path && app->http)
 		(void)unlink(app->socket_path);
 	live_free(app->live);
+	talk_free(app->talk);
 	creation_feed_free(app->creation_feed);
 	hub_free(app->hub);
 	sessions_free(app->sessions);

@@ -27,6 +27,7 @@ struct app {
 	struct creations *creations;
 	struct creation_feed *creation_feed;
 	struct keys *keys;
+	struct talk *talk;
 	struct http *http;
 	struct http_client *http_client; /* requests to providers */
 	struct job *export_jobs;

@@ -125,6 +125,16 @@ enum err_code message_store_get(struct db *db, struct arena *a, int64_t id, stru
 	return code;
 }
 
+enum err_code chat_store_is_busy(struct db *db, int64_t id, bool *busy, struct err *err)
+{
+	int64_t n = 0;
+
+	enum err_code code = db_number(db, err, &n, 0, "SELECT count(*) FROM message WHERE chat_id = ?1 AND state = ?2", "ib",
+				       id, MESSAGE_STREAMING);
+	*busy = n > 0;
+	return code;
+}
+
 /* --- chats --- */
 
 enum err_code chat_store_add(struct db *db, struct chat_row *row, struct err *err)

@@ -50,6 +50,9 @@ MUST_USE enum err_code chat_store_get(struct db *db, struct arena *a, int64_t id
 MUST_USE enum err_code chat_store_branch(struct db *db, struct arena *a, int64_t chat_id, int64_t head_id,
 					 struct message_row **rows, size_t *n, struct err *err);
 
+/* `*busy`: an answer of the chat is being written. */
+MUST_USE enum err_code chat_store_is_busy(struct db *db, int64_t id, bool *busy, struct err *err);
+
 /* store: an empty chat; sets id and times.  ERR_NOT_FOUND "err_workspace_not_found". */
 MUST_USE enum err_code chat_store_add(struct db *db, struct chat_row *row, struct err *err);
 /* store */

@@ -102,9 +102,17 @@ static void an_answer_that_a_dead_server_was_writing_is_stopped_with_its_text(vo
 	struct message_row m;
 
 	(void)state;
-	int64_t q = say(chat.id, 0, false, "q"), a = say(chat.id, q, true, "");
+	bool busy = true;
+	int64_t q = say(chat.id, 0, false, "q");
+	assert_ok(chat_store_is_busy(db, chat.id, &busy, err));
+	assert_false(busy);
+	int64_t a = say(chat.id, q, true, "");
+	assert_ok(chat_store_is_busy(db, chat.id, &busy, err));
+	assert_true(busy);
 	assert_ok(message_store_keep(db, a, "half of an", err));
 	assert_ok(message_store_recover(db, err));
+	assert_ok(chat_store_is_busy(db, chat.id, &busy, err));
+	assert_false(busy);
 	assert_ok(message_store_get(db, arena, a, &m, err));
 	assert_int_equal(m.state, MESSAGE_STOPPED);
 	assert_string_equal(m.text, "half of an");
