@@ -216,6 +216,8 @@ enum err_code export_html(struct export *e, struct err *err)
 	raw(e, "</tr></thead><tbody>\n");
 	enum err_code code = run_store_each(e->db, e->run.id, row, e, err);
 	raw(e, "</tbody></table></div>\n");
+	if (code == ERR_OK)
+		code = export_html_made(e, err);
 	provenance(e);
 	return code;
 }

@@ -44,6 +44,8 @@ void markup_add(struct buf *out, struct str text);
 MUST_USE enum err_code export_csv(struct export *e, struct err *err);
 MUST_USE enum err_code export_jsonl(struct export *e, struct err *err);
 MUST_USE enum err_code export_html(struct export *e, struct err *err);
+/* The files that were made of what the run chose, with their quality checks; nothing where there are none. */
+MUST_USE enum err_code export_html_made(struct export *e, struct err *err);
 MUST_USE enum err_code export_junit(struct export *e, struct err *err);
 
 #endif

@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "deploy/creation.h"
 #include "deploy/parity.h"
+#include "report/proof_text.h"
 #include "server/model_name.h"
 
 #define SENTENCE_MAX (8 * KIB)
@@ -44,46 +45,11 @@ enum err_code creation_load(struct db *db, struct arena *a, int64_t id, struct c
 
 /* --- proof --- */
 
-static bool row_is_worse(const json_t *proof, const char *wanted)
-{
-	const json_t *row;
-	size_t i;
-
-	json_array_foreach(json_object_get(proof, "rows"), i, row) {
-		const char *name = json_string_value(json_object_get(row, "name"));
-		const char *verdict = json_string_value(json_object_get(row, "verdict"));
-		if (name && verdict && !strcmp(name, wanted) && !strcmp(verdict, "worse"))
-			return true;
-	}
-	return false;
-}
-
-static const char *advice_key(const json_t *proof, bool has_larger)
-{
-	const char *verdict = json_string_value(json_object_get(proof, "verdict"));
-
-	if (row_is_worse(proof, "win_survived"))
-		return has_larger ? "proof_win_lost" : "proof_win_lost_last";
-	if (!verdict || !strcmp(verdict, "undecided"))
-		return "proof_undecided";
-	if (!strcmp(verdict, "same"))
-		return "proof_same";
-	if (!strcmp(verdict, "slightly_different"))
-		return has_larger ? "proof_slightly" : "proof_slightly_last";
-	/* Where only the words differ, no answer can be said to have suffered. */
-	if (!row_is_worse(proof, "f1_difference") && !row_is_worse(proof, "guards") && !row_is_worse(proof, "ppl_ratio"))
-		return has_larger ? "proof_words" : "proof_words_last";
-	return has_larger ? "proof_worse" : "proof_worse_last";
-}
-
-/* What to do, in the reader's language. */
 static void view_advice(struct buf *b, enum lang lang, const json_t *proof)
 {
-	const char *format = json_string_value(json_object_get(proof, "suggested_format"));
-	double extra = (double)json_integer_value(json_object_get(proof, "suggested_extra_bytes"));
 	struct buf text = BUF_INIT(SENTENCE_MAX);
 
-	msg_format(&text, lang, advice_key(proof, format != NULL), "fmt=%s|size=%.0f MB", format ? format : "", extra / 1e6);
+	proof_advice(&text, lang, proof);
 	json_str(b, "advice", buf_str(&text));
 	buf_release(&text);
 }

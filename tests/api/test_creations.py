@@ -210,6 +210,9 @@ def test_the_quality_check_tells_a_close_copy_from_a_coarse_one(live, run):
     first = live.cells(near["run_id"])[:2]
     prompts = [live.call("GET", f"/cells/{cell['id']}/prompt")["prompt"] for cell in first]
     assert prompts[0] == prompts[1] and "<|im_start|>" in prompts[0]
+    # The report of the validation tells it too.
+    report = live.call("GET", f"/runs/{run['id']}/export?format=html&lang=en", raw=True).decode()
+    assert near["advice"] in report and "mean KL divergence" in report and close["artifact"]["sha256"] in report
     # What was checked is not checked again.
     again = wait(live, create(live, run, format="Q8_0", name="again", prove=True))
     assert states(again)["proof"] == "skipped" and again["artifact"]["proof"] == near
