@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "deploy/proof.h"
 #include "deploy/proof_scores.h"
+#include "model/encoding.h"
 #include "model/gguf.h"
 #include "model/quant_types.h"
 
@@ -214,6 +215,33 @@ static json_t *proof_json(const struct verdict_errand *v, const struct verdict_r
 	return proof;
 }
 
+/* Metrics compare code points: composed and decomposed letters are to be the same. */
+static struct str composed(struct arena *a, struct str text)
+{
+	struct buf out = BUF_INIT(4 * LIMIT_ANSWER_BYTES);
+
+	if (!text.ptr)
+		return text;
+	encoding_nfc(text, &out);
+	struct str copy = { arena_strndup(a, buf_text(&out), out.len), out.len };
+	buf_release(&out);
+	return copy;
+}
+
+static void compose(struct verdict_errand *v)
+{
+	struct arena *a = v->errand.arena;
+
+	for (size_t i = 0; i < v->n; i++) {
+		struct proof_answers *one = &v->answers[i];
+		one->question = composed(a, one->question);
+		one->reference = composed(a, one->reference);
+		one->before = composed(a, one->before);
+		one->after = composed(a, one->after);
+		one->base = composed(a, one->base);
+	}
+}
+
 static void run_judge(struct task *task, void *context)
 {
 	struct verdict_errand *v = (struct verdict_errand *)task;
@@ -222,6 +250,7 @@ static void run_judge(struct task *task, void *context)
 	size_t n;
 
 	(void)context;
+	compose(v);
 	if (!proof_scores(v->answers, v->n, &task->cancelled, &v->in)) {
 		err_set(&task->err, ERR_CANCELLED, "err_cancelled", NULL);
 		return;
