@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "base/fs.h"
@@ -129,6 +130,55 @@ static enum err_code resolve_pair(struct client *c, const struct spec *s, int64_
 	return code == ERR_OK ? add_one(c, s->adapter, base, model_id, err) : code;
 }
 
+/* The provider whose name stands before the first '/' of `text`; 0: none. */
+static int64_t provider_of(const json_t *list, const char *text)
+{
+	const json_t *provider;
+	size_t i, len = strcspn(text, "/");
+	json_array_foreach(json_object_get(list, "providers"), i, provider) {
+		const char *name = show_text(provider, "name");
+		if (text[len] && text[len + 1] && strlen(name) == len && strncasecmp(name, text, len) == 0)
+			return show_int(provider, "id");
+	}
+	return 0;
+}
+
+/* "provider/model" as a model that can be a column; ERR_NOT_FOUND with err->key "" where no provider has that name. */
+static enum err_code resolve_remote(struct client *c, const char *text, int64_t *model_id, struct err *err)
+{
+	json_t *list = NULL, *model = NULL;
+	enum err_code code = client_call(c, "GET", "/providers", NULL, &list, err);
+	int64_t provider = code == ERR_OK ? provider_of(list, text) : 0;
+	json_decref(list);
+	if (code != ERR_OK)
+		return code;
+	if (!provider)
+		return ERR_NOT_FOUND;
+	char *path = mem_printf("/providers/%lld/models/use", (long long)provider);
+	json_t *body = json_pack("{s:s}", "name", text + strcspn(text, "/") + 1);
+	code = client_call(c, "POST", path, body, &model, err);
+	*model_id = show_int(model, "id");
+	json_decref(model);
+	json_decref(body);
+	mem_free(path);
+	return code;
+}
+
+/* A path where something is, or else the model of a provider. */
+static enum err_code resolve_file(struct client *c, const char *text, int64_t *model_id, struct err *err)
+{
+	struct err problem = { 0 };
+	char *whole = resolve_path(text);
+	bool is_here = fs_exists(whole) || text[0] == '/' || text[0] == '.' || text[0] == '~';
+	mem_free(whole);
+	enum err_code code = is_here ? ERR_NOT_FOUND : resolve_remote(c, text, model_id, &problem);
+	if (code == ERR_NOT_FOUND && !problem.key[0])
+		return add_one(c, text, 0, model_id, err);
+	if (code != ERR_OK && err)
+		*err = problem;
+	return code;
+}
+
 /* A name that is none of the server's models may still be a file or folder here. */
 static bool is_path_after_all(const struct spec *s, const struct err *err)
 {
@@ -141,7 +191,7 @@ enum err_code resolve_spec(struct client *c, const struct spec *s, int64_t *mode
 {
 	json_t *list;
 	if (s->kind == SPEC_FILE)
-		return add_one(c, s->name, 0, model_id, err);
+		return resolve_file(c, s->name, model_id, err);
 	if (s->kind == SPEC_PAIR)
 		return resolve_pair(c, s, model_id, err);
 	struct err problem = { 0 };

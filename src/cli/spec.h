@@ -9,6 +9,7 @@
  *     family@step:48       its checkpoint after step 48
  *     name                 a model of its own
  *     id:7                 a model by its number
+ *     provider/model       a model of an AI provider, as "ollama/llama3.2:3b"; a file or folder of that name comes first
  *
  * Settings of this column follow after commas: "kestrel@4,temperature=0.7,max_tokens=64".
  * Pure functions.  Thread: any. */

@@ -425,3 +425,24 @@ def test_a_model_without_chat_template_says_how_it_is_asked(tmp_path):
     assert assay("models", "add", gguf(tmp_path / "tiny.gguf"), data=tmp_path / "d").returncode == 0
     shown = assay("models", "show", "tiny", data=tmp_path / "d")
     assert shown.returncode == 0 and "no chat template" in shown.stderr
+
+
+# --- models of providers ---
+
+def test_a_model_of_a_provider_is_named_after_it(tmp_path, questions):
+    from ollama_stub import Stub, serve
+    stub = Stub("0.33.0")
+    stub.models["tiny:latest"] = {"blob": "b", "size": 9, "template": None, "system": "", "parameters": {}, "digest": "d"}
+    server = serve(stub)
+    env = environment(OLLAMA_HOST=f"127.0.0.1:{server.server_port}")
+    try:
+        answered = assay("run", questions, "--model", "ollama/tiny", "--jsonl", "-", data=tmp_path / "data", env=env)
+        assert answered.returncode == 0, answered.stderr
+        assert answered.stdout.count(stub.answer) == len(QUESTIONS)
+        missing = assay("ask", "Why?", "--model", "Ollama/none", data=tmp_path / "data", env=env)
+        assert missing.returncode == 4 and "none" in missing.stderr
+        nobody = assay("ask", "Why?", "--model", "nobody/tiny", data=tmp_path / "data", env=env)
+        assert nobody.returncode == 4 and "nobody/tiny" in nobody.stderr
+    finally:
+        server.shutdown()
+        server.server_close()
