@@ -217,8 +217,20 @@ def suite_e2e():
     return close(read_junit(report), status, "playwright")
 
 
+def suite_ollama():
+    """Against a real Ollama, which is built first (script/ollama)."""
+    program = os.environ.get("ASSAY_OLLAMA")
+    if not program:
+        built = subprocess.run([ROOT / "script" / "ollama"], capture_output=True, text=True)
+        if built.returncode:
+            return Counts(failed=1, names=[f"build of Ollama: {built.stderr.strip()}"])
+        program = built.stdout.split()[-1]
+    return pytest("ollama", "tests/integration", env={"ASSAY_OLLAMA": program})
+
+
 SUITES = {"style": suite_style, "unit": suite_unit, "web": suite_web, "api": suite_api, "cli": suite_cli,
           "e2e": suite_e2e, "fault": suite_fault, "asan": suite_asan, "fuzz": suite_fuzz}
+ON_REQUEST = {"ollama": suite_ollama}  # not among those of a run without names
 
 
 def main():
@@ -229,16 +241,16 @@ def main():
         print(" ".join(SUITES))
         return 0
     chosen = [a for a in args if not a.startswith("-")] or list(SUITES)
-    unknown = [a for a in chosen if a not in SUITES]
+    unknown = [a for a in chosen if a not in SUITES and a not in ON_REQUEST]
     if unknown:
-        print(f"no suite {' '.join(unknown)}; there are: {' '.join(SUITES)}", file=sys.stderr)
+        print(f"no suite {' '.join(unknown)}; there are: {' '.join([*SUITES, *ON_REQUEST])}", file=sys.stderr)
         return 2
     LOGS.mkdir(parents=True, exist_ok=True)
     total = Counts()
     for name in chosen:
         (LOGS / f"{name}.log").unlink(missing_ok=True)
         start = time.monotonic()
-        counts = SUITES[name]()
+        counts = {**SUITES, **ON_REQUEST}[name]()
         total.add(counts)
         print(f"{name:6} {counts.passed:5} passed {counts.failed:3} failed {counts.skipped:3} skipped "
               f"{time.monotonic() - start:6.0f} s", flush=True)

@@ -43,6 +43,9 @@
 #define LIMIT_FOLDER_ENTRIES 20000
 #define LIMIT_SCAN_ENTRIES 200000 /* of all folders of one scan */
 
+#define LIMIT_STREAM_LINE (1 * MIB) /* of what a provider sends */
+#define LIMIT_REMOTE_MODELS 10000   /* of one provider */
+#define LIMIT_REMOTE_TRIES 6        /* of one question */
 #define LIMIT_SSE_CLIENTS 200
 #define LIMIT_SSE_QUEUE (256 * KIB)
 #define LIMIT_CONNECTIONS 512

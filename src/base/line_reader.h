@@ -10,8 +10,6 @@
 
 #include "base/buf.h"
 
-#define LINE_MAX_BYTES (1024 * 1024)
-
 struct line_reader {
 	struct buf line;
 	bool after_cr;   /* an LF that follows belongs to the line before */

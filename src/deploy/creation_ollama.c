@@ -129,6 +129,7 @@ static void start_import(struct creation *c)
 		.question = arena_strndup(c->arena, o->question.q.text.ptr, o->question.q.text.len),
 		.prompt = o->prompt,
 		.answer = o->answer,
+		.answer_tokens = o->params.max_tokens < ANSWER_TOKENS ? o->params.max_tokens : ANSWER_TOKENS,
 		.progress = on_progress,
 		.done = on_done,
 		.user = c,

@@ -59,7 +59,8 @@ static json_t *chat_body(const struct ollama_import *job)
 {
 	json_t *body = json_pack("{s:s, s:[{s:s, s:o}], s:b, s:{s:i, s:i, s:I}}", "model", job->name, "messages", "role", "user",
 				 "content", json_text(str_of(job->o.question)), "stream", 0, "options", "temperature", 0, "seed", 1,
-				 "num_predict", (json_int_t)job->o.params.max_tokens);
+				 "num_predict",
+				 (json_int_t)(job->o.answer_tokens ? job->o.answer_tokens : job->o.params.max_tokens));
 	json_object_set_new(body, "keep_alive", json_string("1m")); /* the memory is not ours for longer */
 	if (job->thinks)
 		json_object_set_new(body, "think", json_boolean(job->o.params.thinking));

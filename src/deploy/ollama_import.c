@@ -198,7 +198,7 @@ static void begin_create(struct ollama_import *job)
 	job->has_success = false;
 	job->line_err = (struct err){ 0 };
 	line_reader_release(&job->lines);
-	line_reader_init(&job->lines, LINE_MAX_BYTES);
+	line_reader_init(&job->lines, LIMIT_STREAM_LINE);
 	import_ask(job, "POST", "/api/create", create_body(job), SILENCE_CREATE_MS);
 }
 
@@ -557,7 +557,7 @@ struct ollama_import *ollama_import_start(const struct ollama_import_options *o)
 	ollama_name_whole(job->o.name, job->name, sizeof job->name);
 	job->upload.fd = -1;
 	job->timer = loop_timer_new(o->loop, on_timer, job);
-	line_reader_init(&job->lines, LINE_MAX_BYTES);
+	line_reader_init(&job->lines, LIMIT_STREAM_LINE);
 	loop_timer_set(job->timer, 0);
 	return job;
 }

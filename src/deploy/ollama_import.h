@@ -37,7 +37,8 @@ struct ollama_import_options {
 	/* for the comparison, "" or NULL: none */
 	const char *question;            /* a user message, no other before it */
 	const char *prompt;              /* our rendering of the question with params.system */
-	const char *answer;              /* ours, greedy, of at most params.max_tokens */
+	const char *answer;              /* ours, greedy */
+	int64_t answer_tokens;           /* the most that it could have had; 0: params.max_tokens */
 	const char *const *pieces;       /* the answer token by token; may be NULL */
 	size_t n_pieces;
 	int64_t retry_ms;                /* first pause before another try; 0: 1000 */

@@ -23,8 +23,8 @@ void remote_answer_init(struct remote_answer *a, const struct remote *remote, in
 		max = LIMIT_ANSWER_BYTES;
 	*a = (struct remote_answer){ .remote = remote, .dialect = provider_dialect_of(remote->row.kind), .text = BUF_INIT(max),
 				     .thinking = BUF_INIT(max) };
-	line_reader_init(&a->lines, LINE_MAX_BYTES);
-	event_reader_init(&a->events, LINE_MAX_BYTES);
+	line_reader_init(&a->lines, LIMIT_STREAM_LINE);
+	event_reader_init(&a->events, LIMIT_STREAM_LINE);
 }
 
 void remote_answer_release(struct remote_answer *a)

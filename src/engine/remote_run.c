@@ -13,7 +13,6 @@
 #include "engine/remote_answer.h"
 #include "store/secret_store.h"
 
-#define TRIES 6
 #define BACKOFF_MS 1000
 #define BACKOFF_MAX_MS 60000
 #define FAILURES_MAX 5      /* in a row, then the provider gets a pause */
@@ -261,7 +260,7 @@ static void try_again(struct remote_flight *f, const struct err *cause, int64_t 
 	struct err copy = *cause;
 	int64_t base = f->e->options.quick_retries ? 10 : BACKOFF_MS, most = base << f->tries;
 
-	if (note_failure(f, &copy) || ++f->tries >= TRIES) {
+	if (note_failure(f, &copy) || ++f->tries >= LIMIT_REMOTE_TRIES) {
 		end_failed(f, &copy);
 		return;
 	}

@@ -5,9 +5,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/limits.h"
 #include "engine/ollama.h"
 
-#define MODELS_MAX 10000
 #define NAME_MAX_BYTES 300
 #define WORD_MAX_BYTES 100
 
@@ -90,7 +90,7 @@ void remote_list_read(struct arena *a, const struct remote *remote, const struct
 	/* An Ollama without models says null. */
 	if (json && !json_is_array(models) && !(ollama && json_is_null(models)))
 		remote_wrong(remote, "no list of models", problem);
-	n = n < MODELS_MAX ? n : MODELS_MAX;
+	n = n < LIMIT_REMOTE_MODELS ? n : LIMIT_REMOTE_MODELS;
 	out->items = arena_array(a, n, sizeof *out->items);
 	for (size_t i = 0; i < n; i++) {
 		read_entry(a, json_array_get(models, i), ollama, &out->items[out->n]);
