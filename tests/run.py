@@ -203,7 +203,7 @@ def suite_api():
 
 
 def suite_cli():
-    return pytest("cli", "tests/cli/test_cli.py")
+    return pytest("cli", "tests/cli")
 
 
 def suite_fault():

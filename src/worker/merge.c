@@ -15,6 +15,7 @@
 
 #define BLOCK_VALUES (512 * KIB) /* in one step of a thread */
 #define ALONE_VALUES (1 * MIB)   /* tensors below are not worth a second thread */
+#define ROW_MAX (16 * MIB)	 /* values; no model comes near */
 #define THREADS_MAX 64
 #define SUFFIX_MAX (64 * KIB)
 
@@ -28,7 +29,7 @@ struct room {
 struct merge {
 	struct job job;
 	struct merge_plan plan;
-	const char *output;
+	const char *base, *output;
 	int fd, n_threads;
 	struct room rooms[THREADS_MAX];
 	uint64_t in_bytes, block_values; /* of a room */
@@ -244,9 +245,9 @@ static enum err_code make_rooms(struct merge *m, struct err *err)
 		m->block_values = n > m->block_values ? n : m->block_values;
 		m->total += m->plan.tensors[i].size;
 	}
-	if (m->block_values > 256 * MIB)
-		return err_set(err, ERR_LIMIT, "err_gguf_limit", "path=|part=row|n=%llu|limit=%llu",
-			       (unsigned long long)m->block_values, 256 * MIB);
+	if (m->block_values > ROW_MAX)
+		return err_set(err, ERR_LIMIT, "err_gguf_limit", "path=%s|part=row|n=%llu|limit=%llu", m->base,
+			       (unsigned long long)m->block_values, ROW_MAX);
 	for (int i = 0; i < m->n_threads; i++) {
 		struct room *r = &m->rooms[i];
 		r->in = mem_try_alloc(m->block_values * sizeof(double)); /* no type takes more for a value than F64 and I64 */
@@ -281,6 +282,7 @@ static enum err_code read_request(struct merge *m, const json_t *body, struct me
 	    job_path(body, "adapter", true, &o->adapter, err) != ERR_OK ||
 	    job_path(body, "output", false, &m->output, err) != ERR_OK)
 		return err->code;
+	m->base = o->base;
 	o->type = strcmp(type, "BF16") == 0 ? GGML_ID_BF16 : GGML_ID_F16;
 	if (o->type == GGML_ID_F16 && strcmp(type, "F16") != 0)
 		return err_set(err, ERR_INVALID, "err_worker_request", "field=%s", "type");

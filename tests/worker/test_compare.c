@@ -211,9 +211,10 @@ static void what_cannot_be_compared_is_refused(void **state)
 static void a_cancelled_comparison_ends_and_the_worker_lives_on(void **state)
 {
 	(void)state;
-	json_t *list = json_array();
+	json_t *list = json_array(), *some = items();
 	for (int i = 0; i < 50; i++)
-		json_array_extend(list, items());
+		json_array_extend(list, some);
+	json_decref(some);
 	uint32_t stream = send_compare(&worker, 0, model_path, list);
 	struct frame f;
 	while (worker_client_next(&worker, &f) && f.kind != MSG_COMPARED)

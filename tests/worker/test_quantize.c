@@ -6,6 +6,7 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 
+#include "base/clock.h"
 #include "model/gguf.h"
 #include "model/quant_types.h"
 
@@ -128,6 +129,73 @@ static void a_quantized_model_is_quantized_again_only_when_asked(void **state)
 	assert_loads(out_path("again.part"));
 }
 
+/* --- hostile files --- */
+
+#define CANARY "canary-2f8d1c77-of-a-secret-in-the-heap"
+
+/* A llama of two layers that llama.cpp quantizes, and then the same with changed bytes. */
+static const char *hostile_model(const char *name, uint64_t seed)
+{
+	struct tiny_file f = { .w = gguf_writer_new() };
+	struct tiny_model m = { .n_embd = 64 };
+	struct buf whole = BUF_INIT(MIB);
+	struct err err = { 0 };
+	tiny_defaults(&m);
+	tiny_keys(f.w, &m);
+	gguf_writer_f32(f.w, "llama.attention.layer_norm_rms_epsilon", 1e-5f);
+	tiny_tensor(&f, "token_embd.weight", GGML_ID_F16, m.n_embd, 48);
+	tiny_layers(&f, &m);
+	const char *path = tiny_finish(&f, temp_path(&folder, name));
+	if (seed == 0)
+		return path;
+	assert_ok(fs_read(path, &whole, &err));
+	for (uint64_t k = 0; k < 1 + seed % 4; k++) {
+		uint64_t random = seed_mix(seed, k);
+		whole.ptr[24 + random % 2000] = (char)(random >> 32);
+	}
+	path = temp_file(&folder, name, whole.ptr, whole.len);
+	buf_release(&whole);
+	return path;
+}
+
+static void assert_holds_no_canary(const char *path)
+{
+	struct buf whole = BUF_INIT(64 * MIB);
+	struct err err = { 0 };
+	if (!fs_exists(path))
+		return;
+	assert_ok(fs_read(path, &whole, &err));
+	assert_null(memmem(whole.ptr, whole.len, CANARY, strlen(CANARY)));
+	buf_release(&whole);
+}
+
+/* A file that lies about its tensors gets no bytes of the process into its output: our reader stands before llama.cpp. */
+static void hostile_models_get_nothing_of_the_heap(void **state)
+{
+	(void)state;
+	struct worker_client w;
+	const char *out = out_path("hostile.part");
+	int n_done = 0, n_gone = 0;
+	start_job_worker(&w);
+	json_decref(job_stats(&w, REQ_QUANTIZE, quantize_request(hostile_model("h.gguf", 0), out, "Q8_0")));
+	for (uint64_t seed = 1; seed <= 300; seed++) {
+		json_t *request = quantize_request(hostile_model("h.gguf", seed), out, "Q8_0");
+		json_object_set_new(request, "note", json_string(CANARY)); /* lies in the heap while the file is read */
+		struct worker_reply r = job(&w, REQ_QUANTIZE, request);
+		n_done += r.kind == MSG_OK;
+		assert_holds_no_canary(out);
+		if (r.kind == 0) { /* llama.cpp aborted, which is what the process is for */
+			n_gone++;
+			worker_client_stop(&w);
+			start_job_worker(&w);
+		}
+		worker_reply_release(&r);
+	}
+	worker_client_stop(&w);
+	assert_in_range(n_done, 1, 299);
+	printf("%d of 300 changed models were quantized, %d ended their worker\n", n_done, n_gone);
+}
+
 /* --- ends --- */
 
 /* Starts a quantization and waits until it runs. */
@@ -214,6 +282,7 @@ int main(void)
 		cmocka_unit_test(the_estimate_is_near_every_dry_run),
 		cmocka_unit_test(what_cannot_be_quantized_is_refused),
 		cmocka_unit_test(a_quantized_model_is_quantized_again_only_when_asked),
+		cmocka_unit_test(hostile_models_get_nothing_of_the_heap),
 		cmocka_unit_test(a_cancelled_one_says_so_and_ends_its_worker),
 		cmocka_unit_test(a_killed_one_leaves_only_its_part),
 		cmocka_unit_test(a_write_that_fails_half_way_is_named),
