@@ -218,14 +218,15 @@ def suite_e2e():
 
 
 def suite_ollama():
-    """Against a real Ollama, which is built first (script/ollama)."""
+    """Against a real Ollama, which is built first (script/ollama), and a real llama-server where there is one."""
     program = os.environ.get("ASSAY_OLLAMA")
     if not program:
         built = subprocess.run([ROOT / "script" / "ollama"], capture_output=True, text=True)
         if built.returncode:
             return Counts(failed=1, names=[f"build of Ollama: {built.stderr.strip()}"])
         program = built.stdout.split()[-1]
-    return pytest("ollama", "tests/integration", env={"ASSAY_OLLAMA": program})
+    server = ROOT / os.environ.get("LLAMA_DIR", "") / "build" / "bin" / "llama-server"  # after script/llama --tools
+    return pytest("ollama", "tests/integration", env={"ASSAY_OLLAMA": program, "ASSAY_LLAMA_SERVER": str(server) if server.exists() else ""})
 
 
 SUITES = {"style": suite_style, "unit": suite_unit, "web": suite_web, "api": suite_api, "cli": suite_cli,

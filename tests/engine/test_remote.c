@@ -244,9 +244,10 @@ static void in_the_worst_of_worlds_nothing_is_cut_in_silence(void **state)
 	(void)state;
 	for (int seed = 1; seed <= 3; seed++) {
 		reset(json_pack("{s:i}", "chaos", seed));
-		struct bench_result r = run_remote(300);
-		assert_int_equal(r.columns[0].n_done + r.columns[0].n_failed, 300);
-		assert_true(r.columns[0].n_done > 250);
+		size_t n = getenv("ASSAY_FULL") ? 1700 : 300;
+		struct bench_result r = run_remote(n);
+		assert_int_equal(r.columns[0].n_done + r.columns[0].n_failed, (int64_t)n);
+		assert_true((size_t)r.columns[0].n_done > n * 5 / 6);
 	}
 }
 

@@ -6,8 +6,9 @@
 
 #include "base/line_reader.h"
 #include "base/mem.h"
+#include "base/msg.h"
 #include "engine/ollama.h"
-#include "engine/remote.h"
+#include "engine/remote_answer.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -64,6 +65,45 @@ static void compare_pieces(struct str text, size_t piece, bool events)
 	buf_release(&cut);
 }
 
+static void add_text(void *user, struct str text)
+{
+	buf_add_str(user, text);
+}
+
+/* Returns whether it was a whole answer; its text is in `out`. */
+static bool read_answer(struct str text, size_t piece, enum provider_kind kind, struct buf *out)
+{
+	struct remote remote = { .row = { .kind = kind, .name = "fuzz", .url = "http://127.0.0.1" } };
+	struct remote_answer a;
+	bool more = true;
+
+	remote_answer_init(&a, &remote, 4);
+	a.on_text = add_text;
+	a.user = out;
+	for (size_t at = 0; at < text.len && more; at += piece)
+		more = remote_answer_feed(&a, (struct str){ text.ptr + at, text.len - at < piece ? text.len - at : piece });
+	bool whole = remote_answer_finish(&a) == ERR_OK;
+	if (whole && (a.finish == FINISH_NONE || !str_eq(buf_str(out), buf_str(&a.text)) || !utf8_valid(buf_str(&a.text), NULL)))
+		BUG("an answer that is none");
+	if (!whole && (a.err.code == ERR_OK || !msg_text(LANG_EN, a.err.key)))
+		BUG("a failure without a sentence");
+	if (!more && whole)
+		BUG("broken off and whole");
+	remote_answer_release(&a);
+	return whole;
+}
+
+static void compare_answers(struct str text, size_t piece, enum provider_kind kind)
+{
+	struct buf one = BUF_INIT(1 << 22), two = BUF_INIT(1 << 22);
+
+	if (read_answer(text, text.len + 1, kind, &one) != read_answer(text, piece, kind, &two) ||
+	    !str_eq(buf_str(&one), buf_str(&two)))
+		BUG("another answer in pieces of %zu", piece);
+	buf_release(&one);
+	buf_release(&two);
+}
+
 static void read_words(struct str text)
 {
 	char reason[100], name[200], *copy = mem_alloc(text.len + 1);
@@ -93,6 +133,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct str text = { (const char *)data + 1, size - 1 };
 	compare_pieces(text, (size_t)data[0] % 16 + 1, false);
 	compare_pieces(text, (size_t)data[0] % 16 + 1, true);
+	compare_answers(text, (size_t)data[0] % 16 + 1, PROVIDER_OPENAI);
+	compare_answers(text, (size_t)data[0] % 16 + 1, PROVIDER_OLLAMA);
 	read_words(text);
 	return 0;
 }
