@@ -23,6 +23,7 @@
 #include "server/creation_feed.h"
 #include "server/http.h"
 #include "server/live.h"
+#include "server/openai.h"
 #include "server/talk.h"
 #include "server/upload.h"
 #include "store/artifact_store.h"
@@ -190,6 +191,7 @@ static void beat(void *user)
 {
 	struct app *app = user;
 	events_check(app);
+	openai_check(app);
 	if (++app->beats % BEATS_A_LINE == 0)
 		hub_beat(app->hub);
 	loop_timer_set(app->beat, BEAT_MS);
@@ -353,6 +355,7 @@ void app_run(struct app *app)
 	http_client_close(app->http_client);
 	http_cancel(app->http);
 	events_check(app);
+	openai_cancel(app);
 	app->last_call = loop_timer_new(app->loop, check_last_call, &last);
 	loop_timer_set(app->last_call, GRACE_STEP_MS);
 	loop_run(app->loop);

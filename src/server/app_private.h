@@ -28,6 +28,7 @@ struct app {
 	struct creation_feed *creation_feed;
 	struct keys *keys;
 	struct talk *talk;
+	struct completion *completions; /* openai.c: answers for programs under way */
 	struct http *http;
 	struct http_client *http_client; /* requests to providers */
 	struct job *export_jobs;

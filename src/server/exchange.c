@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "server/api_keys.h"
 #include "server/assets.h"
 #include "server/routes.h"
 #include "server/upload.h"
@@ -170,7 +171,7 @@ static enum MHD_Result read_header(void *cls, enum MHD_ValueKind kind, const cha
 		int *count;
 	} known[] = {
 		{ "Host", &g->host, &g->n_host }, { "Origin", &g->origin, &g->n_origin }, { "X-Assay", &g->key, &g->n_key },
-		{ "Authorization", NULL, &g->n_authorization }, { "Sec-Fetch-Site", &g->fetch_site, NULL },
+		{ "Authorization", &g->authorization, &g->n_authorization }, { "Sec-Fetch-Site", &g->fetch_site, NULL },
 		{ "Sec-Fetch-Mode", &g->fetch_mode, NULL }, { "Sec-Fetch-Dest", &g->fetch_dest, NULL },
 		{ "Cookie", &g->cookie, NULL }, { "Content-Type", &g->content_type, NULL },
 	};
@@ -197,6 +198,11 @@ static bool check_session(void *user, struct str cookie, struct str key, int64_t
 {
 	const struct app *app = user;
 	return sessions_check(app->sessions, cookie, key, clock_wall_ms(), id);
+}
+
+static bool check_api_key(void *user, struct str key)
+{
+	return keys_check(user, key) != 0;
 }
 
 static void choose_lang(struct exchange *x)
@@ -235,7 +241,7 @@ static void refuse_key(struct exchange *x, int status, enum err_code code, const
 static bool pass_gate(struct exchange *x, const struct gate_rule *rule, const struct gate_headers *headers)
 {
 	struct app *app = x->http->app;
-	struct gate_config config = { x->http->port, app->cookie_name, check_session, app };
+	struct gate_config config = { x->http->port, app->cookie_name, check_session, app, check_api_key };
 	struct err err = { 0 };
 	int status = gate_check(&config, rule, headers, &x->request->session, &err);
 	if (status)
@@ -266,13 +272,13 @@ static void check_length(struct exchange *x, const struct head *head)
 	refuse(x, 413, &err);
 }
 
-static void begin_api(struct exchange *x, const char *method, const struct head *head)
+static void begin_api(struct exchange *x, const char *method, const char *path, const struct head *head)
 {
 	struct request *r = x->request;
 	char allow[128];
-	enum route_match match =
-		route_find(method, x->path + sizeof API - 1, &r->route, &r->id, &r->upload, allow);
-	if (!pass_gate(x, r->route && match == ROUTE_FOUND ? &r->route->rule : &rule_unknown_api, &head->gate))
+	enum route_match match = route_find(method, path, &r->route, &r->id, &r->upload, allow);
+	const struct gate_rule *unknown = r->is_openai ? &rule_unknown_openai : &rule_unknown_api;
+	if (!pass_gate(x, r->route && match == ROUTE_FOUND ? &r->route->rule : unknown, &head->gate))
 		return;
 	if (match == ROUTE_UNKNOWN) {
 		refuse_key(x, 404, ERR_NOT_FOUND, "err_http_not_found");
@@ -335,11 +341,15 @@ static uint64_t begin(struct exchange *x, const char *method)
 	x->conn->body_bytes = 0;
 	if (!check_head(x, &head))
 		return head.length;
-	if (!strncmp(x->path, "/api/", 5) && strncmp(x->path, API "/", sizeof API) != 0) {
+	x->request->is_openai = !strncmp(x->path, ROUTE_OPENAI, sizeof ROUTE_OPENAI - 1);
+	if (x->request->is_openai) {
+		begin_api(x, method, x->path, &head);
+	} else if (!strncmp(x->path, "/api/", 5) &&
+		   (strncmp(x->path, API "/", sizeof API) != 0 || !strncmp(x->path, API ROUTE_OPENAI, sizeof API ROUTE_OPENAI - 1))) {
 		if (pass_gate(x, &rule_unknown_api, &head.gate))
 			refuse_key(x, 404, ERR_NOT_FOUND, "err_http_not_found");
 	} else if (!strncmp(x->path, API "/", sizeof API)) {
-		begin_api(x, method, &head);
+		begin_api(x, method, x->path + sizeof API - 1, &head);
 	} else {
 		begin_page(x, method, &head);
 	}

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #define COOKIES_TRIED 4 /* another port of this host may have set a cookie of the same name */
 
@@ -119,11 +120,28 @@ static bool has_session(const struct gate_config *config, const struct gate_head
 	return false;
 }
 
+/* Exactly one credential, and none that a browser adds by itself: a page cannot use a key that it should not have. */
+static int check_key(const struct gate_config *config, const struct gate_headers *h, struct err *err)
+{
+	static const char scheme[] = "Bearer ";
+	if (h->n_authorization && (h->cookie || h->n_key))
+		return refuse(err, 403, "err_gate_two_credentials");
+	if (h->n_origin)
+		return refuse(err, 403, "err_gate_key_origin");
+	if (h->n_authorization != 1 || !h->authorization || strncasecmp(h->authorization, scheme, sizeof scheme - 1) != 0)
+		return refuse(err, 401, "err_gate_key");
+	if (!config->api_key || !config->api_key(config->user, str_trim(str_of(h->authorization + sizeof scheme - 1))))
+		return refuse(err, 401, "err_gate_key");
+	return 0;
+}
+
 static int check_credentials(const struct gate_config *config, const struct gate_rule *rule, const struct gate_headers *h,
 			     int64_t *session, struct err *err)
 {
 	if (rule->role == GATE_PUBLIC)
 		return 0;
+	if (rule->role == GATE_KEY)
+		return check_key(config, h, err);
 	if (h->n_authorization)
 		return h->cookie || h->n_key ? refuse(err, 403, "err_gate_two_credentials") : refuse(err, 401, "err_gate_login");
 	if (!has_session(config, h, session))

@@ -18,6 +18,7 @@ enum gate_role {
 	GATE_PUBLIC, /* the page itself, /healthz, the login */
 	GATE_OWNER,  /* a session with both halves, or the unix socket */
 	GATE_UNIX,   /* the unix socket only */
+	GATE_KEY,    /* a program with an API key and nothing that a browser sends, or the unix socket */
 };
 
 enum gate_body {
@@ -34,7 +35,7 @@ struct gate_headers {
 	int n_host, n_origin, n_key, n_authorization;
 	const char *host, *origin, *key;
 	const char *fetch_site, *fetch_mode, *fetch_dest;
-	const char *cookie;
+	const char *cookie, *authorization;
 	const char *content_type;
 	bool has_upgrade;
 	bool has_body;
@@ -49,11 +50,15 @@ struct gate_rule {
 /* True if both halves belong to a live session; then `*id` is its number. */
 typedef bool (*gate_session_fn)(void *user, struct str cookie, struct str key, int64_t *id);
 
+/* True if this is an API key. */
+typedef bool (*gate_key_fn)(void *user, struct str key);
+
 struct gate_config {
 	int port;                /* ours; 0: no port is right */
 	const char *cookie_name;
 	gate_session_fn session;
 	void *user;
+	gate_key_fn api_key;     /* NULL: no key is right */
 };
 
 /* Returns 0, or the HTTP status of the refusal with its reason in `err`.  `*session` is the session used, 0 without. */

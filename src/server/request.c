@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "server/http.h"
 #include "server/json_view.h"
+#include "server/openai_view.h"
 #include "server/routes.h"
 
 #define PARSE_ON_LOOP (64 * KIB) /* longer bodies would hold the loop too long */
@@ -165,7 +166,10 @@ void request_reply(struct request *r, int status)
 void request_fail_status(struct request *r, int status, const struct err *err)
 {
 	buf_clear(&r->out);
-	view_error(&r->out, r->lang, err);
+	if (r->is_openai)
+		openai_view_error(&r->out, r->lang, status, err);
+	else
+		view_error(&r->out, r->lang, err);
 	request_reply(r, status);
 }
 

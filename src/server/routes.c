@@ -7,6 +7,7 @@
 #define OWNER(kind) { .role = GATE_OWNER, .body = (kind) }
 
 const struct gate_rule rule_unknown_api = OWNER(GATE_MAYBE_JSON);
+const struct gate_rule rule_unknown_openai = { .role = GATE_KEY, .body = GATE_MAYBE_JSON };
 const struct gate_rule rule_page = { .is_page = true, .role = GATE_PUBLIC, .body = GATE_NO_BODY };
 
 static const struct route table[] = {
@@ -85,6 +86,9 @@ static const struct route table[] = {
 	{ "POST", "/providers/{id}/models/unload", OWNER(GATE_JSON), api_unload_provider_model },
 	{ "POST", "/providers/{id}/test", OWNER(GATE_JSON), api_test_provider },
 	{ "GET", "/events", OWNER(GATE_NO_BODY), api_events },
+	/* not below /api/v1: where clients of OpenAI look */
+	{ "GET", ROUTE_OPENAI "models", { .role = GATE_KEY, .body = GATE_NO_BODY }, openai_list_models },
+	{ "POST", ROUTE_OPENAI "chat/completions", { .role = GATE_KEY, .body = GATE_JSON }, openai_complete },
 };
 
 const struct route *route_table(size_t *n)

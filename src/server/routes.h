@@ -9,9 +9,11 @@
 #include "server/gate.h"
 #include "server/request.h"
 
+#define ROUTE_OPENAI "/v1/"
+
 struct route {
 	const char *method;
-	const char *path; /* below /api/v1; {id} is a positive integer, {upload} 32 hex digits */
+	const char *path; /* below /api/v1, or from ROUTE_OPENAI on; {id} is a positive integer, {upload} 32 hex digits */
 	struct gate_rule rule;
 	request_fn handler;
 };
@@ -27,7 +29,7 @@ enum route_match route_find(const char *method, const char *path, const struct r
 const struct route *route_table(size_t *n);
 
 /* Rules for what has no route: unknown API paths, and pages. */
-extern const struct gate_rule rule_unknown_api, rule_page;
+extern const struct gate_rule rule_unknown_api, rule_unknown_openai, rule_page;
 
 /* Handlers, by file. */
 void api_login(struct request *r);
@@ -95,6 +97,8 @@ void api_vote_message(struct request *r);
 void api_list_keys(struct request *r);
 void api_add_key(struct request *r);
 void api_remove_key(struct request *r);
+void openai_list_models(struct request *r);
+void openai_complete(struct request *r);
 void api_events(struct request *r);
 void api_list_providers(struct request *r);
 void api_add_provider(struct request *r);

@@ -52,6 +52,13 @@ static void add_turn(struct talk_prompt *p, const struct message_row *question, 
 	json_decref(citations);
 }
 
+enum err_code talk_prompt_ask(struct db *db, struct arena *a, struct talk_prompt *out, struct str question, struct err *err)
+{
+	if (find_passages(db, a, out, question, err) == ERR_OK)
+		add_question(out, out->citations, question);
+	return err->code;
+}
+
 enum err_code talk_prompt_read(struct db *db, struct arena *a, const struct message_row *message, struct talk_prompt *out,
 			       struct err *err)
 {
@@ -68,9 +75,7 @@ enum err_code talk_prompt_read(struct db *db, struct arena *a, const struct mess
 			add_turn(out, &rows[i], &rows[i + 1]);
 	if (n == 0 || rows[n - 1].is_answer)
 		return err_set(err, ERR_CONFLICT, "err_message_parent", "field=parent_id");
-	if (find_passages(db, a, out, str_of(rows[n - 1].text), err) == ERR_OK)
-		add_question(out, out->citations, str_of(rows[n - 1].text));
-	return err->code;
+	return talk_prompt_ask(db, a, out, str_of(rows[n - 1].text), err);
 }
 
 void talk_prompt_release(struct talk_prompt *p)

@@ -19,6 +19,9 @@ struct talk_prompt {
 /* All that the answer `message` needs.  Release it in any case. */
 MUST_USE enum err_code talk_prompt_read(struct db *db, struct arena *a, const struct message_row *message,
 					struct talk_prompt *out, struct err *err);
+/* Appends a question with the passages of out->workspace that fit to it, which become out->citations. */
+MUST_USE enum err_code talk_prompt_ask(struct db *db, struct arena *a, struct talk_prompt *out, struct str question,
+				       struct err *err);
 void talk_prompt_release(struct talk_prompt *p);
 
 #endif

@@ -15,9 +15,15 @@ static bool session(void *user, struct str cookie, struct str key, int64_t *id)
 	return str_eq_text(cookie, "good") && str_eq_text(key, "key");
 }
 
-static const struct gate_config config = { 7878, "assay_7878_0badcafe", session, NULL };
+static bool api_key(void *user, struct str key)
+{
+	(void)user;
+	return str_eq_text(key, "sk-good");
+}
 
-enum rule { PAGE, GET_OWNER, POST_JSON, POST_BYTES, POST_NOTHING, LOGIN, UNIX_ONLY };
+static const struct gate_config config = { 7878, "assay_7878_0badcafe", session, NULL, api_key };
+
+enum rule { PAGE, GET_OWNER, POST_JSON, POST_BYTES, POST_NOTHING, LOGIN, UNIX_ONLY, PROGRAM };
 static const struct gate_rule rules[] = {
 	[PAGE] = { .is_page = true, .role = GATE_PUBLIC },
 	[GET_OWNER] = { .role = GATE_OWNER },
@@ -26,6 +32,7 @@ static const struct gate_rule rules[] = {
 	[POST_NOTHING] = { .role = GATE_OWNER, .body = GATE_MAYBE_JSON },
 	[LOGIN] = { .role = GATE_PUBLIC, .body = GATE_JSON },
 	[UNIX_ONLY] = { .role = GATE_UNIX },
+	[PROGRAM] = { .role = GATE_KEY, .body = GATE_JSON },
 };
 
 #define HOST .n_host = 1, .host = "127.0.0.1:7878"
@@ -34,6 +41,7 @@ static const struct gate_rule rules[] = {
 #define KEY(text) .n_key = 1, .key = (text)
 #define OURS .cookie = COOKIE, KEY("key")
 #define JSON .content_type = "application/json", .has_body = true
+#define BEARER(text) .n_authorization = 1, .authorization = (text)
 #define US "http://127.0.0.1:7878"
 
 static const struct row {
@@ -42,6 +50,21 @@ static const struct row {
 	struct gate_headers h;
 	int status;
 } rows[] = {
+	/* API keys */
+	{ "a key", PROGRAM, { .method = "POST", HOST, BEARER("Bearer sk-good"), JSON }, 0 },
+	{ "a key in lower case", PROGRAM, { .method = "POST", HOST, BEARER("bearer  sk-good "), JSON }, 0 },
+	{ "a key through the socket is not needed", PROGRAM, { .is_unix = true, .method = "POST", JSON }, 0 },
+	{ "no key", PROGRAM, { .method = "POST", HOST, JSON }, 401 },
+	{ "a wrong key", PROGRAM, { .method = "POST", HOST, BEARER("Bearer sk-bad"), JSON }, 401 },
+	{ "an empty key", PROGRAM, { .method = "POST", HOST, BEARER("Bearer "), JSON }, 401 },
+	{ "another scheme", PROGRAM, { .method = "POST", HOST, BEARER("Basic sk-good"), JSON }, 401 },
+	{ "two keys", PROGRAM, { .method = "POST", HOST, .n_authorization = 2, .authorization = "Bearer sk-good", JSON }, 401 },
+	{ "a key from a page", PROGRAM, { .method = "POST", HOST, BEARER("Bearer sk-good"), FROM(US), JSON }, 403 },
+	{ "a key with a cookie", PROGRAM, { .method = "POST", HOST, BEARER("Bearer sk-good"), .cookie = "a=b", JSON }, 403 },
+	{ "a key with a session", PROGRAM, { .method = "POST", HOST, BEARER("Bearer sk-good"), OURS, JSON }, 403 },
+	{ "a session without a key", PROGRAM, { .method = "POST", HOST, OURS, JSON }, 401 },
+	{ "a key for another host", PROGRAM, { .method = "POST", NAMED("evil.test"), BEARER("Bearer sk-good"), JSON }, 421 },
+	{ "a key is no session", POST_JSON, { .method = "POST", HOST, BEARER("Bearer sk-good"), JSON }, 401 },
 	/* Host */
 	{ "our address and port", PAGE, { .method = "GET", HOST }, 0 },
 	{ "localhost", PAGE, { .method = "GET", NAMED("localhost:7878") }, 0 },
