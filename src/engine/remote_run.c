@@ -272,11 +272,24 @@ static void try_again(struct remote_flight *f, const struct err *cause, int64_t 
 	loop_timer_set(f->retry, wait);
 }
 
+/* Tokens are not known here: what a replay compares is the text. */
+static void hash_answer(const struct remote_answer *a, char hex[HASH_HEX_SIZE])
+{
+	struct hash *h = hash_new();
+	uint8_t digest[HASH_SIZE];
+
+	hash_add(h, buf_text(&a->thinking), a->thinking.len + 1);
+	hash_add(h, buf_text(&a->text), a->text.len);
+	hash_finish(h, digest);
+	hash_hex(digest, hex);
+}
+
 static void end_answered(struct remote_flight *f)
 {
 	struct engine *e = f->e;
 	struct remote_column *r = column_of(f);
 	int64_t now = clock_mono_us();
+	char hex[HASH_HEX_SIZE];
 	struct cell_row row = {
 		.finish = f->answer.finish,
 		.n_prompt = f->answer.n_prompt,
@@ -286,9 +299,10 @@ static void end_answered(struct remote_flight *f)
 		.mean_ll = __builtin_nan(""),
 		.text = buf_text(&f->answer.text),
 		.thinking = buf_text(&f->answer.thinking),
-		.tokens = "",
+		.tokens = hex,
 	};
 
+	hash_answer(&f->answer, hex);
 	r->endpoint->n_failures = r->endpoint->n_pauses = 0;
 	cell_answered(e, f->column, &f->cell, &row);
 	flight_end(f);

@@ -43,7 +43,7 @@ class Reply:
 
 
 class Server:
-    def __init__(self, folder, ollama_host=None):
+    def __init__(self, folder, ollama_host=None, **more):
         self.data = folder / "data"
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -51,6 +51,7 @@ class Server:
         program = os.environ.get("ASSAY_BIN", str(ROOT / "build/bin/assay"))
         self.log = open(folder / "log", "w+b")
         environment = {k: v for k, v in os.environ.items() if k != "OLLAMA_HOST"}
+        environment.update(more)
         if ollama_host:
             environment["OLLAMA_HOST"] = ollama_host
         self.process = subprocess.Popen([program, "serve", "--data", str(self.data), "--port", str(self.port)],

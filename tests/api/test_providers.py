@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Providers: how they are, their keys, their models."""
+import json
 import os
 import pathlib
+import ssl
 import stat
+import subprocess
 import sys
 import time
 
@@ -11,6 +14,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from ollama_stub import Stub, serve  # noqa: E402
 from openai_stub import Stub as OpenAIStub, answer, serve as serve_openai  # noqa: E402
+from conftest import Server  # noqa: E402
 from test_contract import problem  # noqa: E402
 
 KEY = "sk-planted-0123456789abcdef"
@@ -188,3 +192,49 @@ def test_models_of_providers_are_columns_like_any_other(server, provider, ollama
     assert answer("四").replace('"', '""') in exported and KEY not in exported
     assert KEY.encode() not in b"".join(f.read_bytes() for f in server.data.iterdir() if f.is_file() and f.name != "secrets")
     server.api("DELETE", f"/providers/{stub['id']}")
+
+
+def held_by(server):
+    """Everything that the server has written, printed, sent to its children or shows of itself."""
+    kept = [f.read_bytes() for f in server.data.rglob("*") if f.is_file() and f.name not in ("secrets", "ballast")]
+    proc = pathlib.Path(f"/proc/{server.process.pid}")
+    return b"".join([*kept, server.output().encode(), (proc / "cmdline").read_bytes()])
+
+
+def test_no_key_is_ever_written_or_said_whatever_fails(tmp_path, openai):
+    server = Server(tmp_path, ASSAY_LOG="debug")
+    server.login()
+    try:
+        key = "sk-planted-by-a-test-4711"
+        url = f"http://127.0.0.1:{openai.port}"
+        added = server.api("POST", "/providers", {"kind": "openai", "url": url, "key": key}).json
+        used = server.api("POST", f"/providers/{added['id']}/models/use", {"name": "small"}).json
+        openai.faults = ["401", "500", "redirect", "error_json", "malformed", "400", "403", "cut"]
+        said = []
+        for _ in range(4):
+            run = server.api("POST", "/runs", {"columns": [{"model_id": used["id"]}], "questions": ["one", "two", "three"]}).json
+            said.append(json.dumps(finished(server, run)))
+            said.append(server.api("GET", f"/runs/{run['id']}/export?format=jsonl").body.decode())
+        said += [json.dumps(server.api("GET", path).json) for path in ("/providers", "/models", "/status", "/doctor", "/settings")]
+        assert openai.requests >= 8 and key not in "".join(said)
+        assert key.encode() not in held_by(server)
+        assert "err_provider_key" in server.output()
+    finally:
+        assert server.stop() == 0
+
+
+def test_a_certificate_that_nobody_signed_is_refused(server, tmp_path, ollama):
+    made = subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", tmp_path / "key", "-out",
+                           tmp_path / "cert", "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"],
+                          capture_output=True)
+    if made.returncode:
+        pytest.skip("no openssl to make a certificate with")
+    tls = serve(Stub())
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "cert", tmp_path / "key")
+    tls.socket = context.wrap_socket(tls.socket, server_side=True)
+    added = server.api("POST", "/providers", {"kind": "ollama", "url": f"https://localhost:{tls.server_port}", "key": KEY}).json
+    assert added["state"] == "refused" and added["problem"]["key"] == "err_http_tls", added
+    server.api("DELETE", f"/providers/{added['id']}")
+    tls.shutdown()
+    tls.server_close()

@@ -130,6 +130,8 @@ static void answers_come_with_their_text_and_counts(void **state)
 	assert_int_equal(cell->n_prompt, 9);
 	assert_int_equal(cell->n_generated, 12);
 	assert_int_equal(cell->finish, FINISH_STOP);
+	assert_int_equal(strlen(cell->tokens), 64); /* what a replay compares */
+	assert_string_not_equal(cell->tokens, r.questions[1].cells[0].tokens);
 	assert_true(cell->total_us > 0 && cell->total_us >= cell->prompt_us);
 	assert_string_equal(r.columns[0].build, "openai");
 	assert_int_equal(bench.n_cells, 40);
