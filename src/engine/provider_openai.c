@@ -17,10 +17,13 @@ static bool is_strict(const struct remote *remote)
 
 static json_t *openai_body(const struct remote *remote, const char *model, const struct gen_params *p, json_t *messages, int64_t seed)
 {
+	bool strict = is_strict(remote);
 	json_t *body = json_pack("{s:s, s:o, s:b, s:{s:b}, s:I, s:f, s:f, s:I}", "model", model, "messages", messages, "stream", 1,
-				 "stream_options", "include_usage", 1, "max_tokens", (json_int_t)p->max_tokens, "temperature",
-				 p->temperature, "top_p", p->top_p, "seed", (json_int_t)seed);
-	if (is_strict(remote) || remote->is_plain)
+				 "stream_options", "include_usage", 1, strict ? "max_completion_tokens" : "max_tokens",
+				 (json_int_t)p->max_tokens, "temperature", p->temperature, "top_p", p->top_p, "seed",
+				 (json_int_t)seed);
+
+	if (strict || remote->is_plain)
 		return body;
 	if (p->temperature > 0) {
 		json_object_set_new(body, "top_k", json_integer(p->top_k > 0 ? p->top_k : -1));

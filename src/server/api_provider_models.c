@@ -10,6 +10,7 @@
 #include "engine/ollama.h"
 #include "server/provider_calls.h"
 #include "server/json_view.h"
+#include "server/provider_view.h"
 #include "server/remote_list.h"
 #include "server/routes.h"
 #include "store/setting_store.h"
@@ -21,6 +22,7 @@ struct models {
 	struct remote remote;
 	struct provider_calls calls;
 	struct provider_call list, loaded; /* loaded: Ollama only */
+	struct provider_call rendered;
 	const char *name, *text;
 	struct remote_list found;
 	struct err problem;
@@ -316,6 +318,18 @@ static void read_text(struct request *r, struct models *m, struct err *err)
 		err_set(err, ERR_INVALID, "err_field_needed", "field=text");
 }
 
+/* What Ollama made of the question, where it could be had. */
+static void view_prompt(struct request *r, const struct provider_call *call)
+{
+	struct err ignored = call->err;
+	json_t *json = ignored.code == ERR_OK ? remote_json(call->remote, &call->reply, &ignored) : NULL;
+	const char *prompt = json_string_value(json_object_get(json_object_get(json, "_debug_info"), "rendered_template"));
+
+	if (prompt)
+		json_cstr(&r->out, "prompt", prompt);
+	json_decref(json);
+}
+
 static void answered(struct request *r)
 {
 	struct models *m = r->state;
@@ -336,26 +350,49 @@ static void answered(struct request *r)
 		json_cstr(&r->out, "text", text);
 		json_int(&r->out, "n_generated", json_integer_value(n));
 		json_num(&r->out, "seconds", (double)m->list.ms / 1000);
+		if (m->rendered.remote)
+			view_prompt(r, &m->rendered);
 		json_close(&r->out, '}');
 		request_reply(r, 200);
 	}
 	json_decref(json);
 }
 
+/* A new reference. */
+static json_t *ollama_chat(const struct models *m)
+{
+	return json_pack("{s:s, s:[{s:s, s:s}], s:b, s:{s:i}}", "model", m->name, "messages", "role", "user", "content", m->text,
+			 "stream", 0, "options", "num_predict", TEST_TOKENS);
+}
+
+static void version_known(struct request *r)
+{
+	struct models *m = r->state;
+	struct http_limits limits = provider_limits_answer(&m->remote.row);
+	struct provider_health health;
+	json_t *render = ollama_chat(m);
+
+	provider_health_read(&m->remote, &m->list.reply, &m->list.err, &health);
+	json_object_set_new(render, "_debug_render_only", json_true());
+	provider_calls_init(&m->calls, r, answered);
+	provider_call_start(&m->calls, &m->list, &m->remote, "POST", "/api/chat", ollama_chat(m), &limits);
+	/* An older version would answer a second time instead. */
+	if (ollama_version_at_least(&health.version, 0, 11, 5))
+		provider_call_start(&m->calls, &m->rendered, &m->remote, "POST", "/api/chat", json_incref(render), &limits);
+	json_decref(render);
+	provider_calls_wait(&m->calls);
+}
+
 static void test_known(struct request *r)
 {
 	const struct models *m = r->state;
-	json_t *messages = json_pack("[{s:s, s:s}]", "role", "user", "content", m->text);
 
 	if (m->remote.row.kind == PROVIDER_OLLAMA)
-		ask_one(r, "POST", "/api/chat",
-			json_pack("{s:s, s:o, s:b, s:{s:i}}", "model", m->name, "messages", messages, "stream", 0, "options",
-				  "num_predict", TEST_TOKENS),
-			answered);
+		ask_one(r, "GET", "/api/version", NULL, version_known);
 	else
 		ask_one(r, "POST", "/chat/completions",
-			json_pack("{s:s, s:o, s:b, s:i}", "model", m->name, "messages", messages, "stream", 0, "max_tokens",
-				  TEST_TOKENS),
+			json_pack("{s:s, s:[{s:s, s:s}], s:b, s:i}", "model", m->name, "messages", "role", "user", "content",
+				  m->text, "stream", 0, "max_tokens", TEST_TOKENS),
 			answered);
 }
 

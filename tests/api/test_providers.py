@@ -125,6 +125,9 @@ def test_models_of_an_ollama(server, provider, ollama):
     problem(server.api("POST", address + "/models/use", {"name": "none"}), 404, "not_found", "name")
     answer = server.api("POST", address + "/test", {"name": "tiny", "text": "Which CPU?"})
     assert answer.json["text"] == ollama.answer and answer.json["n_generated"] == 7
+    assert answer.json["prompt"].endswith("Which CPU?<|im_end|>\n<|im_start|>assistant\n")
+    ollama.version = "0.11.4"
+    assert "prompt" not in server.api("POST", address + "/test", {"name": "tiny", "text": "Which CPU?"}).json
     assert server.api("POST", address + "/models/unload", {"name": "tiny"}).status == 204 and not ollama.loaded
     assert server.api("DELETE", address + "/models", {"name": "tiny"}).status == 204 and not ollama.models
     problem(server.api("DELETE", address + "/models", {"name": "tiny"}), 404, "not_found")
