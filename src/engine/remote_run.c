@@ -41,6 +41,7 @@ struct remote_column {
 	size_t n_questions, at;
 	bool reading, read_all, is_announced;
 	int n_open;
+	uint64_t generation;    /* of this struct: a page that was read for an earlier one is none of ours */
 };
 
 struct remote_flight {
@@ -116,6 +117,7 @@ void remote_adopt(struct engine *e, const struct remote *const *remotes)
 		struct remote_column *r = c->remote = mem_alloc(sizeof *r);
 		*r = (struct remote_column){ .remote = *remotes[i], .model = slash ? slash + 1 : c->model.model.name };
 		r->endpoint = endpoint_for(e, r->remote.row.id);
+		r->generation = ++e->next_serial;
 		r->read_all = c->exhausted;
 	}
 }
@@ -430,6 +432,7 @@ struct remote_page {
 	size_t column;
 	int64_t column_id, from;
 	struct arena *keep; /* becomes the column's */
+	uint64_t generation;
 	struct run_question *questions;
 	size_t n;
 };
@@ -451,11 +454,11 @@ static void home_page(struct job *job)
 	struct remote_page *j = (struct remote_page *)job;
 	struct engine *e = job->e;
 
-	if (!job_is_current(job) || !e->active->columns[j->column].remote) {
+	struct active_column *c = job_is_current(job) ? &e->active->columns[j->column] : NULL;
+	if (!c || !c->remote || c->remote->generation != j->generation) {
 		arena_free(j->keep);
 		return;
 	}
-	struct active_column *c = &e->active->columns[j->column];
 	struct remote_column *r = c->remote;
 	r->reading = false;
 	if (job->task.err.code != ERR_OK) {
@@ -486,6 +489,7 @@ static void read_page(struct engine *e, size_t column)
 	j->column = column;
 	j->column_id = c->row.id;
 	j->from = c->next;
+	j->generation = c->remote->generation;
 	c->remote->reading = true;
 	job_read(&j->job);
 }
