@@ -12,7 +12,8 @@
  * worker with exit code 65; a wrong value in a well-formed request is a MSG_FAILED.  Exit code 70: a chat template took too
  * long or crashed (its stream got a MSG_FAILED before).  0: the socket was closed.
  * Requests may be sent ahead; they are served in order.  Program arguments: --read-dir PATH (a folder or a file that may be
- * read, for "paths" and jobs; one part of a split model stands for all; at most 64 times), --write-dir DIR (the one folder that jobs may write to), --no-sandbox.
+ * read, for "paths" and jobs; one part of a split model stands for all; at most 64 times), --write-dir DIR (the one folder
+ * that jobs may write to), --no-sandbox.
  *
  * Failures everywhere: {"code": err_code_name, "key": message key, "args": "name=value\x1f..."}. */
 #ifndef ASSAY_WORKER_PROTOCOL_H
@@ -63,7 +64,8 @@ enum worker_request {
 	 * -> MSG_PROGRESS (step "merge") ..., MSG_OK* | MSG_FAILED* */
 	REQ_MERGE = 7,
 	/* Quantize with llama.cpp.  "type": a name of model/quant_types.h; "imatrix": a file of REQ_IMATRIX or llama-imatrix, ""
-	 * for none; "dry_run": only the reply, with the exact size.  A quantized "input" is refused unless "allow_requantize".
+	 * for none; "dry_run": only the reply; its size is exact but for the keys of an importance matrix.  A quantized "input" is
+	 * refused unless "allow_requantize".
 	 * Cancelled: MSG_FAILED, then the worker ends with exit code 0 (llama.cpp cannot stop).
 	 * {"input", "output", "type": text, "imatrix", "n_threads": int, "allow_requantize": bool, "dry_run": bool}
 	 * -> MSG_PROGRESS (step "quantize") ..., MSG_OK* | MSG_FAILED* */

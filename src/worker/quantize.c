@@ -186,8 +186,10 @@ static enum err_code run_beside(struct quantizer *q, struct err *err)
 	close(fd);
 	listen(q);
 	int code = pthread_create(&thread, NULL, run, q);
-	if (code != 0)
+	if (code != 0) {
+		relay_tap(NULL, NULL);
 		return err_set_errno(err, code, "err_quantize_failed", NULL);
+	}
 	for (bool ended = false; !ended;) {
 		int64_t until = clock_wall_ms() + WAIT_MS;
 		struct timespec at = { .tv_sec = until / 1000, .tv_nsec = until % 1000 * 1000000 };
