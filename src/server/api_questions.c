@@ -20,6 +20,7 @@
 struct import {
 	const char *upload, *file_name, *name;
 	const char *question_field, *reference_field;
+	bool is_document; /* for a workspace: nothing is looked for in it */
 	bool is_new; /* it has just come: its name is written beside it, and it goes again where it is refused */
 	size_t max_preview;
 	struct question_import found;
@@ -76,7 +77,9 @@ static void run_preview(struct request *r, struct db *db)
 	struct import *in = r->state;
 	bool ok = !in->is_new || !*in->file_name || write_name(r, in) == ERR_OK;
 	(void)db;
-	if (ok)
+	if (ok && in->is_document)
+		in->found = (struct question_import){ .format = "document", .encoding = "" };
+	else if (ok)
 		ok = read_upload(r, in) == ERR_OK || keep_for_choice(r, in);
 	if (!ok && in->is_new)
 		upload_remove(store_data_dir(r->app->store), in->upload); /* nobody will ask for it */
@@ -120,6 +123,10 @@ void api_upload(struct request *r)
 	}
 	in->file_name = name ? name : "";
 	in->is_new = true;
+	const char *kind = request_query(r, "kind");
+	in->is_document = kind && !strcmp(kind, "document");
+	if (err.code == ERR_OK && kind && !in->is_document && strcmp(kind, "questions") != 0)
+		err_set(&err, ERR_INVALID, "err_field_choice", "field=kind|choices=questions, document");
 	if (err.code == ERR_OK && !r->received)
 		err_set(&err, ERR_DATA, "err_upload_empty", NULL);
 	start_preview(r, in, &err);

@@ -82,13 +82,17 @@ enum err_code document_store_search(struct db *db, struct arena *a, int64_t work
 	*n = 0;
 	if (!match[0])
 		return ERR_OK;
+	/* The best are chosen before any text is looked at. */
 	struct query q = query_start(db, err,
 				     "SELECT p.id, p.document_id, p.start, p.length, p.heading, d.name,"
-				     " substr(CAST(d.text AS BLOB), 1, p.start + p.length), bm25(passage_search)"
-				     " FROM passage_search s JOIN passage p ON p.id = s.rowid"
-				     " JOIN document d ON d.id = p.document_id"
-				     " WHERE passage_search MATCH ?1 AND d.workspace_id = ?2"
-				     " ORDER BY bm25(passage_search), p.id LIMIT ?3",
+				     " substr(CAST(d.text AS BLOB), 1, p.start + p.length), best.rank FROM"
+				     " (SELECT p.id AS id, bm25(passage_search) AS rank"
+				     "  FROM passage_search s JOIN passage p ON p.id = s.rowid"
+				     "  JOIN document d ON d.id = p.document_id"
+				     "  WHERE passage_search MATCH ?1 AND d.workspace_id = ?2"
+				     "  ORDER BY bm25(passage_search), p.id LIMIT ?3) best"
+				     " JOIN passage p ON p.id = best.id JOIN document d ON d.id = p.document_id"
+				     " ORDER BY best.rank, p.id",
 				     "tii", match, workspace_id, limit);
 	while (query_next(&q)) {
 		struct passage_row p = { .id = row_int(&q, 0), .document_id = row_int(&q, 1), .start = row_int(&q, 2),

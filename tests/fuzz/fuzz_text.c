@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Any bytes as JSON, as an encoding and as fields of a table, where two ways must agree: what the scanner cuts into pieces is
- * what Jansson reads as a whole, what is written is read back as it was, and decoded text stays as it is. */
+ * what Jansson reads as a whole, what is written is read back as it was, and decoded text stays as it is.  And as a document
+ * (plain, Markdown, HTML), whose passages lie in it. */
 #include <stddef.h>
+#include <string.h>
 
 #include "base/json.h"
 #include "base/limits.h"
 #include "model/csv.h"
+#include "model/document.h"
 #include "model/encoding.h"
 #include "model/json_split.h"
+#include "model/terms.h"
 #include "report/csv.h"
 
 #define FIELDS_MAX 8
@@ -145,6 +149,34 @@ static void check_table(struct str text)
 	buf_release(&out);
 }
 
+/* Every word of a document is in a passage, passages lie in it, and what is searched are letters and digits. */
+static void check_document(struct str text)
+{
+	struct arena *a = arena_new();
+
+	for (int format = DOCUMENT_TXT; format <= DOCUMENT_HTML; format++) {
+		struct buf plain = BUF_INIT(16 * MIB), terms = BUF_INIT(64 * MIB);
+		size_t n, last = 0;
+		document_text(&plain, text, (enum document_format)format);
+		if (!utf8_valid(buf_str(&plain), NULL))
+			BUG("the text is no UTF-8");
+		struct passage *p = document_split(a, buf_str(&plain), (enum document_format)format, &n);
+		for (size_t i = 0; i < n; i++) {
+			struct str part = { plain.ptr + p[i].start, p[i].length };
+			if (p[i].length == 0 || p[i].start + p[i].length > plain.len || p[i].start + p[i].length <= last || !utf8_valid(part, NULL))
+				BUG("passage %zu", i);
+			last = p[i].start + p[i].length;
+		}
+		terms_add(&terms, buf_str(&plain));
+		for (size_t i = 0; i < terms.len; i++)
+			if ((unsigned char)terms.ptr[i] < 0x80 && !strchr(" 0123456789abcdefghijklmnopqrstuvwxyz", terms.ptr[i]))
+				BUG("a term with %02x", (unsigned)terms.ptr[i]);
+		buf_release(&plain);
+		buf_release(&terms);
+	}
+	arena_free(a);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct str text = { (const char *)data, size };
@@ -152,7 +184,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_json(text);
 	check_string(text);
 	check_encoding(text);
-	if (utf8_valid(text, NULL))
+	if (utf8_valid(text, NULL)) {
 		check_table(text);
+		check_document(text);
+	}
 	return 0;
 }
