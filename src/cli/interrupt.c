@@ -16,11 +16,10 @@ static _Atomic(struct app *) app_to_stop;
 
 static void on_signal(int number)
 {
-	(void)number;
 	int old = errno;
 	if (seen)
 		_exit(EXIT_INTERRUPTED);
-	seen = 1;
+	seen = number;
 	struct app *app = atomic_load(&app_to_stop);
 	if (app)
 		app_stop(app);
@@ -39,6 +38,13 @@ void interrupt_install(struct app *app)
 bool interrupt_seen(void)
 {
 	return seen != 0;
+}
+
+int interrupt_take(void)
+{
+	int number = seen;
+	seen = 0;
+	return number;
 }
 
 void interrupt_block(bool block)

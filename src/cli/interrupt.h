@@ -14,6 +14,9 @@ void interrupt_install(struct app *app);
 /* Whether a signal has come.  Thread: any. */
 bool interrupt_seen(void);
 
+/* The signal that has come, 0: none; it is dealt with then, and the next one is the first again.  Thread: main. */
+int interrupt_take(void);
+
 /* Keeps SIGINT and SIGTERM (true) from the calling thread and those it starts, or lets them come again. */
 void interrupt_block(bool block);
 
