@@ -259,8 +259,7 @@ static enum err_code run_one_by_one(struct comparison *c, struct err *err)
 		return err_set(err, ERR_IO, "err_fs_write", "path=%s|reason=%s", c->spool_path, "it cannot be opened again");
 	enum err_code code = run_reference(c, err);
 	forced_close(&c->ref);
-	engine_drop(c->engine);
-	columns_release(&c->engine->columns);
+	engine_forget(c->engine);
 	load_release(c->engine->model);
 	c->spool_at = 0;
 	if (code != ERR_OK || open_candidate(c, err) != ERR_OK || run_steps(c, step_candidate, err) != ERR_OK)

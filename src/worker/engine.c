@@ -22,11 +22,16 @@ void engine_drop(struct engine *e)
 	e->n_ctx = e->slots = 0;
 }
 
-void engine_release(struct engine *e)
+void engine_forget(struct engine *e)
 {
 	engine_drop(e);
 	chats_drop(e);
 	columns_release(&e->columns);
+}
+
+void engine_release(struct engine *e)
+{
+	engine_forget(e);
 	llama_batch_free(e->batch);
 }
 

@@ -30,6 +30,9 @@ struct engine {
 void engine_init(struct engine *e, struct link *l, struct loaded *m);
 void engine_release(struct engine *e);
 
+/* Frees all that hangs on the model (contexts, conversations, columns), so that the model itself can be freed. */
+void engine_forget(struct engine *e);
+
 /* A context of `n_ctx` cells for `n_seq` sequences.  Where memory is short, the one that is not asked for goes: the chats'
  * for a group, the group's for a chat.  NULL on failure. */
 struct llama_context *engine_context(struct engine *e, int n_seq, int n_ctx, struct err *err);

@@ -226,6 +226,16 @@ static void a_cancelled_comparison_ends_and_the_worker_lives_on(void **state)
 	a_model_is_no_distance_from_itself(state);
 }
 
+/* A turn of a conversation, whose state the worker keeps. */
+static void chat(struct worker_client *w)
+{
+	json_t *body = json_pack("{s:i, s:i, s:i, s:[{s:s, s:s}]}", "chat", 5, "kv_tokens", 1024, "max_tokens", 4, "messages", "role",
+				 "user", "content", "Say hello.");
+	struct worker_reply r = job(w, REQ_CHAT, body);
+	assert_int_equal(r.kind, MSG_CHAT);
+	worker_reply_release(&r);
+}
+
 /* One model after the other gives nearly the same figures, and leaves a worker that can load again. */
 static void models_that_do_not_fit_together_are_compared_one_by_one(void **state)
 {
@@ -234,6 +244,7 @@ static void models_that_do_not_fit_together_are_compared_one_by_one(void **state
 	struct worker_reply exact = compare(1, quantized_path, items());
 	start_job_worker(&w);
 	load_reference(&w);
+	chat(&w);
 	struct worker_reply r =
 		worker_client_wait(&w, send_spooled(&w, 1, quantized_path, items(), temp_path(&folder, "spool")), 0);
 	assert_string_equal(json_string_value(json_object_get(r.body, "key")), "err_fs_denied"); /* not in out/ */
@@ -252,6 +263,7 @@ static void models_that_do_not_fit_together_are_compared_one_by_one(void **state
 	assert_int_equal(st.st_size, 528 * (int64_t)figure(&r, "n_tokens"));
 	assert_job_fails(&w, REQ_RENDER, json_object(), "err_worker_not_loaded");
 	load_reference(&w);
+	chat(&w);
 	worker_reply_release(&r);
 	worker_reply_release(&exact);
 	assert_int_equal(worker_client_stop(&w), 0);
