@@ -32,6 +32,14 @@
 			fail_msg("%s: \"%s\" (%s)", #call, err.key, err.args);                               \
 	} while (0)
 
+/* Two doubles, within `tolerance`; needs math.h. */
+#define assert_near(seen, expected, tolerance)                                                              \
+	do {                                                                                                 \
+		double seen_ = (seen), expected_ = (expected);                                               \
+		if (!(fabs(seen_ - expected_) <= (tolerance)))                                               \
+			fail_msg("%s is %.12g, expected %.12g", #seen, seen_, expected_);                    \
+	} while (0)
+
 #define assert_arg(err_ptr, name, expected)                                                                  \
 	do {                                                                                                 \
 		char value_[512] = "";                                                                       \
