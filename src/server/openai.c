@@ -53,6 +53,7 @@ struct completion {
 	struct openai_body body;
 	struct openai_name name;
 	struct gen_params params;
+	struct err problem;      /* of resolving: what it owns must be freed, so it does not end the request by itself */
 	char id[48];
 	struct openai_head head;
 	struct chat_turn *turn;  /* NULL: not asked yet, or over */
@@ -191,24 +192,24 @@ static void resolve(struct request *r, struct db *db)
 {
 	struct completion *c = r->state;
 	struct err *err = request_err(r);
-	if (openai_name_find(db, r->arena, c->body.model, &c->name, err) != ERR_OK)
-		return;
 	c->params = workspace_params_default();
-	if (c->name.workspace_id)
+	if (openai_name_find(db, r->arena, c->body.model, &c->name, err) == ERR_OK && c->name.workspace_id)
 		resolve_workspace(r, db, c);
 	if (c->body.has_system)
 		c->params.system = "";
 	openai_body_params(r->json, &c->params);
+	c->problem = *err;
+	*err = (struct err){ 0 };
 }
 
 static void resolved(struct request *r)
 {
 	struct completion *c = r->state;
 	struct app *app = r->app;
-	if (app->closing) {
-		struct err err = { 0 };
-		err_set(&err, ERR_CANCELLED, "err_cancelled", NULL);
-		request_fail(r, &err);
+	if (app->closing)
+		err_set(&c->problem, ERR_CANCELLED, "err_cancelled", NULL);
+	if (c->problem.code != ERR_OK) {
+		request_fail(r, &c->problem);
 		openai_body_release(&c->body);
 		mem_free(c);
 		return;

@@ -6,9 +6,11 @@
  * The input is METHOD PATH[?QUERY], header lines, an empty line, and the body.  libmicrohttpd, which takes the bytes apart,
  * is not in it. */
 #include "fuzz_engine.h"
+#include "server/api_keys.h"
 #include "server/http.h"
 #include "server/live.h"
 #include "server/routes.h"
+#include "server/talk.h"
 #include "server/upload.h"
 
 #define PAIRS_MAX 32
@@ -23,6 +25,7 @@ struct exchange {
 	struct pair queries[PAIRS_MAX], headers[PAIRS_MAX];
 	size_t n_queries, n_headers;
 	int n_replies;
+	bool is_openai; /* its errors have another shape */
 };
 
 static struct app app;
@@ -50,6 +53,15 @@ const char *__wrap_http_header(struct exchange *x, const char *name)
 	return find_pair(x->headers, x->n_headers, name);
 }
 
+static void check_openai_error(int status, const json_t *body)
+{
+	const json_t *error = json_object_get(body, "error");
+	const char *message = json_string_value(json_object_get(error, "message"));
+
+	if ((status >= 500 && status != 503) || !message || !message[0] || !json_is_string(json_object_get(error, "type")))
+		BUG("status %d: %s", status, message ? message : "?");
+}
+
 static void check_error(int status, const json_t *body)
 {
 	const json_t *error = json_object_get(body, "error");
@@ -75,7 +87,9 @@ void __wrap_http_reply(struct exchange *x, int status, const char *content_type,
 	json_t *json = json_loadb(body.ptr ? body.ptr : "", body.len, 0, &problem);
 	if (body.len > 0 && !json)
 		BUG("reply: %s", problem.text);
-	if (status >= 400)
+	if (status >= 400 && x->is_openai)
+		check_openai_error(status, json);
+	else if (status >= 400)
 		check_error(status, json);
 	json_decref(json);
 }
@@ -187,7 +201,7 @@ static bool check_session(void *user, struct str cookie, struct str key, int64_t
 /* As exchange.c: what no rule lets pass is no request.  Over TCP nobody has a session, so the gate is asked twice. */
 static bool pass_gate(struct request *r, struct gate_headers *h)
 {
-	struct gate_config config = { PORT, "assay_7878_0", check_session, app.sessions };
+	struct gate_config config = { PORT, "assay_7878_0", check_session, app.sessions, NULL };
 	struct err err = { 0 };
 	int64_t session = 0;
 
@@ -224,6 +238,7 @@ static void serve(struct request *r, struct exchange *x, const char *method, con
 	h->has_body = body.len > 0;
 	if (!pass_gate(r, h))
 		return;
+	r->is_openai = x->is_openai = !strncmp(path, ROUTE_OPENAI, sizeof ROUTE_OPENAI - 1);
 	bool bytes = r->route->rule.body == GATE_BYTES;
 	if (!(bytes ? spool(r, body) : request_add_body(r, body.ptr, body.len)))
 		return;
@@ -251,6 +266,8 @@ static void open_app(void)
 			    .cookie_name = "assay_7878_0", .hub = hub_new(1, LIMIT_SSE_QUEUE), .sessions = sessions_new() };
 	app.engine = fuzz_engine_new();
 	app.live = live_new(&app);
+	app.talk = talk_new(&app);
+	app.keys = keys_new();
 }
 
 static void close_app(void)
@@ -258,6 +275,8 @@ static void close_app(void)
 	engine_free(app.engine);
 	fuzz_settle();
 	live_free(app.live);
+	talk_free(app.talk);
+	keys_free(app.keys);
 	hub_free(app.hub);
 	sessions_free(app.sessions);
 	mem_free(app.url);
