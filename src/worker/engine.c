@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "worker/chat.h"
+#include "worker/turn.h"
 #include "worker/protocol.h"
 
 #define HEARTBEAT_US 1000000

@@ -18,7 +18,7 @@ struct engine {
 	struct link *link;
 	struct loaded *model;
 	struct columns columns;
-	struct chats *chats;       /* chat.h; NULL before the first turn */
+	struct chats *chats;       /* turn.h; NULL before the first turn */
 	struct llama_context *ctx; /* NULL before the first group */
 	int n_ctx, slots;          /* what ctx was made for */
 	struct llama_batch batch;  /* ENGINE_STEP_TOKENS of room */

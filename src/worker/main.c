@@ -13,7 +13,7 @@
 #include "ggml.h"
 #include "worker/batch.h"
 #include "worker/calibrate.h"
-#include "worker/chat.h"
+#include "worker/turn.h"
 #include "worker/compare.h"
 #include "worker/guard.h"
 #include "worker/imatrix.h"

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * chat - turns of conversations (REQ_CHAT) in a context of their own, so that they never touch what groups compute.
+ * turn - turns of conversations (REQ_CHAT) in a context of their own, so that they never touch what groups compute.
  *
  * The context holds a few conversations, each a sequence with the tokens that are in it.  A turn keeps the longest common
  * beginning and computes the rest; conversations that were not used for longest make room.  The context grows by plan_bucket()
  * as conversations do.  Thread: the main thread. */
-#ifndef ASSAY_WORKER_CHAT_H
-#define ASSAY_WORKER_CHAT_H
+#ifndef ASSAY_WORKER_TURN_H
+#define ASSAY_WORKER_TURN_H
 
 #include "worker/engine.h"
 

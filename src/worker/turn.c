@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "worker/chat.h"
+#include "worker/turn.h"
 
 #include "base/clock.h"
 #include "base/limits.h"
