@@ -16,7 +16,7 @@
 #include "store/setting_store.h"
 
 #define REMOTE_NAME_MAX 300
-#define TEST_TOKENS 512
+#define TEST_TOKENS 256
 
 struct models {
 	struct remote remote;

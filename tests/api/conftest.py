@@ -43,6 +43,8 @@ class Reply:
 
 
 class Server:
+    timeout = 20  # seconds to a reply
+
     def __init__(self, folder, ollama_host=None, **more):
         self.data = folder / "data"
         with socket.socket() as probe:
@@ -75,7 +77,7 @@ class Server:
 
     def send(self, method, path, body=None, headers=None, unix=False):
         connection = UnixConnection(str(self.data / "assay.sock")) if unix else \
-            http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+            http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.timeout)
         headers = dict(headers or {})
         if isinstance(body, (dict, list)):
             body = json.dumps(body)

@@ -46,6 +46,7 @@ def ollama(tmp_path_factory):
 @pytest.fixture(scope="module")
 def server(tmp_path_factory, ollama):
     server = Server(tmp_path_factory.mktemp("server"), ollama)
+    server.timeout = 300  # a real model answers
     server.login()
     yield server
     assert server.stop() == 0
