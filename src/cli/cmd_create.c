@@ -114,6 +114,8 @@ static enum err_code check_options(const struct cli *cli, struct err *err)
 		return err_set(err, ERR_INVALID, "err_create_source", NULL);
 	if (args_has(cli->args, "column") && !run)
 		return err_set(err, ERR_INVALID, "err_create_column_alone", NULL);
+	if (args_has(cli->args, "strict") && (model || args_has(cli->args, "no-proof")))
+		return err_set(err, ERR_INVALID, "err_create_strict", NULL);
 	(void)args_int(cli->args, "column", 1, LIMIT_COLUMNS, 0, err);
 	return err->code;
 }
@@ -153,8 +155,8 @@ static int tell_result(struct cli *cli, const json_t *creation)
 			fputc('\n', stderr);
 		}
 	}
-	bool lost = strcmp(verdict, "worse") == 0 && args_has(cli->args, "strict");
-	return lost ? EXIT_GATE : EXIT_DONE;
+	bool kept = strcmp(verdict, "same") == 0 || strcmp(verdict, "slightly_different") == 0;
+	return !kept && args_has(cli->args, "strict") ? EXIT_GATE : EXIT_DONE;
 }
 
 static int finish(struct cli *cli, const json_t *creation)

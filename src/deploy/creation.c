@@ -12,6 +12,7 @@
 #include "deploy/job_files.h"
 
 #define EVENT_MS 200
+#define SAVE_MS 1000 /* between tries to store a row */
 
 /* --- parameters --- */
 
@@ -177,6 +178,7 @@ struct save {
 	struct arena *arena;
 	struct creation_row row;
 	bool artifacts;
+	struct save *next;
 };
 
 static void run_save(struct task *task, void *context)
@@ -185,12 +187,35 @@ static void run_save(struct task *task, void *context)
 	(void)!creation_store_set(context, &s->row, &task->err);
 }
 
+static void home_save(struct task *task);
+
+/* The disk was full or broken: what became of the job is not forgotten. */
+static void save_again(void *user)
+{
+	struct creations *cs = user;
+	struct save *waiting = cs->unsaved;
+
+	cs->unsaved = NULL;
+	while (waiting) {
+		struct save *s = waiting;
+		waiting = s->next;
+		s->task = (struct task){ .run = run_save, .done = home_save };
+		store_write(cs->options.store, &s->task);
+	}
+}
+
 static void home_save(struct task *task)
 {
 	struct save *s = (struct save *)task;
+	struct creations *cs = s->cs;
 
-	if (task->err.code != ERR_OK)
+	if (task->err.code != ERR_OK && task->err.code != ERR_NOT_FOUND && !cs->closing) {
 		log_error("deploy", "job %lld not stored: %s %s", (long long)s->row.id, task->err.key, task->err.args);
+		s->next = cs->unsaved;
+		cs->unsaved = s;
+		loop_timer_set(cs->save_timer, SAVE_MS);
+		return;
+	}
 	tell(s->cs, s->row.id, s->artifacts);
 	arena_free(s->arena);
 	unref(s->cs);
@@ -331,7 +356,14 @@ static void worker_progress(void *user, const json_t *body)
 static void worker_reply(void *user, uint8_t kind, const json_t *body)
 {
 	struct creation *c = user;
-	c->on_reply(c, kind, body);
+	struct err err;
+
+	if (kind == c->expected) {
+		c->on_reply(c, body);
+		return;
+	}
+	err_set(&err, ERR_INTERNAL, "err_worker_protocol", "what=%s", "kind");
+	creation_fail(c, &err);
 }
 
 static void worker_failed(void *user, const struct err *cause)
@@ -367,9 +399,18 @@ void creation_end_worker(struct creation *c)
 	c->has_reference = false;
 }
 
-void creation_ask(struct creation *c, uint8_t kind, json_t *body, int fd,
-		  void (*on_reply)(struct creation *, uint8_t, const json_t *))
+void creation_with_worker(struct creation *c, void (*ready)(struct creation *))
 {
+	if (c->worker)
+		ready(c);
+	else
+		creation_need_worker(c, ready);
+}
+
+void creation_ask(struct creation *c, uint8_t kind, json_t *body, int fd, uint8_t expected,
+		  void (*on_reply)(struct creation *, const json_t *))
+{
+	c->expected = expected;
 	c->on_reply = on_reply;
 	job_worker_ask(c->worker, kind, body, fd);
 }
@@ -490,6 +531,7 @@ static void home_begin(struct errand *e)
 	c->row = b->row;
 	c->row.target = arena_strdup(c->arena, b->row.target);
 	c->row.name = arena_strdup(c->arena, b->row.name);
+	c->row.params = c->row.steps = c->row.result = ""; /* written anew */
 	if (creation_params_parse(c->arena, b->row.params, &c->params, &err) != ERR_OK) {
 		creation_fail(c, &err);
 		return;
@@ -563,6 +605,11 @@ bool creations_cancel(struct creations *cs, int64_t id)
 	return true;
 }
 
+bool creations_hold(const struct creations *cs, int64_t artifact_id)
+{
+	return cs->active && cs->active->artifact.id == artifact_id;
+}
+
 bool creations_live(const struct creations *cs, int64_t id, struct buf *steps)
 {
 	for (const struct line_of_creations *entry = cs->line; entry; entry = entry->next)
@@ -593,6 +640,7 @@ struct creations *creations_new(const struct creations_options *options)
 	*cs = (struct creations){ .options = *options, .data_dir = mem_strdup(store_data_dir(options->store)), .refs = 1 };
 	cs->events = loop_timer_new(options->loop, on_events, cs);
 	cs->burial = loop_timer_new(options->loop, on_burial, cs);
+	cs->save_timer = loop_timer_new(options->loop, save_again, cs);
 	char *jobs = fs_join(cs->data_dir, "jobs");
 	job_dir_remove_later(options->work, jobs);
 	mem_free(jobs);
@@ -621,5 +669,13 @@ void creations_free(struct creations *cs)
 	}
 	loop_timer_free(cs->events);
 	loop_timer_free(cs->burial);
+	loop_timer_free(cs->save_timer);
+	while (cs->unsaved) {
+		struct save *s = cs->unsaved;
+		cs->unsaved = s->next;
+		arena_free(s->arena);
+		mem_free(s);
+		unref(cs);
+	}
 	unref(cs);
 }

@@ -57,6 +57,9 @@ uint64_t creation_disk_bytes(uint64_t n_params, const char *format, bool proves)
 /* What is added to the chat template of a file that assay makes: a comment. */
 const char *creation_template_suffix(void);
 
+/* Whether the file is the one that was made: there, and not written since.  Blocks on the disk; thread: any. */
+bool artifact_is_unchanged(const struct artifact_row *row);
+
 /* Never NULL.  Removes what a dead server left in DATA/jobs. */
 struct creations *creations_new(const struct creations_options *options);
 /* Cancels and frees; jobs under way are failed as interrupted at the next start. */
@@ -66,6 +69,8 @@ void creations_free(struct creations *cs);
 void creations_start(struct creations *cs, int64_t id);
 /* It ends as cancelled; false where it is neither waiting nor running. */
 bool creations_cancel(struct creations *cs, int64_t id);
+/* Whether the job at work needs this file. */
+bool creations_hold(const struct creations *cs, int64_t artifact_id);
 /* The steps of a job in the line or at work, as the API shows them; false for any other. */
 bool creations_live(const struct creations *cs, int64_t id, struct buf *steps);
 

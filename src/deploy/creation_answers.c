@@ -18,7 +18,7 @@ struct run_errand {
 	struct errand errand;
 	struct run_row run;
 	struct column_row columns[2];
-	const struct run_question *answered; /* the job's: it is not touched meanwhile */
+	const struct run_question **answered; /* the job's: they are not touched meanwhile */
 	size_t n;
 };
 
@@ -31,7 +31,7 @@ static enum err_code copy_answers(struct run_errand *r, struct db *db, struct er
 	if (run_store_column_cells(db, r->errand.arena, r->columns[0].id, 0, (int64_t)r->n, &copies, &n, err) != ERR_OK)
 		return err->code;
 	for (size_t i = 0; i < n; i++) {
-		struct cell_row cell = r->answered[i].cells[0];
+		struct cell_row cell = r->answered[i]->cells[0];
 		cell.id = copies[i].cells[0].id;
 		if (run_store_answer(db, &cell, &equal, err) != ERR_OK)
 			return err->code;
@@ -45,7 +45,7 @@ static void run_add_run(struct task *task, void *context)
 	struct question *questions = arena_array(r->errand.arena, r->n, sizeof *questions);
 
 	for (size_t i = 0; i < r->n; i++)
-		questions[i] = r->answered[i].q;
+		questions[i] = r->answered[i]->q;
 	if (run_store_add(context, &r->run, r->columns, 2, questions, r->n, &task->err) == ERR_OK)
 		(void)!copy_answers(r, context, &task->err);
 }
@@ -61,6 +61,21 @@ static void home_add_run(struct errand *e)
 	engine_start(c->cs->options.engine, r->run.id);
 }
 
+/* Spread over the whole set: sets are sorted by topic. */
+static void choose_questions(struct creation *c, struct run_errand *r)
+{
+	const struct facts *f = &c->facts;
+	size_t step = 1 + (f->n_answered - 1) / QUESTIONS_MAX;
+	int64_t *positions = arena_array(c->arena, QUESTIONS_MAX, sizeof *positions);
+
+	r->answered = arena_array(r->errand.arena, QUESTIONS_MAX, sizeof *r->answered);
+	for (size_t i = 0; i < f->n_answered && r->n < QUESTIONS_MAX; i += step) {
+		positions[r->n] = f->answered[i].position;
+		r->answered[r->n++] = &f->answered[i];
+	}
+	c->proof->positions = positions;
+}
+
 void answers_begin(struct creation *c)
 {
 	const struct facts *f = &c->facts;
@@ -71,8 +86,7 @@ void answers_begin(struct creation *c)
 	step_progress(c, 0.6, "");
 	r = errand_new(c, sizeof *r, run_add_run, home_add_run);
 	struct arena *a = r->errand.arena;
-	r->answered = f->answered;
-	r->n = f->n_answered < QUESTIONS_MAX ? f->n_answered : QUESTIONS_MAX;
+	choose_questions(c, r);
 	r->run = (struct run_row){ .name = arena_printf(a, "%s · %s", c->row.name, c->params.format), .state = RUN_WAITING,
 				   .seed = f->run.seed, .params = f->column.params };
 	r->columns[0] = f->column;
@@ -97,11 +111,13 @@ struct verdict_errand {
 	const char *base_path, *adapter_path, *made_path, *format;
 	struct verdict_input in;
 	struct proof_answers *answers;
+	int64_t *positions;              /* of the answers' questions in the validation */
+	const int64_t *source_positions; /* of all questions of the run */
 	size_t n;
 	double speeds[2];
 	bool is_approximate;
 	const char *proof; /* JSON */
-	int64_t artifact_id;
+	int64_t artifact_id, source_column_id, size_before;
 };
 
 static struct str text_of(const struct run_question *q)
@@ -116,19 +132,37 @@ static void read_base(struct verdict_errand *v, struct db *db, struct err *err)
 	struct run_row run;
 	struct column_row *columns;
 	struct run_question *q;
-	size_t n_columns = 0, n = 0;
+	size_t n_columns = 0, n = 0, base = 0;
 	struct err gone = { 0 };
 
 	if (run_store_get(db, a, v->source_run_id, &run, &columns, &n_columns, &gone) != ERR_OK)
 		return;
-	for (size_t i = 0; i < n_columns; i++)
-		if (columns[i].model_id == v->base_id &&
-		    run_store_column_cells(db, a, columns[i].id, 0, LIMIT_QUESTIONS, &q, &n, err) != ERR_OK)
+	while (base < n_columns && columns[base].model_id != v->base_id)
+		base++;
+	for (size_t i = 0; base < n_columns && i < v->n; i++) {
+		if (run_store_column_cells(db, a, columns[base].id, v->positions[i], 1, &q, &n, err) != ERR_OK)
 			return;
-	for (size_t i = 0; i < n; i++)
-		for (size_t k = 0; k < v->n; k++)
-			if (str_eq(v->answers[k].question, q[i].q.text) && text_of(&q[i]).ptr)
-				v->answers[k].base = text_of(&q[i]);
+		if (n == 1 && q[0].position == v->positions[i])
+			v->answers[i].base = text_of(&q[0]);
+	}
+}
+
+/* What there is to compare: a question that the new model failed counts as a missing answer; one that it was not asked (the run
+ * was stopped) is no answer at all, and then nothing is judged. */
+static enum err_code pair_answers(struct verdict_errand *v, const struct run_question *before, const struct run_question *after,
+				  size_t n, struct err *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		enum cell_state state = after[i].cells[0].state;
+		if (state != CELL_DONE && state != CELL_FAILED)
+			return err_set(err, ERR_CONFLICT, "err_proof_stopped", NULL);
+		if (!text_of(&before[i]).ptr)
+			continue;
+		v->positions[v->n] = v->source_positions[i];
+		v->answers[v->n++] = (struct proof_answers){ before[i].q.text, before[i].q.reference, text_of(&before[i]),
+							     state == CELL_DONE ? text_of(&after[i]) : STR(""), { 0 } };
+	}
+	return ERR_OK;
 }
 
 static void run_read(struct task *task, void *context)
@@ -139,25 +173,20 @@ static void run_read(struct task *task, void *context)
 	struct column_row *columns;
 	struct run_question *before, *after;
 	size_t n_columns, n, n_after;
+	struct err *err = &task->err;
 
-	if (run_store_get(context, a, v->run_id, &run, &columns, &n_columns, &task->err) != ERR_OK ||
-	    run_store_column_cells(context, a, columns[0].id, 0, QUESTIONS_MAX, &before, &n, &task->err) != ERR_OK ||
-	    run_store_column_cells(context, a, columns[1].id, 0, QUESTIONS_MAX, &after, &n_after, &task->err) != ERR_OK)
+	if (run_store_get(context, a, v->run_id, &run, &columns, &n_columns, err) != ERR_OK ||
+	    run_store_column_cells(context, a, columns[0].id, 0, QUESTIONS_MAX, &before, &n, err) != ERR_OK ||
+	    run_store_column_cells(context, a, columns[1].id, 0, QUESTIONS_MAX, &after, &n_after, err) != ERR_OK)
 		return;
-	v->answers = arena_array(a, n + 1, sizeof *v->answers);
-	for (size_t i = 0; i < n && i < n_after; i++)
-		if (text_of(&before[i]).ptr && text_of(&after[i]).ptr)
-			v->answers[v->n++] = (struct proof_answers){ before[i].q.text, before[i].q.reference,
-								     text_of(&before[i]), text_of(&after[i]), { 0 } };
-	if (v->n == 0) {
-		struct err cause = columns[1].problem.code != ERR_OK ? columns[1].problem : after[0].cells[0].problem;
-		if (cause.code == ERR_OK)
-			err_set(&cause, ERR_CANCELLED, "err_cancelled", NULL);
-		task->err = cause;
+	if (columns[1].problem.code != ERR_OK) {
+		*err = columns[1].problem; /* it could not be asked at all */
 		return;
 	}
-	if (v->base_id)
-		read_base(v, context, &task->err);
+	v->answers = arena_array(a, n + 1, sizeof *v->answers);
+	v->positions = arena_array(a, n + 1, sizeof *v->positions);
+	if (pair_answers(v, before, after, n < n_after ? n : n_after, err) == ERR_OK && v->base_id)
+		read_base(v, context, err);
 }
 
 static json_t *number_or_null(double value)
@@ -204,9 +233,10 @@ static json_t *proof_json(const struct verdict_errand *v, const struct verdict_r
 	json_t *proof = json_pack("{s:s, s:I, s:o, s:I, s:I, s:b, s:I, s:I}", "verdict", verdict_name(whole), "run_id",
 				  (json_int_t)v->run_id, "rows", rows_json(rows, n), "n_questions", (json_int_t)v->n, "n_tokens",
 				  (json_int_t)v->in.model.n_tokens, "is_approximate", v->is_approximate, "size_before",
-				  (json_int_t)(file_size(v->base_path) + file_size(v->adapter_path)), "size_after",
+				  (json_int_t)(v->size_before + file_size(v->adapter_path)), "size_after",
 				  (json_int_t)file_size(v->made_path));
 
+	json_object_set_new(proof, "source_column_id", json_integer(v->source_column_id));
 	json_object_set_new(proof, "suggested_format", larger ? json_string(larger) : json_null());
 	json_object_set_new(proof, "suggested_extra_bytes", json_integer(extra_bytes(v, larger)));
 	json_object_set_new(proof, "control_format", v->in.has_control ? json_string("Q8_0") : json_null());
@@ -293,15 +323,29 @@ static struct verdict_errand *go_on(struct errand *e, void (*run)(struct task *,
 	return next;
 }
 
+/* The file is good whatever became of its check: the job goes on and says why there is none. */
+static bool proof_failed(const struct errand *e)
+{
+	struct creation *c = e->c;
+
+	if (e->task.err.code == ERR_OK)
+		return false;
+	json_object_set_new(c->result, "proof_problem",
+			    json_pack("{s:s, s:s, s:o}", "code", err_code_name(e->task.err.code), "key", e->task.err.key, "args",
+				      json_text(str_of(e->task.err.args))));
+	step_done(c);
+	return true;
+}
+
 static void home_judged(struct errand *e)
 {
-	if (!errand_failed(e))
+	if (!proof_failed(e))
 		errand_write(&go_on(e, run_keep, home_kept)->errand);
 }
 
 static void home_read(struct errand *e)
 {
-	if (!errand_failed(e))
+	if (!proof_failed(e))
 		errand_work(&go_on(e, run_judge, home_judged)->errand);
 }
 
@@ -324,6 +368,9 @@ static void judge(struct creation *c)
 	v->speeds[0] = p->tokens_per_s_before;
 	v->speeds[1] = p->tokens_per_s_after;
 	v->artifact_id = c->artifact.id;
+	v->source_column_id = f->column.id;
+	v->size_before = (int64_t)f->base.model.size_bytes;
+	v->source_positions = p->positions;
 	errand_read(&v->errand);
 }
 

@@ -44,23 +44,28 @@ static bool is_half(const char *format)
 
 /* --- merge --- */
 
-static void merged(struct creation *c, uint8_t kind, const json_t *body)
+static void merged(struct creation *c, const json_t *body)
 {
-	(void)kind, (void)body;
+	(void)body;
 	c->merged = mem_printf("%s/merged.gguf", c->job_dir);
 	c->on_built(c);
 }
 
-static void merge_now(struct creation *c)
+static void ask_merge(struct creation *c)
 {
 	char *output = mem_printf("%s/merged.gguf", c->job_dir);
 	json_t *body = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i}", "base", c->facts.base.model.path, "adapter",
 				 c->facts.adapter_file ? c->facts.adapter_file : "", "output", output, "type",
-				 strcasecmp(c->params.format, "BF16") == 0 ? "BF16" : "F16", "name", c->row.name,
+				 strcasecmp(c->params.format, "BF16") == 0 ? "BF16" : "F16", "name", c->facts.file_name,
 				 "template_suffix", TEMPLATE_SUFFIX, "n_threads", creation_threads(c));
 
 	mem_free(output);
-	creation_ask(c, REQ_MERGE, body, -1, merged);
+	creation_ask(c, REQ_MERGE, body, -1, MSG_OK, merged);
+}
+
+static void merge_now(struct creation *c)
+{
+	creation_with_worker(c, ask_merge);
 }
 
 void build_merged(struct creation *c, void (*done)(struct creation *))
@@ -73,30 +78,68 @@ void build_merged(struct creation *c, void (*done)(struct creation *))
 	creation_need_machine(c, merge_now);
 }
 
+struct room_errand {
+	struct errand errand;
+	const char *job_dir, *format;
+	uint64_t n_params;
+	bool proves;
+};
+
+static void run_room(struct task *task, void *context)
+{
+	const struct room_errand *r = (struct room_errand *)task;
+	uint64_t need = creation_disk_bytes(r->n_params, r->format, r->proves), free = fs_free_space(r->job_dir);
+
+	(void)context;
+	if (need > free)
+		err_set(&task->err, ERR_LIMIT, "err_create_disk", "need=%.1f|free=%.1f|path=%s", (double)need / 1e9,
+			(double)free / 1e9, r->job_dir);
+}
+
+static void home_room(struct errand *e)
+{
+	if (!errand_failed(e))
+		build_merged(e->c, step_done);
+}
+
 void begin_merge(struct creation *c)
 {
-	if (c->artifact.id)
+	if (c->artifact.id) {
 		step_skip(c); /* the file is there already */
-	else
-		build_merged(c, step_done);
+		return;
+	}
+	struct room_errand *r = errand_new(c, sizeof *r, run_room, home_room);
+	r->job_dir = arena_strdup(r->errand.arena, c->job_dir);
+	r->format = arena_strdup(r->errand.arena, c->params.format);
+	r->n_params = c->facts.n_params;
+	r->proves = c->params.prove;
+	errand_work(&r->errand);
 }
 
 /* --- quantize --- */
 
-static void quantized(struct creation *c, uint8_t kind, const json_t *body)
+static void quantized(struct creation *c, const json_t *body)
 {
-	(void)kind, (void)body;
+	(void)body;
 	c->on_built(c);
+}
+
+static void ask_quantize(struct creation *c)
+{
+	creation_ask(c, REQ_QUANTIZE,
+		     json_pack("{s:s, s:s, s:s, s:s, s:i}", "input", c->merged, "output", c->quantizing.out, "type",
+			       c->quantizing.format, "imatrix", c->quantizing.imatrix, "n_threads", creation_threads(c)),
+		     -1, MSG_OK, quantized);
 }
 
 void build_quantized(struct creation *c, const char *format, const char *out, const char *imatrix,
 		     void (*done)(struct creation *))
 {
 	c->on_built = done;
-	creation_ask(c, REQ_QUANTIZE,
-		     json_pack("{s:s, s:s, s:s, s:s, s:i}", "input", c->merged, "output", out, "type", format, "imatrix",
-			       imatrix ? imatrix : "", "n_threads", creation_threads(c)),
-		     -1, quantized);
+	c->quantizing.format = format;
+	c->quantizing.out = out;
+	c->quantizing.imatrix = imatrix ? imatrix : "";
+	creation_with_worker(c, ask_quantize);
 }
 
 void begin_quantize(struct creation *c)
@@ -118,10 +161,12 @@ void begin_quantize(struct creation *c)
 
 struct check_errand {
 	struct errand errand;
-	const char *part, *path;
+	const char *part, *path; /* path "": ours */
+	const char *data_dir, *file, *base_path, *base_stamp;
 	bool replace;
 	struct artifact_row row;
 	struct found_model found;
+	char stamp[FILE_STAMP_SIZE];
 	char sha256[65], template_hash[65];
 };
 
@@ -164,8 +209,20 @@ static void run_check(struct task *task, void *context)
 	struct err *err = &task->err;
 
 	(void)context;
-	if (look_at(k, err) == ERR_OK && artifact_publish(k->part, k->path, k->replace, &task->cancelled, err) == ERR_OK)
+	machine_file_stamp(k->base_path, k->stamp);
+	if (strcmp(k->stamp, k->base_stamp) != 0) {
+		err_set(err, ERR_CONFLICT, "err_create_changed", "path=%s", k->base_path);
+		return;
+	}
+	if (look_at(k, err) != ERR_OK)
+		return;
+	if (!k->path[0])
+		k->path = artifact_free_path(k->errand.arena, k->data_dir, k->file);
+	if (atomic_load(&task->cancelled))
+		err_set(err, ERR_CANCELLED, "err_cancelled", NULL);
+	else if (artifact_publish(k->part, k->path, k->replace, &task->cancelled, err) == ERR_OK)
 		(void)!found_gguf_read(k->errand.arena, k->path, &k->found, err); /* it is called after its file */
+	machine_file_stamp(k->path, k->stamp);
 }
 
 static void run_add(struct task *task, void *context)
@@ -231,7 +288,8 @@ static void home_check(struct errand *e)
 		.run_id = c->facts.run.id,
 		.column_id = c->facts.column.id,
 		.origin = json_in(a, origin_json(&c->facts)),
-		.settings = json_in(a, json_pack("{s:b, s:s}", "imatrix", c->imatrix != NULL, "build", c->facts.build)),
+		.settings = json_in(a, json_pack("{s:b, s:s, s:s}", "imatrix", c->imatrix != NULL, "build", c->facts.build,
+						 "stamp", k->stamp)),
 		.proof = "",
 	};
 	errand_write(&add->errand);
@@ -247,8 +305,11 @@ void begin_check(struct creation *c)
 	struct arena *a = k->errand.arena;
 	k->part = arena_strdup(a, c->part);
 	k->replace = c->params.replace;
-	k->path = c->params.path[0] ?
-			  arena_strdup(a, c->params.path) :
-			  artifact_free_path(a, c->cs->data_dir, artifact_file_name(a, c->row.name, c->params.format));
+	k->path = arena_strdup(a, strcmp(c->row.target, "file") == 0 ? c->params.path : "");
+	k->data_dir = arena_strdup(a, c->cs->data_dir);
+	k->file = artifact_file_name(a, c->row.name, c->params.format);
+	k->base_path = arena_strdup(a, c->facts.base.model.path);
+	k->base_stamp = arena_strdup(a, c->facts.base_stamp);
+	creation_end_worker(c); /* nobody can change the file while it is hashed */
 	errand_hash(&k->errand);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <sys/stat.h>
+#include <math.h>
+#include <unistd.h>
 
 #include "base/fs.h"
 #include "base/hash.h"
@@ -13,7 +14,6 @@
 #include "model/gguf.h"
 
 #define ANSWERS_MAX 512         /* of the validation that the proof may look at */
-#define DISK_RESERVE (256 * MIB)
 
 /* --- rows --- */
 
@@ -88,10 +88,10 @@ static void run_load(struct task *task, void *context)
 struct disk_errand {
 	struct errand errand;
 	char *data_dir, *job_dir, *base_path, *adapter_path; /* the last NULL without */
-	char *format, *target_dir;
-	bool proves;
+	const char *target; /* path asked for, "": ours */
+	bool replaces;
 	char *adapter_file;
-	char adapter_hash[65];
+	char adapter_hash[65], converted_hash[65];
 	bool base_is_quantized;
 	uint64_t n_params;
 };
@@ -118,14 +118,20 @@ static void look_at_base(struct disk_errand *d, struct err *err)
 	gguf_close(g);
 }
 
-static enum err_code check_room(const struct disk_errand *d, struct err *err)
+/* The adapter as it is merged: weights, and all that its configuration says about them. */
+static enum err_code hash_converted(const char *file, char hex[65], const atomic_bool *cancel, struct err *err)
 {
-	uint64_t need = creation_disk_bytes(d->n_params, d->format, d->proves), free = fs_free_space(d->job_dir);
+	uint8_t digest[HASH_SIZE];
+	uint64_t size;
+	int fd = fs_open(file, &size, err);
 
-	if (need <= free)
-		return ERR_OK;
-	return err_set(err, ERR_LIMIT, "err_create_disk", "need=%.1f|free=%.1f|path=%s", (double)need / 1e9, (double)free / 1e9,
-		       d->data_dir);
+	if (fd < 0)
+		return err->code;
+	enum err_code code = hash_file(fd, digest, cancel, err);
+	close(fd);
+	if (code == ERR_OK)
+		hash_hex(digest, hex);
+	return code;
 }
 
 static void run_disk(struct task *task, void *context)
@@ -135,11 +141,17 @@ static void run_disk(struct task *task, void *context)
 
 	(void)context;
 	look_at_base(d, err);
-	if (err->code != ERR_OK || job_dir_make(d->job_dir, err) != ERR_OK || check_room(d, err) != ERR_OK || !d->adapter_path)
+	if (err->code != ERR_OK || job_dir_make(d->job_dir, err) != ERR_OK)
+		return;
+	if (d->target[0] && artifact_check_target(d->target, d->replaces, d->data_dir, d->base_path, d->adapter_path, err) != ERR_OK)
+		return;
+	if (!d->adapter_path)
 		return;
 	char *file = NULL;
 	if (adapter_cache_get(d->data_dir, d->adapter_path, d->base_path, &file, &task->cancelled, err) == ERR_OK)
 		(void)!adapter_hash(d->adapter_path, d->adapter_hash, &task->cancelled, err);
+	if (err->code == ERR_OK)
+		(void)!hash_converted(file, d->converted_hash, &task->cancelled, err);
 	d->adapter_file = arena_strdup(d->errand.arena, file);
 	mem_free(file);
 }
@@ -179,18 +191,33 @@ static void run_keep_hash(struct task *task, void *context)
 struct find_errand {
 	struct errand errand;
 	char recipe[65];
+	const char *path; /* asked for, "": ours */
 	struct artifact_row row;
 };
+
+bool artifact_is_unchanged(const struct artifact_row *row)
+{
+	char stamp[FILE_STAMP_SIZE];
+	struct err ignored = { 0 };
+	json_t *settings = json_parse(str_of(row->settings), "settings", &ignored);
+	const char *made = json_string_value(json_object_get(settings, "stamp"));
+
+	machine_file_stamp(row->path, stamp);
+	bool same = made && stamp[0] && strcmp(made, stamp) == 0;
+	json_decref(settings);
+	return same;
+}
 
 static void run_find(struct task *task, void *context)
 {
 	struct find_errand *f = (struct find_errand *)task;
-	struct stat st;
 
-	if (artifact_store_find(context, f->errand.arena, f->recipe, &f->row, &task->err) != ERR_OK || !f->row.id)
+	if (artifact_store_find(context, f->errand.arena, f->recipe, &f->row, &task->err) != ERR_OK)
 		return;
-	if (stat(f->row.path, &st) != 0 || st.st_size != f->row.size_bytes)
-		f->row.id = 0; /* it is made anew */
+	if (f->row.id && !artifact_is_unchanged(&f->row))
+		f->row.id = 0; /* gone or overwritten: it is made anew */
+	if (f->path[0])
+		(void)!artifact_store_check_path(context, f->path, f->recipe, &task->err);
 }
 
 void creation_keep_artifact(struct creation *c, const struct artifact_row *row)
@@ -218,24 +245,46 @@ static void home_find(struct errand *e)
 	step_done(c);
 }
 
+static void add_text(struct hash *h, struct str text)
+{
+	uint64_t len = text.len;
+
+	hash_add(h, &len, sizeof len);
+	hash_add(h, text.ptr, text.len);
+}
+
+static void add_words(struct hash *h, const char *text)
+{
+	add_text(h, str_of(text ? text : ""));
+}
+
 /* Everything that determines the bytes of the file. */
 static void make_recipe(struct creation *c)
 {
 	struct facts *f = &c->facts;
 	struct hash *h = hash_new();
 	uint8_t digest[HASH_SIZE];
-	char *text = mem_printf("assay 1|%s|%s|%s|%s|%s", f->base_hash, f->adapter_hash, c->params.format, f->build,
-				creation_template_suffix());
+	const struct gen_params *p = &f->column.params;
 
-	hash_add(h, text, strlen(text) + 1);
-	for (size_t i = 0; c->params.imatrix && i < f->n_answered; i++) {
-		const struct run_question *q = &f->answered[i];
-		hash_add(h, q->q.text.ptr, q->q.text.len);
-		hash_add(h, q->cells[0].text, strlen(q->cells[0].text) + 1);
+	add_words(h, "assay recipe 2");
+	add_words(h, f->base_hash);
+	add_words(h, f->converted_hash);
+	add_words(h, c->params.format);
+	add_words(h, f->build);
+	add_words(h, creation_template_suffix());
+	add_words(h, f->file_name);
+	if (c->params.imatrix) {
+		add_words(h, p->system);
+		add_words(h, p->template);
+		add_words(h, p->thinking ? "thinking" : "");
+		for (size_t i = 0; i < f->n_answered; i++) {
+			add_text(h, f->answered[i].q.system);
+			add_text(h, f->answered[i].q.text);
+			add_words(h, f->answered[i].cells[0].text);
+		}
 	}
 	hash_finish(h, digest);
 	hash_hex(digest, f->recipe);
-	mem_free(text);
 }
 
 static void look_for_same(struct creation *c)
@@ -243,12 +292,32 @@ static void look_for_same(struct creation *c)
 	make_recipe(c);
 	struct find_errand *e = errand_new(c, sizeof *e, run_find, home_find);
 	str_format(e->recipe, sizeof e->recipe, "%s", c->facts.recipe);
+	e->path = arena_strdup(e->errand.arena, c->params.path);
 	errand_read(&e->errand);
 }
 
 static void home_kept(struct errand *e)
 {
 	(void)e; /* without it the file is hashed again next time */
+}
+
+static bool differs(const char *validated, const char *now)
+{
+	return validated && validated[0] && now[0] && strcmp(validated, now) != 0;
+}
+
+/* What was validated is what is merged, or the job is not worth doing. */
+static bool has_changed(struct creation *c)
+{
+	const struct facts *f = &c->facts;
+	struct err err;
+	bool base = differs(f->column.model_hash, f->base_hash);
+
+	if (!f->column.id || (!base && !differs(f->column.adapter_hash, f->adapter_hash)))
+		return false;
+	err_set(&err, ERR_CONFLICT, "err_create_changed", "path=%s", base ? f->base.model.path : f->model.model.path);
+	creation_fail(c, &err);
+	return true;
 }
 
 static void home_hash(struct errand *e)
@@ -259,6 +328,9 @@ static void home_hash(struct errand *e)
 	if (errand_failed(e))
 		return;
 	str_format(c->facts.base_hash, sizeof c->facts.base_hash, "%s", h->hash);
+	str_format(c->facts.base_stamp, sizeof c->facts.base_stamp, "%s", h->stamp);
+	if (has_changed(c))
+		return;
 	keep = errand_new(c, sizeof *keep, run_keep_hash, home_kept);
 	keep->base_id = c->facts.base.id;
 	str_format(keep->hash, sizeof keep->hash, "%s", h->hash);
@@ -286,6 +358,7 @@ static void home_disk(struct errand *e)
 		return;
 	c->facts.adapter_file = arena_strdup(c->arena, d->adapter_file);
 	str_format(c->facts.adapter_hash, sizeof c->facts.adapter_hash, "%s", d->adapter_hash);
+	str_format(c->facts.converted_hash, sizeof c->facts.converted_hash, "%s", d->converted_hash);
 	c->facts.base_is_quantized = d->base_is_quantized;
 	c->facts.n_params = d->n_params;
 	start_hash(c);
@@ -301,14 +374,16 @@ static void home_load(struct errand *e)
 	c->facts = l->facts;
 	c->facts.build = "";
 	e->arena = NULL; /* the rows are the job's now */
+	double epoch = c->facts.model.model.epoch;
+	c->facts.file_name = isnan(epoch) ? c->facts.label : arena_printf(c->arena, "%s epoch %g", c->facts.label, epoch);
 	struct disk_errand *d = errand_new(c, sizeof *d, run_disk, home_disk);
 	struct arena *a = d->errand.arena;
 	d->data_dir = arena_strdup(a, c->cs->data_dir);
 	d->job_dir = arena_strdup(a, c->job_dir);
 	d->base_path = arena_strdup(a, c->facts.base.model.path);
 	d->adapter_path = c->facts.is_adapter ? arena_strdup(a, c->facts.model.model.path) : NULL;
-	d->format = arena_strdup(a, c->params.format);
-	d->proves = c->params.prove;
+	d->target = arena_strdup(a, strcmp(c->row.target, "file") == 0 ? c->params.path : "");
+	d->replaces = c->params.replace;
 	errand_work(&d->errand);
 }
 

@@ -101,6 +101,8 @@ static void on_done(void *user, json_t *result, const struct err *err)
 	struct creation *c = user;
 
 	c->ollama->import = NULL;
+	if (err->code == ERR_CANCELLED && !c->is_cancelled)
+		return; /* the program ends: the next one finds the job interrupted */
 	if (err->code != ERR_OK) {
 		creation_fail(c, err);
 		return;
@@ -142,9 +144,9 @@ static void start_import(struct creation *c)
 
 /* --- our own rendering and answer, which Ollama's are compared with --- */
 
-static void answered(struct creation *c, uint8_t kind, const json_t *body)
+static void answered(struct creation *c, const json_t *body)
 {
-	(void)kind, (void)body;
+	(void)body;
 	start_import(c);
 }
 
@@ -156,7 +158,7 @@ void ollama_item(struct creation *c, uint8_t kind, const json_t *body)
 		c->ollama->answer = arena_strdup(c->arena, text);
 }
 
-static void rendered(struct creation *c, uint8_t kind, const json_t *body)
+static void rendered(struct creation *c, const json_t *body)
 {
 	struct to_ollama *o = c->ollama;
 	const struct gen_params *p = &o->params;
@@ -164,27 +166,26 @@ static void rendered(struct creation *c, uint8_t kind, const json_t *body)
 	struct column_row column = { .params = *p };
 	int64_t max_tokens = p->max_tokens < ANSWER_TOKENS ? p->max_tokens : ANSWER_TOKENS;
 
-	(void)kind;
 	o->prompt = arena_strdup(c->arena, prompt ? prompt : "");
 	json_t *cell = json_pack("{s:i, s:i, s:o}", "cell", 1, "seed", 0, "messages", engine_messages(&column, &o->question));
 	creation_ask(c, REQ_GROUP,
 		     json_pack("{s:i, s:i, s:i, s:s, s:s, s:b, s:I, s:f, s:f, s:i, s:f, s:f, s:[o]}", "adapter", 0, "slots", 1,
-			       "kv_tokens", ANSWER_KV, "system", p->system ? p->system : "", "template", "", "thinking",
-			       p->thinking, "max_tokens", (json_int_t)max_tokens, "temperature", 0.0, "top_p", 1.0, "top_k", 0,
+			       "kv_tokens", ANSWER_KV, "system", p->system ? p->system : "", "template",
+			       p->template ? p->template : "", "thinking", p->thinking, "max_tokens", (json_int_t)max_tokens, "temperature", 0.0, "top_p", 1.0, "top_k", 0,
 			       "min_p", 0.0, "repeat_penalty", p->repeat_penalty, "cells", cell),
-		     -1, answered);
+		     -1, MSG_OK, answered);
 }
 
-static void made_loaded(struct creation *c, uint8_t kind, const json_t *body)
+static void made_loaded(struct creation *c, const json_t *body)
 {
 	struct to_ollama *o = c->ollama;
 	struct column_row column = { .params = o->params };
 
-	(void)kind, (void)body;
+	(void)body;
 	creation_ask(c, REQ_RENDER,
-		     json_pack("{s:s, s:s, s:b, s:o}", "system", o->params.system ? o->params.system : "", "template", "",
-			       "thinking", o->params.thinking, "messages", engine_messages(&column, &o->question)),
-		     -1, rendered);
+		     json_pack("{s:s, s:s, s:b, s:o}", "system", o->params.system ? o->params.system : "", "template",
+			       o->params.template ? o->params.template : "", "thinking", o->params.thinking, "messages", engine_messages(&column, &o->question)),
+		     -1, MSG_PROMPT, rendered);
 }
 
 static void load_made(struct creation *c)
@@ -198,7 +199,7 @@ static void load_made(struct creation *c)
 	if (!load)
 		creation_fail(c, &err);
 	else
-		creation_ask(c, REQ_LOAD, load, fd, made_loaded);
+		creation_ask(c, REQ_LOAD, load, fd, MSG_LOADED, made_loaded);
 }
 
 static void machine_ours(struct creation *c)

@@ -19,6 +19,7 @@
 #include "base/arena.h"
 #include "deploy/creation.h"
 #include "deploy/job_worker.h"
+#include "engine/machine.h"
 
 enum step_state { STEP_WAITING, STEP_RUNNING, STEP_DONE, STEP_SKIPPED, STEP_FAILED, STEP_CANCELLED };
 #define STEPS_MAX 12
@@ -44,7 +45,10 @@ struct facts {
 	size_t n_answered;
 	const char *label;             /* "kestrel" */
 	const char *adapter_file;      /* as llama.cpp reads it; NULL without */
+	const char *file_name;         /* what the file says it is: "kestrel epoch 8" */
 	char base_hash[65], adapter_hash[65];
+	char converted_hash[65];       /* of adapter_file */
+	char base_stamp[FILE_STAMP_SIZE]; /* of the base file when it was hashed */
 	bool base_is_quantized;
 	uint64_t n_params;
 	const char *build;             /* of llama.cpp, "" until a worker said so */
@@ -75,7 +79,11 @@ struct creation {
 	json_t *result;                /* of the row */
 	struct proof *proof;           /* creation_proof.c */
 	struct to_ollama *ollama;      /* creation_ollama.c */
-	void (*on_reply)(struct creation *c, uint8_t kind, const json_t *body); /* what the worker's answer is for */
+	uint8_t expected; /* kind of the worker's answer */
+	void (*on_reply)(struct creation *c, const json_t *body); /* what it is for */
+	struct {
+		const char *format, *out, *imatrix;
+	} quantizing;
 	void (*on_granted)(struct creation *c);
 	void (*on_ready)(struct creation *c);
 	void (*on_built)(struct creation *c); /* after build_merged() or build_quantized() */
@@ -101,7 +109,8 @@ struct creations {
 	char *data_dir;
 	struct line_of_creations *line;
 	struct creation *active, *ended; /* at work; over, to be freed when nothing of it is on the stack */
-	struct loop_timer *events, *burial;
+	struct loop_timer *events, *burial, *save_timer;
+	struct save *unsaved; /* rows that the store has not taken */
 	bool dirty, closing;
 	int refs; /* errands and saves under way + 1 */
 };
@@ -131,8 +140,11 @@ void creation_give_machine(struct creation *c);
 /* Starts a worker for jobs; `ready` follows.  Ends it. */
 void creation_need_worker(struct creation *c, void (*ready)(struct creation *c));
 void creation_end_worker(struct creation *c);
-void creation_ask(struct creation *c, uint8_t kind, json_t *body, int fd,
-		  void (*on_reply)(struct creation *c, uint8_t kind, const json_t *body));
+/* Starts one unless there is one. */
+void creation_with_worker(struct creation *c, void (*ready)(struct creation *c));
+/* Asks it; an answer of another kind than `expected` is a breach of the protocol. */
+void creation_ask(struct creation *c, uint8_t kind, json_t *body, int fd, uint8_t expected,
+		  void (*on_reply)(struct creation *c, const json_t *body));
 /* The worker's next progress goes from `from` to `from + share` of the step. */
 void creation_share(struct creation *c, double from, double share);
 
@@ -147,7 +159,7 @@ void begin_quantize(struct creation *c);
 void begin_check(struct creation *c);
 /* Merges unless that was done; `done` is called in both cases. */
 void build_merged(struct creation *c, void (*done)(struct creation *c));
-/* Quantizes the merged model to `out` (a file in job_dir); `imatrix` NULL: without. */
+/* Quantizes the merged model to `out` (a file in job_dir); `imatrix` NULL: without.  The texts are borrowed until `done`. */
 void build_quantized(struct creation *c, const char *format, const char *out, const char *imatrix,
 		     void (*done)(struct creation *c));
 

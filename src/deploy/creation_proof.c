@@ -34,24 +34,35 @@ static double number(const json_t *stats, const char *name)
 	return json_is_number(value) ? json_number_value(value) : NAN;
 }
 
+static int64_t whole_number(const json_t *stats, const char *name)
+{
+	const json_t *value = json_object_get(stats, name);
+	return json_is_integer(value) && json_integer_value(value) > 0 ? json_integer_value(value) : 0;
+}
+
 /* Answers say how far the distributions are, references what that costs. */
 static void keep(struct proof *p, const struct comparison *now, const json_t *stats)
 {
 	struct divergence *d = now->is_control ? &p->in.control : &p->in.model;
-	double ratio = number(stats, "ln_ppl_ratio"), se = number(stats, "ln_ppl_ratio_se");
+	int64_t n = whole_number(stats, "n_items");
+	double t = verdict_t(n - 1);
 
+	if (n == 0)
+		return; /* nothing of it could be compared */
 	if (now->of_references) {
+		double ratio = number(stats, "ln_ppl_ratio"), se = n > 1 ? number(stats, "ln_ppl_ratio_se") : NAN;
+		d->n_references = n;
 		d->ppl_ratio = exp(ratio);
-		d->ppl_low = exp(ratio - 1.96 * se);
-		d->ppl_high = exp(ratio + 1.96 * se);
+		d->ppl_low = exp(ratio - t * se);
+		d->ppl_high = exp(ratio + t * se);
 		return;
 	}
-	double kld = number(stats, "mean_kld"), kld_se = number(stats, "mean_kld_se");
-	d->n_tokens = (int64_t)number(stats, "n_tokens");
-	d->n_texts = (int64_t)number(stats, "n_items");
+	double kld = number(stats, "mean_kld"), kld_se = n > 1 ? number(stats, "mean_kld_se") : NAN;
+	d->n_tokens = whole_number(stats, "n_tokens");
+	d->n_texts = n;
 	d->mean_kld = kld;
-	d->kld_low = fmax(kld - 1.96 * kld_se, 0);
-	d->kld_high = kld + 1.96 * kld_se;
+	d->kld_low = fmax(kld - t * kld_se, 0);
+	d->kld_high = kld + t * kld_se;
 	d->p99_kld = number(stats, "kld_p99");
 	d->same_top = number(stats, "same_top");
 	p->is_approximate |= json_is_true(json_object_get(stats, "approximate"));
@@ -61,11 +72,10 @@ static void keep(struct proof *p, const struct comparison *now, const json_t *st
 	p->tokens_per_s_after = number(stats, "cand_tokens_per_s");
 }
 
-static void compared(struct creation *c, uint8_t kind, const json_t *body)
+static void compared(struct creation *c, const json_t *body)
 {
 	struct proof *p = c->proof;
 
-	(void)kind;
 	keep(p, &p->plan[p->at++], json_object_get(body, "stats"));
 	if (!p->one_at_a_time || p->at == p->n_plan) {
 		compare_next(c);
@@ -115,7 +125,7 @@ static void compare_next(struct creation *c)
 	}
 	reference_settings(c, body);
 	creation_share(c, 0.2 + 0.4 * (double)p->at / (double)p->n_plan, 0.4 / (double)p->n_plan);
-	creation_ask(c, REQ_COMPARE, body, fd, compared);
+	creation_ask(c, REQ_COMPARE, body, fd, MSG_OK, compared);
 }
 
 /* --- control and order --- */
@@ -205,9 +215,20 @@ static void home_room(struct errand *e)
 		build_merged(c, make_control);
 }
 
+/* By the same validation: another one has other questions. */
+static bool is_proven(const struct creation *c)
+{
+	struct err ignored = { 0 };
+	json_t *proof = c->artifact.proof && c->artifact.proof[0] ? json_parse(str_of(c->artifact.proof), "proof", &ignored) : NULL;
+	bool same = proof && json_integer_value(json_object_get(proof, "source_column_id")) == c->facts.column.id;
+
+	json_decref(proof);
+	return same;
+}
+
 void begin_proof(struct creation *c)
 {
-	if (c->artifact.proof && c->artifact.proof[0]) {
+	if (c->facts.n_answered == 0 || is_proven(c)) {
 		step_skip(c);
 		return;
 	}

@@ -10,7 +10,8 @@
 #define ADAPTER_ID 1
 #define ITEMS_MAX 256
 #define TOKENS_MAX 8000    /* of answers: 5,000 give a mean KL divergence to within .0025 (evaluation of the sampling error) */
-#define ITEM_BYTES (64 * KIB) /* of question and answer; longer ones are left out */
+#define ITEM_BYTES (64 * KIB)   /* of prompt and answer; longer ones are left out */
+#define REQUEST_BYTES (2 * MIB) /* of all: JSON may take six times as many, and a frame 16 MiB */
 
 int creation_threads(const struct creation *c)
 {
@@ -19,30 +20,30 @@ int creation_threads(const struct creation *c)
 
 /* --- the validated model in the job's worker --- */
 
-static void reference_ready(struct creation *c, uint8_t kind, const json_t *body)
+static void reference_ready(struct creation *c, const json_t *body)
 {
-	(void)kind, (void)body;
+	(void)body;
 	c->has_reference = true;
 	c->on_built(c);
 }
 
-static void reference_loaded(struct creation *c, uint8_t kind, const json_t *body)
+static void reference_loaded(struct creation *c, const json_t *body)
 {
 	struct err err = { 0 };
 	uint64_t size;
 
 	if (!c->facts.adapter_file) {
-		reference_ready(c, kind, body);
+		reference_ready(c, body);
 		return;
 	}
 	int fd = fs_open(c->facts.adapter_file, &size, &err);
 	if (fd < 0)
 		creation_fail(c, &err);
 	else
-		creation_ask(c, REQ_ADAPTER, json_pack("{s:i}", "adapter", ADAPTER_ID), fd, reference_ready);
+		creation_ask(c, REQ_ADAPTER, json_pack("{s:i}", "adapter", ADAPTER_ID), fd, MSG_OK, reference_ready);
 }
 
-static void load_reference(struct creation *c)
+static void ask_load(struct creation *c)
 {
 	struct err err = { 0 };
 	int64_t size;
@@ -53,7 +54,12 @@ static void load_reference(struct creation *c)
 	if (!load)
 		creation_fail(c, &err);
 	else
-		creation_ask(c, REQ_LOAD, load, fd, reference_loaded);
+		creation_ask(c, REQ_LOAD, load, fd, MSG_LOADED, reference_loaded);
+}
+
+static void load_reference(struct creation *c)
+{
+	creation_with_worker(c, ask_load);
 }
 
 void build_reference(struct creation *c, void (*done)(struct creation *))
@@ -73,19 +79,56 @@ static json_t *item(const struct creation *c, const struct run_question *q, bool
 			 "answer", of_references ? json_text(q->q.reference) : json_text(str_of(q->cells[0].text)));
 }
 
+static size_t item_bytes(const struct creation *c, const struct run_question *q, bool of_references)
+{
+	const char *system = c->facts.column.params.system;
+
+	return q->q.text.len + q->q.system.len + (system ? strlen(system) : 0) +
+	       (of_references ? q->q.reference.len : strlen(q->cells[0].text));
+}
+
+static int64_t item_tokens(const struct run_question *q, bool of_references)
+{
+	return of_references ? (int64_t)(q->q.reference.len / 4 + 1) : q->cells[0].n_generated;
+}
+
+static bool is_usable(const struct creation *c, const struct run_question *q, bool of_references)
+{
+	return (!of_references || q->q.reference.len > 0) && item_bytes(c, q, of_references) <= ITEM_BYTES;
+}
+
+/* Every how many questions one is taken, so that those taken are spread over the whole set: sets are sorted by topic. */
+static size_t stride(const struct creation *c, bool of_references)
+{
+	int64_t tokens = 0;
+	size_t bytes = 0, n = 0;
+
+	for (size_t i = 0; i < c->facts.n_answered; i++) {
+		const struct run_question *q = &c->facts.answered[i];
+		if (!is_usable(c, q, of_references))
+			continue;
+		n++;
+		tokens += item_tokens(q, of_references);
+		bytes += item_bytes(c, q, of_references);
+	}
+	size_t step = 1 + n / (ITEMS_MAX + 1), by_tokens = 1 + (size_t)(tokens / (TOKENS_MAX + 1));
+	size_t by_bytes = 1 + bytes / (REQUEST_BYTES + 1);
+	step = step > by_tokens ? step : by_tokens;
+	return step > by_bytes ? step : by_bytes;
+}
+
 json_t *reference_items(const struct creation *c, bool of_references, size_t *n)
 {
 	json_t *items = json_array();
-	int64_t n_tokens = 0;
+	size_t step = stride(c, of_references), seen = 0, bytes = 0;
 
 	*n = 0;
-	for (size_t i = 0; i < c->facts.n_answered && *n < ITEMS_MAX && n_tokens < TOKENS_MAX; i++) {
+	for (size_t i = 0; i < c->facts.n_answered && bytes < REQUEST_BYTES; i++) {
 		const struct run_question *q = &c->facts.answered[i];
-		size_t answer = of_references ? q->q.reference.len : strlen(q->cells[0].text);
-		if (answer == 0 || q->q.text.len + answer > ITEM_BYTES)
+		if (!is_usable(c, q, of_references) || seen++ % step != 0)
 			continue;
 		json_array_append_new(items, item(c, q, of_references));
-		n_tokens += of_references ? (int64_t)(answer / 4 + 1) : q->cells[0].n_generated;
+		bytes += item_bytes(c, q, of_references);
 		++*n;
 	}
 	return items;
@@ -104,9 +147,9 @@ void reference_settings(const struct creation *c, json_t *body)
 
 /* --- importance matrix --- */
 
-static void imatrix_made(struct creation *c, uint8_t kind, const json_t *body)
+static void imatrix_made(struct creation *c, const json_t *body)
 {
-	(void)kind, (void)body;
+	(void)body;
 	c->imatrix = mem_printf("%s/imatrix.gguf", c->job_dir);
 	step_done(c);
 }
@@ -128,7 +171,7 @@ static void collect(struct creation *c)
 	mem_free(output);
 	reference_settings(c, body);
 	creation_share(c, 0.1, 0.9);
-	creation_ask(c, REQ_IMATRIX, body, -1, imatrix_made);
+	creation_ask(c, REQ_IMATRIX, body, -1, MSG_OK, imatrix_made);
 }
 
 void begin_imatrix(struct creation *c)

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -175,6 +176,43 @@ static enum err_code check_target(const char *path, bool replace, struct err *er
 	mem_free(dir);
 	if (code == ERR_OK && !replace && fs_exists(path))
 		code = err_set(err, ERR_CONFLICT, "err_file_exists", "field=path|path=%s", path);
+	return code;
+}
+
+static bool same_file(const char *a, const char *b)
+{
+	struct stat x, y;
+	return b && stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+/* Whether the folder `dir` is `top` or lies in it, links resolved. */
+static bool lies_in(const char *dir, const char *top)
+{
+	char *a = realpath(dir, NULL), *b = realpath(top, NULL);
+	size_t len = b ? strlen(b) : 0;
+	bool inside = a && b && strncmp(a, b, len) == 0 && (a[len] == 0 || a[len] == '/');
+
+	free(a);
+	free(b);
+	return inside;
+}
+
+enum err_code artifact_check_target(const char *path, bool replace, const char *data_dir, const char *base,
+				    const char *adapter, struct err *err)
+{
+	char *dir = fs_dirname(path), *ours = mem_printf("%s/artifacts", data_dir);
+	enum err_code code = check_target(path, replace, err);
+
+	if (code == ERR_OK && fs_is_dir(path))
+		code = err_set(err, ERR_INVALID, "err_fs_is_folder", "field=path|path=%s", path);
+	else if (code == ERR_OK && lies_in(dir, data_dir) && !lies_in(dir, ours))
+		code = err_set(err, ERR_INVALID, "err_path_is_ours", "field=path|path=%s", path);
+	else if (code == ERR_OK && (same_file(path, base) || same_file(path, adapter)))
+		code = err_set(err, ERR_CONFLICT, "err_path_is_model", "field=path|path=%s", path);
+	else if (code == ERR_OK && access(dir, W_OK | X_OK) != 0)
+		code = fs_error(err, errno, "err_fs_write", dir);
+	mem_free(dir);
+	mem_free(ours);
 	return code;
 }
 

@@ -25,6 +25,7 @@ struct proof {
 	double tokens_per_s_before, tokens_per_s_after; /* 0: not measured */
 	int64_t run_id;     /* of the answers, 0: not begun */
 	bool run_is_over;
+	const int64_t *positions; /* in the validation, of the questions of that run */
 };
 
 /* creation_answers.c: lets the new model answer; then the verdict. */

@@ -88,8 +88,11 @@ bool proof_scores(const struct proof_answers *answers, size_t n, const atomic_bo
 	for (size_t i = 0; i < n && !atomic_load(cancel); i++) {
 		struct text *before = text_new(space, answers[i].before), *after = text_new(space, answers[i].after);
 		out->n_answers++;
-		out->n_bad_before += (guard_check(&profile, before, NULL).flags & BAD) != 0;
-		out->n_bad_after += (guard_check(&profile, after, NULL).flags & BAD) != 0;
+		bool bad_before = (guard_check(&profile, before, NULL).flags & BAD) != 0;
+		bool bad_after = (guard_check(&profile, after, NULL).flags & BAD) != 0;
+		out->n_bad_before += bad_before;
+		out->n_bad_after += bad_after;
+		out->n_bad_new += bad_after && !bad_before;
 		if (answers[i].reference.len > 0)
 			score(&s, space, before, after, &answers[i]);
 		text_space_clear(space);

@@ -15,7 +15,7 @@ struct proof_answers {
 	struct str question, reference, before, after, base;
 };
 
-/* Fills n_scored, f1_*, n_answers, n_bad_* and win_* of `out` (mixed_f1() of metric/overlap.h, guard_check() of metric/guard.h,
+/* An answer that failed is given as "".  Fills n_scored, f1_*, n_answers, n_bad_* and win_* of `out` (mixed_f1() of metric/overlap.h, guard_check() of metric/guard.h,
  * 95 % bootstrap intervals over questions).  False where it was cancelled. */
 bool proof_scores(const struct proof_answers *answers, size_t n, const atomic_bool *cancel, struct verdict_input *out);
 

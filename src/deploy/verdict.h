@@ -8,8 +8,8 @@
  *   likeliest token the same, short of it      <= 5 %      <= 10 %                more
  *   perplexity ratio on references             <= 1.01     <= 1.05                more
  *   loss of F1 against references              <= .02      <= .05                 more
- *   answers that are empty, loop or are in
- *     another script, new ones                 none        <= 1 %                 more
+ *   answers that are missing, empty, loop or
+ *     are in another script, new ones          none        1, or <= 1 %           more
  *   better than the base model                 still       -                      no longer
  *
  * The whole is its worst row.  The control is the same model as Q8_0: what it loses already comes from the machine's rounding
@@ -17,14 +17,17 @@
  * Llama-3-8B as on Llama-2-7B), so the first three rows are judged by what is lost beyond it.
  *
  * Perplexity and F1 have intervals over questions: "same" needs the whole interval within its limit (non-inferiority), a loss
- * needs the whole interval on the wrong side of none and is then graded by its mean; anything between is undecided, which
- * says that there are too few questions, and does not count. */
+ * needs the whole interval on the wrong side of none and is then graded by its mean, as slightly different at least; anything
+ * between, and anything over fewer than VERDICT_TEXTS_MIN questions, is undecided and does not count.  The whole is "same" only
+ * where divergence or F1 are decided: answers that are no worse than before in form are no evidence. */
 #ifndef ASSAY_DEPLOY_VERDICT_H
 #define ASSAY_DEPLOY_VERDICT_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#define VERDICT_TEXTS_MIN 8
 
 enum verdict { VERDICT_SAME, VERDICT_SLIGHTLY_DIFFERENT, VERDICT_WORSE, VERDICT_UNDECIDED };
 /* "same", "slightly_different", "worse", "undecided" */
@@ -36,6 +39,7 @@ struct divergence {
 	double mean_kld, kld_low, kld_high; /* nats for each token; 95 % interval over texts */
 	double p99_kld;
 	double same_top;                    /* share of tokens, 0..1 */
+	int64_t n_references;
 	double ppl_ratio, ppl_low, ppl_high; /* on the references: model / validated; 95 % interval over texts */
 };
 
@@ -45,8 +49,8 @@ struct verdict_input {
 	/* Answers against references, 0..1; n = 0: there are none. */
 	int64_t n_scored;
 	double f1_before, f1_after, f1_difference, f1_low, f1_high; /* mean paired difference with its 95 % interval */
-	/* Unusable answers among n_answers. */
-	int64_t n_answers, n_bad_before, n_bad_after;
+	/* Unusable answers among n_answers; n_bad_new: those whose question had a usable one before. */
+	int64_t n_answers, n_bad_before, n_bad_after, n_bad_new;
 	/* Mean paired F1 difference to the base model; win_before is NAN where it was not known to be above 0. */
 	double win_before, win_after;
 };
@@ -58,6 +62,9 @@ struct verdict_row {
 };
 
 #define VERDICT_ROWS_MAX 8
+
+/* 97.5 % quantile of Student's t (Cornish-Fisher expansion, within 1 % from 3 degrees of freedom on). */
+double verdict_t(int64_t degrees);
 
 /* Fills the rows that apply and returns the whole: VERDICT_UNDECIDED where no row is decided. */
 enum verdict verdict_of(const struct verdict_input *in, struct verdict_row rows[VERDICT_ROWS_MAX], size_t *n);

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/fs.h"
+#include "deploy/creation.h"
 #include "server/create_view.h"
 #include "server/routes.h"
 #include "store/setting_store.h"
@@ -18,7 +20,7 @@ static void list_artifacts(struct request *r, struct db *db)
 	json_open(&r->out, NULL, '{');
 	json_open(&r->out, "artifacts", '[');
 	for (size_t i = 0; i < n; i++)
-		view_artifact(&r->out, NULL, r->lang, &rows[i]);
+		view_artifact(&r->out, NULL, r->lang, &rows[i], fs_exists(rows[i].path));
 	json_close(&r->out, ']');
 	json_close(&r->out, '}');
 }
@@ -32,7 +34,7 @@ static void get_artifact(struct request *r, struct db *db)
 {
 	struct artifact_row row;
 	if (artifact_store_get(db, r->arena, r->id, &row, request_err(r)) == ERR_OK)
-		view_artifact(&r->out, NULL, r->lang, &row);
+		view_artifact(&r->out, NULL, r->lang, &row, fs_exists(row.path));
 }
 
 void api_get_artifact(struct request *r)
@@ -48,14 +50,18 @@ static void remove_row(struct request *r, struct db *db)
 	if (artifact_store_get(db, r->arena, r->id, &row, err) != ERR_OK ||
 	    artifact_store_remove(db, r->id, err) != ERR_OK)
 		return;
-	r->state = (void *)row.path;
+	r->state = arena_alloc(r->arena, sizeof row);
+	*(struct artifact_row *)r->state = row;
 	err_kept(audit_add(db, "owner", "delete file", row.path, err));
 }
 
 static void remove_file(struct request *r, struct db *db)
 {
-	const char *path = r->state;
+	const struct artifact_row *row = r->state;
+	const char *path = row->path;
 	(void)db;
+	if (!artifact_is_unchanged(row))
+		return; /* somebody has put another file there: it is not ours to delete */
 	if (unlink(path) != 0 && errno != ENOENT)
 		err_set_errno(request_err(r), errno, "err_artifact_unlink", "path=%s", path);
 }
@@ -74,5 +80,11 @@ static void row_removed(struct request *r)
 
 void api_remove_artifact(struct request *r)
 {
+	struct err err = { 0 };
+	if (creations_hold(r->app->creations, r->id)) {
+		err_set(&err, ERR_CONFLICT, "err_creation_running", NULL);
+		request_fail(r, &err);
+		return;
+	}
 	request_defer(r, LANE_WRITE, remove_row, row_removed);
 }

@@ -256,8 +256,8 @@ static void open_engine(struct app *app)
 		.loop = app->loop,
 		.store = app->store,
 		.engine = app->engine,
-		.work = app->work,
-		.hash = app->hash,
+		.work = app->create,
+		.hash = app->create,
 		.http_client = app->http_client,
 		.worker_path = app->worker_path,
 		.n_threads = options.n_threads,
@@ -311,6 +311,7 @@ enum err_code app_open(const struct app_options *options, struct app **out, stru
 		app->work = executor_start("work", NULL, NULL, app->home);
 		app->hash = executor_start("hash", NULL, NULL, app->home);
 		app->export = executor_start("export", NULL, NULL, app->home);
+		app->create = executor_start("create", NULL, NULL, app->home);
 		open_engine(app);
 		code = open_http(app, instance, err);
 	}
@@ -382,6 +383,7 @@ void app_close(struct app *app)
 	engine_free(app->engine); /* posts its last writes */
 	app->engine = NULL;
 	executor_stop(app->export);
+	executor_stop(app->create);
 	executor_stop(app->work);
 	executor_stop(app->hash);
 	queue_drain(app->home); /* what ended on these threads may write once more */

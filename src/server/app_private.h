@@ -19,7 +19,7 @@ struct app {
 	struct queue *home;
 	struct loop_fd *home_watch;
 	struct store *store;
-	struct executor *work, *hash, *export;
+	struct executor *work, *hash, *export, *create;
 	struct engine *engine;
 	struct sessions *sessions;
 	struct hub *hub;

@@ -28,8 +28,9 @@ enum err_code creation_complete(struct db *db, struct arena *a, const struct mod
 		out->label = model_column_name(a, list, &model);
 		out->epoch = model.model.epoch;
 	}
-	if (out->row.artifact_id)
-		return artifact_store_get(db, a, out->row.artifact_id, &out->artifact, err);
+	if (!out->row.artifact_id || artifact_store_get(db, a, out->row.artifact_id, &out->artifact, err) != ERR_OK)
+		return err->code;
+	out->is_there = fs_exists(out->artifact.path);
 	return ERR_OK;
 }
 
@@ -78,14 +79,14 @@ static void view_proof(struct buf *b, enum lang lang, const char *text)
 
 /* --- whole things --- */
 
-void view_artifact(struct buf *b, const char *name, enum lang lang, const struct artifact_row *row)
+void view_artifact(struct buf *b, const char *name, enum lang lang, const struct artifact_row *row, bool is_there)
 {
 	json_open(b, name, '{');
 	json_int(b, "id", row->id);
 	json_int(b, "model_id", row->model_id);
 	json_cstr(b, "file_name", fs_basename(row->path));
 	json_cstr(b, "path", row->path);
-	json_flag(b, "is_there", fs_exists(row->path));
+	json_flag(b, "is_there", is_there);
 	json_cstr(b, "format", row->format);
 	json_int(b, "size_bytes", row->size_bytes);
 	json_cstr(b, "sha256", row->sha256);
@@ -111,6 +112,16 @@ static void view_params(struct buf *b, const char *text)
 	arena_free(a);
 }
 
+static void view_stored_problem(struct buf *b, enum lang lang, const json_t *stored)
+{
+	struct err err, read = { 0 };
+	const char *code = json_get_text(stored, "code", "internal", &read);
+
+	err_restore(&err, err_code_from_name(code), json_get_text(stored, "key", "err_worker_protocol", &read),
+		    json_get_text(stored, "args", "", &read));
+	view_problem(b, NULL, lang, &err);
+}
+
 /* As stored, but for the comparison with Ollama, whose explanation is in the reader's language. */
 static void view_result(struct buf *b, enum lang lang, const char *text)
 {
@@ -126,6 +137,8 @@ static void view_result(struct buf *b, enum lang lang, const char *text)
 		json_raw(b, name, "");
 		if (!strcmp(name, "parity"))
 			parity_view(b, lang, buf_text(&part));
+		else if (!strcmp(name, "proof_problem"))
+			view_stored_problem(b, lang, value);
 		else
 			buf_add_str(b, buf_str(&part));
 		buf_release(&part);
@@ -152,7 +165,7 @@ void view_creation(struct buf *b, const char *name, enum lang lang, const struct
 	json_id(b, "column_id", row->column_id);
 	json_raw(b, "steps", steps.ptr ? steps.ptr : row->steps);
 	if (c->artifact.id)
-		view_artifact(b, "artifact", lang, &c->artifact);
+		view_artifact(b, "artifact", lang, &c->artifact, c->is_there);
 	else
 		json_raw(b, "artifact", "null");
 	view_result(b, lang, row->result);

@@ -13,6 +13,7 @@ struct creation_whole {
 	const char *label; /* of the model it is about */
 	double epoch;
 	struct artifact_row artifact; /* id 0: none yet */
+	bool is_there; /* its file */
 };
 
 /* Reads it all.  Texts belong to the arena. */
@@ -23,7 +24,6 @@ MUST_USE enum err_code creation_complete(struct db *db, struct arena *a, const s
 
 /* `steps`: of a job in the line or at work, which its row does not know yet; ptr NULL for others. */
 void view_creation(struct buf *b, const char *name, enum lang lang, const struct creation_whole *c, struct str steps);
-/* Looks whether the file is there. */
-void view_artifact(struct buf *b, const char *name, enum lang lang, const struct artifact_row *row);
+void view_artifact(struct buf *b, const char *name, enum lang lang, const struct artifact_row *row, bool is_there);
 
 #endif

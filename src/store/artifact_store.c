@@ -77,6 +77,9 @@ enum err_code artifact_store_add(struct db *db, struct arena *a, const struct fo
 		return code;
 	row->model_id = ids[0];
 	row->created_ms = clock_wall_ms();
+	code = db_run(db, err, "DELETE FROM artifact WHERE path = ?1 AND recipe <> ?2", "tt", row->path, row->recipe);
+	if (code != ERR_OK)
+		return code;
 	code = db_run(db, err,
 		      "INSERT INTO artifact(recipe, path, model_id, format, size_bytes, sha256, template_hash,"
 		      " source_model_id, run_id, column_id, origin, settings, proof, created_ms)"
@@ -91,6 +94,26 @@ enum err_code artifact_store_add(struct db *db, struct arena *a, const struct fo
 		      row->created_ms);
 	if (code == ERR_OK)
 		code = db_number(db, err, &row->id, 0, "SELECT id FROM artifact WHERE recipe = ?1", "t", row->recipe);
+	return code;
+}
+
+enum err_code artifact_store_check_path(struct db *db, const char *path, const char *recipe, struct err *err)
+{
+	int64_t n = 0;
+
+	enum err_code code = db_number(db, err, &n, 0,
+				       "SELECT count(*) FROM model m WHERE m.path = ?1 AND m.is_hidden = 0 AND NOT EXISTS"
+				       " (SELECT 1 FROM artifact a WHERE a.path = m.path)",
+				       "t", path);
+	if (code == ERR_OK && n > 0)
+		return err_set(err, ERR_CONFLICT, "err_path_is_model", "field=path|path=%s", path);
+	if (code == ERR_OK)
+		code = db_number(db, err, &n, 0,
+				 "SELECT count(*) FROM workspace w JOIN artifact a ON a.model_id = w.model_id"
+				 " WHERE a.path = ?1 AND a.recipe <> ?2",
+				 "tt", path, recipe);
+	if (code == ERR_OK && n > 0)
+		code = err_set(err, ERR_CONFLICT, "err_artifact_in_use", "n=%lld", (long long)n);
 	return code;
 }
 

@@ -29,8 +29,11 @@ MUST_USE enum err_code artifact_store_get(struct db *db, struct arena *a, int64_
 /* out->id is 0 where there is none with this recipe. */
 MUST_USE enum err_code artifact_store_find(struct db *db, struct arena *a, const char *recipe, struct artifact_row *out,
 					   struct err *err);
+/* May this recipe's file be at `path`?  ERR_CONFLICT where a model that assay did not make lies there ("err_path_is_model"), or
+ * another file of ours that a workspace answers with ("err_artifact_in_use"). */
+MUST_USE enum err_code artifact_store_check_path(struct db *db, const char *path, const char *recipe, struct err *err);
 /* store: adds the file as a model (`found` is what its header says) and as an artifact; sets id, model_id and created_ms.  A row
- * of the same recipe (whose file is gone) is replaced. */
+ * of the same recipe (whose file is gone) or at the same path (whose file was replaced) goes. */
 MUST_USE enum err_code artifact_store_add(struct db *db, struct arena *a, const struct found_model *found,
 					  struct artifact_row *row, struct err *err);
 /* store */

@@ -82,7 +82,7 @@ enum err_code creation_store_set(struct db *db, const struct creation_row *row, 
 	bool is_over = row->state != CREATION_WAITING && row->state != CREATION_RUNNING;
 
 	return db_run_one(db, err, "err_creation_not_found", row->id,
-			  "UPDATE creation SET state = ?2, artifact_id = nullif(?3, 0), steps = ?4, result = ?5, problem = ?6,"
+			  "UPDATE creation SET state = ?2, artifact_id = (SELECT id FROM artifact WHERE id = ?3), steps = ?4, result = ?5, problem = ?6,"
 			  " finished_ms = ?7 WHERE id = ?1",
 			  "ibittti", row->id, row->state, row->artifact_id, row->steps, row->result,
 			  err_to_text(&row->problem, problem), is_over ? clock_wall_ms() : (int64_t)0);

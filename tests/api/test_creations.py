@@ -3,8 +3,10 @@
 
 ASSAY_TEST_MODEL names the demo's base model; without it these tests are skipped."""
 import hashlib
+import json
 import os
 import pathlib
+import shutil
 import sys
 import time
 
@@ -54,6 +56,14 @@ def wait(live, creation, limit_s=120, states=("done", "failed", "cancelled")):
     raise AssertionError(creation)
 
 
+def until_empty(folder, limit_s=20):
+    """A job's folder is removed beside other work."""
+    deadline = time.monotonic() + limit_s
+    while any(folder.iterdir()):
+        assert time.monotonic() < deadline, list(folder.iterdir())
+        time.sleep(0.05)
+
+
 def states(creation):
     return {step["name"]: step["state"] for step in creation["steps"]}
 
@@ -75,7 +85,7 @@ def test_an_epoch_becomes_a_file_that_answers(live, run):
     live.wait_run(answered["id"])
     (cell,) = live.cells(answered["id"])
     assert cell["state"] == "done" and cell["text"], cell
-    assert not list((live.data / "jobs").iterdir())
+    until_empty(live.data / "jobs")
 
 
 def test_the_same_file_is_never_made_twice(live, run):
@@ -123,7 +133,7 @@ def test_a_job_can_be_cancelled_and_tried_again(live, run):
     with pytest.raises(Refused) as refused:
         live.call("POST", f"/creations/{creation['id']}/retry")
     assert refused.value.status == 409
-    assert not list((live.data / "jobs").iterdir())
+    until_empty(live.data / "jobs")
     live.call("DELETE", f"/creations/{creation['id']}")
     assert os.path.exists(again["artifact"]["path"])
 
@@ -136,6 +146,58 @@ def test_a_deleted_file_is_made_anew(live, run):
     again = wait(live, create(live, run, column=1, format="Q8_0", name="gone"))
     assert again["artifact"]["id"] == first["artifact"]["id"] and os.path.exists(again["artifact"]["path"])
     assert again["artifact"]["sha256"] == first["artifact"]["sha256"]
+
+
+def test_another_epoch_over_the_same_file_is_never_taken_for_the_first(live, run, tmp_path):
+    target = tmp_path / "bot.gguf"
+    eighth = wait(live, create(live, run, path=str(target), format="Q4_0"))
+    second = wait(live, create(live, run, column=1, path=str(target), format="Q4_0", replace=True))
+    assert eighth["state"] == second["state"] == "done", (eighth, second)
+    again = wait(live, create(live, run, format="Q4_0", name="again"))
+    assert again["artifact"]["sha256"] == eighth["artifact"]["sha256"] != second["artifact"]["sha256"]
+    live.call("DELETE", f"/artifacts/{again['artifact']['id']}")
+    assert hashlib.sha256(target.read_bytes()).hexdigest() == second["artifact"]["sha256"]
+
+
+def test_what_was_trained_anew_since_is_not_taken_for_what_was_validated(live, run, tmp_path):
+    folder = tmp_path / "retrained" / "checkpoint-96"
+    shutil.copytree(pathlib.Path(__file__).resolve().parent.parent.parent / "demo" / "checkpoints" / "checkpoint-96", folder)
+    (model,) = live.call("POST", "/models", {"path": str(folder), "base_model_id": run["models"][0]})["model_ids"]
+    validated = live.call("POST", "/runs", {"columns": [{"model_id": model}], "questions": QUESTIONS, "params": {"max_tokens": 8}})
+    live.wait_run(validated["id"])
+    column = live.call("GET", f"/runs/{validated['id']}")["columns"][0]["id"]
+    deadline = time.monotonic() + 60
+    while not json.loads(live.call("GET", f"/runs/{validated['id']}/export?format=jsonl", raw=True).split(b"\n")[0])["columns"][0]["adapter_hash"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    weights = folder / "adapter_model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-5] ^= 1
+    weights.write_bytes(content)
+    wish = {"model_id": model, "run_id": validated["id"], "column_id": column, "target": "file", "format": "Q4_0", "name": "new"}
+    refused = wait(live, live.call("POST", "/creations", wish))
+    assert refused["state"] == "failed" and refused["problem"]["key"] == "err_create_changed", refused
+
+
+def test_a_setting_of_the_adapter_makes_another_file(live, run, tmp_path):
+    folder = tmp_path / "alpha" / "checkpoint-96"
+    shutil.copytree(pathlib.Path(__file__).resolve().parent.parent.parent / "demo" / "checkpoints" / "checkpoint-96", folder)
+    (model,) = live.call("POST", "/models", {"path": str(folder), "base_model_id": run["models"][0]})["model_ids"]
+    wish = {"model_id": model, "target": "file", "format": "Q4_0", "name": "alpha"}
+    first = wait(live, live.call("POST", "/creations", wish))
+    config = json.loads((folder / "adapter_config.json").read_text())
+    config["lora_alpha"] *= 2
+    (folder / "adapter_config.json").write_text(json.dumps(config))
+    second = wait(live, live.call("POST", "/creations", wish))
+    assert first["state"] == second["state"] == "done", (first, second)
+    assert first["artifact"]["sha256"] != second["artifact"]["sha256"] and first["artifact"]["id"] != second["artifact"]["id"]
+
+
+def test_assays_own_files_and_models_are_not_overwritten(live, run):
+    for path, key in ((live.data / "assay.db", "err_path_is_ours"), (MODEL, "err_path_is_model")):
+        refused = wait(live, create(live, run, path=str(path), replace=True))
+        assert refused["state"] == "failed" and refused["problem"]["key"] == key, refused
+    assert pathlib.Path(MODEL).read_bytes()[:4] == b"GGUF"
 
 
 def test_runs_wait_while_a_job_computes_and_then_go_on(live, run):
@@ -197,6 +259,7 @@ def test_the_quality_check_tells_a_close_copy_from_a_coarse_one(live, run):
     assert far["verdict"] == "worse" and far["suggested_format"] == "Q3_K_S" and "Q3_K_S" in far["advice"], far
     assert rows(near)["mean_kld"]["after"] < 0.02 < 0.06 < rows(far)["mean_kld"]["after"]
     assert rows(near)["same_top"]["after"] > rows(far)["same_top"]["after"]
+    assert rows(near)["f1_difference"]["verdict"] == "undecided"  # two questions prove nothing
     assert near["control_format"] is None and far["control_format"] == "Q8_0"
     assert abs(rows(far)["mean_kld"]["control"] - rows(near)["mean_kld"]["after"]) < 1e-6
     assert near["n_questions"] == 2 and near["n_tokens"] > 10 and near["size_after"] > far["size_after"]

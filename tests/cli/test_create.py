@@ -45,6 +45,7 @@ def test_a_model_without_a_validation_gets_a_name_of_its_own(demo):  # noqa: F81
     (["--run", 1, "--model", "x"], 2, "--run"),
     (["--model", "x", "--column", 1], 2, "--column"),
     (["--run", 999], 4, "999"),
+    (["--model", "x", "--strict"], 2, "--strict"),
     (["--model", f"{KESTREL}@8", "--format", "Q4_K_XXL"], 2, "Q4_K_XXL"),
     (["--model", f"{KESTREL}@3"], 4, "3"),
 ])

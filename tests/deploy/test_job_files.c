@@ -124,6 +124,31 @@ static void a_copy_leaves_its_source_and_a_cancelled_one_leaves_nothing(void **s
 	assert_int_equal(artifact_copy(in_dir("none"), in_dir("other"), false, &go_on, &err), ERR_NOT_FOUND);
 }
 
+static void a_target_is_checked_before_any_work(void **state)
+{
+	struct err err = { 0 };
+	char *data = in_dir("data"), *base = in_dir("base.gguf"), *good = in_dir("out/new.gguf");
+
+	(void)state;
+	assert_int_equal(fs_make_dirs(in_dir("data/jobs"), &err), ERR_OK);
+	put(base, "weights");
+	put(in_dir("data/assay.db"), "rows");
+	assert_int_equal(symlink(base, in_dir("link.gguf")), 0);
+	assert_int_equal(symlink(data, in_dir("way-in")), 0);
+	assert_int_equal(artifact_check_target(good, false, data, base, NULL, &err), ERR_OK);
+	assert_int_equal(artifact_check_target(in_dir("data/artifacts/new.gguf"), false, data, base, NULL, &err), ERR_OK);
+	assert_int_equal(artifact_check_target(in_dir("data/assay.db"), true, data, base, NULL, &err), ERR_INVALID);
+	assert_string_equal(err.key, "err_path_is_ours");
+	assert_int_equal(artifact_check_target(in_dir("way-in/jobs/x.gguf"), true, data, base, NULL, &err), ERR_INVALID);
+	assert_int_equal(artifact_check_target(base, true, data, base, NULL, &err), ERR_CONFLICT);
+	assert_string_equal(err.key, "err_path_is_model");
+	assert_int_equal(artifact_check_target(in_dir("link.gguf"), true, data, base, NULL, &err), ERR_CONFLICT);
+	assert_int_equal(artifact_check_target(base, false, data, in_dir("other"), NULL, &err), ERR_CONFLICT);
+	assert_string_equal(err.key, "err_file_exists");
+	assert_int_equal(artifact_check_target(in_dir("out"), true, data, base, NULL, &err), ERR_INVALID);
+	assert_holds(base, "weights");
+}
+
 /* /dev/shm is another file system than /tmp here; where it is not, this is one more move. */
 static void another_file_system_gets_a_copy(void **state)
 {
@@ -162,6 +187,7 @@ int main(void)
 		TEST(a_taken_name_gets_a_number),
 		TEST(publishing_moves_and_replaces_only_when_asked),
 		TEST(a_copy_leaves_its_source_and_a_cancelled_one_leaves_nothing),
+		TEST(a_target_is_checked_before_any_work),
 		TEST(another_file_system_gets_a_copy),
 		TEST(a_jobs_folder_begins_empty_and_links_are_not_followed),
 	};

@@ -17,7 +17,7 @@ static struct verdict_input lossless(void)
 {
 	return (struct verdict_input){
 		.model = { .n_tokens = 5000, .n_texts = 60, .mean_kld = .002, .kld_low = .001, .kld_high = .003, .p99_kld = .05,
-			   .same_top = .98, .ppl_ratio = 1.001, .ppl_low = .999, .ppl_high = 1.003 },
+			   .same_top = .98, .n_references = 60, .ppl_ratio = 1.001, .ppl_low = .999, .ppl_high = 1.003 },
 		.control = { .n_tokens = 5000, .mean_kld = .001, .p99_kld = .03, .same_top = .985, .ppl_ratio = 1 },
 		.has_control = true,
 		.n_scored = 60, .f1_before = .6, .f1_after = .6, .f1_difference = 0, .f1_low = -.01, .f1_high = .01,
@@ -67,7 +67,8 @@ static void each_row_has_its_two_limits(void **state)
 	CASE(model.same_top, .94, VERDICT_SAME);
 	CASE(model.same_top, .90, VERDICT_SLIGHTLY_DIFFERENT);
 	CASE(model.same_top, .88, VERDICT_WORSE);
-	CASE(n_bad_after, 1, VERDICT_WORSE); /* 1 of 60 */
+	CASE(n_bad_new, 1, VERDICT_SLIGHTLY_DIFFERENT); /* one alone proves little */
+	CASE(n_bad_new, 2, VERDICT_WORSE);		/* 2 of 60 */
 	CASE(win_after, -.01, VERDICT_WORSE);
 }
 
@@ -106,11 +107,16 @@ static void a_loss_must_be_shown_and_so_must_its_absence(void **state)
 	assert_int_equal(of_f1(.01, -.03, .05), VERDICT_UNDECIDED); /* too few questions */
 	assert_int_equal(of_f1(-.04, -.1, .01), VERDICT_UNDECIDED);
 	assert_int_equal(of_f1(-.04, -.06, -.01), VERDICT_SLIGHTLY_DIFFERENT);
+	assert_int_equal(of_f1(-.015, -.08, -.001), VERDICT_SLIGHTLY_DIFFERENT); /* shown, and perhaps more than .02 */
 	assert_int_equal(of_f1(-.06, -.1, -.02), VERDICT_WORSE);
 	assert_int_equal(of_ppl(1.005, .995, 1.01), VERDICT_SAME);
 	assert_int_equal(of_ppl(1.005, .98, 1.03), VERDICT_UNDECIDED);
 	assert_int_equal(of_ppl(1.03, 1.01, 1.05), VERDICT_SLIGHTLY_DIFFERENT);
 	assert_int_equal(of_ppl(1.08, 1.02, 1.14), VERDICT_WORSE);
+	in.n_scored = 7;
+	in.f1_low = in.f1_high = in.f1_difference = -.5; /* too few to say anything */
+	assert_int_equal(judge(&in), VERDICT_SAME);
+	in = lossless();
 	in.f1_low = -.2; /* does not spoil what the other rows say */
 	in.f1_high = .2;
 	assert_int_equal(judge(&in), VERDICT_SAME);
@@ -123,9 +129,10 @@ static void a_new_defect_in_a_hundred_is_a_slight_one(void **state)
 	(void)state;
 	in.n_answers = 200;
 	in.n_bad_before = 3;
-	in.n_bad_after = 5;
+	in.n_bad_after = 3; /* two were mended, two are new */
+	in.n_bad_new = 2;
 	assert_int_equal(judge(&in), VERDICT_SLIGHTLY_DIFFERENT);
-	in.n_bad_after = 2;
+	in.n_bad_new = 0;
 	assert_int_equal(judge(&in), VERDICT_SAME);
 }
 
@@ -139,9 +146,11 @@ static void what_is_not_known_has_no_row(void **state)
 	assert_int_equal(verdict_of(&in, rows, &n), VERDICT_UNDECIDED);
 	assert_int_equal(n, 0);
 	in.n_answers = 10;
-	assert_int_equal(verdict_of(&in, rows, &n), VERDICT_SAME);
+	assert_int_equal(verdict_of(&in, rows, &n), VERDICT_UNDECIDED); /* form alone is no evidence */
 	assert_int_equal(n, 1);
 	assert_string_equal(rows[0].name, "guards");
+	in.n_bad_new = 5;
+	assert_int_equal(verdict_of(&in, rows, &n), VERDICT_WORSE);
 	in = lossless();
 	in.has_control = false;
 	in.model.mean_kld = .0205;
@@ -159,6 +168,16 @@ static void advice_names_a_larger_format(void **state)
 	assert_string_equal(verdict_larger_format("IQ2_XXS"), "Q4_K_M");
 	assert_null(verdict_larger_format("F16"));
 	assert_null(verdict_larger_format("BF16"));
+}
+
+/* Two-sided 95 %, from any table. */
+static void students_t_is_near_enough(void **state)
+{
+	(void)state;
+	assert_true(fabs(verdict_t(3) - 3.182) < .04);
+	assert_true(fabs(verdict_t(7) - 2.365) < .01);
+	assert_true(fabs(verdict_t(30) - 2.042) < .005);
+	assert_true(fabs(verdict_t(100000) - 1.960) < .001);
 }
 
 /* --- answers --- */
@@ -197,6 +216,7 @@ static void a_lost_win_and_empty_answers_are_seen(void **state)
 		a[i] = answers_of("the Halden Q5 eight core", "the Halden Q5 eight core", i < 6 ? "" : "something else", "the Halden");
 	assert_true(proof_scores(a, 12, &cancel, &in));
 	assert_int_equal(in.n_bad_after, 6);
+	assert_int_equal(in.n_bad_new, 6);
 	assert_true(in.win_before > 0 && in.win_after < 0);
 	assert_true(in.f1_high < -.5);
 	assert_int_equal(judge(&in), VERDICT_WORSE);
@@ -212,7 +232,7 @@ static void without_references_only_the_guards_speak(void **state)
 	assert_true(proof_scores(a, 1, &cancel, &in));
 	assert_int_equal(in.n_scored, 0);
 	assert_true(isnan(in.f1_difference) && isnan(in.win_before));
-	assert_int_equal(judge(&in), VERDICT_SAME);
+	assert_int_equal(judge(&in), VERDICT_UNDECIDED);
 	assert_false(proof_scores(a, 1, &cancelled, &in));
 }
 
@@ -225,6 +245,7 @@ int main(void)
 		cmocka_unit_test(a_new_defect_in_a_hundred_is_a_slight_one),
 		cmocka_unit_test(what_is_not_known_has_no_row),
 		cmocka_unit_test(advice_names_a_larger_format),
+		cmocka_unit_test(students_t_is_near_enough),
 		cmocka_unit_test(equal_answers_differ_by_nothing),
 		cmocka_unit_test(a_lost_win_and_empty_answers_are_seen),
 		cmocka_unit_test(without_references_only_the_guards_speak),

@@ -81,6 +81,25 @@ static void the_same_recipe_is_one_row_whose_proof_goes_with_its_bytes(void **st
 	assert_string_equal(rows[0].proof, "");
 }
 
+static void a_file_that_is_replaced_takes_its_row_along(void **state)
+{
+	struct artifact_row first = add("r1", "/made/a.gguf"), second = add("r2", "/made/a.gguf"), *rows, gone;
+	size_t n;
+
+	(void)state;
+	assert_ok(artifact_store_list(db, arena, &rows, &n, err));
+	assert_int_equal(n, 1);
+	assert_int_equal(rows[0].id, second.id);
+	assert_err(artifact_store_get(db, arena, first.id, &gone, err), ERR_NOT_FOUND, "err_artifact_not_found");
+	assert_ok(artifact_store_check_path(db, "/made/a.gguf", "r3", err));
+	assert_ok(db_exec(db, "INSERT INTO workspace(name, model_id, params, created_ms, updated_ms)"
+			      " SELECT 'w', model_id, '{}', 0, 0 FROM artifact", err));
+	assert_ok(artifact_store_check_path(db, "/made/a.gguf", "r2", err)); /* the same file once more */
+	assert_err(artifact_store_check_path(db, "/made/a.gguf", "r3", err), ERR_CONFLICT, "err_artifact_in_use");
+	assert_err(artifact_store_check_path(db, "/base", "r3", err), ERR_CONFLICT, "err_path_is_model");
+	assert_ok(artifact_store_check_path(db, "/made/new.gguf", "r3", err));
+}
+
 static void a_file_that_a_workspace_uses_stays(void **state)
 {
 	struct artifact_row row = add("r1", "/made/a.gguf"), gone;
@@ -160,6 +179,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_file_is_a_model_and_is_found_by_its_recipe),
 		TEST(the_same_recipe_is_one_row_whose_proof_goes_with_its_bytes),
+		TEST(a_file_that_is_replaced_takes_its_row_along),
 		TEST(a_file_that_a_workspace_uses_stays),
 		TEST(a_job_keeps_its_steps_and_its_problem),
 		TEST(a_job_at_work_stays_and_a_dead_servers_job_has_failed),
