@@ -27,6 +27,7 @@
 #define LIMIT_PASSAGES 20              /* of documents given with one question */
 #define LIMIT_DOCUMENT_BYTES (4 * MIB) /* of text in a document */
 #define LIMIT_API_KEYS 100
+#define LIMIT_CHAT_TOKENS 32768 /* of the context of a conversation, whatever the model could */
 
 #define LIMIT_FRAME (16 * MIB)
 #define LIMIT_FRAME_VALUES (2 * LIMIT_MAX_TOKENS) /* one for each token of an answer, and some */

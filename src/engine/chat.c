@@ -261,7 +261,7 @@ static void tell_waiting(struct engine *e)
 static int64_t chat_tokens(struct engine *e)
 {
 	struct host *h = &e->host;
-	int64_t most = h->n_ctx_train > 0 && h->n_ctx_train < CHAT_TOKENS_MAX ? h->n_ctx_train : CHAT_TOKENS_MAX;
+	int64_t most = h->n_ctx_train > 0 && h->n_ctx_train < LIMIT_CHAT_TOKENS ? h->n_ctx_train : LIMIT_CHAT_TOKENS;
 
 	if (h->chat_tokens > 0)
 		return h->chat_tokens;

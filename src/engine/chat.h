@@ -12,9 +12,6 @@
 #include "base/json.h"
 #include "engine/engine.h"
 
-/* The longest context of a conversation, whatever the model could. */
-#define CHAT_TOKENS_MAX 32768
-
 struct chat_request {
 	int64_t chat_id;  /* whose state the worker keeps for the next turn; 0: none */
 	int64_t model_id;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/chat_snapshot.h"
 
-#include "engine/chat.h"
+#include "base/limits.h"
 #include "server/json_view.h"
 #include "server/live.h"
 #include "server/talk.h"
@@ -30,7 +30,7 @@ static int64_t context_max(const struct chat_snapshot *s, int64_t model_id, int6
 	for (size_t i = 0; i < s->n_contexts; i++)
 		if (s->contexts[i].model_id == model_id)
 			return s->contexts[i].n_max;
-	return n_ctx_train > 0 && n_ctx_train < CHAT_TOKENS_MAX ? n_ctx_train : CHAT_TOKENS_MAX;
+	return n_ctx_train > 0 && n_ctx_train < LIMIT_CHAT_TOKENS ? n_ctx_train : LIMIT_CHAT_TOKENS;
 }
 
 /* The context that the last answer of the branch has filled, and how much there is. */
