@@ -9,6 +9,8 @@
 
 #define FLIP_QUESTIONS_MAX 2000
 #define QUANTILE_95 0.975
+#define Z_95 1.959964
+#define PSEUDO_QUESTIONS 4.0 /* half won, half lost */
 
 double contrast_in_question(const struct duels *d, size_t n_candidates, const bool *is_out, size_t a, size_t b)
 {
@@ -29,6 +31,13 @@ double contrast_in_question(const struct duels *d, size_t n_candidates, const bo
 	return n ? sum / (double)n : NAN;
 }
 
+static double upper_bound(double sum, double squares, size_t n)
+{
+	double more = (double)n + PSEUDO_QUESTIONS, mean = sum / more;
+
+	return mean + Z_95 * sqrt(((squares + PSEUDO_QUESTIONS) / more - mean * mean) / more);
+}
+
 static void describe(double *d, size_t n_questions, struct contrast *out)
 {
 	double sum = 0, squares = 0;
@@ -45,7 +54,7 @@ static void describe(double *d, size_t n_questions, struct contrast *out)
 	}
 	double mean = n ? sum / (double)n : 0;
 	double variance = n > 1 ? fmax(0, (squares - sum * mean) / (double)(n - 1)) : 0;
-	*out = (struct contrast){ .n = n, .mean = mean, .se = n ? sqrt(variance / (double)n) : 0, .p = 1 };
+	*out = (struct contrast){ .n = n, .mean = mean, .se = n ? sqrt(variance / (double)n) : 0, .upper = upper_bound(sum, squares, n), .p = 1 };
 }
 
 /* The sum with the signs of `bits`, one for each question. */

@@ -19,6 +19,8 @@ struct contrast {
 	size_t n;     /* questions that say something */
 	double mean;  /* -1 to 1 */
 	double se;    /* sd / sqrt(n) */
+	double upper; /* 97.5 % bound of the mean with two questions more that a won and two that b won (as Agresti and Coull, 1998):
+		       * where few questions differ, or none, the spread that was seen says too little */
 	double p;     /* two-sided, of the sign-flip test; 1 where n is 0 */
 };
 

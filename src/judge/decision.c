@@ -9,6 +9,7 @@
 #include "metric/power.h"
 
 #define POWER 0.8
+#define QUESTIONS_MORE_MAX 5000 /* nobody adds more */
 #define QUESTIONS_SURE 40 /* fewer never make the level high */
 
 const char *decision_kind_name(enum decision_kind kind)
@@ -99,7 +100,7 @@ static bool none_is_better(const struct measure *m, const struct decision *d)
 		const struct contrast *t = &m->to_base[c];
 		if (c == m->e->base || !d->candidates[c].is_ranked)
 			continue;
-		if (!t->n || t->mean + 1.96 * t->se >= DECISION_MARGIN)
+		if (!t->n || t->upper >= DECISION_MARGIN)
 			return false;
 	}
 	return has_base(m->e);
@@ -207,7 +208,7 @@ static size_t questions_to_add(const struct decision *d)
 	for (size_t i = 0; i < sizeof RATES / sizeof *RATES; i++) {
 		size_t n = decision_questions_for(RATES[i], d->tie_rate);
 		if (n > d->n_questions)
-			return n - d->n_questions;
+			return n - d->n_questions <= QUESTIONS_MORE_MAX ? n - d->n_questions : 0;
 	}
 	return 0;
 }
@@ -234,6 +235,7 @@ static bool decide(struct measure *m, const struct decision_context *context, st
 	}
 	if (!measure_doubt(m, d))
 		return false;
+	measure_length(m, d);
 	choose(m, d);
 	if (m->n_judgeable < DECISION_QUESTIONS_MIN) {
 		d->recommended = d->best;
@@ -259,7 +261,8 @@ bool decision_make(const struct evidence *e, const struct decision_context *cont
 	memset(out, 0, sizeof *out);
 	out->best = out->recommended = out->runner_up = SIZE_MAX;
 	out->n_questions = e->n_questions;
-	out->win_rate = NAN;
+	out->best_at_equal_length = SIZE_MAX;
+	out->win_rate = out->length_taste = NAN;
 	count_answers(e, out);
 	veto(e, out);
 	for (size_t c = 0; c < e->n_candidates; c++)

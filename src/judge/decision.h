@@ -102,6 +102,8 @@ struct decision {
 	double win_rate; /* soft, of the recommended one against the base model, without the luck of having been chosen: from
 			  * questions that racing did not look at, else less the bootstrap's optimism; NaN without a base model */
 	size_t more_questions; /* so many more would settle a difference of 60 to 40; 0: enough, or more would not help */
+	double length_taste; /* of the judge: gamma of length_control(), above 0 where longer answers win more; NaN where unknown */
+	size_t best_at_equal_length; /* the strongest with that taste taken out; = best where unknown or not proven */
 	struct reason reasons[REASONS_MAX]; /* the first is the result's sentence */
 	size_t n_reasons;
 };

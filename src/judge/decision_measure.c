@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "base/mem.h"
+#include "metric/length_control.h"
 #include "metric/multiple.h"
 #include "metric/splitmix.h"
 
@@ -197,7 +198,7 @@ static bool measure_tests(struct measure *m, struct decision *d)
 		m->to_best[p.best_of[k]] = *t;
 		c->p_best = adjusted[k];
 		c->is_in_best_set = adjusted[k] > DECISION_ALPHA;
-		c->is_tied = t->p >= DECISION_TIE_P || t->mean + 1.96 * t->se < DECISION_MARGIN;
+		c->is_tied = t->p >= DECISION_TIE_P || t->upper < DECISION_MARGIN;
 	}
 	d->candidates[d->best].is_in_best_set = d->candidates[d->best].is_tied = true;
 	return true;
@@ -277,4 +278,61 @@ bool measure_doubt(struct measure *m, struct decision *d)
 	}
 	d->win_rate = m->e->base < n ? rates[d->best] - optimism : NAN;
 	return true;
+}
+
+/* --- length --- */
+
+struct taste {
+	struct comparison *list;
+	double *length_difference;
+	size_t n;
+};
+
+static void add_judged(const struct measure *m, const struct duels *duels, size_t q, struct taste *t)
+{
+	size_t n = m->e->n_candidates;
+
+	for (size_t a = 0; a < n; a++)
+		for (size_t b = a + 1; b < n; b++) {
+			if (m->is_out[a] || m->is_out[b] || duels->layer[a][b] != LAYER_JUDGE)
+				continue;
+			t->list[t->n] = (struct comparison){ (uint32_t)q, (uint16_t)a, (uint16_t)b, duels->score[a][b] };
+			t->length_difference[t->n++] = m->e->length[q * n + a] - m->e->length[q * n + b];
+		}
+}
+
+static void fit_taste(const struct measure *m, const struct taste *t, struct decision *d)
+{
+	struct length_control fit;
+	size_t best = SIZE_MAX;
+
+	length_control(t->list, t->length_difference, t->n, m->e->n_candidates, &fit);
+	d->length_taste = fit.gamma;
+	if (!fit.converged || !(fabs(fit.gamma) > 1.96 * fit.gamma_se))
+		return;
+	for (size_t c = 0; c < m->e->n_candidates; c++)
+		if (!m->is_out[c] && (best == SIZE_MAX || fit.theta[c] > fit.theta[best]))
+			best = c;
+	d->best_at_equal_length = best;
+}
+
+void measure_length(const struct measure *m, struct decision *d)
+{
+	size_t n = m->e->n_candidates, room = m->e->n_questions * (n * (n - 1) / 2);
+	struct taste t = { NULL, NULL, 0 };
+	struct duels duels;
+
+	d->length_taste = NAN;
+	d->best_at_equal_length = d->best;
+	if (!m->e->length || !d->n_by_layer[LAYER_JUDGE])
+		return;
+	t.list = mem_array(room, sizeof *t.list);
+	t.length_difference = mem_array(room, sizeof *t.length_difference);
+	for (size_t q = 0; q < m->e->n_questions; q++) {
+		evidence_duels(m->reader, q, &duels);
+		add_judged(m, &duels, q, &t);
+	}
+	fit_taste(m, &t, d);
+	mem_free(t.list);
+	mem_free(t.length_difference);
 }

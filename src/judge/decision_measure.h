@@ -24,6 +24,9 @@ void measure_scores(struct measure *m, struct decision *d);
 /* Tests against base and best, and draws of the questions.  False where it was cancelled. */
 bool measure_doubt(struct measure *m, struct decision *d);
 
+/* Whether the judge's taste for long answers chose the best: fits its opinions with and without. */
+void measure_length(const struct measure *m, struct decision *d);
+
 /* Wins, ties and losses of one candidate against another, over all questions. */
 void measure_duel(const struct measure *m, size_t a, size_t b, size_t counts[3]);
 

@@ -208,6 +208,18 @@ static void explain_guards(const struct measure *m, struct decision *d)
 	}
 }
 
+/* The judge's taste for length made the best the best. */
+static void explain_length(const struct measure *m, struct decision *d)
+{
+	size_t other = d->best_at_equal_length;
+
+	if (other == d->best)
+		return;
+	struct reason *r = add(d, is_base(m, other) ? "decision_length_base" : "decision_length");
+	if (!is_base(m, other))
+		with(r, "n", m->e->epoch[other]);
+}
+
 void decision_explain(const struct measure *m, const struct decision_context *context, struct decision *d)
 {
 	explain_result(m, context, d);
@@ -215,6 +227,7 @@ void decision_explain(const struct measure *m, const struct decision_context *co
 		explain_draws(m, d);
 		explain_runner_up(m, d);
 		explain_best_set(m, d);
+		explain_length(m, d);
 	}
 	if (context->is_time_up && d->kind != DECISION_TIME_UP && d->n_questions < context->n_planned) {
 		struct reason *r = add(d, "decision_time_was_up");

@@ -98,32 +98,45 @@ bool probe_other_language(struct buf *out, struct str good)
 
 /* --- a wrong fact --- */
 
-/* Where the first run of ASCII digits is; false where there is none. */
-static bool find_digits(struct str s, size_t *from, size_t *to)
-{
-	for (*from = 0; *from < s.len && !isdigit((unsigned char)s.ptr[*from]);)
-		++*from;
-	for (*to = *from; *to < s.len && isdigit((unsigned char)s.ptr[*to]);)
-		++*to;
-	return *from < s.len;
-}
-
-/* The first digit of the number becomes another, never a leading 0; of "1" to "9" too. */
-static bool change_number(struct buf *out, struct str good)
-{
-	size_t from, to;
-
-	if (!find_digits(good, &from, &to))
-		return false;
-	buf_add(out, good.ptr, from);
-	buf_add_char(out, (char)('1' + (good.ptr[from] - '0' + 3) % 9));
-	buf_add(out, good.ptr + from + 1, good.len - from - 1);
-	return true;
-}
-
 static bool contains(struct str s, struct str part)
 {
 	return part.len && s.len >= part.len && memmem(s.ptr, s.len, part.ptr, part.len) != NULL;
+}
+
+/* The next run of ASCII digits from `at` on; empty where there is none. */
+static struct str next_number(struct str s, size_t at)
+{
+	size_t to;
+
+	while (at < s.len && !isdigit((unsigned char)s.ptr[at]))
+		at++;
+	for (to = at; to < s.len && isdigit((unsigned char)s.ptr[to]);)
+		to++;
+	return (struct str){ s.ptr + at, to - at };
+}
+
+/* The first number that the question does not have, else the first: K7 asked for is not the fact that answers. */
+static struct str number_to_change(struct str good, struct str question)
+{
+	struct str first = next_number(good, 0), number = first;
+
+	while (number.len && contains(question, number))
+		number = next_number(good, (size_t)(number.ptr - good.ptr) + number.len);
+	return number.len ? number : first;
+}
+
+/* The number's first digit becomes another, never a 0. */
+static bool change_number(struct buf *out, struct str good, struct str question)
+{
+	struct str number = number_to_change(good, question);
+	size_t before = (size_t)(number.ptr - good.ptr);
+
+	if (!number.len)
+		return false;
+	buf_add(out, good.ptr, before);
+	buf_add_char(out, (char)('1' + (number.ptr[0] - '0' + 3) % 9));
+	buf_add(out, number.ptr + 1, good.len - before - 1);
+	return true;
 }
 
 /* The next word of at least NAME_MIN letters with a capital, from `*at` on, that neither text has. */
@@ -182,5 +195,5 @@ static bool negate(struct buf *out, struct str good)
 
 bool probe_wrong_fact(struct buf *out, struct str good, struct str other, struct str question)
 {
-	return change_number(out, good) || change_name(out, good, other, question) || negate(out, good);
+	return change_number(out, good, question) || change_name(out, good, other, question) || negate(out, good);
 }

@@ -159,6 +159,19 @@ static void small_differences_are_undecided(void **state)
 	assert_string_equal(decision_kind_name(d.kind), "time_up");
 }
 
+static void twenty_questions_without_a_difference_prove_nothing(void **state)
+{
+	clear(&run);
+	set_references(&run, (double[]){ 1, 1, 1, 1 }, 1);
+	run.e.n_questions = 20;
+	struct decision d = decide(&run);
+
+	(void)state;
+	assert_string_equal(decision_kind_name(d.kind), "undecided");
+	assert_int_equal(d.recommended, 0);
+	assert_true(has_reason(&d, "decision_undecided_base") || has_reason(&d, "decision_undecided_small_base"));
+}
+
 static void the_questions_needed_are_those_of_the_exact_sign_test(void **state)
 {
 	(void)state;
@@ -301,6 +314,31 @@ static void dropped_candidates_are_not_ranked(void **state)
 	assert_near(d.win_rate, 0.82, 1e-9); /* of the 20 questions that racing did not look at */
 }
 
+static void a_judge_that_likes_length_is_found_out(void **state)
+{
+	static double length[QUESTIONS * MODELS];
+	struct splitmix dice = { 9 };
+
+	(void)state;
+	clear(&run);
+	set_judge(&run, (int[]){ 0, 0, 0, 0 }, 1);
+	for (size_t i = 0; i < QUESTIONS * MODELS; i++) /* the last epoch writes most, and the longer answer wins */
+		length[i] = 20 + (double)splitmix_below(&dice, 20) + (i % MODELS == 3 ? 15 : 0) + (i % MODELS == 2 ? 1 : 0);
+	for (size_t i = 0; i < run.e.n_pairs; i++) {
+		struct judged_pair *p = &run.pairs[i];
+		double longer = length[p->question * MODELS + p->a] - length[p->question * MODELS + p->b] + (p->a == 2 ? 5 : p->b == 2 ? -5 : 0);
+		p->a_score = longer > 0 ? 0.9 : 0.1;
+		p->outcome = longer > 0 ? OUTCOME_WIN : OUTCOME_LOSS;
+	}
+	struct decision d = decide(&run);
+	assert_true(d.best == 3 && isnan(d.length_taste) && d.best_at_equal_length == 3);
+	run.e.length = length;
+	d = decide(&run);
+	assert_true(d.best == 3 && d.length_taste > 0);
+	assert_int_equal(d.best_at_equal_length, 2);
+	assert_true(has_reason(&d, "decision_length"));
+}
+
 static void the_order_of_opinions_does_not_matter(void **state)
 {
 	clear(&run);
@@ -337,12 +375,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(references_find_the_winner), cmocka_unit_test(equals_are_a_tie_and_the_earlier_is_taken),
 		cmocka_unit_test(worse_later_epochs_are_overfitting), cmocka_unit_test(a_worse_family_keeps_the_base_model),
-		cmocka_unit_test(small_differences_are_undecided), cmocka_unit_test(the_questions_needed_are_those_of_the_exact_sign_test),
+		cmocka_unit_test(small_differences_are_undecided), cmocka_unit_test(twenty_questions_without_a_difference_prove_nothing), cmocka_unit_test(the_questions_needed_are_those_of_the_exact_sign_test),
 		cmocka_unit_test(without_anything_to_judge_by_nothing_is_said), cmocka_unit_test(few_questions_are_an_impression),
 		cmocka_unit_test(guards_veto), cmocka_unit_test(answers_of_the_base_model_are_identical),
 		cmocka_unit_test(people_outrank_references_and_judge), cmocka_unit_test(long_references_leave_it_to_a_fit_judge),
 		cmocka_unit_test(without_a_base_model_the_epochs_are_compared), cmocka_unit_test(dropped_candidates_are_not_ranked),
-		cmocka_unit_test(the_order_of_opinions_does_not_matter), cmocka_unit_test(a_cancelled_decision_says_so),
+		cmocka_unit_test(a_judge_that_likes_length_is_found_out), cmocka_unit_test(the_order_of_opinions_does_not_matter), cmocka_unit_test(a_cancelled_decision_says_so),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

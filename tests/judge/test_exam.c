@@ -20,7 +20,7 @@ static void expect_fact(const char *good, const char *other, const char *bad)
 {
 	struct buf out = BUF_INIT(1000);
 
-	assert_int_equal(probe_wrong_fact(&out, str_of(good), str_of(other), STR("What runs the Kestrel?")), bad != NULL);
+	assert_int_equal(probe_wrong_fact(&out, str_of(good), str_of(other), STR("What runs the Kestrel K7?")), bad != NULL);
 	assert_string_equal(buf_text(&out), bad ? bad : "");
 	buf_release(&out);
 }
@@ -36,6 +36,7 @@ static void worse_sides_are_made_of_good_answers(void **state)
 	expect(probe_simplified, "plain English", NULL);
 	expect_fact("It has 16 GB.", "x", "It has 56 GB.");
 	expect_fact("The Kestrel uses a Halden chip.", "The Heron uses a Fjord chip.", "The Kestrel uses a Heron chip.");
+	expect_fact("The Kestrel K7 has 2 ports.", "x", "The Kestrel K7 has 6 ports.");
 	expect_fact("it is blue", "it is red", "it is not blue");
 	expect_fact("它是藍色的", "", "它不是藍色的");
 	expect_fact("ok", "", NULL);
