@@ -115,7 +115,7 @@ struct verdict_errand {
 	const int64_t *source_positions; /* of all questions of the run */
 	size_t n;
 	double speeds[2];
-	bool is_approximate;
+	bool is_approximate, base_is_quantized;
 	const char *proof; /* JSON */
 	int64_t artifact_id, source_column_id, size_before;
 };
@@ -229,7 +229,7 @@ static int64_t extra_bytes(const struct verdict_errand *v, const char *larger)
 
 static json_t *proof_json(const struct verdict_errand *v, const struct verdict_row *rows, size_t n, enum verdict whole)
 {
-	const char *larger = whole == VERDICT_SAME ? NULL : verdict_larger_format(v->format);
+	const char *larger = whole == VERDICT_SAME ? NULL : verdict_larger_format(v->format, v->base_is_quantized);
 	json_t *proof = json_pack("{s:s, s:I, s:o, s:I, s:I, s:b, s:I, s:I}", "verdict", verdict_name(whole), "run_id",
 				  (json_int_t)v->run_id, "rows", rows_json(rows, n), "n_questions", (json_int_t)v->n, "n_tokens",
 				  (json_int_t)v->in.model.n_tokens, "is_approximate", v->is_approximate, "size_before",
@@ -365,6 +365,7 @@ static void judge(struct creation *c)
 	v->format = arena_strdup(a, c->params.format);
 	v->in = p->in;
 	v->is_approximate = p->is_approximate;
+	v->base_is_quantized = f->base_is_quantized;
 	v->speeds[0] = p->tokens_per_s_before;
 	v->speeds[1] = p->tokens_per_s_after;
 	v->artifact_id = c->artifact.id;

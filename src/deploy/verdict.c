@@ -106,7 +106,7 @@ enum verdict verdict_of(const struct verdict_input *in, struct verdict_row rows[
 	return r.whole == VERDICT_SAME && !r.has_evidence ? VERDICT_UNDECIDED : r.whole;
 }
 
-const char *verdict_larger_format(const char *format)
+const char *verdict_larger_format(const char *format, bool base_is_quantized)
 {
 	/* Each loses clearly less than the one before it (llama.cpp, tools/quantize/README.md). */
 	static const char *const ladder[] = { "Q2_K", "Q3_K_S", "Q3_K_M", "Q3_K_L", "Q4_K_S", "Q4_K_M", "Q5_K_M", "Q6_K", "Q8_0" };
@@ -115,6 +115,8 @@ const char *verdict_larger_format(const char *format)
 	if (strcasecmp(format, "F16") == 0 || strcasecmp(format, "BF16") == 0 || strcasecmp(format, "F32") == 0 ||
 	    strcasecmp(format, "Q8_0") == 0)
 		return strcasecmp(format, "Q8_0") == 0 ? "F16" : NULL;
+	if (base_is_quantized)
+		return "Q8_0";
 	for (size_t i = 0; i + 1 < n; i++)
 		if (strcasecmp(format, ladder[i]) == 0)
 			return ladder[i + 1];

@@ -69,7 +69,9 @@ double verdict_t(int64_t degrees);
 /* Fills the rows that apply and returns the whole: VERDICT_UNDECIDED where no row is decided. */
 enum verdict verdict_of(const struct verdict_input *in, struct verdict_row rows[VERDICT_ROWS_MAX], size_t *n);
 
-/* The next larger format that loses less; NULL behind the largest.  Names as in model/quant_types.h. */
-const char *verdict_larger_format(const char *format);
+/* The next larger format that loses less; NULL behind the largest.  Names as in model/quant_types.h.  Where the base model is
+ * quantized already, its values lie on a coarse grid that formats of similar width do not hit (measured on a Q4_1 base: Q5_K_M
+ * loses as much as Q4_K_M), so the next one is Q8_0, which hits any. */
+const char *verdict_larger_format(const char *format, bool base_is_quantized);
 
 #endif

@@ -256,7 +256,7 @@ def test_the_quality_check_tells_a_close_copy_from_a_coarse_one(live, run):
     assert close["state"] == coarse["state"] == "done", (close, coarse)
     near, far = close["artifact"]["proof"], coarse["artifact"]["proof"]
     assert near["verdict"] == "same" and "Same quality" in near["advice"], near
-    assert far["verdict"] == "worse" and far["suggested_format"] == "Q3_K_S" and "Q3_K_S" in far["advice"], far
+    assert far["verdict"] == "worse" and far["suggested_format"] == "Q8_0" and "Q8_0" in far["advice"], far
     assert rows(near)["mean_kld"]["after"] < 0.02 < 0.06 < rows(far)["mean_kld"]["after"]
     assert rows(near)["same_top"]["after"] > rows(far)["same_top"]["after"]
     assert rows(near)["f1_difference"]["verdict"] == "undecided"  # two questions prove nothing

@@ -161,13 +161,15 @@ static void what_is_not_known_has_no_row(void **state)
 static void advice_names_a_larger_format(void **state)
 {
 	(void)state;
-	assert_string_equal(verdict_larger_format("Q4_K_M"), "Q5_K_M");
-	assert_string_equal(verdict_larger_format("Q2_K"), "Q3_K_S");
-	assert_string_equal(verdict_larger_format("q6_k"), "Q8_0");
-	assert_string_equal(verdict_larger_format("Q8_0"), "F16");
-	assert_string_equal(verdict_larger_format("IQ2_XXS"), "Q4_K_M");
-	assert_null(verdict_larger_format("F16"));
-	assert_null(verdict_larger_format("BF16"));
+	assert_string_equal(verdict_larger_format("Q4_K_M", false), "Q5_K_M");
+	assert_string_equal(verdict_larger_format("Q2_K", false), "Q3_K_S");
+	assert_string_equal(verdict_larger_format("q6_k", false), "Q8_0");
+	assert_string_equal(verdict_larger_format("Q8_0", false), "F16");
+	assert_string_equal(verdict_larger_format("IQ2_XXS", false), "Q4_K_M");
+	assert_string_equal(verdict_larger_format("Q4_K_M", true), "Q8_0");
+	assert_string_equal(verdict_larger_format("Q8_0", true), "F16");
+	assert_null(verdict_larger_format("F16", false));
+	assert_null(verdict_larger_format("BF16", false));
 }
 
 /* Two-sided 95 %, from any table. */
