@@ -333,6 +333,18 @@ MUST_USE enum err_code host_adapter(struct engine *e, const char *file, int64_t 
 /* The worker refused it: the id is used up, the file may be sent again. */
 void host_forget_adapter(struct engine *e, int64_t id);
 
+/* chat_remote.c: asks the provider; `events` get `user`, all but phase().  `remote` and `request` are the caller's as long as it
+ * lives. */
+struct chat_request;
+struct chat_events;
+struct remote_turn;
+struct remote_turn *remote_turn_start(struct engine *e, const struct remote *remote, const struct model_row *model,
+				      const struct chat_request *request, const struct chat_events *events, void *user);
+/* Ends it now: done() gets what there is. */
+void remote_turn_stop(struct remote_turn *r);
+/* Without a word.  NULL is fine. */
+void remote_turn_free(struct remote_turn *r);
+
 /* chat.c: does what can be done next for conversations */
 void chat_advance(struct engine *e);
 /* True if the frame belonged to a turn. */

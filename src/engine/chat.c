@@ -23,6 +23,8 @@ struct chat_turn {
 	struct arena *arena;
 	struct chat_request request;
 	struct model_row model, base;
+	const struct remote *remote; /* of a provider's model; NULL: it is on this machine */
+	struct remote_turn *remote_turn;
 	char *adapter_file;
 	int64_t adapter_id;
 	uint64_t adapter_incarnation; /* of the worker that has it */
@@ -45,6 +47,7 @@ const char *chat_phase_name(enum chat_phase p)
 
 static void turn_free(struct chat_turn *t)
 {
+	remote_turn_free(t->remote_turn);
 	json_decref(t->request.messages);
 	json_decref(t->request.stops);
 	mem_free(t->adapter_file);
@@ -174,7 +177,7 @@ static void run_rows(struct task *task, void *context)
 	if (model_store_get(context, t->arena, t->request.model_id, &t->model, err) != ERR_OK)
 		return;
 	if (t->model.model.kind == MODEL_REMOTE)
-		err_set(err, ERR_UNSUPPORTED, "err_model_remote", "name=%s", t->model.model.name);
+		t->remote = remote_load(t->e, context, t->arena, &t->model, err);
 	else if (t->model.model.kind != MODEL_ADAPTER)
 		t->base = t->model;
 	else if (t->model.base_model_id == 0)
@@ -182,6 +185,29 @@ static void run_rows(struct task *task, void *context)
 	else
 		(void)!model_store_get(context, t->arena, t->model.base_model_id, &t->base, err);
 }
+
+/* --- a provider's model --- */
+
+static void on_remote_text(void *user, struct str text)
+{
+	struct chat_turn *t = user;
+
+	t->is_said = true;
+	tell_phase(t, CHAT_ANSWERING, 0);
+	t->events->text(t->user, text);
+}
+
+static void on_remote_done(void *user, const struct chat_answer *answer, const struct err *err)
+{
+	struct chat_turn *t = user;
+
+	if (answer)
+		turn_end(t, answer, NULL);
+	else
+		turn_fail(t, err);
+}
+
+static const struct chat_events remote_events = { NULL, on_remote_text, on_remote_done };
 
 static void home_rows(struct job *job)
 {
@@ -191,6 +217,9 @@ static void home_rows(struct job *job)
 		return;
 	if (job->task.err.code != ERR_OK) {
 		turn_fail(t, &job->task.err);
+	} else if (t->remote) {
+		tell_phase(t, CHAT_READING, 0);
+		t->remote_turn = remote_turn_start(t->e, t->remote, &t->model, &t->request, &remote_events, t);
 	} else if (t->model.model.kind == MODEL_ADAPTER) {
 		struct turn_job *j = turn_job_new(t, run_adapter, home_adapter);
 		j->data_dir = arena_strdup(j->job.arena, t->e->data_dir);
@@ -248,7 +277,7 @@ static void tell_waiting(struct engine *e)
 {
 	for (struct chat_turn *t = e->turns, *next; t; t = next) {
 		next = t->next;
-		if (t == e->holder)
+		if (t == e->holder || t->remote)
 			continue;
 		bool first = t == e->turns && !e->holder;
 		tell_phase(t, e->is_reserved ? CHAT_CREATION : first && t->prepared && e->active ? CHAT_VALIDATION : CHAT_WAITING, 0);
@@ -480,7 +509,9 @@ void chat_turn_stop(struct chat_turn *t)
 		return;
 	t->stopping = true;
 	err_set(&cause, ERR_CANCELLED, "err_cancelled", NULL);
-	if (t->stream)
+	if (t->remote_turn)
+		remote_turn_stop(t->remote_turn);
+	else if (t->stream)
 		host_cancel(t->e, t->stream);
 	else
 		turn_fail(t, &cause);

@@ -24,13 +24,13 @@ void chat_snapshot_view_message(struct request *r, const struct message_row *m, 
 	view_message(&r->out, r->lang, m, s->message_id == m->id ? &s->live : NULL);
 }
 
-/* What the model had for its last answers; before the first one, what it could have. */
+/* What the model had for its last answers; before the first one, what it could have; 0 where a provider does not say. */
 static int64_t context_max(const struct chat_snapshot *s, int64_t model_id, int64_t n_ctx_train)
 {
 	for (size_t i = 0; i < s->n_contexts; i++)
 		if (s->contexts[i].model_id == model_id)
 			return s->contexts[i].n_max;
-	return n_ctx_train > 0 && n_ctx_train < LIMIT_CHAT_TOKENS ? n_ctx_train : LIMIT_CHAT_TOKENS;
+	return n_ctx_train < LIMIT_CHAT_TOKENS ? n_ctx_train : LIMIT_CHAT_TOKENS;
 }
 
 /* The context that the last answer of the branch has filled, and how much there is. */

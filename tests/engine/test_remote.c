@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Columns that a provider answers: every question ends answered, whole, or failed with its reason, whatever the server does. */
+#include "engine/chat.h"
 #include "engine/engine_test.h"
 #include "support/stub.h"
 
@@ -370,6 +371,107 @@ static int close_stubs(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_bench, close_bench)
 
+/* --- conversations --- */
+
+struct heard {
+	struct chat_turn *turn;
+	struct buf text;
+	char *answer;
+	struct chat_answer figures;
+	struct err err;
+	bool stops;
+};
+
+static void hear_phase(void *user, enum chat_phase phase, double progress)
+{
+	(void)user, (void)progress;
+	assert_true(phase == CHAT_READING || phase == CHAT_ANSWERING); /* it waits for nobody on this machine */
+}
+
+static void hear_text(void *user, struct str text)
+{
+	struct heard *h = user;
+
+	buf_add_str(&h->text, text);
+	if (h->stops)
+		chat_turn_stop(h->turn);
+}
+
+static void hear_done(void *user, const struct chat_answer *answer, const struct err *err)
+{
+	struct heard *h = user;
+
+	if (answer) {
+		h->figures = *answer;
+		h->answer = mem_strdup(answer->text);
+	} else {
+		h->err = *err;
+	}
+	loop_stop(bench.loop);
+}
+
+static const struct chat_events hearing = { hear_phase, hear_text, hear_done };
+
+static void talk(struct heard *h, bool stops)
+{
+	struct chat_request r = { .chat_id = 1, .model_id = remote_model("small"), .params = gen_params_default(),
+				  .messages = json_pack("[{s:s, s:s}]", "role", "user", "content", "why") };
+	r.params.system = "Be short.";
+	*h = (struct heard){ .text = BUF_INIT(MIB), .stops = stops };
+	h->turn = engine_chat(bench.engine, &r, &hearing, h);
+	json_decref(r.messages);
+	loop_timer_set(bench.timeout, 30000);
+	loop_run(bench.loop);
+	loop_timer_set(bench.timeout, -1);
+	assert_true(h->answer || h->err.code != ERR_OK);
+}
+
+static void heard_release(struct heard *h)
+{
+	buf_release(&h->text);
+	mem_free(h->answer);
+}
+
+static void a_conversation_is_answered_by_a_provider_too(void **state)
+{
+	struct heard h;
+
+	(void)state;
+	talk(&h, false);
+	assert_string_equal(h.answer, "The answer to 「why」 is 四十二, as always.");
+	assert_string_equal(buf_text(&h.text), h.answer);
+	assert_int_equal(h.figures.finish, FINISH_STOP);
+	assert_false(h.figures.is_stopped);
+	heard_release(&h);
+}
+
+static void a_conversation_with_a_provider_is_stopped_with_what_there_is(void **state)
+{
+	struct heard h;
+
+	(void)state;
+	talk(&h, true);
+	assert_true(h.figures.is_stopped);
+	assert_true(h.text.len > 0 && str_starts(STR("The answer to 「why」 is 四十二, as always."), buf_text(&h.text)));
+	assert_int_equal(strncmp(h.answer, buf_text(&h.text), h.text.len), 0);
+	heard_release(&h);
+}
+
+static void a_conversation_whose_provider_fails_says_why(void **state)
+{
+	struct heard h;
+
+	(void)state;
+	(void)remote_model("small");
+	reset(json_pack("{s:[s]}", "faults", "500"));
+	talk(&h, false);
+	assert_true(h.err.code != ERR_OK && msg_text(LANG_EN, h.err.key));
+	heard_release(&h);
+	talk(&h, false); /* the next question is answered */
+	assert_non_null(h.answer);
+	heard_release(&h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -386,6 +488,9 @@ int main(void)
 		TEST(a_key_that_cannot_be_had_fails_its_column),
 		TEST(the_end_of_the_program_leaves_the_run_to_be_resumed),
 		TEST(an_ollama_answers_line_by_line),
+		TEST(a_conversation_is_answered_by_a_provider_too),
+		TEST(a_conversation_with_a_provider_is_stopped_with_what_there_is),
+		TEST(a_conversation_whose_provider_fails_says_why),
 	};
 	return cmocka_run_group_tests_name("remote", tests, open_stubs, close_stubs);
 }
