@@ -36,6 +36,8 @@ static struct str without_decoration(struct str s)
 {
 	size_t at = 0;
 
+	if (!s.len)
+		return s;
 	for (size_t next = 0; at < s.len; at = next) {
 		uint32_t point = utf8_next(s, &next);
 		if (is_letter(point) || (point >= 0x3400 && point <= 0x9FFF))
@@ -63,9 +65,10 @@ static bool ends_after(struct str s, size_t n)
 /* "A good answer is …" begins with an article, "A is better" and "A because" with a label. */
 static bool is_article(struct str s)
 {
-	struct str rest = { s.ptr + 2, s.len > 2 ? s.len - 2 : 0 };
-
-	return rest.len && s.ptr[1] == ' ' && is_letter((unsigned char)rest.ptr[0]) && !str_starts(rest, "because") && !str_starts(rest, "is ");
+	if (s.len <= 2)
+		return false;
+	struct str rest = { s.ptr + 2, s.len - 2 };
+	return s.ptr[1] == ' ' && is_letter((unsigned char)rest.ptr[0]) && !str_starts(rest, "because") && !str_starts(rest, "is ");
 }
 
 struct reading reading_of_reply(struct str reply)
