@@ -9,21 +9,28 @@ import Results from "./Results.svelte";
 import Settings from "./Settings.svelte";
 import Validate from "./Validate.svelte";
 
+export type PageComponent = Component<{ params: Record<string, string> }>;
 export interface Page {
 	/** Patterns of addresses; the first one is what the rail opens. `:name` parts reach the page as `params`. */
 	paths: string[];
 	icon: IconName;
 	title: () => string;
-	component: Component<{ params: Record<string, string> }>;
+	/** What is shown, or how to fetch it when the page is first opened. */
+	component: PageComponent | { load: () => Promise<{ default: PageComponent }> };
 }
 
 /** A page that takes nothing from its address. */
-const plain = (component: Component): Page["component"] => component as unknown as Page["component"];
+const plain = (component: Component): PageComponent => component as unknown as PageComponent;
 
 export const pages: Page[] = [
 	{ paths: ["/validate", "/validate/:id"], icon: "validate", title: m.frame_validate, component: Validate },
 	{ paths: ["/results", "/results/compare"], icon: "results", title: m.frame_results, component: plain(Results) },
 	{ paths: ["/models"], icon: "models", title: m.frame_models, component: plain(Models) },
+	{
+		paths: ["/workspaces", "/workspaces/:id", "/workspaces/:id/chats/:chat"], icon: "workspace", title: m.frame_workspaces,
+		component: { load: () => import("./Workspaces.svelte") },
+	},
+	{ paths: ["/providers"], icon: "providers", title: m.frame_providers, component: { load: () => import("./Providers.svelte").then((page) => ({ default: plain(page.default) })) } },
 	{ paths: ["/settings"], icon: "settings", title: m.frame_settings, component: plain(Settings) },
 ];
 

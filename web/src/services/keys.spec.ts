@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { expect, test } from "vitest";
-import { is_composing, is_typing, question_key, vote_key } from "./keys";
+import { is_composing, is_send, is_typing, question_key, vote_key } from "./keys";
 
 const press = (key: string, rest: Partial<KeyboardEvent> = {}) => ({
 	key, isComposing: false, keyCode: 13, shiftKey: false, ctrlKey: false, metaKey: false, altKey: false, ...rest,
@@ -18,6 +18,14 @@ test("the Enter that ends a composition does nothing, in Chrome and Firefox (isC
 	expect(question_key(press("Enter", { keyCode: 229 }))).toBeNull();
 	expect(question_key(press("Enter", { isComposing: true, ctrlKey: true }))).toBeNull();
 	expect(is_composing({ isComposing: false, keyCode: 229 })).toBe(true);
+});
+test("in a chat Enter sends, Shift+Enter is a new line, and an input method keeps its Enter", () => {
+	expect(is_send(press("Enter"))).toBe(true);
+	expect(is_send(press("Enter", { ctrlKey: true }))).toBe(true);
+	expect(is_send(press("Enter", { shiftKey: true }))).toBe(false);
+	expect(is_send(press("Enter", { isComposing: true }))).toBe(false);
+	expect(is_send(press("Enter", { keyCode: 229 }))).toBe(false);
+	expect(is_send(press("a"))).toBe(false);
 });
 test("keys in a text field are no shortcuts", () => {
 	document.body.innerHTML = "<textarea></textarea><p></p>";

@@ -15,6 +15,11 @@ export function question_key(event: Press): "add" | "submit" | null {
 	return event.shiftKey ? null : "add";
 }
 
+/** True for the Enter that sends a message of a chat: alone, and not one that an input method needs. */
+export function is_send(event: Press): boolean {
+	return event.key === "Enter" && !is_composing(event) && !event.shiftKey && !event.altKey;
+}
+
 /** True where the key belongs to a text field, an open menu or dialog, or to the browser. */
 export function is_typing(event: KeyboardEvent): boolean {
 	if (is_composing(event) || event.ctrlKey || event.metaKey || event.altKey) return true;

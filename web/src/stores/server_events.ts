@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Connects the stores that live as long as the page with the server's events.
 import { events } from "../services/events";
+import { creations } from "./creations.svelte";
 import { models } from "./models.svelte";
 import { status } from "./status.svelte";
 
@@ -9,10 +10,12 @@ export function start_server_events(): () => void {
 	const unsubscribe = events.subscribe((event) => {
 		status.take(event);
 		models.take(event);
+		creations.take(event);
 	});
 	events.start((connected) => (status.connected = connected));
 	void status.refresh();
 	void models.refresh();
+	void creations.refresh();
 	return () => {
 		unsubscribe();
 		events.stop();

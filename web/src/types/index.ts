@@ -3,14 +3,29 @@
 import type { components, operations } from "./api";
 
 type Schemas = components["schemas"];
+export type ApiKey = Schemas["ApiKey"];
+export type Artifact = Schemas["Artifact"];
 export type Cell = Schemas["Cell"];
+export type Chat = Schemas["Chat"];
 export type Check = Schemas["Check"];
+export type Citation = Schemas["Citation"];
 export type Column = Schemas["Column"];
+export type Creation = Schemas["Creation"];
+export type CreationInput = Schemas["CreationInput"];
+export type CreationStep = Schemas["CreationStep"];
+export type Document = Schemas["Document"];
+export type Estimate = Schemas["CreationEstimate"];
 export type Family = Schemas["Family"];
+export type Format = Schemas["Format"];
+export type Message = Schemas["Message"];
 export type Model = Schemas["Model"];
 export type ModelList = Schemas["ModelList"];
 export type Params = Schemas["Params"];
+export type Parity = NonNullable<Schemas["Parity"]>;
 export type Problem = Schemas["Problem"];
+export type Proof = Schemas["Proof"];
+export type Provider = Schemas["Provider"];
+export type ProviderModel = Schemas["ProviderModel"];
 export type QuestionInput = Schemas["QuestionInput"];
 export type QuestionSet = Schemas["QuestionSet"];
 export type Run = Schemas["Run"];
@@ -18,8 +33,10 @@ export type RunPage = Schemas["RunPage"];
 export type RunQuestion = Schemas["RunQuestion"];
 export type Session = Schemas["Session"];
 export type Settings = Schemas["Settings"];
+export type Standing = Schemas["Standing"];
 export type Status = Schemas["Status"];
 export type Upload = Schemas["Upload"];
+export type Workspace = Schemas["Workspace"];
 
 type Responses<K extends keyof operations> = operations[K]["responses"];
 /** The JSON that an operation replies with; void where it replies with nothing. */
@@ -45,7 +62,12 @@ export type ServerEvent =
 	| { id: number; event: "text"; data: TextEvent }
 	| { id: number; event: "cell"; data: Cell }
 	| { id: number; event: "vote"; data: VoteEvent }
-	| { id: number; event: "models" | "runs" | "resync"; data: Record<string, never> }
+	| { id: number; event: "chat_text"; data: ChatTextEvent }
+	| { id: number; event: "chat_state"; data: Pick<Message, "chat_id" | "phase" | "progress"> & { message_id: number } }
+	| { id: number; event: "chat_message"; data: Message }
+	| { id: number; event: "creation"; data: Creation }
+	| { id: number; event: "artifacts" | "models" | "providers" | "resync" | "runs" | "workspaces"; data: Record<string, never> }
 	| { id: number; event: "status"; data: Status };
 export interface TextEvent { run_id: number; column_id: number; question_id: number; cell_id: number; text: string }
+export interface ChatTextEvent { message_id: number; chat_id: number; text: string }
 export interface VoteEvent { run_id: number; column_id: number; cell_id: number; likes: number; liked: boolean; column_likes: number }
