@@ -5,7 +5,7 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Page } from "@playwright/test";
 import { look_at } from "./look";
-import { ask, cell, expect, open_empty, test } from "./page";
+import { ask, cell, expect, open_empty, server, test } from "./page";
 import { call } from "./setup";
 
 const QUESTIONS = ["Which CPU does the Kestrel K7 use?", "How long is the warranty?"];
@@ -83,7 +83,27 @@ test("closing the dialog keeps the work going; its end is told, with the way bac
 	await expect(page.getByText("closed early is ready.")).toBeVisible({ timeout: 90_000 });
 	await page.getByRole("status").getByRole("button", { name: "Show" }).click();
 	await expect(dialog(page).getByText("The file is ready.")).toBeVisible();
+	await page.keyboard.press("Escape");
+	await page.getByRole("button", { name: "Create", exact: true }).click();
+	await page.getByRole("menuitem", { name: /closed early/ }).click();
+	await expect(dialog(page).getByText("The file is ready.")).toBeVisible();
 });
+
+for (const [width, height] of [[390, 844], [1000, 800]] as const) {
+	test(`the form and the servers fit into ${width} pixels`, async ({ page }) => {
+		await validation(page);
+		await page.setViewportSize({ width, height });
+		await page.goto(`${server()}/results`);
+		await page.getByRole("button", { name: /^Create from/ }).first().click();
+		await page.getByRole("menuitem", { name: "Workspace" }).click();
+		await expect(dialog(page).getByText("Memory to answer")).toBeVisible();
+		await look_at(page, `create-form-${width}`);
+		expect(await dialog(page).locator(".body").evaluate((body) => body.scrollWidth <= body.clientWidth)).toBe(true);
+		await page.goto(`${server()}/providers`);
+		await expect(page.getByRole("heading", { name: "LLM › Ollama" })).toBeVisible();
+		await look_at(page, `providers-${width}`);
+	});
+}
 
 test("a job that fails says why and what to do, and can be tried again", async ({ page }) => {
 	await validation(page);
