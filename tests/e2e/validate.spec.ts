@@ -119,7 +119,7 @@ test("Stop keeps what is there, Continue answers the rest", async ({ page }) => 
 	await page.getByRole("button", { name: "Submit" }).click();
 	await expect(page.locator('.cell[data-state="done"]').first()).toBeVisible({ timeout: 60_000 });
 	await page.getByRole("button", { name: "Stop" }).click();
-	await expect(page.getByText("of 8 questions answered by every model. You can download now")).toBeVisible();
+	await expect(page.getByText("of 8 questions answered by every model. You can download and create now")).toBeVisible();
 	await expect(page.locator('.cell[data-state="done"]').first()).toBeVisible();
 	await page.getByRole("button", { name: "Continue" }).click();
 	await expect(page.getByText("8 of 8 questions answered by every model.")).toBeVisible({ timeout: 90_000 });
