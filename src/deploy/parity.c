@@ -118,7 +118,10 @@ static const char *explanation(const json_t *parity)
 		return "core_parity_no_answer";
 	if (answer_equal)
 		return has_template ? "core_parity_same" : "core_parity_same_answer";
-	return has_template ? "core_parity_answer" : "core_parity_answer_alone";
+	if (!has_template)
+		return "core_parity_answer_alone";
+	bool begins_same = json_integer_value(json_object_get(answer, "first_difference")) > 0;
+	return begins_same ? "core_parity_answer" : "core_parity_answer_other";
 }
 
 static void write_explanation(struct buf *out, enum lang lang, const json_t *parity)

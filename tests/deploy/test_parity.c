@@ -93,7 +93,7 @@ static void the_verdict_follows_from_prompt_and_answer(void **state)
 		{ { .version = "1", .our_prompt = "p", .their_prompt = "p", .question = "q", .our_answer = "ab", .their_answer = "ac" },
 		  PARITY_SIMILAR, "character 2" },
 		{ { .version = "1", .our_prompt = "p", .their_prompt = "p", .question = "q", .our_answer = "b", .their_answer = "c" },
-		  PARITY_DIFFERENT, "character 1" },
+		  PARITY_DIFFERENT, "first character" },
 		{ { .version = "1", .our_prompt = "xp", .their_prompt = "xq", .question = "q", .our_answer = "a", .their_answer = "a" },
 		  PARITY_SIMILAR, "character 2" },
 		{ { .version = "1", .our_prompt = "xp", .their_prompt = "xq", .question = "q", .our_answer = "a", .their_answer = "" },
