@@ -4,7 +4,8 @@
  *
  * Exact mode: the first question alone (so that every column shows something early), then 4 * slots each.  Questions that
  * were added later begin a new part, and no group crosses a part: a group's cells, and with them its batch plan, never change
- * once they were asked.  Fast mode: parts are cut into large chunks with one endless refill. */
+ * once they were asked.  Fast mode: the first chunk is 4 * slots (no question stands alone, which costs a small set a twentieth), then
+ * parts are cut into large chunks with one endless refill. */
 #ifndef ASSAY_ENGINE_PLAN_H
 #define ASSAY_ENGINE_PLAN_H
 

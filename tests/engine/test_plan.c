@@ -71,9 +71,9 @@ static void fast_mode_takes_large_chunks(void **state)
 	struct plan p = plan_of(starts, 1, 5000, 8, true);
 
 	(void)state;
-	assert_int_equal(plan_group_at(&p, 0).count, 1);
-	assert_int_equal(plan_group_at(&p, 1).count, PLAN_FAST_CELLS);
-	assert_int_equal(plan_group_at(&p, 1 + 4 * PLAN_FAST_CELLS).count, 5000 - 1 - 4 * PLAN_FAST_CELLS);
+	assert_int_equal(plan_group_at(&p, 0).count, 32);
+	assert_int_equal(plan_group_at(&p, 32).count, PLAN_FAST_CELLS);
+	assert_int_equal(plan_group_at(&p, 32 + 4 * PLAN_FAST_CELLS).count, 5000 - 32 - 4 * PLAN_FAST_CELLS);
 }
 
 static void a_column_without_slots_still_has_groups(void **state)
