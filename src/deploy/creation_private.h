@@ -3,6 +3,7 @@
  * creation_private - one job from its row to its result, for the files of this room only.
  *
  *   creation.c          the line, the steps in order, what is told and stored
+ *   creation_work.c     what steps are done with: other threads, the machine, the job's worker
  *   creation_facts.c    what the job is about: rows, hashes, adapter, room on the disk, the same file made before
  *   creation_build.c    merge, quantize, check
  *   creation_reference.c the validated model itself: the importance matrix, and what the proof compares with
@@ -124,6 +125,11 @@ void errand_work(struct errand *e);
 void errand_hash(struct errand *e);
 /* True, and the job has failed, where the errand did. */
 bool errand_failed(const struct errand *e);
+
+/* The last errand of a job that is over has come home: the job can be freed. */
+void creation_bury(struct creation *c);
+/* One reference less; the last one frees. */
+void creations_unref(struct creations *cs);
 
 /* At the end of the list. */
 void creation_add_step(struct creation *c, const char *name, void (*begin)(struct creation *c));
