@@ -150,6 +150,7 @@ static int tell_result(struct cli *cli, const json_t *creation)
 			fputc('\n', stdout);
 		}
 		cli_say(cli, stderr, "cli_create_size", "format=%s|size=%s", show_text(artifact, "format"), size);
+		show_problem("", json_object_get(json_object_get(creation, "result"), "proof_problem"));
 		if (*verdict) {
 			term_print(stderr, str_of(show_text(proof, "advice")));
 			fputc('\n', stderr);

@@ -323,17 +323,21 @@ static struct verdict_errand *go_on(struct errand *e, void (*run)(struct task *,
 	return next;
 }
 
-/* The file is good whatever became of its check: the job goes on and says why there is none. */
+void proof_give_up(struct creation *c, const struct err *cause)
+{
+	json_object_set_new(c->result, "proof_problem",
+			    json_pack("{s:s, s:s, s:o}", "code", err_code_name(cause->code), "key", cause->key, "args",
+				      json_text(str_of(cause->args))));
+	creation_end_worker(c);
+	creation_give_machine(c);
+	step_done(c);
+}
+
 static bool proof_failed(const struct errand *e)
 {
-	struct creation *c = e->c;
-
 	if (e->task.err.code == ERR_OK)
 		return false;
-	json_object_set_new(c->result, "proof_problem",
-			    json_pack("{s:s, s:s, s:o}", "code", err_code_name(e->task.err.code), "key", e->task.err.key, "args",
-				      json_text(str_of(e->task.err.args))));
-	step_done(c);
+	proof_give_up(e->c, &e->task.err);
 	return true;
 }
 

@@ -186,6 +186,8 @@ void proof_free(struct creation *c);
 void proof_run_changed(struct creation *c, int64_t run_id);
 /* Ends the run of answers. */
 void proof_stop(struct creation *c);
+/* The file is good whatever became of its check: the job goes on and says why there is none. */
+void proof_give_up(struct creation *c, const struct err *cause);
 
 /* creation_target.c */
 void target_add_steps(struct creation *c);

@@ -127,7 +127,12 @@ static void worker_reply(void *user, uint8_t kind, const json_t *body)
 
 static void worker_failed(void *user, const struct err *cause)
 {
-	creation_fail(user, cause);
+	struct creation *c = user;
+
+	if (c->at < c->n_steps && c->steps[c->at].begin == begin_proof)
+		proof_give_up(c, cause);
+	else
+		creation_fail(c, cause);
 }
 
 static void worker_item(void *user, uint8_t kind, const json_t *body)

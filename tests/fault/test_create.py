@@ -129,3 +129,22 @@ def test_a_killed_worker_fails_its_job_with_the_cause(server, wish):
             remove(server, creation)
     assert failed >= KILLS // 4, f"only {failed} of {KILLS} kills hit the work"
     print(f"{KILLS} kills of the job's worker, {failed} during its work")
+
+
+def test_a_worker_that_dies_in_the_quality_check_leaves_the_file_and_the_cause(server, wish):
+    run = server.call("POST", "/runs", {"columns": [{"model_id": wish["model_id"]}], "questions": [f"Name {n} colours." for n in range(2, 14)],
+                                        "params": {"max_tokens": 48}})
+    server.wait_run(run["id"])
+    column = server.call("GET", f"/runs/{run['id']}")["columns"][0]["id"]
+    creation = server.call("POST", "/creations", {**wish, "run_id": run["id"], "column_id": column, "prove": True})
+    deadline = time.monotonic() + 120
+    while {s["name"]: s["state"] for s in server.call("GET", f"/creations/{creation['id']}")["steps"]}.get("proof") != "running":
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    while not (pids := workers_of(server)):
+        assert time.monotonic() < deadline
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    creation = wait(server, creation)
+    assert creation["state"] == "done" and os.path.exists(creation["result"]["path"]), creation
+    assert creation["artifact"]["proof"] is None and creation["result"]["proof_problem"]["message"], creation
