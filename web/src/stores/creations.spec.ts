@@ -58,3 +58,15 @@ test("retrying shows the job again", async () => {
 	store.close();
 	expect(store.view).toBeNull();
 });
+test("a job that ends before the reply to its beginning has ended", async () => {
+	const store = new CreationStore();
+	const failed = (id: number) => job(id, "failed", { problem: { code: "invalid", message: "No folder." } });
+	vi.stubGlobal("fetch", async () => {
+		store.take({ id: 1, event: "creation", data: failed(9) });
+		return new Response(JSON.stringify(job(9, "waiting")));
+	});
+	await store.start({ model_id: 1, target: "file", format: "Q4_K_M", name: "job 9", prove: true });
+	expect(store.get(9)?.state).toBe("failed");
+	await store.retry(9);
+	expect(store.get(9)?.state).toBe("failed");
+});

@@ -64,15 +64,17 @@ export class CreationStore {
 	async start(input: CreationInput): Promise<void> {
 		const creation = await api.add_creation(input);
 		this.view = { kind: "job", id: creation.id };
-		this.#put(creation);
+		// A job may end before the reply is here: events are newer than the reply.
+		if (!this.get(creation.id)) this.#put(creation);
 	}
 	async cancel(id: number): Promise<void> {
 		await api.cancel_creation(id).catch((error) => toasts.fail(error));
 	}
 	async retry(id: number): Promise<void> {
 		try {
+			const before = this.get(id);
 			const creation = await api.retry_creation(id);
-			this.#put(creation);
+			if (this.get(id) === before) this.#put(creation);
 			this.show(creation.id);
 		} catch (error) {
 			toasts.fail(error);
