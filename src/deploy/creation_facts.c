@@ -10,8 +10,8 @@
 #include "deploy/job_files.h"
 #include "engine/adapter_cache.h"
 #include "engine/machine.h"
-#include "model/ggml_type.h"
 #include "model/gguf.h"
+#include "model/quant_types.h"
 
 #define ANSWERS_MAX 512         /* of the validation that the proof may look at */
 
@@ -96,11 +96,6 @@ struct disk_errand {
 	uint64_t n_params;
 };
 
-static bool is_quantized(uint32_t type)
-{
-	return type != GGML_ID_F32 && type != GGML_ID_F16 && type != GGML_ID_BF16;
-}
-
 static void look_at_base(struct disk_errand *d, struct err *err)
 {
 	struct gguf *g = gguf_open_model(d->base_path, err);
@@ -113,8 +108,8 @@ static void look_at_base(struct disk_errand *d, struct err *err)
 		for (uint32_t k = 1; k < GGUF_MAX_DIMS; k++)
 			n *= t->ne[k];
 		d->n_params += n;
-		d->base_is_quantized |= is_quantized(t->type);
 	}
+	d->base_is_quantized = quant_is_quantized(g);
 	gguf_close(g);
 }
 

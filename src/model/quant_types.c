@@ -161,3 +161,13 @@ uint64_t quant_estimate(const struct gguf *g, const struct quant_type *type)
 		sum += tensor_bytes(gguf_tensor_at(g, i), type, tied, many_heads) + ALIGNMENT / 2;
 	return (uint64_t)sum;
 }
+
+bool quant_is_quantized(const struct gguf *g)
+{
+	for (size_t i = 0; i < gguf_n_tensors(g); i++) {
+		uint32_t type = gguf_tensor_at(g, i)->type;
+		if (type != GGML_ID_F32 && type != GGML_ID_F16 && type != GGML_ID_BF16)
+			return true;
+	}
+	return false;
+}

@@ -37,6 +37,9 @@ const struct quant_type *quant_type_find(const char *name);
 /* From the largest to the smallest; NULL behind the last. */
 const struct quant_type *quant_type_at(size_t index);
 
+/* Whether any tensor is neither F32 nor F16 nor BF16. */
+bool quant_is_quantized(const struct gguf *g);
+
 /* Bytes of the file that `g` becomes. */
 uint64_t quant_estimate(const struct gguf *g, const struct quant_type *type);
 

@@ -8,7 +8,6 @@
 #include "base/limits.h"
 #include "deploy/creation.h"
 #include "model/estimate.h"
-#include "model/ggml_type.h"
 #include "model/quant_types.h"
 #include "server/create_view.h"
 #include "server/creation_feed.h"
@@ -82,16 +81,6 @@ static void load_base(struct request *r, struct db *db)
 		err_kept(model_store_get(db, r->arena, model.base_model_id, &e->base, err));
 }
 
-static bool is_quantized(const struct gguf *g)
-{
-	for (size_t i = 0; i < gguf_n_tensors(g); i++) {
-		uint32_t type = gguf_tensor_at(g, i)->type;
-		if (type != GGML_ID_F32 && type != GGML_ID_F16 && type != GGML_ID_BF16)
-			return true;
-	}
-	return false;
-}
-
 static const char *hint_key(const struct estimate *e, uint64_t n_params, bool quantized)
 {
 	if (n_params < SMALL_PARAMS && e->type->bits < 5.2)
@@ -104,7 +93,7 @@ static void view_estimate(struct request *r, const struct estimate *e, const str
 	uint64_t size = quant_estimate(g, e->type);
 	struct memory_use use = { .cells = CHAT_TOKENS, .ubatch = 512, .outputs = 1 };
 	struct memory_estimate memory;
-	bool quantized = is_quantized(g);
+	bool quantized = quant_is_quantized(g);
 	uint64_t n_params = e->base.model.n_params;
 	estimate_from_gguf(g, &use, &memory);
 	json_open(&r->out, NULL, '{');

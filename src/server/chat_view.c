@@ -38,14 +38,6 @@ void view_chat_open(struct buf *b, const struct chat_row *c)
 	json_int(b, "updated_ms", c->updated_ms);
 }
 
-static void add_raw(struct buf *b, const char *name, const char *json)
-{
-	buf_add_char(b, ',');
-	json_write_string(b, str_of(name));
-	buf_add_char(b, ':');
-	buf_add_text(b, json);
-}
-
 static void view_figures(struct buf *b, const struct message_row *m)
 {
 	json_cstr(b, "finish", finish_name(m->finish));
@@ -72,7 +64,7 @@ void view_message(struct buf *b, enum lang lang, const struct message_row *m, co
 	json_str(b, "text", streams ? live->text : str_of(m->text));
 	json_cstr(b, "thinking", m->thinking);
 	view_figures(b, m);
-	add_raw(b, "citations", *m->citations ? m->citations : "[]");
+	json_raw(b, "citations", *m->citations ? m->citations : "[]");
 	buf_add_text(b, ",\"siblings\":[");
 	buf_add_text(b, m->siblings);
 	buf_add_char(b, ']');
