@@ -4,18 +4,22 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "base/buf.h"
+#include "base/clock.h"
 #include "base/fs.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
 
 #define BALLAST_BYTES (16 * MIB)
+#define HOLDER_MAX 512
+#define HOLDER_WAIT_MS 2000
+#define HOLDER_POLL_US 5000
 #define CIFS_MAGIC 0xFF534D42U
 
 /* WAL needs shared memory and locks that work between processes; over a network neither is certain. */
@@ -45,16 +49,42 @@ static bool try_lock(int fd)
 	return flock(fd, LOCK_EX | LOCK_NB) == 0 && fcntl(fd, F_OFD_SETLK, &whole) == 0;
 }
 
+/* What the holder wrote: its pid in a line, and once it is open to others its address (or nothing) in a second one. */
+static bool read_holder(int fd, char text[HOLDER_MAX], struct str *pid, struct str *url)
+{
+	ssize_t got = pread(fd, text, HOLDER_MAX, 0);
+	struct str rest = { text, got > 0 ? (size_t)got : 0 };
+
+	*pid = str_split(&rest, '\n');
+	bool is_whole = rest.ptr && memchr(rest.ptr, '\n', rest.len);
+	*url = str_split(&rest, '\n');
+	return is_whole;
+}
+
+/* Takes `text`. */
+static void write_holder(int fd, char *text)
+{
+	if (ftruncate(fd, 0) != 0 || pwrite(fd, text, strlen(text), 0) != (ssize_t)strlen(text))
+		log_warn("store", "cannot write the lock file: its holder will not be named");
+	mem_free(text);
+}
+
+/* A holder that is only starting is given a moment to name itself. */
 static void say_holder(int fd, const char *dir, struct err *err)
 {
-	char text[512] = "";
-	ssize_t got = pread(fd, text, sizeof text - 1, 0);
+	char text[HOLDER_MAX];
+	struct str pid, url;
+	int64_t until = clock_mono_ms() + HOLDER_WAIT_MS;
 
-	struct str rest = { text, got > 0 ? (size_t)got : 0 };
-	struct str pid = str_split(&rest, '\n');
-	struct str url = str_split(&rest, '\n');
-	err_set(err, ERR_BUSY, "err_data_in_use", "path=%s|pid=%.*s|url=%.*s", dir, (int)pid.len, pid.len ? pid.ptr : "",
-		(int)url.len, url.len ? url.ptr : "");
+	while (!read_holder(fd, text, &pid, &url) && clock_mono_ms() < until)
+		usleep(HOLDER_POLL_US);
+	if (url.len > 0)
+		err_set(err, ERR_BUSY, "err_data_in_use", "path=%s|pid=%.*s|url=%.*s", dir, (int)pid.len, pid.ptr, (int)url.len,
+			url.ptr);
+	else if (pid.len > 0)
+		err_set(err, ERR_BUSY, "err_data_in_use_by", "path=%s|pid=%.*s", dir, (int)pid.len, pid.ptr);
+	else
+		err_set(err, ERR_BUSY, "err_data_in_use_starting", "path=%s", dir);
 }
 
 int lock_take(const char *dir, struct err *err)
@@ -74,7 +104,7 @@ int lock_take(const char *dir, struct err *err)
 		close(fd);
 		fd = -1;
 	} else {
-		lock_set_address(fd, "");
+		write_holder(fd, mem_printf("%ld\n", (long)getpid()));
 	}
 	mem_free(path);
 	return fd;
@@ -82,12 +112,7 @@ int lock_take(const char *dir, struct err *err)
 
 void lock_set_address(int fd, const char *url)
 {
-	struct buf text = BUF_INIT(512);
-
-	buf_printf(&text, "%ld\n%s\n", (long)getpid(), url);
-	if (ftruncate(fd, 0) != 0 || pwrite(fd, buf_text(&text), text.len, 0) != (ssize_t)text.len)
-		log_warn("store", "cannot write the lock file: its holder will not be named");
-	buf_release(&text);
+	write_holder(fd, mem_printf("%ld\n%s\n", (long)getpid(), url));
 }
 
 void ballast_make(const char *dir)

@@ -219,6 +219,60 @@ static void a_second_server_on_the_same_data_is_refused_with_its_address(void **
 	close_store(f, s);
 }
 
+/* The holder of the lock in another process, which tells its address after `ms`; -1: never.  Ends when `*end` is closed. */
+static pid_t hold_lock(struct fixture *f, int ms, const char *url, int *end)
+{
+	int ready[2], go[2];
+	char sign;
+
+	assert_int_equal(pipe(ready), 0);
+	assert_int_equal(pipe(go), 0);
+	pid_t child = fork();
+	if (child == 0) {
+		struct err err;
+		close(go[1]);
+		int fd = lock_take(f->dir, &err);
+		(void)!write(ready[1], fd >= 0 ? "w" : "l", 1);
+		if (ms >= 0) {
+			usleep((useconds_t)ms * 1000);
+			lock_set_address(fd, url);
+		}
+		(void)!read(go[0], &sign, 1);
+		_exit(0);
+	}
+	close(ready[1]), close(go[0]);
+	assert_int_equal(read(ready[0], &sign, 1), 1);
+	assert_int_equal(sign, 'w');
+	close(ready[0]);
+	*end = go[1];
+	return child;
+}
+
+static void who_comes_while_the_holder_starts_is_told_its_name(void **state)
+{
+	struct fixture *f = *state;
+	struct {
+		int ms;
+		const char *url, *key;
+	} cases[] = { { 200, "http://127.0.0.1:7878", "err_data_in_use" }, { 50, "", "err_data_in_use_by" }, { -1, "", "err_data_in_use_by" } };
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct err why = { 0 };
+		char value[64], pid[32];
+		int end;
+		pid_t holder = hold_lock(f, cases[i].ms, cases[i].url, &end);
+		assert_int_equal(lock_take(f->dir, &why), -1);
+		assert_int_equal(why.code, ERR_BUSY);
+		assert_string_equal(why.key, cases[i].key);
+		str_format(pid, sizeof pid, "%ld", (long)holder);
+		assert_true(err_arg(&why, "pid", value, sizeof value));
+		assert_string_equal(value, pid);
+		assert_true(!*cases[i].url || (err_arg(&why, "url", value, sizeof value) && !strcmp(value, cases[i].url)));
+		close(end);
+		waitpid(holder, NULL, 0);
+	}
+}
+
 static void of_many_parallel_starts_exactly_one_wins(void **state)
 {
 	struct fixture *f = *state;
@@ -509,6 +563,7 @@ int main(void)
 		TEST(the_reader_cannot_write),
 		TEST(what_was_posted_before_the_close_is_finished),
 		TEST(a_second_server_on_the_same_data_is_refused_with_its_address),
+		TEST(who_comes_while_the_holder_starts_is_told_its_name),
 		TEST(of_many_parallel_starts_exactly_one_wins),
 		TEST(a_newer_schema_is_refused_and_left_alone),
 		TEST(a_migration_copies_first_and_a_broken_one_changes_nothing),
