@@ -162,20 +162,54 @@ static enum err_code sync_folder_of(const char *path, struct err *err)
 	return code;
 }
 
-enum err_code fs_publish(int fd, const char *part_path, const char *path, struct err *err)
+/* rename(); 0 or errno. */
+static int move_over(const char *part_path, const char *path)
+{
+	return rename(part_path, path) == 0 ? 0 : errno;
+}
+
+/* The same where nothing is at `path`; EEXIST otherwise.  EOPNOTSUPP: not possible here. */
+static int move_beside(const char *part_path, const char *path)
+{
+	if (renameat2(AT_FDCWD, part_path, AT_FDCWD, path, RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP)
+		return errno;
+	/* A second name is given to one that is free only, by every file system that knows second names. */
+	if (link(part_path, path) == 0) {
+		(void)unlink(part_path);
+		return 0;
+	}
+	return errno == EPERM || errno == ENOSYS || errno == EMLINK ? EOPNOTSUPP : errno;
+}
+
+static enum err_code publish(int fd, const char *part_path, const char *path, int (*move)(const char *, const char *),
+			     struct err *err)
 {
 	/* A failed fsync is final: the kernel may have dropped the pages, and a second call would then succeed. */
 	int why = fsync(fd) != 0 ? errno : 0;
 	if (close(fd) != 0 && !why && errno != EINTR)
 		why = errno;
-	if (!why && rename(part_path, path) != 0)
-		why = errno;
-	if (why) {
-		enum err_code code = fs_error(err, why, "err_fs_write", path);
-		unlink(part_path);
-		return code;
-	}
-	return sync_folder_of(path, err);
+	if (!why)
+		why = move(part_path, path);
+	if (!why)
+		return sync_folder_of(path, err);
+	unlink(part_path);
+	if (why == EEXIST)
+		return err_set(err, ERR_CONFLICT, "err_file_exists", "field=path|path=%s", path);
+	if (why == EOPNOTSUPP)
+		return err_set(err, ERR_UNSUPPORTED, "err_fs_no_guard", "field=path|path=%s", path);
+	return fs_error(err, why, "err_fs_write", path);
+}
+
+enum err_code fs_publish(int fd, const char *part_path, const char *path, struct err *err)
+{
+	return publish(fd, part_path, path, move_over, err);
+}
+
+enum err_code fs_publish_new(int fd, const char *part_path, const char *path, struct err *err)
+{
+	return publish(fd, part_path, path, move_beside, err);
 }
 
 enum err_code fs_write(const char *path, const void *data, size_t len, struct err *err)

@@ -30,6 +30,9 @@ MUST_USE enum err_code fs_write(const char *path, const void *data, size_t len, 
 /* The same for a file that was written to `part_path` through `fd`: fsync, rename, fsync of the folder.  Closes `fd` in
  * every case, and removes the part where it fails.  Full disk: ERR_IO, err_disk_full. */
 MUST_USE enum err_code fs_publish(int fd, const char *part_path, const char *path, struct err *err);
+/* The same, but what lies at `path`, also since a moment ago, stays as it is: ERR_CONFLICT "err_file_exists" (field "path").
+ * ERR_UNSUPPORTED "err_fs_no_guard" where the file system cannot promise that. */
+MUST_USE enum err_code fs_publish_new(int fd, const char *part_path, const char *path, struct err *err);
 
 /* mkdir -p, mode 0700 for what it makes. */
 MUST_USE enum err_code fs_make_dirs(const char *path, struct err *err);

@@ -304,8 +304,8 @@ void begin_check(struct creation *c)
 	struct check_errand *k = errand_new(c, sizeof *k, run_check, home_check);
 	struct arena *a = k->errand.arena;
 	k->part = arena_strdup(a, c->part);
-	k->replace = c->params.replace;
 	k->path = arena_strdup(a, strcmp(c->row.target, "file") == 0 ? c->params.path : "");
+	k->replace = c->params.replace && k->path[0]; /* a name that we choose is a free one */
 	k->data_dir = arena_strdup(a, c->cs->data_dir);
 	k->file = artifact_file_name(a, c->row.name, c->params.format);
 	k->base_path = arena_strdup(a, c->facts.base.model.path);

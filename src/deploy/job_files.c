@@ -131,8 +131,14 @@ static enum err_code copy_bytes(int in, int out, const char *path, const atomic_
 	return code;
 }
 
+/* What has come to `path` since it was checked is nobody's leave to replace it. */
+static enum err_code put(int fd, const char *part, const char *path, bool replace, struct err *err)
+{
+	return replace ? fs_publish(fd, part, path, err) : fs_publish_new(fd, part, path, err);
+}
+
 /* The copy lies beside the target until it is whole. */
-static enum err_code copy_file(const char *from, const char *path, const atomic_bool *cancel, struct err *err)
+static enum err_code copy_file(const char *from, const char *path, bool replace, const atomic_bool *cancel, struct err *err)
 {
 	char *beside = mem_printf("%s.%ld.part", path, (long)getpid());
 	uint64_t size;
@@ -147,7 +153,7 @@ static enum err_code copy_file(const char *from, const char *path, const atomic_
 	if (code == ERR_OK)
 		code = copy_bytes(in, out, path, cancel, err);
 	if (code == ERR_OK)
-		code = fs_publish(out, beside, path, err);
+		code = put(out, beside, path, replace, err);
 	else if (out >= 0) {
 		close(out);
 		(void)unlink(beside);
@@ -220,7 +226,7 @@ enum err_code artifact_copy(const char *from, const char *path, bool replace, co
 {
 	if (check_target(path, replace, err) != ERR_OK)
 		return err->code;
-	return copy_file(from, path, cancel, err);
+	return copy_file(from, path, replace, cancel, err);
 }
 
 enum err_code artifact_publish(const char *part, const char *path, bool replace, const atomic_bool *cancel, struct err *err)
@@ -228,7 +234,7 @@ enum err_code artifact_publish(const char *part, const char *path, bool replace,
 	if (check_target(path, replace, err) != ERR_OK)
 		return err->code;
 	if (!same_file_system(part, path)) {
-		enum err_code code = copy_file(part, path, cancel, err);
+		enum err_code code = copy_file(part, path, replace, cancel, err);
 		if (code == ERR_OK)
 			(void)unlink(part);
 		return code;
@@ -236,5 +242,5 @@ enum err_code artifact_publish(const char *part, const char *path, bool replace,
 	int fd = open(part, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return fs_error(err, errno, "err_fs_read", part);
-	return fs_publish(fd, part, path, err);
+	return put(fd, part, path, replace, err);
 }

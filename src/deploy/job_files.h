@@ -25,7 +25,8 @@ MUST_USE enum err_code artifact_check_target(const char *path, bool replace, con
 					     const char *adapter, struct err *err);
 
 /* Moves the finished file `part` to `path`: synced, then renamed; copied first where they lie on different file systems.
- * The target is there whole or as it was.  An existing target is ERR_CONFLICT "err_file_exists" unless `replace`. */
+ * The target is there whole or as it was.  An existing target, also one that comes while this works, is ERR_CONFLICT
+ * "err_file_exists" unless `replace`; without it ERR_UNSUPPORTED "err_fs_no_guard" of fs_publish_new(). */
 MUST_USE enum err_code artifact_publish(const char *part, const char *path, bool replace, const atomic_bool *cancel,
 					struct err *err);
 /* As artifact_publish(), and `from` stays. */

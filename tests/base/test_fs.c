@@ -187,6 +187,29 @@ static void publishing_replaces_the_old_file_or_cleans_up(void **state)
 	close(ends[0]);
 }
 
+static void publishing_as_new_leaves_what_is_there(void **state)
+{
+	(void)state;
+	struct err err = { 0 };
+	struct buf b = BUF_INIT(10);
+	assert_int_equal(fs_write(in_root("n"), "old", 3, &err), ERR_OK);
+	int fd = open(in_root("n.part"), O_WRONLY | O_CREAT | O_EXCL, 0600);
+	assert_int_equal(write(fd, "new", 3), 3);
+	assert_int_equal(fs_publish_new(fd, in_root("n.part"), in_root("n"), &err), ERR_CONFLICT);
+	assert_string_equal(err.key, "err_file_exists");
+	assert_false(fs_exists(in_root("n.part")));
+	assert_int_equal(fs_read(in_root("n"), &b, &err), ERR_OK);
+	assert_string_equal(buf_text(&b), "old");
+	buf_clear(&b);
+	fd = open(in_root("n.part"), O_WRONLY | O_CREAT | O_EXCL, 0600);
+	assert_int_equal(write(fd, "new", 3), 3);
+	assert_int_equal(fs_publish_new(fd, in_root("n.part"), in_root("fresh"), &err), ERR_OK);
+	assert_false(fs_exists(in_root("n.part")));
+	assert_int_equal(fs_read(in_root("fresh"), &b, &err), ERR_OK);
+	assert_string_equal(buf_text(&b), "new");
+	buf_release(&b);
+}
+
 static void folders_are_made_with_all_their_parents(void **state)
 {
 	(void)state;
@@ -341,6 +364,7 @@ int main(void)
 		cmocka_unit_test(only_ordinary_files_open),
 		cmocka_unit_test(a_file_that_ends_early_says_where),
 		cmocka_unit_test(publishing_replaces_the_old_file_or_cleans_up),
+		cmocka_unit_test(publishing_as_new_leaves_what_is_there),
 		cmocka_unit_test(folders_are_made_with_all_their_parents),
 		cmocka_unit_test(folders_are_listed_in_byte_order),
 		cmocka_unit_test(paths_are_joined_and_cut),

@@ -109,6 +109,26 @@ static void publishing_moves_and_replaces_only_when_asked(void **state)
 	assert_holds(path, "newer");
 }
 
+/* A link that leads nowhere looks free to whoever follows it, as a file does that comes after the check. */
+static void what_came_after_the_check_is_not_replaced(void **state)
+{
+	struct err err;
+	char *path = in_dir("bot.gguf"), to[64] = "";
+
+	(void)state;
+	put(in_dir("part"), "new");
+	assert_int_equal(symlink("/nowhere/at/all", path), 0);
+	assert_int_equal(artifact_copy(in_dir("part"), path, false, &go_on, &err), ERR_CONFLICT);
+	assert_string_equal(err.key, "err_file_exists");
+	assert_int_equal(artifact_publish(in_dir("part"), path, false, &go_on, &err), ERR_CONFLICT);
+	assert_string_equal(err.key, "err_file_exists");
+	assert_true(readlink(path, to, sizeof to - 1) > 0);
+	assert_string_equal(to, "/nowhere/at/all");
+	put(in_dir("part"), "new");
+	assert_int_equal(artifact_publish(in_dir("part"), path, true, &go_on, &err), ERR_OK);
+	assert_holds(path, "new");
+}
+
 static void a_copy_leaves_its_source_and_a_cancelled_one_leaves_nothing(void **state)
 {
 	struct err err;
@@ -186,6 +206,7 @@ int main(void)
 		TEST(names_are_safe_for_file_systems_and_shells),
 		TEST(a_taken_name_gets_a_number),
 		TEST(publishing_moves_and_replaces_only_when_asked),
+		TEST(what_came_after_the_check_is_not_replaced),
 		TEST(a_copy_leaves_its_source_and_a_cancelled_one_leaves_nothing),
 		TEST(a_target_is_checked_before_any_work),
 		TEST(another_file_system_gets_a_copy),
