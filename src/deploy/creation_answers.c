@@ -160,7 +160,8 @@ static enum err_code pair_answers(struct verdict_errand *v, const struct run_que
 			continue;
 		v->positions[v->n] = v->source_positions[i];
 		v->answers[v->n++] = (struct proof_answers){ before[i].q.text, before[i].q.reference, text_of(&before[i]),
-							     state == CELL_DONE ? text_of(&after[i]) : STR(""), { 0 } };
+							     state == CELL_DONE ? text_of(&after[i]) : STR(""), { 0 },
+							     before[i].q.other_references };
 	}
 	return ERR_OK;
 }
@@ -266,6 +267,7 @@ static void compose(struct verdict_errand *v)
 		struct proof_answers *one = &v->answers[i];
 		one->question = composed(a, one->question);
 		one->reference = composed(a, one->reference);
+		one->other_references = composed(a, one->other_references);
 		one->before = composed(a, one->before);
 		one->after = composed(a, one->after);
 		one->base = composed(a, one->base);

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "deploy/creation_private.h"
 #include "deploy/job_files.h"
+#include "engine/reaper.h"
 #include "model/found_gguf.h"
 #include "model/gguf.h"
 #include "model/quant_types.h"
@@ -209,6 +210,10 @@ static void run_check(struct task *task, void *context)
 	struct err *err = &task->err;
 
 	(void)context;
+	if (!reaper_await(REAPER_AWAIT_MS)) { /* it might still write */
+		err_set(err, ERR_IO, "err_worker_silent", "seconds=%d", REAPER_AWAIT_MS / 1000);
+		return;
+	}
 	machine_file_stamp(k->base_path, k->stamp);
 	if (strcmp(k->stamp, k->base_stamp) != 0) {
 		err_set(err, ERR_CONFLICT, "err_create_changed", "path=%s", k->base_path);

@@ -73,6 +73,7 @@ void build_reference(struct creation *c, void (*done)(struct creation *))
 
 /* --- texts --- */
 
+/* How likely a text is can be told of one text only: with several references it is the first, as everywhere in assay. */
 static json_t *item(const struct creation *c, const struct run_question *q, bool of_references)
 {
 	return json_pack("{s:I, s:o, s:o}", "cell", (json_int_t)q->cells[0].id, "messages", engine_messages(&c->facts.column, q),

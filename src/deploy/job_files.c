@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "engine/reaper.h"
 
 #define COPY_CHUNK (4 * MIB)
 #define SAME_NAMES_MAX 10000
@@ -46,6 +47,7 @@ struct removal {
 static void run_removal(struct task *task, void *context)
 {
 	(void)context;
+	(void)reaper_await(REAPER_AWAIT_MS); /* a worker's last write; what comes later is removed by the next start */
 	remove_all(((struct removal *)task)->path);
 }
 

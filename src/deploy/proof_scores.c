@@ -32,18 +32,30 @@ struct sums {
 	double before, after;
 };
 
+/* Any accepted answer is as good as the first: the nearest one counts. */
+static double best_f1(struct text_space *space, struct text *answer, const struct proof_answers *a)
+{
+	double best = mixed_f1(answer, text_new(space, a->reference));
+
+	for (struct str rest = a->other_references; rest.len > 0;) {
+		struct str one = str_split(&rest, '\n');
+		if (one.len > 0)
+			best = fmax(best, mixed_f1(answer, text_new(space, one)));
+	}
+	return best;
+}
+
 static void score(struct sums *s, struct text_space *space, struct text *before, struct text *after,
 		  const struct proof_answers *a)
 {
-	struct text *reference = text_new(space, a->reference);
-	double f1_before = mixed_f1(before, reference), f1_after = mixed_f1(after, reference);
+	double f1_before = best_f1(space, before, a), f1_after = best_f1(space, after, a);
 
 	s->before += f1_before;
 	s->after += f1_after;
 	s->f1_differences[s->n++] = f1_after - f1_before;
 	if (!a->base.ptr)
 		return;
-	double f1_base = mixed_f1(text_new(space, a->base), reference);
+	double f1_base = best_f1(space, text_new(space, a->base), a);
 	s->win_before[s->n_base] = f1_before - f1_base;
 	s->win_after[s->n_base++] = f1_after - f1_base;
 }

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "engine/engine.h"
 #include "engine/machine.h"
+#include "engine/reaper.h"
 #include "model/estimate.h"
 
 #define STEP_TOKENS 512 /* the worker's largest step */
@@ -23,6 +24,7 @@ enum err_code engine_check_memory(const char *base_path, const char *adapter_pat
 	if (code != ERR_OK)
 		return code;
 	*need = (int64_t)estimate.total;
+	(void)reaper_await(REAPER_AWAIT_MS); /* what the model before this one had is free then; if not, that is seen below */
 	*available = machine_memory_available() - reserve;
 	if (*need > *available)
 		return err_set(err, ERR_LIMIT, "err_memory", "need=%.1f|free=%.1f", gigabytes(*need),

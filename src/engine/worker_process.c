@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -15,6 +16,7 @@
 #include "base/mem.h"
 #include "base/msg.h"
 #include "engine/machine.h"
+#include "engine/reaper.h"
 #include "worker/protocol.h"
 
 #define READ_CHUNK (64 * KIB)
@@ -22,6 +24,8 @@
 #define OUT_MAX (256 * MIB)
 #define FDS_MAX 32
 #define FAREWELL_MS 1000
+#define LIVING_MAX 8
+#define PARENT_MS 1000 /* between looks at who waits for us */
 
 /* A descriptor that leaves with the byte at this offset of the output. */
 struct outgoing_fd {
@@ -291,6 +295,17 @@ void worker_process_kill(struct worker_process *w, const struct err *cause)
 
 /* --- start and stop --- */
 
+/* In the child: workers before this one have ended, so that their memory is free when this one begins. */
+static void outwait(const int *living, size_t n, pid_t parent)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct pollfd end = { .fd = living[i], .events = POLLIN };
+		while (poll(&end, 1, PARENT_MS) <= 0)
+			if (getppid() != parent)
+				_exit(127);
+	}
+}
+
 _Noreturn static void exec_worker(const struct worker_options *o, int socket)
 {
 	char *argv[2 * WORKER_READ_MAX + 6];
@@ -342,11 +357,17 @@ struct worker_process *worker_process_start(struct loop *loop, const struct work
 		err_set_errno(err, errno, "err_worker_start", "path=%s", options->program);
 		return NULL;
 	}
-	pid_t pid = fork();
-	if (pid == 0)
+	int living[LIVING_MAX];
+	size_t n_living = reaper_living(living, LIVING_MAX);
+	pid_t parent = getpid(), pid = fork();
+	if (pid == 0) {
+		outwait(living, n_living, parent);
 		exec_worker(options, pair[1]);
+	}
 	int saved = errno;
 	close(pair[1]);
+	for (size_t i = 0; i < n_living; i++)
+		close(living[i]);
 	int pidfd = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
 	if (pidfd < 0) {
 		if (pid > 0) {
@@ -382,11 +403,10 @@ void worker_process_stop(struct worker_process *w)
 	for (size_t i = 0; i < w->n_fds; i++)
 		close(w->fds[i].fd);
 	close(w->socket);
-	if (!w->ended && !w->reaped) {
-		kill(w->pid, SIGKILL); /* it holds nothing that is not ours: no reason to wait */
-		waitpid(w->pid, NULL, 0);
-	}
-	close(w->pidfd);
+	if (!w->ended && !w->reaped)
+		reaper_take(w->pid, w->pidfd);
+	else
+		close(w->pidfd);
 	w->ended = w->stopped = true;
 	if (!w->busy)
 		release(w);

@@ -31,7 +31,8 @@ struct worker_options {
 	bool no_sandbox;
 };
 
-/* NULL on failure: ERR_IO "err_worker_start". */
+/* Begins when the workers that were stopped before have ended (the memory is theirs until then).  NULL on failure: ERR_IO
+ * "err_worker_start". */
 MUST_USE struct worker_process *worker_process_start(struct loop *loop, const struct worker_options *options,
 						     const struct worker_events *events, void *user, struct err *err);
 
@@ -41,7 +42,7 @@ void worker_process_send(struct worker_process *w, uint8_t kind, uint32_t stream
 /* Ends it at once with this cause; died() follows from the loop. */
 void worker_process_kill(struct worker_process *w, const struct err *cause);
 
-/* Closes the socket (the worker then exits by itself), kills what is left, frees.  No callback.  NULL is fine. */
+/* Closes the socket, kills, frees.  No callback, and no wait for the end: reaper_await().  NULL is fine. */
 void worker_process_stop(struct worker_process *w);
 
 pid_t worker_process_pid(const struct worker_process *w);

@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "deploy/creation.h"
 #include "engine/ollama.h"
+#include "engine/reaper.h"
 #include "server/api_events.h"
 #include "server/api_export.h"
 #include "server/api_keys.h"
@@ -386,6 +387,7 @@ void app_close(struct app *app)
 	executor_stop(app->create);
 	executor_stop(app->work);
 	executor_stop(app->hash);
+	(void)reaper_await(REAPER_AWAIT_MS); /* who has the data folder next finds nobody else writing there */
 	queue_drain(app->home); /* what ended on these threads may write once more */
 	store_close(app->store);
 	queue_drain(app->home);

@@ -187,7 +187,7 @@ static void students_t_is_near_enough(void **state)
 static struct proof_answers answers_of(const char *reference, const char *before, const char *after, const char *base)
 {
 	return (struct proof_answers){ str_of("which CPU?"), str_of(reference), str_of(before), str_of(after),
-				       base ? str_of(base) : (struct str){ 0 } };
+				       base ? str_of(base) : (struct str){ 0 }, { 0 } };
 }
 
 static void equal_answers_differ_by_nothing(void **state)
@@ -205,6 +205,25 @@ static void equal_answers_differ_by_nothing(void **state)
 	assert_true(in.win_before == 1 && in.win_after == 1);
 	assert_int_equal(in.n_answers, 12);
 	assert_int_equal(in.n_bad_after, 0);
+}
+
+static void every_accepted_answer_counts(void **state)
+{
+	struct verdict_input in = { .win_before = NAN, .win_after = NAN };
+	struct proof_answers a[12];
+	atomic_bool cancel = false;
+
+	(void)state;
+	for (int i = 0; i < 12; i++) {
+		a[i] = answers_of("the Halden Q5 eight core", "the Halden Q5 eight core", "an octa-core part by Halden", "it has eight");
+		a[i].other_references = STR("no such thing\n\nan octa-core part by Halden\n");
+	}
+	assert_true(proof_scores(a, 12, &cancel, &in));
+	assert_true(in.f1_before == 1 && in.f1_after == 1 && in.f1_difference == 0);
+	assert_true(in.win_before > 0 && in.win_before == in.win_after);
+	a[0].other_references = (struct str){ 0 };
+	assert_true(proof_scores(a, 12, &cancel, &in));
+	assert_true(in.f1_after < 1);
 }
 
 static void a_lost_win_and_empty_answers_are_seen(void **state)
@@ -249,6 +268,7 @@ int main(void)
 		cmocka_unit_test(advice_names_a_larger_format),
 		cmocka_unit_test(students_t_is_near_enough),
 		cmocka_unit_test(equal_answers_differ_by_nothing),
+		cmocka_unit_test(every_accepted_answer_counts),
 		cmocka_unit_test(a_lost_win_and_empty_answers_are_seen),
 		cmocka_unit_test(without_references_only_the_guards_speak),
 	};

@@ -4,10 +4,13 @@
 #include "engine/worker_process.h"
 
 #include <signal.h>
+#include <sys/ptrace.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "engine/reaper.h"
 #include "support/check.h"
 #include "support/temp.h"
 #include "worker/protocol.h"
@@ -243,8 +246,65 @@ static void a_stopped_worker_leaves_no_process_behind(void **state)
 	pid_t pid = worker_process_pid(t.process);
 	worker_process_stop(t.process);
 	t.process = NULL;
+	assert_true(reaper_await(60000));
 	assert_int_equal(kill(pid, 0), -1);
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+}
+
+/* A process that holds `pid` at the door when it dies, as a disk does that does not answer.  -1: not allowed here. */
+static pid_t hold_at_its_end(pid_t pid)
+{
+	int ready[2];
+	char says = 0;
+
+	assert_int_equal(pipe(ready), 0);
+	pid_t holder = fork();
+	if (holder == 0) {
+		says = ptrace(PTRACE_SEIZE, pid, NULL, PTRACE_O_TRACEEXIT) == 0;
+		if (write(ready[1], &says, 1) == 1)
+			for (;;)
+				pause();
+		_exit(0);
+	}
+	assert_int_equal(read(ready[0], &says, 1), 1);
+	close(ready[0]);
+	close(ready[1]);
+	if (says)
+		return holder;
+	kill(holder, SIGKILL);
+	waitpid(holder, NULL, 0);
+	return -1;
+}
+
+static void let_go(void *user)
+{
+	pid_t *holder = user;
+
+	assert_int_equal(t.n_frames, 0); /* the new worker has not begun */
+	kill(*holder, SIGKILL);
+	waitpid(*holder, NULL, 0);
+}
+
+static void one_that_cannot_die_yet_keeps_nobody_waiting_but_the_next(void **state)
+{
+	(void)state;
+	start("* render hang\n");
+	turn_until(MSG_READY);
+	pid_t pid = worker_process_pid(t.process), holder = hold_at_its_end(pid);
+	if (holder < 0)
+		skip();
+	struct loop_timer *release = loop_timer_new(t.loop, let_go, &holder);
+	worker_process_stop(t.process); /* comes back although the process is there */
+	assert_int_equal(kill(pid, 0), 0);
+	assert_false(reaper_await(1));
+	t.n_frames = 0;
+	start("* render hang\n");
+	loop_timer_set(release, 100);
+	turn_until(MSG_READY);
+	assert_int_equal(t.n_frames, 1);
+	assert_true(reaper_await(60000));
+	assert_int_equal(kill(pid, 0), -1);
+	loop_timer_free(release);
 }
 
 static void a_missing_or_unusable_program_is_an_error(void **state)
@@ -282,6 +342,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_it_said_before_it_died_counts, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_listener_may_stop_the_worker_it_hears, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_stopped_worker_leaves_no_process_behind, setup, teardown),
+		cmocka_unit_test_setup_teardown(one_that_cannot_die_yet_keeps_nobody_waiting_but_the_next, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_missing_or_unusable_program_is_an_error, setup, teardown),
 	};
 	return cmocka_run_group_tests_name("engine/worker_process", tests, NULL, NULL);
