@@ -367,7 +367,7 @@ static void home_begin(struct errand *e)
 
 static void next(struct creations *cs)
 {
-	if (cs->active || cs->ended || cs->closing || !cs->line)
+	if (cs->active || cs->ended || cs->closing || cs->sweep || !cs->line)
 		return;
 	struct line_of_creations *first = cs->line;
 	struct creation *c = mem_alloc(sizeof *c);
@@ -380,6 +380,13 @@ static void next(struct creations *cs)
 	struct begin_errand *b = errand_new(c, sizeof *b, run_begin, home_begin);
 	b->row.id = c->row.id;
 	errand_read(&b->errand);
+}
+
+void creations_swept(struct creations *cs, int64_t id)
+{
+	if (id)
+		tell(cs, id, true);
+	next(cs);
 }
 
 void creations_start(struct creations *cs, int64_t id)
@@ -467,6 +474,7 @@ struct creations *creations_new(const struct creations_options *options)
 	char *jobs = fs_join(cs->data_dir, "jobs");
 	job_dir_remove_later(options->work, jobs);
 	mem_free(jobs);
+	sweep_start(cs);
 	engine_listen(options->engine, on_engine, cs);
 	return cs;
 }
@@ -477,6 +485,7 @@ void creations_free(struct creations *cs)
 		return;
 	struct creation *last[] = { cs->active, cs->ended };
 	cs->closing = true;
+	sweep_stop(cs);
 	cs->active = cs->ended = NULL;
 	for (size_t i = 0; i < 2; i++) {
 		if (!last[i])

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "deploy/creation_private.h"
 #include "deploy/job_files.h"
+#include "deploy/publication.h"
 #include "engine/reaper.h"
 #include "model/found_gguf.h"
 #include "model/gguf.h"
@@ -167,7 +168,6 @@ struct check_errand {
 	bool replace;
 	struct artifact_row row;
 	struct found_model found;
-	char stamp[FILE_STAMP_SIZE];
 	char sha256[65], template_hash[65];
 };
 
@@ -204,48 +204,6 @@ static enum err_code look_at(struct check_errand *k, struct err *err)
 	return code;
 }
 
-static void run_check(struct task *task, void *context)
-{
-	struct check_errand *k = (struct check_errand *)task;
-	struct err *err = &task->err;
-
-	(void)context;
-	if (!reaper_await(REAPER_AWAIT_MS)) { /* it might still write */
-		err_set(err, ERR_IO, "err_worker_silent", "seconds=%d", REAPER_AWAIT_MS / 1000);
-		return;
-	}
-	machine_file_stamp(k->base_path, k->stamp);
-	if (strcmp(k->stamp, k->base_stamp) != 0) {
-		err_set(err, ERR_CONFLICT, "err_create_changed", "path=%s", k->base_path);
-		return;
-	}
-	if (look_at(k, err) != ERR_OK)
-		return;
-	if (!k->path[0])
-		k->path = artifact_free_path(k->errand.arena, k->data_dir, k->file);
-	if (atomic_load(&task->cancelled))
-		err_set(err, ERR_CANCELLED, "err_cancelled", NULL);
-	else if (artifact_publish(k->part, k->path, k->replace, &task->cancelled, err) == ERR_OK)
-		(void)!found_gguf_read(k->errand.arena, k->path, &k->found, err); /* it is called after its file */
-	machine_file_stamp(k->path, k->stamp);
-}
-
-static void run_add(struct task *task, void *context)
-{
-	struct check_errand *k = (struct check_errand *)task;
-	(void)!artifact_store_add(context, k->errand.arena, &k->found, &k->row, &task->err);
-}
-
-static void home_added(struct errand *e)
-{
-	struct check_errand *k = (struct check_errand *)e;
-
-	if (errand_failed(e))
-		return;
-	creation_keep_artifact(e->c, &k->row);
-	step_done(e->c);
-}
-
 static const char *json_in(struct arena *a, json_t *obj)
 {
 	struct buf text = BUF_INIT(LIMIT_JSON_BODY);
@@ -268,21 +226,13 @@ static json_t *origin_json(const struct facts *f)
 			 (json_int_t)f->column.n_likes, "n_rated", (json_int_t)f->column.n_rated);
 }
 
-static void home_check(struct errand *e)
+/* The job is not touched while this runs. */
+static void fill_row(struct check_errand *k)
 {
-	struct check_errand *k = (struct check_errand *)e, *add;
-	struct creation *c = e->c;
+	const struct creation *c = k->errand.c;
+	struct arena *a = k->errand.arena;
 
-	if (errand_failed(e))
-		return;
-	add = errand_new(c, sizeof *add, run_add, home_added);
-	arena_free(add->errand.arena);
-	add->errand.arena = e->arena; /* what was found is in it */
-	struct arena *a = e->arena;
-	e->arena = NULL;
-	add->found = k->found;
-	add->path = k->path;
-	add->row = (struct artifact_row){
+	k->row = (struct artifact_row){
 		.recipe = arena_strdup(a, c->facts.recipe),
 		.path = k->path,
 		.format = arena_strdup(a, c->params.format),
@@ -293,10 +243,103 @@ static void home_check(struct errand *e)
 		.run_id = c->facts.run.id,
 		.column_id = c->facts.column.id,
 		.origin = json_in(a, origin_json(&c->facts)),
-		.settings = json_in(a, json_pack("{s:b, s:s, s:s}", "imatrix", c->imatrix != NULL, "build", c->facts.build,
-						 "stamp", k->stamp)),
+		.settings = publication_settings(a, k->part, c->imatrix != NULL, c->facts.build),
 		.proof = "",
 	};
+}
+
+/* From here to the row's commit a note says what is about to appear. */
+static void publish(struct check_errand *k, struct err *err)
+{
+	const struct creation *c = k->errand.c;
+
+	if (publication_note(k->data_dir, c->row.id, &k->row, err) != ERR_OK)
+		return;
+	if (artifact_publish(k->part, k->path, k->replace, &k->errand.task.cancelled, err) != ERR_OK) {
+		publication_forget(k->data_dir, c->row.id);
+		return;
+	}
+	(void)!found_gguf_read(k->errand.arena, k->path, &k->found, err); /* it is called after its file */
+	k->row.settings = publication_settings(k->errand.arena, k->path, c->imatrix != NULL, c->facts.build);
+}
+
+static void run_check(struct task *task, void *context)
+{
+	struct check_errand *k = (struct check_errand *)task;
+	struct err *err = &task->err;
+	char stamp[FILE_STAMP_SIZE];
+
+	(void)context;
+	if (!reaper_await(REAPER_AWAIT_MS)) { /* it might still write */
+		err_set(err, ERR_IO, "err_worker_silent", "seconds=%d", REAPER_AWAIT_MS / 1000);
+		return;
+	}
+	machine_file_stamp(k->base_path, stamp);
+	if (strcmp(stamp, k->base_stamp) != 0) {
+		err_set(err, ERR_CONFLICT, "err_create_changed", "path=%s", k->base_path);
+		return;
+	}
+	if (look_at(k, err) != ERR_OK)
+		return;
+	if (!k->path[0])
+		k->path = artifact_free_path(k->errand.arena, k->data_dir, k->file);
+	if (atomic_load(&task->cancelled))
+		err_set(err, ERR_CANCELLED, "err_cancelled", NULL);
+	else {
+		fill_row(k);
+		publish(k, err);
+	}
+}
+
+static void run_add(struct task *task, void *context)
+{
+	struct check_errand *k = (struct check_errand *)task;
+	(void)!artifact_store_add(context, k->errand.arena, &k->found, &k->row, &task->err);
+}
+
+static void run_forget(struct task *task, void *context)
+{
+	const struct creation *c = ((struct errand *)task)->c;
+
+	(void)context;
+	publication_forget(c->cs->data_dir, c->row.id);
+}
+
+static void home_forgot(struct errand *e)
+{
+	(void)e; /* a note too many is looked at by the next start */
+}
+
+void creation_forget_publication(struct creation *c)
+{
+	struct errand *e = errand_new(c, sizeof *e, run_forget, home_forgot);
+	errand_work(e);
+}
+
+static void home_added(struct errand *e)
+{
+	struct check_errand *k = (struct check_errand *)e;
+
+	if (errand_failed(e))
+		return;
+	creation_forget_publication(e->c);
+	creation_keep_artifact(e->c, &k->row);
+	step_done(e->c);
+}
+
+static void home_check(struct errand *e)
+{
+	struct check_errand *k = (struct check_errand *)e, *add;
+	struct creation *c = e->c;
+
+	if (errand_failed(e))
+		return;
+	add = errand_new(c, sizeof *add, run_add, home_added);
+	arena_free(add->errand.arena);
+	add->errand.arena = e->arena; /* what was found is in it */
+	e->arena = NULL;
+	add->found = k->found;
+	add->row = k->row;
 	errand_write(&add->errand);
 }
 

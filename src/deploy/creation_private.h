@@ -10,6 +10,7 @@
  *   creation_proof.c    token by token
  *   creation_answers.c  answer by answer, and the verdict
  *   creation_target.c   file, workspace
+ *   creation_sweep.c    at the start: files that were published and have no row
  *   creation_ollama.c   our own rendering and answer, then deploy/ollama_import.h
  *
  * A step begins when the one before is over and ends by step_done() or creation_fail(), now or later.  What runs on other
@@ -111,6 +112,7 @@ struct creations {
 	struct line_of_creations *line;
 	struct creation *active, *ended; /* at work; over, to be freed when nothing of it is on the stack */
 	struct loop_timer *events, *burial, *save_timer;
+	struct sweep *sweep; /* NULL: over; no job begins before */
 	struct save *unsaved; /* rows that the store has not taken */
 	bool dirty, closing;
 	int refs; /* errands and saves under way + 1 */
@@ -154,6 +156,12 @@ void creation_ask(struct creation *c, uint8_t kind, json_t *body, int fd, uint8_
 /* The worker's next progress goes from `from` to `from + share` of the step. */
 void creation_share(struct creation *c, double from, double share);
 
+/* creation_sweep.c: finds what a killed server had published; creations_swept() follows. */
+void sweep_start(struct creations *cs);
+void sweep_stop(struct creations *cs);
+/* The line may begin; `id` of a job whose file was found, 0: none. */
+void creations_swept(struct creations *cs, int64_t id);
+
 /* creation_facts.c */
 void begin_facts(struct creation *c);
 /* Remembers the row, with texts of its own. */
@@ -168,6 +176,9 @@ void build_merged(struct creation *c, void (*done)(struct creation *c));
 /* Quantizes the merged model to `out` (a file in job_dir); `imatrix` NULL: without.  The texts are borrowed until `done`. */
 void build_quantized(struct creation *c, const char *format, const char *out, const char *imatrix,
 		     void (*done)(struct creation *c));
+
+/* What was published is on the disk with all that belongs to it (publication.h). */
+void creation_forget_publication(struct creation *c);
 
 /* creation_reference.c */
 void begin_imatrix(struct creation *c);

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "deploy/creation_private.h"
 #include "deploy/job_files.h"
+#include "deploy/publication.h"
 #include "store/workspace_store.h"
 
 /* --- file --- */
@@ -18,8 +19,14 @@ static void run_copy(struct task *task, void *context)
 {
 	struct copy_errand *k = (struct copy_errand *)task;
 
+	const struct creation *c = k->errand.c;
+	const struct artifact_row copy = { .path = k->path, .sha256 = "" };
+
 	(void)context;
+	if (publication_note(c->cs->data_dir, c->row.id, &copy, &task->err) != ERR_OK)
+		return;
 	(void)!artifact_copy(k->from, k->path, k->replace, &task->cancelled, &task->err);
+	publication_forget(c->cs->data_dir, c->row.id);
 }
 
 static void file_ready(struct creation *c, const char *path)

@@ -133,6 +133,11 @@ static enum err_code copy_bytes(int in, int out, const char *path, const atomic_
 	return code;
 }
 
+char *artifact_part_path(const char *path)
+{
+	return mem_printf("%s.%ld.part", path, (long)getpid());
+}
+
 /* What has come to `path` since it was checked is nobody's leave to replace it. */
 static enum err_code put(int fd, const char *part, const char *path, bool replace, struct err *err)
 {
@@ -142,7 +147,7 @@ static enum err_code put(int fd, const char *part, const char *path, bool replac
 /* The copy lies beside the target until it is whole. */
 static enum err_code copy_file(const char *from, const char *path, bool replace, const atomic_bool *cancel, struct err *err)
 {
-	char *beside = mem_printf("%s.%ld.part", path, (long)getpid());
+	char *beside = artifact_part_path(path);
 	uint64_t size;
 	int in = fs_open(from, &size, err), out = -1;
 	enum err_code code = in < 0 ? err->code : ERR_OK;

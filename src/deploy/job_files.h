@@ -24,6 +24,9 @@ char *artifact_free_path(struct arena *a, const char *data_dir, const char *file
 MUST_USE enum err_code artifact_check_target(const char *path, bool replace, const char *data_dir, const char *base,
 					     const char *adapter, struct err *err);
 
+/* Owned: what a copy to `path` is called while this process makes it. */
+char *artifact_part_path(const char *path);
+
 /* Moves the finished file `part` to `path`: synced, then renamed; copied first where they lie on different file systems.
  * The target is there whole or as it was.  An existing target, also one that comes while this works, is ERR_CONFLICT
  * "err_file_exists" unless `replace`; without it ERR_UNSUPPORTED "err_fs_no_guard" of fs_publish_new(). */

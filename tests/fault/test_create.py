@@ -8,6 +8,7 @@ import os
 import pathlib
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -92,11 +93,61 @@ def test_a_killed_server_leaves_no_half_made_file(server, wish):
             survived += 1
         again = wait(server, creation)
         assert again["state"] == "done" and again["artifact"]["sha256"] == expected, again
-        assert len(made(server)) >= 1 and all(digest(path) == expected for path in made(server))
+        assert [digest(path) for path in made(server)] == [expected], made(server)
         remove(server, again)
-        for path in made(server):
-            path.unlink()  # published, but the row was not on the disk: a file of the user's now
+        assert not made(server)
     print(f"{KILLS} kills of the server within {lasts:.1f} s of work; {survived} came after the end")
+
+
+def kill_between_file_and_row(server, wish):
+    """The file has its name; the row cannot come to the disk, because we hold the lock that it needs."""
+    creation = server.call("POST", "/creations", wish)
+    deadline = time.monotonic() + 60
+    while not workers_of(server):
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    lock = sqlite3.connect(server.data / "assay.db", isolation_level=None, timeout=20)
+    lock.execute("BEGIN IMMEDIATE")
+    while not (files := [path for path in made(server) if path.suffix == ".gguf"]):
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    server.kill()
+    lock.execute("ROLLBACK")
+    assert lock.execute("SELECT count(*) FROM artifact").fetchone() == (0,)
+    lock.close()
+    [path] = files
+    return creation, path
+
+
+def artifacts(server, n, limit_s=20):
+    deadline = time.monotonic() + limit_s
+    while len(found := server.call("GET", "/artifacts")["artifacts"]) != n:
+        assert time.monotonic() < deadline, found
+        time.sleep(0.05)
+    return found
+
+
+def test_a_file_that_was_published_without_its_row_gets_it(server, wish):
+    creation, path = kill_between_file_and_row(server, wish)
+    expected, stranger = digest(path), path.parent / "mine.gguf"
+    stranger.write_bytes(b"a file of the user's")
+    server.start()
+    [row] = artifacts(server, 1)
+    assert row["path"] == str(path) and row["sha256"] == expected == digest(path)
+    until_empty(server.data / "publishing")
+    assert server.call("GET", f"/creations/{creation['id']}")["problem"]["key"] == "err_creation_interrupted"
+    again = wait(server, server.call("POST", f"/creations/{creation['id']}/retry"))
+    assert again["state"] == "done" and again["artifact"]["id"] == row["id"], again
+    assert made(server) == sorted([path, stranger]) and stranger.read_bytes() == b"a file of the user's"
+
+
+def test_what_the_user_put_there_meanwhile_is_left_alone(server, wish):
+    _, path = kill_between_file_and_row(server, wish)
+    path.write_bytes(b"another file")
+    server.start()
+    until_empty(server.data / "publishing")
+    artifacts(server, 0)
+    assert path.read_bytes() == b"another file"
 
 
 def workers_of(server):
