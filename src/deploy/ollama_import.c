@@ -25,7 +25,7 @@ static const char *step_of(enum import_stage stage)
 {
 	if (stage <= IMPORT_HEAD_AGAIN)
 		return "upload";
-	if (stage <= IMPORT_FORGET)
+	if (stage <= IMPORT_LISTED)
 		return "import";
 	return stage <= IMPORT_RENDER ? "template" : "ask";
 }
@@ -68,6 +68,10 @@ void import_finish(struct ollama_import *job)
 {
 	if (job->is_cancelled)
 		return;
+	if (job->is_backed_up) {
+		import_go(job, IMPORT_FORGET);
+		return;
+	}
 	job->result = json_pack("{s:o, s:o, s:o, s:o}", "ollama_name", json_text(str_of(job->name)), "digest",
 				json_text(str_of(job->digest)), "version", json_text(str_of(job->version.text)), "parity",
 				parity_json(&job->parity));
@@ -126,8 +130,8 @@ void import_retry_or_fail(struct ollama_import *job, enum import_stage stage, co
 
 void ollama_import_cancel(struct ollama_import *job)
 {
-	if (job->stage >= IMPORT_CLEAN_RESTORE || job->is_cancelled)
-		return;
+	if (job->stage >= IMPORT_FORGET || job->is_cancelled)
+		return; /* the old model may be gone: the new one stays */
 	http_call_cancel(job->call);
 	job->call = NULL;
 	job->is_cancelled = true;
@@ -391,7 +395,7 @@ static void on_listed(struct ollama_import *job, const struct http_reply *reply)
 		return;
 	}
 	job->tries = 0;
-	import_go(job, job->is_backed_up ? IMPORT_FORGET : IMPORT_SHOW);
+	import_go(job, IMPORT_SHOW);
 }
 
 static void on_forgotten(struct ollama_import *job, const struct http_reply *reply, const struct err *err)
@@ -404,9 +408,8 @@ static void on_forgotten(struct ollama_import *job, const struct http_reply *rep
 	}
 	if (!gone)
 		log_error("ollama", "not cleaned up backup=%s", job->backup);
-	/* From here on the new model stands, whatever becomes of the comparison. */
 	job->is_backed_up = false;
-	import_go(job, IMPORT_SHOW);
+	import_finish(job);
 }
 
 /* What cannot be cleaned now cannot be cleaned: the cause of the failure is what counts. */
@@ -462,7 +465,7 @@ static void on_done(void *user, const struct http_reply *reply, const struct err
 		import_fail(job, err);
 		return;
 	}
-	if (err->code != ERR_OK && job->stage < IMPORT_FORGET) {
+	if (err->code != ERR_OK && job->stage < IMPORT_SHOW) {
 		on_broken(job, err);
 		return;
 	}

@@ -23,10 +23,10 @@ enum import_stage {
 	IMPORT_HEAD_AGAIN,
 	IMPORT_CREATE,
 	IMPORT_LISTED,
-	IMPORT_FORGET, /* the backup */
 	IMPORT_SHOW,
 	IMPORT_RENDER,
 	IMPORT_ASK,
+	IMPORT_FORGET, /* the backup: until here the old model can come back */
 	IMPORT_CLEAN_RESTORE,
 	IMPORT_CLEAN_MODEL,
 	IMPORT_CLEAN_BACKUP,

@@ -430,6 +430,37 @@ static void cancelling_at_any_moment_leaves_nothing(void **unused)
 	assert_int_equal(n_done, 1);
 }
 
+/* Also while the new one is asked already: who cancels wants what was there before. */
+static void cancelling_at_any_moment_brings_the_old_model_back(void **unused)
+{
+	struct ollama_import_options o = options();
+	struct fault none = { "cancel", "cancel", 0 };
+	bool was_asked = false;
+	int at;
+	(void)unused;
+	o.retry_ms = 40;
+	for (at = 1; at < 60; at++) {
+		reset("0.33.0", NULL);
+		cancel_at = 0;
+		o.replace = false;
+		o.params.system = "before";
+		import(&o);
+		assert_err(&result_err, "");
+		o.replace = true;
+		o.params.system = "";
+		cancel_at = at;
+		import(&o);
+		if (result_err.code == ERR_OK)
+			break;
+		assert_err(&result_err, "err_cancelled");
+		check_outcome(&none, 1, true);
+		was_asked |= strstr(steps, "ask") != NULL;
+	}
+	cancel_at = 0;
+	assert_true(at > 8);
+	assert_true(was_asked);
+}
+
 static void an_ollama_that_does_not_run_is_named(void **unused)
 {
 	struct ollama_import_options o = options();
@@ -452,6 +483,7 @@ int main(void)
 		cmocka_unit_test(a_fault_that_stays_ends_it_and_leaves_nothing),
 		cmocka_unit_test(a_model_that_was_to_be_replaced_comes_back),
 		cmocka_unit_test(cancelling_at_any_moment_leaves_nothing),
+		cmocka_unit_test(cancelling_at_any_moment_brings_the_old_model_back),
 		cmocka_unit_test(an_ollama_that_does_not_run_is_named),
 	};
 	return cmocka_run_group_tests_name("ollama_import", tests, open_all, close_all);
