@@ -23,6 +23,7 @@
 #define LIMIT_SLOTS 64
 #define LIMIT_METRIC_BYTES (256 * KIB) /* of an answer or a reference, that metrics compare */
 #define LIMIT_JUDGE_TEXT (16 * KIB)     /* of a question, reference or answer, that a judge reads */
+#define LIMIT_SELECTION_QUESTIONS 20000 /* of one automatic validation: their texts are held in memory */
 
 #define LIMIT_PASSAGES 20              /* of documents given with one question */
 #define LIMIT_DOCUMENT_BYTES (4 * MIB) /* of text in a document */

@@ -89,7 +89,7 @@ void creation_give_machine(struct creation *c)
 	if (!c->is_reserved)
 		return;
 	c->is_reserved = c->is_granted = false;
-	engine_unreserve(c->cs->options.engine);
+	engine_unreserve(c->cs->options.engine, c);
 }
 
 static void worker_ready(void *user, const char *build, bool has_gpu)

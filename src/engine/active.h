@@ -209,8 +209,7 @@ struct engine {
 	struct loop_timer *events, *stop_timer, *unsaved_timer;
 	char probed_sandbox[16];
 	struct job *jobs;
-	engine_granted_fn granted; /* waits for the machine, NULL: nobody */
-	void *granted_user;
+	struct reservation *reservations; /* who has the machine (is_reserved) or waits for it, in order */
 	bool is_reserved;
 	int refs; /* jobs under way + 1 */
 	bool closing;

@@ -265,7 +265,7 @@ static void choose_holder(struct engine *e)
 	for (struct chat_turn *t = e->turns; t && !e->holder; t = t->next) {
 		if (!t->prepared)
 			continue;
-		if (e->is_reserved || (e->granted && !e->active))
+		if (e->is_reserved || (e->reservations && !e->active))
 			return;
 		/* The validation answers a group before its model has to go again. */
 		if (!run_uses_other(e, t) || e->n_groups_since > 0)

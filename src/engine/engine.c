@@ -194,32 +194,46 @@ bool line_take(struct line_entry **list, int64_t run_id)
 	return true;
 }
 
+struct reservation {
+	engine_granted_fn granted;
+	void *user;
+	struct reservation *next;
+};
+
 static void grant(struct engine *e)
 {
-	engine_granted_fn granted = e->granted;
+	const struct reservation *first = e->reservations;
 
-	e->granted = NULL;
 	e->is_reserved = true;
 	prompt_fail_asked(e);
 	host_drop(e);
 	prompt_advance(e); /* those that waited for a model */
 	chat_advance(e);   /* tells them why they wait */
-	granted(e->granted_user);
+	first->granted(first->user);
 }
 
 void engine_reserve(struct engine *e, engine_granted_fn granted, void *user)
 {
-	if (e->granted || e->is_reserved)
-		BUG("the machine is reserved already");
-	e->granted = granted;
-	e->granted_user = user;
+	struct reservation **at = &e->reservations;
+
+	while (*at)
+		at = &(*at)->next;
+	*at = mem_alloc(sizeof **at);
+	**at = (struct reservation){ granted, user, NULL };
 	engine_next(e);
 }
 
-void engine_unreserve(struct engine *e)
+void engine_unreserve(struct engine *e, const void *user)
 {
-	e->granted = NULL;
-	e->is_reserved = false;
+	struct reservation **at = &e->reservations, *r;
+
+	while (*at && (*at)->user != user)
+		at = &(*at)->next;
+	if (!(r = *at))
+		return;
+	e->is_reserved &= r != e->reservations;
+	*at = r->next;
+	mem_free(r);
 	engine_next(e);
 	chat_advance(e);
 	prompt_advance(e);
@@ -233,9 +247,9 @@ void engine_next(struct engine *e)
 	}
 	if (e->active || e->closing || e->is_reserved)
 		return;
-	if (e->granted && e->holder)
+	if (e->reservations && e->holder)
 		return; /* the turn that has the machine ends first */
-	if (e->granted) {
+	if (e->reservations) {
 		grant(e);
 		return;
 	}
@@ -473,6 +487,11 @@ void engine_free(struct engine *e)
 		(void)line_take(&e->line, e->line->run_id);
 	while (e->unsaved)
 		(void)line_take(&e->unsaved, e->unsaved->run_id);
+	while (e->reservations) {
+		struct reservation *first = e->reservations;
+		e->reservations = first->next;
+		mem_free(first);
+	}
 	run_release(e->active);
 	e->active = NULL;
 	engine_unref(e);

@@ -68,12 +68,13 @@ bool engine_is_active(const struct engine *e, int64_t run_id);
  * interrupted by `*cause`; its row will say so as soon as it can be written. */
 bool engine_is_unsaved(const struct engine *e, int64_t run_id, struct err *cause);
 
-/* For work outside of runs that needs the machine (merging, quantizing): `granted` is called once when nothing computes and the
- * model's memory is free; from then until engine_unreserve() no run begins.  One at a time. */
+/* For work outside of runs that needs the machine (merging, quantizing, judging): `granted` is called once when nothing computes
+ * and the model's memory is free; from then until engine_unreserve() no run begins.  Who comes later waits: one has it at a time,
+ * in order, and all before any run that has not begun.  `user` names the reservation. */
 typedef void (*engine_granted_fn)(void *user);
 void engine_reserve(struct engine *e, engine_granted_fn granted, void *user);
 /* Gives the machine back, or takes a request back that has not been granted. */
-void engine_unreserve(struct engine *e);
+void engine_unreserve(struct engine *e, const void *user);
 
 /* Live state that the store does not know: one entry for each column of an active run. */
 struct column_live {

@@ -62,12 +62,14 @@ struct reason {
 	size_t n_args;
 	struct {
 		const char *name;
-		double value; /* whole numbers; shares are percentages, rounded */
+		double value; /* whole numbers; shares are percentages, rounded; of a candidate its epoch */
+		size_t candidate; /* index + 1 of the candidate that it names: {n}, {m}, at the begin of a sentence {N}; 0: a number */
 	} args[REASON_ARGS_MAX];
 };
 
 #define REASON_TEXT_MAX 256
-/* "name=value" pairs as msg_render() reads them, in `text`, which is returned. */
+/* "name=value" pairs as msg_render() reads them, in `text`, which is returned.  A candidate's value is "@" and its index: what it
+ * is called depends on the language and on the others (selection/result.h). */
 const char *reason_args(const struct reason *reason, char text[REASON_TEXT_MAX]);
 
 struct decision_candidate {

@@ -15,8 +15,9 @@ const char *reason_args(const struct reason *reason, char text[REASON_TEXT_MAX])
 
 	text[0] = 0;
 	for (size_t i = 0; i < reason->n_args && at < REASON_TEXT_MAX; i++)
-		at += snprintf(text + at, (size_t)(REASON_TEXT_MAX - at), "%s%s=%.0f", i ? (char[]){ ERR_ARG_SEP, 0 } : "",
-			       reason->args[i].name, reason->args[i].value);
+		at += snprintf(text + at, (size_t)(REASON_TEXT_MAX - at), "%s%s=%s%.0f", i ? (char[]){ ERR_ARG_SEP, 0 } : "",
+			       reason->args[i].name, reason->args[i].candidate ? "@" : "",
+			       reason->args[i].candidate ? (double)(reason->args[i].candidate - 1) : reason->args[i].value);
 	return text;
 }
 
@@ -36,6 +37,13 @@ static void with(struct reason *r, const char *name, double value)
 		return;
 	r->args[r->n_args].name = name;
 	r->args[r->n_args++].value = value;
+}
+
+/* A candidate by its name: its value is its epoch. */
+static void with_candidate(struct reason *r, const char *name, const struct measure *m, size_t candidate)
+{
+	with(r, name, m->e->epoch[candidate]);
+	r->args[r->n_args - 1].candidate = candidate + 1;
 }
 
 static double percent(size_t part, size_t whole)
@@ -59,13 +67,13 @@ static void explain_winner(const struct measure *m, struct decision *d)
 
 	if (has_base && own->n_right > n_right && by[LAYER_REFERENCE] + by[LAYER_LONG_REFERENCE] > by[LAYER_JUDGE] + by[LAYER_THUMBS]) {
 		r = add(d, "decision_winner_references");
-		with(r, "n", m->e->epoch[d->recommended]);
+		with_candidate(r, "n", m, d->recommended);
 		with(r, "a", percent(own->n_right, d->n_references));
 		with(r, "b", percent(n_right, d->n_references));
 		return;
 	}
 	r = add(d, has_base ? "decision_winner_compared" : "decision_winner");
-	with(r, "n", m->e->epoch[d->recommended]);
+	with_candidate(r, "n", m, d->recommended);
 	if (has_base) {
 		with(r, "w", (double)own->wins);
 		with(r, "d", (double)(own->wins + own->losses));
@@ -80,8 +88,9 @@ static void explain_tie(const struct measure *m, struct decision *d)
 	for (size_t c = 0; other == d->recommended && c < m->e->n_candidates; c++)
 		if (c != d->recommended && d->candidates[c].is_ranked && d->candidates[c].is_tied && !is_base(m, c))
 			other = c;
-	with(r, "n", m->e->epoch[d->recommended]);
-	with(r, "m", m->e->epoch[other]);
+	with_candidate(r, "N", m, d->recommended);
+	with_candidate(r, "n", m, d->recommended);
+	with_candidate(r, "m", m, other);
 	with(r, "q", (double)d->n_questions);
 }
 
@@ -94,7 +103,7 @@ static void explain_undecided(const struct measure *m, struct decision *d)
 	if (d->more_questions)
 		with(r, "k", (double)d->more_questions);
 	if (!keep)
-		with(r, "n", m->e->epoch[d->recommended]);
+		with_candidate(r, "n", m, d->recommended);
 }
 
 static void explain_time_up(const struct measure *m, const struct decision_context *context, struct decision *d)
@@ -105,7 +114,7 @@ static void explain_time_up(const struct measure *m, const struct decision_conte
 	with(r, "q", (double)d->n_questions);
 	with(r, "m", (double)context->n_planned);
 	if (!keep)
-		with(r, "n", m->e->epoch[d->recommended]);
+		with_candidate(r, "n", m, d->recommended);
 }
 
 static void explain_nothing(struct decision *d)
@@ -129,7 +138,7 @@ static void explain_result(const struct measure *m, const struct decision_contex
 		explain_tie(m, d);
 		break;
 	case DECISION_OVERFITTING:
-		with(add(d, "decision_overfitting"), "n", m->e->epoch[d->recommended]);
+		with_candidate(add(d, "decision_overfitting"), "n", m, d->recommended);
 		break;
 	case DECISION_UNDECIDED:
 		explain_undecided(m, d);
@@ -164,7 +173,7 @@ static void explain_draws(const struct measure *m, struct decision *d)
 
 	with(r, "q", (double)d->n_questions);
 	if (!keep)
-		with(r, "n", m->e->epoch[d->recommended]);
+		with_candidate(r, "n", m, d->recommended);
 	with(r, "p", round(100 * d->candidates[d->recommended].first));
 }
 
@@ -179,8 +188,8 @@ static void explain_runner_up(const struct measure *m, struct decision *d)
 	if (!(counts[0] + counts[2]))
 		return;
 	struct reason *r = add(d, "decision_runner_up");
-	with(r, "n", m->e->epoch[d->recommended]);
-	with(r, "m", m->e->epoch[d->runner_up]);
+	with_candidate(r, "N", m, d->recommended);
+	with_candidate(r, "m", m, d->runner_up);
 	with(r, "w", (double)counts[0]);
 	with(r, "d", (double)(counts[0] + counts[2]));
 }
@@ -202,7 +211,7 @@ static void explain_guards(const struct measure *m, struct decision *d)
 		if (is_base(m, c) || !(k->is_vetoed || (c == d->recommended && k->n_unusable)))
 			continue;
 		struct reason *r = add(d, k->is_vetoed ? "decision_vetoed" : "decision_unusable");
-		with(r, "n", m->e->epoch[c]);
+		with_candidate(r, k->is_vetoed ? "N" : "n", m, c);
 		with(r, "u", (double)k->n_unusable);
 		with(r, "q", (double)d->n_questions);
 	}
@@ -217,7 +226,7 @@ static void explain_length(const struct measure *m, struct decision *d)
 		return;
 	struct reason *r = add(d, is_base(m, other) ? "decision_length_base" : "decision_length");
 	if (!is_base(m, other))
-		with(r, "n", m->e->epoch[other]);
+		with_candidate(r, "n", m, other);
 }
 
 void decision_explain(const struct measure *m, const struct decision_context *context, struct decision *d)

@@ -12,9 +12,10 @@ enum err_code question_insert(struct db *db, int64_t set_id, int64_t run_id, int
 			      const struct question *q, struct err *err)
 {
 	return db_run(db, err,
-		      "INSERT INTO question(set_id, run_id, position, line, text, reference, system, tags, source_id)"
-		      " VALUES (nullif(?1, 0), nullif(?2, 0), ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-		      "iiiisssss", set_id, run_id, position, q->line, q->text, q->reference, q->system, q->tags, q->id);
+		      "INSERT INTO question(set_id, run_id, position, line, text, reference, system, tags, source_id,"
+		      " other_references) VALUES (nullif(?1, 0), nullif(?2, 0), ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+		      "iiiissssss", set_id, run_id, position, q->line, q->text, q->reference, q->system, q->tags, q->id,
+		      q->other_references);
 }
 
 void row_question(const struct query *q, struct arena *a, struct question *out)
@@ -26,6 +27,7 @@ void row_question(const struct query *q, struct arena *a, struct question *out)
 		.system = row_str(q, a, 5),
 		.tags = row_str(q, a, 6),
 		.id = row_str(q, a, 7),
+		.other_references = row_str(q, a, 8),
 	};
 }
 

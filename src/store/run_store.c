@@ -5,10 +5,11 @@
 #include "store/gen_params.h"
 #include "store/rows.h"
 
-/* Inserts questions from `position` on with a waiting cell for each column. */
-static enum err_code add_questions(struct db *db, int64_t run_id, int64_t position, const int64_t *column_ids,
+/* Inserts questions from `position` on with a cell for each column: it waits, or is cancelled where `is_out` (NULL: none). */
+static enum err_code add_questions(struct db *db, int64_t run_id, int64_t position, const int64_t *column_ids, const bool *is_out,
 				   size_t n_columns, const struct question *questions, size_t n, struct err *err)
 {
+	int64_t n_out = 0;
 	enum err_code code = ERR_OK;
 
 	for (size_t i = 0; i < n && code == ERR_OK; i++) {
@@ -16,8 +17,18 @@ static enum err_code add_questions(struct db *db, int64_t run_id, int64_t positi
 		int64_t first = cell_first_id(db_last_id(db));
 		for (size_t c = 0; c < n_columns && code == ERR_OK; c++)
 			code = db_run(db, err, "INSERT INTO cell(id, column_id, state) VALUES (?1, ?2, ?3)", "iib",
-				      first + (int64_t)c, column_ids[c], CELL_WAITING);
+				      first + (int64_t)c, column_ids[c], is_out && is_out[c] ? CELL_CANCELLED : CELL_WAITING);
 	}
+	for (size_t c = 0; c < n_columns && is_out && code == ERR_OK; c++) {
+		n_out += is_out[c];
+		if (is_out[c])
+			code = db_run(db, err,
+				      "UPDATE \"column\" SET n_waiting = n_waiting - ?2, n_cancelled = n_cancelled + ?2 WHERE id = ?1",
+				      "ii", column_ids[c], (int64_t)n);
+	}
+	if (code == ERR_OK && n_out > 0)
+		code = db_run(db, err, "UPDATE question SET n_failed = ?3 WHERE run_id = ?1 AND position >= ?2", "iii", run_id,
+			      position, n_out);
 	if (code == ERR_OK && n > 0)
 		code = db_run(db, err, "INSERT INTO part(run_id, first) VALUES (?1, ?2)", "ii", run_id, position);
 	if (code != ERR_OK)
@@ -97,12 +108,18 @@ enum err_code run_store_add(struct db *db, struct run_row *run, struct column_ro
 		ids[i] = columns[i].id;
 	}
 	if (code == ERR_OK)
-		code = add_questions(db, run->id, 0, ids, n_columns, questions, n_questions, err);
+		code = add_questions(db, run->id, 0, ids, NULL, n_columns, questions, n_questions, err);
 	return code;
 }
 
 enum err_code run_store_add_questions(struct db *db, int64_t run_id, const struct question *questions, size_t n,
 				      struct err *err)
+{
+	return run_store_add_questions_for(db, run_id, questions, n, NULL, err);
+}
+
+enum err_code run_store_add_questions_for(struct db *db, int64_t run_id, const struct question *questions, size_t n,
+					  const bool *is_out, struct err *err)
 {
 	int64_t ids[LIMIT_COLUMNS], position = 0;
 	size_t n_columns = 0;
@@ -121,7 +138,7 @@ enum err_code run_store_add_questions(struct db *db, int64_t run_id, const struc
 		ids[n_columns++] = row_int(&q, 0);
 	code = query_end(&q);
 	if (code == ERR_OK)
-		code = add_questions(db, run_id, position, ids, n_columns, questions, n, err);
+		code = add_questions(db, run_id, position, ids, is_out, n_columns, questions, n, err);
 	if (code == ERR_OK)
 		code = db_run(db, err,
 			      "UPDATE run SET n_questions = n_questions + ?2, state = ?3, finished_ms = 0, problem = NULL WHERE id = ?1",

@@ -90,6 +90,10 @@ MUST_USE enum err_code run_store_add(struct db *db, struct run_row *run, struct 
 MUST_USE enum err_code run_store_add_questions(struct db *db, int64_t run_id, const struct question *questions, size_t n,
 					       struct err *err);
 
+/* store: the same where some columns (in their order) are out of the race: their cells are cancelled. */
+MUST_USE enum err_code run_store_add_questions_for(struct db *db, int64_t run_id, const struct question *questions, size_t n,
+						   const bool *is_out, struct err *err);
+
 /* Newest first. `query` ("" = all) filters by name; `before_id` 0 = from the newest. */
 MUST_USE enum err_code run_store_list(struct db *db, struct arena *a, const char *query, int64_t before_id, int64_t limit,
 				      struct run_row **rows, size_t *n, struct err *err);

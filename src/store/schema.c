@@ -228,7 +228,40 @@ static const char step_2[] =
 /* Why a run was interrupted, where that is known. */
 static const char step_3[] = "ALTER TABLE run ADD COLUMN problem TEXT;";
 
-const char *const schema_steps[] = { step_1, step_2, step_3 };
+/* Automatic validation.  What is known of a run goes with it; a judge's readings belong to nobody and stay. */
+static const char step_4[] =
+	"ALTER TABLE question ADD COLUMN other_references TEXT NOT NULL DEFAULT '';" /* accepted answers after the first, one a line */
+	"CREATE TABLE selection ("
+	"	id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"	name TEXT NOT NULL, state INTEGER NOT NULL,"
+	"	run_id INTEGER NOT NULL REFERENCES run(id) ON DELETE CASCADE,"
+	"	family_id INTEGER NOT NULL, question_set_id INTEGER NOT NULL, judge_model_id INTEGER NOT NULL," /* 0: none */
+	"	params TEXT NOT NULL, steps TEXT NOT NULL, result TEXT NOT NULL," /* JSON */
+	"	elapsed_ms INTEGER NOT NULL DEFAULT 0, problem TEXT,"
+	"	created_ms INTEGER NOT NULL, finished_ms INTEGER NOT NULL DEFAULT 0"
+	") STRICT;"
+	"CREATE INDEX selection_run ON selection(run_id);"
+	"CREATE TABLE selection_cell (" /* what was thought of an answer */
+	"	selection_id INTEGER NOT NULL REFERENCES selection(id) ON DELETE CASCADE,"
+	"	cell_id INTEGER NOT NULL,"
+	"	score REAL, is_right INTEGER NOT NULL, guards INTEGER NOT NULL, repeats INTEGER NOT NULL,"
+	"	PRIMARY KEY (selection_id, cell_id)"
+	") STRICT, WITHOUT ROWID;"
+	"CREATE TABLE selection_question (" /* what decided a question */
+	"	selection_id INTEGER NOT NULL REFERENCES selection(id) ON DELETE CASCADE,"
+	"	position INTEGER NOT NULL, question_id INTEGER NOT NULL,"
+	"	layer INTEGER NOT NULL, outcome INTEGER NOT NULL, has_unusable INTEGER NOT NULL,"
+	"	PRIMARY KEY (selection_id, position)"
+	") STRICT, WITHOUT ROWID;"
+	"CREATE TABLE likelihood (" /* of the question's reference under the cell's model */
+	"	cell_id INTEGER PRIMARY KEY REFERENCES cell(id) ON DELETE CASCADE,"
+	"	n_tokens INTEGER NOT NULL, log_likelihood REAL NOT NULL"
+	") STRICT;"
+	"CREATE TABLE verdict (" /* a judge's reading of one prompt; the key is a hash of all that it depends on */
+	"	key TEXT PRIMARY KEY, a REAL NOT NULL, b REAL NOT NULL, in_words INTEGER NOT NULL, created_ms INTEGER NOT NULL"
+	") STRICT, WITHOUT ROWID;";
+
+const char *const schema_steps[] = { step_1, step_2, step_3, step_4 };
 const size_t schema_n_steps = sizeof schema_steps / sizeof *schema_steps;
 
 /* Copies the file as it is, by the backup API (a plain copy would miss the WAL and drop SQLite's locks). */

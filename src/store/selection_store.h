@@ -82,8 +82,7 @@ struct selection_finding {
 	struct selection_cell *cells; /* in column order; cell_id 0: nothing is known */
 };
 
-/* One page by position; `*total`: how many there are to show.  In a list of gains and losses those that the strongest layers
- * decided come first. */
+/* One page, `*total` is how many there are to show: what the stronger layers decided first, then by position. */
 MUST_USE enum err_code selection_store_findings(struct db *db, struct arena *a, const struct selection_row *selection,
 						enum selection_show show, int64_t offset, int64_t limit,
 						struct selection_finding **out, size_t *n, int64_t *total, struct err *err);
@@ -110,9 +109,5 @@ struct verdict_row {
 MUST_USE enum err_code verdict_store_find(struct db *db, struct verdict_row *rows, size_t n, bool *found, struct err *err);
 /* store: what is there already stays. */
 MUST_USE enum err_code verdict_store_add(struct db *db, const struct verdict_row *rows, size_t n, struct err *err);
-
-/* store: `run_store_add_questions()` for a run of which some columns are out of the race: their cells are cancelled. */
-MUST_USE enum err_code run_store_add_questions_for(struct db *db, int64_t run_id, const struct question *questions, size_t n,
-						   const bool *is_out, struct err *err);
 
 #endif

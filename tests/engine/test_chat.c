@@ -430,7 +430,15 @@ static void a_file_that_is_to_be_made_waits_for_the_turn_and_the_next_turn_for_t
 	loop_run(bench.loop);
 	assert_int_equal(turns[1].n_done, 0);
 	assert_non_null(strstr(buf_text(&turns[1].phases), "creation,"));
-	engine_unreserve(bench.engine);
+	int later = 0, taken_back = 0;
+	engine_reserve(bench.engine, on_granted, &taken_back);
+	engine_reserve(bench.engine, on_granted, &later);
+	assert_int_equal(later, 0);
+	engine_unreserve(bench.engine, &taken_back);
+	engine_unreserve(bench.engine, &granted);
+	assert_int_equal(taken_back, 0);
+	assert_int_equal(later, 2);
+	engine_unreserve(bench.engine, &later);
 	turn_loop();
 	assert_answered(&turns[1], "second|9|1");
 }

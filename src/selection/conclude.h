@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * conclude - from material and opinions to the decision, as it is stored.  Thread: any. */
+#ifndef ASSAY_SELECTION_CONCLUDE_H
+#define ASSAY_SELECTION_CONCLUDE_H
+
+#include "base/json.h"
+#include "judge/decision.h"
+#include "judge/exam.h"
+#include "selection/material.h"
+
+enum judge_state { JUDGE_NONE, JUDGE_WAITING, JUDGE_ASKED, JUDGE_PASSED, JUDGE_FAILED };
+
+struct opinions {
+	enum judge_state state;
+	int64_t model_id;
+	const char *name;
+	struct exam_card card; /* from JUDGE_ASKED on */
+	bool has_card;
+	struct judged_pair *pairs; /* `question` counts the answered ones */
+	size_t n_pairs;
+};
+
+struct conclusion {
+	json_t *result; /* selection/result.h */
+	struct selection_cell *cells;
+	struct selection_question *questions;
+	size_t n_cells, n_questions;
+	struct decision decision;
+};
+
+/* Arrays belong to the material's arena, `result` is the caller's.  ERR_CANCELLED. */
+MUST_USE enum err_code conclude(struct material *m, const struct opinions *opinions, bool is_time_up, size_t n_planned,
+				const atomic_bool *cancel, struct conclusion *out, struct err *err);
+
+/* What is known before the decision: candidates, questions and what they are checked by (a new reference). */
+json_t *conclude_nothing(const struct material *m, const struct opinions *opinions);
+
+#endif

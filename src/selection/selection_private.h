@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * selection_private - one automatic validation from its row to its result, for the files of this room only.
+ *
+ *   selection.c             the line, the steps in order, what is told and stored
+ *   selection_work.c        what steps are done with: other threads, the machine, the worker and the model in it
+ *   selection_answers.c     the run
+ *   selection_likelihood.c  references under each candidate
+ *   selection_judge.c       exam and pairs
+ *   material.c              what is known of the answers: pure over the store
+ *   conclude.c              from the material to the decision: pure
+ *
+ * A step begins when the one before is over and ends by step_done(), step_skip() or selection_fail(), now or later.  Work on other
+ * threads is a `struct chore`; what it finds when the selection has ended is for nobody.  Thread: loop, but for chores. */
+#ifndef ASSAY_SELECTION_SELECTION_PRIVATE_H
+#define ASSAY_SELECTION_SELECTION_PRIVATE_H
+
+#include "engine/job_worker.h"
+#include "selection/conclude.h"
+#include "selection/selection.h"
+
+enum step_name { STEP_ANSWERS, STEP_SCORES, STEP_LIKELIHOOD, STEP_EXAM, STEP_JUDGE, STEP_DECISION, STEP_COUNT };
+enum step_state { STEP_WAITING, STEP_RUNNING, STEP_DONE, STEP_SKIPPED, STEP_FAILED, STEP_CANCELLED };
+
+struct step {
+	enum step_state state;
+	double fraction;
+	char detail[96];
+	int64_t started_ms, ms;
+};
+
+struct selection {
+	struct selections *ss;
+	struct arena *arena;
+	struct selection_row row;
+	struct selection_params params;
+	struct step steps[STEP_COUNT];
+	size_t at;
+	int64_t started_ms;      /* of this start, monotonic */
+	bool is_over, is_stopped, is_time_up;
+	bool run_is_mine;        /* it was started for this selection and is not over */
+	int64_t n_cells, n_cells_done; /* of the run, as far as events tell */
+	struct material *material;
+	struct judging *judging; /* selection_judge.c */
+	char *result;            /* JSON, NULL: none yet */
+
+	/* the worker and the model in it */
+	struct job_worker *worker;
+	bool is_reserved, is_granted, has_gpu;
+	const char *read_paths[3];
+	uint8_t expected;        /* kind of the answer */
+	void (*on_ready)(struct selection *s);
+	void (*on_reply)(struct selection *s, const json_t *body);
+	void (*on_item)(struct selection *s, uint8_t kind, const json_t *body);
+	void (*on_failed)(struct selection *s, const struct err *cause);
+	double share_from, share; /* of the step, what the worker's progress is of */
+	struct model_source {
+		const char *path, *adapter_file; /* the last NULL without */
+	} loading;
+	struct likelihood_work *likelihood; /* selection_likelihood.c */
+
+	struct chore *chores;
+};
+
+/* Work on another thread for a selection. */
+struct chore {
+	struct task task;
+	struct selection *s;
+	struct arena *arena;
+	void (*home)(struct chore *c);
+	struct chore *next;
+};
+
+struct line_of_selections {
+	int64_t id;
+	struct line_of_selections *next;
+};
+
+struct selections {
+	struct selections_options options;
+	char *data_dir;
+	struct line_of_selections *line;
+	struct selection *active, *ended; /* at work; over, to be freed when nothing of it is on the stack */
+	struct loop_timer *events, *burial, *clock;
+	bool dirty, closing;
+	int refs; /* chores and saves under way + 1 */
+};
+
+/* A zeroed struct of `size` bytes that begins with a struct chore; `home` runs on the loop unless the selection is over. */
+void *chore_new(struct selection *s, size_t size, void (*run)(struct task *, void *), void (*home)(struct chore *));
+/* On the thread for long work, with no database; a chore may open a reader of its own. */
+void chore_work(struct chore *c);
+void chore_write(struct chore *c);
+/* True, and the selection has failed, where the chore did. */
+bool chore_failed(const struct chore *c);
+/* The last chore of one that is over has come home: it can be freed. */
+void selection_bury(struct selection *s);
+void selections_unref(struct selections *ss);
+
+void step_done(struct selection *s);
+void step_skip(struct selection *s);
+void step_progress(struct selection *s, double fraction, const char *detail);
+/* Ends it: as stopped or interrupted where that is the cause. */
+void selection_fail(struct selection *s, const struct err *cause);
+/* Milliseconds left of the budget, INT64_MAX without one. */
+int64_t selection_left_ms(const struct selection *s);
+
+/* Asks for the machine, or goes on at once where it is ours; gives it back with its worker. */
+void selection_need_machine(struct selection *s, void (*granted)(struct selection *s));
+void selection_give_machine(struct selection *s);
+/* Ends the worker that there is and starts one with this model; `ready` follows, or `failed`.  An adapter has number 1. */
+void selection_load(struct selection *s, struct model_source source, void (*ready)(struct selection *s),
+		    void (*failed)(struct selection *s, const struct err *cause));
+/* Another adapter for the same base, number 1 again; NULL: none is needed. */
+void selection_ask(struct selection *s, uint8_t kind, json_t *body, int fd, uint8_t expected,
+		   void (*on_reply)(struct selection *s, const json_t *body));
+void selection_end_worker(struct selection *s);
+int selection_threads(const struct selection *s);
+
+/* selection_answers.c */
+void begin_answers(struct selection *s);
+void answers_event(struct selection *s, const struct engine_event *event);
+/* Time is up, or it is stopped. */
+void answers_stop(struct selection *s);
+void begin_scores(struct selection *s);
+
+/* selection_likelihood.c */
+void begin_likelihood(struct selection *s);
+void likelihood_free(struct selection *s);
+
+/* selection_judge.c */
+void begin_exam(struct selection *s);
+void begin_judge(struct selection *s);
+void judging_free(struct selection *s);
+
+/* selection_decide.c */
+void begin_decision(struct selection *s);
+
+#endif
