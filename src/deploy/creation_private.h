@@ -20,7 +20,7 @@
 
 #include "base/arena.h"
 #include "deploy/creation.h"
-#include "deploy/job_worker.h"
+#include "engine/job_worker.h"
 #include "engine/machine.h"
 
 enum step_state { STEP_WAITING, STEP_RUNNING, STEP_DONE, STEP_SKIPPED, STEP_FAILED, STEP_CANCELLED };

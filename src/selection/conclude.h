@@ -19,6 +19,7 @@ struct opinions {
 	bool has_card;
 	struct judged_pair *pairs; /* `question` counts the answered ones */
 	size_t n_pairs;
+	struct err problem; /* why the judge could not be asked; code ERR_OK: it could */
 };
 
 struct conclusion {

@@ -2,7 +2,6 @@
 #include "selection/result.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/limits.h"
@@ -74,8 +73,9 @@ static void write_args(const struct words *w, const char *args, struct buf *out)
 		if (out->len > 0)
 			buf_add_char(out, ERR_ARG_SEP);
 		buf_printf(out, "%.*s=", (int)name.len, name.ptr);
-		if (value.len > 1 && value.ptr[0] == '@')
-			name_candidate(w, (size_t)strtoul(value.ptr + 1, NULL, 10), name.ptr[0] >= 'A' && name.ptr[0] <= 'Z', out);
+		uint64_t index;
+		if (value.len > 1 && value.ptr[0] == '@' && str_to_u64((struct str){ value.ptr + 1, value.len - 1 }, &index))
+			name_candidate(w, (size_t)index, name.ptr[0] >= 'A' && name.ptr[0] <= 'Z', out);
 		else
 			buf_add(out, value.ptr, value.len);
 	}

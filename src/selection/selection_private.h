@@ -47,16 +47,13 @@ struct selection {
 	/* the worker and the model in it */
 	struct job_worker *worker;
 	bool is_reserved, is_granted, has_gpu;
-	const char *read_paths[3];
 	uint8_t expected;        /* kind of the answer */
 	void (*on_ready)(struct selection *s);
 	void (*on_reply)(struct selection *s, const json_t *body);
 	void (*on_item)(struct selection *s, uint8_t kind, const json_t *body);
 	void (*on_failed)(struct selection *s, const struct err *cause);
 	double share_from, share; /* of the step, what the worker's progress is of */
-	struct model_source {
-		const char *path, *adapter_file; /* the last NULL without */
-	} loading;
+	const char *loading; /* path of the model */
 	struct likelihood_work *likelihood; /* selection_likelihood.c */
 
 	struct chore *chores;
@@ -68,6 +65,7 @@ struct chore {
 	struct selection *s;
 	struct arena *arena;
 	void (*home)(struct chore *c);
+	void (*release)(struct chore *c); /* at its end in any case: what nobody took; NULL: nothing */
 	struct chore *next;
 };
 
@@ -108,10 +106,11 @@ int64_t selection_left_ms(const struct selection *s);
 /* Asks for the machine, or goes on at once where it is ours; gives it back with its worker. */
 void selection_need_machine(struct selection *s, void (*granted)(struct selection *s));
 void selection_give_machine(struct selection *s);
-/* Ends the worker that there is and starts one with this model; `ready` follows, or `failed`.  An adapter has number 1. */
-void selection_load(struct selection *s, struct model_source source, void (*ready)(struct selection *s),
+/* Ends the worker that there is and starts one with the model `path`; `ready` follows, or `failed`, also later. */
+void selection_load(struct selection *s, const char *path, void (*ready)(struct selection *s),
 		    void (*failed)(struct selection *s, const struct err *cause));
-/* Another adapter for the same base, number 1 again; NULL: none is needed. */
+/* Gives the worker one more adapter of its model (a LoRA GGUF) as number `id`; NULL: none is needed. */
+void selection_load_adapter(struct selection *s, const char *file, int64_t id, void (*ready)(struct selection *s));
 void selection_ask(struct selection *s, uint8_t kind, json_t *body, int fd, uint8_t expected,
 		   void (*on_reply)(struct selection *s, const json_t *body));
 void selection_end_worker(struct selection *s);

@@ -19,7 +19,7 @@
 #ifndef ASSAY_WORKER_PROTOCOL_H
 #define ASSAY_WORKER_PROTOCOL_H
 
-#define WORKER_PROTOCOL_VERSION 2
+#define WORKER_PROTOCOL_VERSION 3
 #define WORKER_SOCKET_FD 3
 
 enum worker_request {
@@ -87,6 +87,17 @@ enum worker_request {
 	 *    MSG_OK* | MSG_FAILED* */
 	REQ_COMPARE = 10,
 
+	/* How likely given texts are on the loaded model under "adapter": "items" as in REQ_COMPARE.
+	 * {"adapter": id or 0, "system", "template", "thinking", "items"}
+	 * -> MSG_PROGRESS (step "likelihood") ..., for each item MSG_LIKELIHOOD | MSG_CELL_FAILED, MSG_OK* | MSG_FAILED* */
+	REQ_LIKELIHOOD = 11,
+	/* What the loaded model is about to write: which of two labels.  The prompt is the chat template's with what begins an
+	 * answer, then "lead".  "labels": pairs, of which the first is used whose two texts are each one token more than the lead
+	 * alone, and the same tokens before it; without one the request fails with err_judge_labels.
+	 * {"adapter": id or 0, "labels": [[a, b]...], "template", "thinking", "items": [{"cell": id, "system", "user", "lead"}...]}
+	 * -> MSG_PROGRESS (step "judge") ..., for each item MSG_JUDGED | MSG_CELL_FAILED, MSG_OK* | MSG_FAILED* */
+	REQ_JUDGE = 12,
+
 	/* One turn of a conversation.  The worker keeps the KV state of a few conversations and computes only what is new: the
 	 * longest common beginning with what it has under the same adapter is reused.  That may change near-ties against a
 	 * computation from scratch, as any other batch shape may.  Where the context is full the oldest turns are left out
@@ -139,6 +150,10 @@ enum worker_message {
 	MSG_LOG = 74,         /* stream 0, raw: one line of llama.cpp's or our own log */
 	/* {"cell","n_tokens","mean_kld","max_kld","same_top": rate,"nll_ref","nll_cand": sums} */
 	MSG_COMPARED = 75,
+	MSG_LIKELIHOOD = 76, /* {"cell","n_tokens","log_likelihood": sum of natural logarithms} */
+	/* {"cell","labels": index of the pair,"log_a","log_b": natural logarithms of their probabilities among all tokens,
+	 *  "n_prompt"} */
+	MSG_JUDGED = 77,
 };
 
 #endif

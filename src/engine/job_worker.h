@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * job_worker - an assay-worker for one job (merge, quantize, compare): it is started, asked one thing after another, and ends.
+ * job_worker - an assay-worker for one job (merge, quantize, compare, judge): it is started, asked one thing after another, and ends.
  *
  * A cancelled or failed job ends the process; what it had written is in files that nobody was told of.  Thread: loop. */
-#ifndef ASSAY_DEPLOY_JOB_WORKER_H
-#define ASSAY_DEPLOY_JOB_WORKER_H
+#ifndef ASSAY_ENGINE_JOB_WORKER_H
+#define ASSAY_ENGINE_JOB_WORKER_H
 
 #include "base/json.h"
 #include "base/loop.h"
@@ -17,7 +17,7 @@ struct job_worker_events {
 	void (*ready)(void *user, const char *build, bool has_gpu);
 	/* A sign of life: {"fraction": 0..1, "detail": what is at hand, "step": ...}, each but the first optional. */
 	void (*progress)(void *user, const json_t *body);
-	/* About one cell or item of the request: MSG_ANSWER, MSG_COMPARED or MSG_CELL_FAILED. */
+	/* About one cell or item of the request: MSG_ANSWER, MSG_COMPARED, MSG_LIKELIHOOD, MSG_JUDGED or MSG_CELL_FAILED. */
 	void (*item)(void *user, uint8_t kind, const json_t *body);
 	/* The answer to the request; the next one may be sent. */
 	void (*reply)(void *user, uint8_t kind, const json_t *body);

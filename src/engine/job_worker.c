@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "deploy/job_worker.h"
+#include "engine/job_worker.h"
 
 #include "base/mem.h"
 #include "engine/load_request.h"
@@ -82,7 +82,8 @@ static void on_answer(struct job_worker *w, const struct frame *f, const json_t 
 		w->events->progress(w->user, body);
 		return;
 	}
-	if (f->kind == MSG_COMPARED || f->kind == MSG_CELL_FAILED || f->kind == MSG_ANSWER) {
+	if (f->kind == MSG_COMPARED || f->kind == MSG_LIKELIHOOD || f->kind == MSG_JUDGED || f->kind == MSG_CELL_FAILED ||
+	    f->kind == MSG_ANSWER) {
 		w->events->item(w->user, f->kind, body);
 		return;
 	}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/limits.h"
+#include "base/mem.h"
+#include "selection/selection_private.h"
+
+/* --- the run --- */
+
+struct run_chore {
+	struct chore chore;
+	int64_t run_id;
+	struct run_row run;
+	bool resumes;
+};
+
+/* Goes on where a stopped or interrupted run was; looks only, where it is done or at work. */
+static void run_open(struct task *task, void *context)
+{
+	struct run_chore *r = (struct run_chore *)task;
+	struct column_row *columns;
+	size_t n;
+	struct err *err = &task->err;
+
+	if (run_store_get(context, r->chore.arena, r->run_id, &r->run, &columns, &n, err) != ERR_OK)
+		return;
+	r->resumes = r->run.state == RUN_STOPPED || r->run.state == RUN_INTERRUPTED;
+	if (r->resumes && run_store_reset(context, r->run_id, true, false, 0, err) == ERR_OK)
+		(void)!run_store_set_state(context, r->run_id, RUN_WAITING, err);
+}
+
+static void home_opened(struct chore *c)
+{
+	struct run_chore *r = (struct run_chore *)c;
+	struct selection *s = c->s;
+	bool is_active = engine_is_active(s->ss->options.engine, s->row.run_id);
+
+	if (chore_failed(c))
+		return;
+	s->n_cells = r->run.n_cells;
+	s->n_cells_done = r->run.n_done + r->run.n_failed;
+	if (s->is_time_up || (s->n_cells_done >= s->n_cells && !is_active)) {
+		step_done(s);
+		return;
+	}
+	s->run_is_mine = true;
+	step_progress(s, (double)s->n_cells_done / (double)s->n_cells, NULL);
+	if (!is_active || r->resumes)
+		engine_start(s->ss->options.engine, s->row.run_id);
+}
+
+void begin_answers(struct selection *s)
+{
+	struct run_chore *r = chore_new(s, sizeof *r, run_open, home_opened);
+
+	r->run_id = s->row.run_id;
+	chore_write(&r->chore);
+}
+
+/* --- its end --- */
+
+static void run_look(struct task *task, void *context)
+{
+	struct run_chore *r = (struct run_chore *)task;
+	struct column_row *columns;
+	size_t n;
+
+	(void)!run_store_get(context, r->chore.arena, r->run_id, &r->run, &columns, &n, &task->err);
+}
+
+static void home_looked(struct chore *c)
+{
+	struct run_chore *r = (struct run_chore *)c;
+	struct selection *s = c->s;
+	struct err cause;
+
+	if (chore_failed(c))
+		return;
+	if (r->run.state == RUN_DONE || s->is_time_up) {
+		step_done(s);
+		return;
+	}
+	/* Somebody stopped the run, or it broke off. */
+	s->is_stopped = r->run.state == RUN_STOPPED;
+	if (r->run.problem.code != ERR_OK)
+		cause = r->run.problem;
+	else
+		err_set(&cause, ERR_CANCELLED, "err_cancelled", NULL);
+	selection_fail(s, &cause);
+}
+
+void answers_event(struct selection *s, const struct engine_event *event)
+{
+	if (!s->run_is_mine || event->run_id != s->row.run_id)
+		return;
+	if (event->kind == ENGINE_CELL) {
+		s->n_cells_done++;
+		step_progress(s, (double)s->n_cells_done / (double)(s->n_cells > 0 ? s->n_cells : 1), NULL);
+	}
+	if (event->kind != ENGINE_RUN || engine_is_active(s->ss->options.engine, s->row.run_id))
+		return;
+	s->run_is_mine = false;
+	struct run_chore *r = chore_new(s, sizeof *r, run_look, home_looked);
+	r->run_id = s->row.run_id;
+	chore_write(&r->chore); /* behind the engine's own last writes */
+}
+
+void answers_stop(struct selection *s)
+{
+	if (!s->run_is_mine)
+		return;
+	engine_stop(s->ss->options.engine, s->row.run_id);
+}
+
+/* --- scores --- */
+
+struct score_chore {
+	struct chore chore;
+	struct store *store;
+	int64_t run_id;
+	struct material *material;
+};
+
+static void run_score(struct task *task, void *context)
+{
+	struct score_chore *w = (struct score_chore *)task;
+	struct db *db = NULL;
+
+	(void)context;
+	if (store_open_reader(w->store, &db, &task->err) != ERR_OK)
+		return;
+	if (material_read(db, w->run_id, &w->material, &task->cancelled, &task->err) == ERR_OK)
+		(void)!material_score(w->material, &task->cancelled, &task->err);
+	db_close(db);
+	if (task->err.code == ERR_OK)
+		return;
+	material_free(w->material);
+	w->material = NULL;
+}
+
+static void home_scored(struct chore *c)
+{
+	struct score_chore *w = (struct score_chore *)c;
+	struct selection *s = c->s;
+
+	if (chore_failed(c))
+		return;
+	material_free(s->material);
+	s->material = w->material;
+	w->material = NULL;
+	step_done(s);
+}
+
+static void release_score(struct chore *c)
+{
+	material_free(((struct score_chore *)c)->material);
+}
+
+void begin_scores(struct selection *s)
+{
+	struct score_chore *w = chore_new(s, sizeof *w, run_score, home_scored);
+
+	w->chore.release = release_score;
+	w->store = s->ss->options.store;
+	w->run_id = s->row.run_id;
+	chore_work(&w->chore);
+}

@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "selection/selection_judge.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "engine/adapter_cache.h"
+#include "engine/machine.h"
+
+#define REPEATS 6	 /* pairs that are asked twice */
+#define SHARED_MAX 100	 /* pairs that people decided, to compare with */
+
+/* --- life --- */
+
+static struct judging *judging_of(struct selection *s)
+{
+	if (s->judging)
+		return s->judging;
+	struct judging *j = mem_alloc(sizeof *j);
+	j->arena = arena_new();
+	j->state = s->row.judge_model_id ? JUDGE_WAITING : JUDGE_NONE;
+	return s->judging = j;
+}
+
+void judging_free(struct selection *s)
+{
+	struct judging *j = s->judging;
+
+	if (!j)
+		return;
+	judge_batch_free(j->batch);
+	mem_free(j->adapter_file);
+	arena_free(j->arena);
+	mem_free(j);
+	s->judging = NULL;
+}
+
+void judging_give_up(struct selection *s, const struct err *cause)
+{
+	struct judging *j = s->judging;
+
+	log_warn("selection", "judge not used: %s %s", cause->key, cause->args);
+	judge_batch_free(j->batch);
+	j->batch = NULL;
+	j->is_loaded = false;
+	j->state = JUDGE_FAILED;
+	j->problem = *cause;
+	selection_end_worker(s);
+	step_skip(s);
+}
+
+struct opinions judging_opinions(const struct selection *s)
+{
+	const struct judging *j = s->judging;
+
+	if (!j)
+		return (struct opinions){ .state = JUDGE_NONE, .name = "" };
+	return (struct opinions){ .state = j->state, .model_id = s->row.judge_model_id, .name = j->model.model.name ? j->model.model.name : "",
+				  .card = j->card, .has_card = j->has_card, .pairs = j->pairs, .n_pairs = j->n_pairs,
+				  .problem = j->problem };
+}
+
+/* --- what the judge is, and its exam paper --- */
+
+struct paper_chore {
+	struct chore chore;
+	struct store *store;
+	const char *data_dir;
+	struct judging *judging;	  /* not touched meanwhile */
+	const struct material *material; /* the same */
+	int64_t judge_id;
+	uint64_t seed;
+};
+
+static void identify(struct judging *j)
+{
+	char stamp[FILE_STAMP_SIZE];
+
+	machine_file_stamp(j->base.model.path, stamp);
+	if (j->base.sha256[0] && strcmp(j->base.sha256_of, stamp) == 0)
+		str_format(j->identity, sizeof j->identity, "%s", j->base.sha256);
+	else
+		str_format(j->identity, sizeof j->identity, "%lld %s", (long long)j->base.id, stamp);
+	if (j->adapter_file) {
+		size_t at = strlen(j->identity);
+		const char *name = strrchr(j->adapter_file, '/');
+		str_format(j->identity + at, sizeof j->identity - at, " %s", name ? name : j->adapter_file);
+	}
+}
+
+static void read_judge(struct paper_chore *p, struct err *err)
+{
+	struct judging *j = p->judging;
+	struct db *db = NULL;
+
+	if (store_open_reader(p->store, &db, err) != ERR_OK)
+		return;
+	if (model_store_get(db, j->arena, p->judge_id, &j->model, err) == ERR_OK) {
+		j->base = j->model;
+		if (j->model.model.kind == MODEL_ADAPTER)
+			(void)!model_store_get(db, j->arena, j->model.base_model_id, &j->base, err);
+	}
+	db_close(db);
+	if (err->code == ERR_OK && j->model.model.kind == MODEL_ADAPTER)
+		(void)!adapter_cache_get(p->data_dir, j->model.model.path, j->base.model.path, &j->adapter_file, &p->chore.task.cancelled,
+					 err);
+	if (err->code == ERR_OK)
+		identify(j);
+}
+
+/* The good side of probes: the reference, else an answer that people liked, else one that the guards let pass. */
+static struct str good_answer(const struct material *m, size_t q)
+{
+	size_t row = q * m->n_columns;
+
+	if (m->starts[q + 1] > m->starts[q])
+		return m->references[m->starts[q]];
+	for (int round = 0; round < 2; round++)
+		for (size_t c = m->n_columns; c-- > 0;) {
+			bool is_good = round == 0 ? m->thumbs[row + c] > 0 : !(m->cells[row + c].guards & MATERIAL_UNUSABLE);
+			if (is_good && m->questions[q].cells[c].state == CELL_DONE)
+				return str_of(m->questions[q].cells[c].text);
+		}
+	return (struct str){ 0 };
+}
+
+static void make_paper(struct paper_chore *p)
+{
+	struct judging *j = p->judging;
+	const struct material *m = p->material;
+	struct probe_source *sources = arena_array(j->arena, m->n_answered + 1, sizeof *sources);
+
+	for (size_t i = 0; i < m->n_answered; i++)
+		sources[i] = (struct probe_source){ m->questions[m->answered[i]].q.text, good_answer(m, m->answered[i]) };
+	j->probes = arena_array(j->arena, PROBES_MAX, sizeof *j->probes);
+	j->n_probes = probes_make(sources, m->n_answered, p->seed, j->arena, j->probes);
+	j->questions = arena_array(j->arena, j->n_probes + REPEATS + 1, sizeof *j->questions);
+	for (j->n = 0; j->n < j->n_probes; j->n++) {
+		const struct probe *probe = &j->probes[j->n];
+		j->questions[j->n].texts = (struct judge_case){ .question = sources[probe->source].question,
+								.x = probe->bad_is_x ? probe->bad : probe->good,
+								.y = probe->bad_is_x ? probe->good : probe->bad };
+	}
+	for (size_t i = 0; i < j->n_probes && j->n_repeats < REPEATS; i += 1 + j->n_probes / REPEATS) {
+		j->questions[j->n] = j->questions[i];
+		j->questions[j->n++].is_fresh = true;
+		j->repeated[j->n_repeats++] = i;
+	}
+}
+
+static void run_paper(struct task *task, void *context)
+{
+	struct paper_chore *p = (struct paper_chore *)task;
+
+	(void)context;
+	read_judge(p, &task->err);
+	if (task->err.code == ERR_OK)
+		make_paper(p);
+}
+
+/* --- the exam --- */
+
+static struct opinion opinion_at(const struct judging *j, size_t i)
+{
+	return opinion_of(j->questions[i].readings[0], j->questions[i].readings[1]);
+}
+
+static void grade(struct judging *j, const struct exam_pair *pairs, size_t n_pairs, const struct exam_shared *shared, size_t n_shared)
+{
+	struct exam_paper paper = { .probes = j->probes, .answers = j->probe_opinions, .n_probes = j->n_probes, .pairs = pairs,
+				    .n_pairs = n_pairs, .repeats = (const struct opinion(*)[2])j->repeats, .n_repeats = j->n_repeats,
+				    .shared = shared, .n_shared = n_shared, .in_words = j->is_in_words };
+
+	exam_grade(&paper, &j->card);
+	j->has_card = true;
+	j->state = j->card.is_fit ? JUDGE_PASSED : JUDGE_FAILED;
+}
+
+static void exam_asked(struct selection *s)
+{
+	struct judging *j = s->judging;
+
+	if (j->at < j->n) { /* the time is up: an unfinished exam says nothing */
+		j->state = JUDGE_WAITING;
+		step_skip(s);
+		return;
+	}
+	j->probe_opinions = arena_array(j->arena, j->n_probes + 1, sizeof *j->probe_opinions);
+	for (size_t i = 0; i < j->n_probes; i++)
+		j->probe_opinions[i] = opinion_at(j, i);
+	for (size_t i = 0; i < j->n_repeats; i++) {
+		j->repeats[i][0] = j->probe_opinions[j->repeated[i]];
+		j->repeats[i][1] = opinion_at(j, j->n_probes + i);
+	}
+	grade(j, NULL, 0, NULL, 0);
+	log_info("selection", "judge %s: %zu of %zu probes found, %s", j->model.model.name, j->card.all.found, j->card.all.n,
+		 j->card.is_fit ? "fit" : "unfit");
+	step_done(s);
+}
+
+static void home_paper(struct chore *c)
+{
+	if (c->task.err.code == ERR_CANCELLED)
+		selection_fail(c->s, &c->task.err);
+	else if (c->task.err.code != ERR_OK)
+		judging_give_up(c->s, &c->task.err);
+	else
+		ask_judge(c->s, exam_asked);
+}
+
+void begin_exam(struct selection *s)
+{
+	struct judging *j = judging_of(s);
+
+	if (j->state == JUDGE_NONE || s->is_time_up) {
+		step_skip(s);
+		return;
+	}
+	struct paper_chore *p = chore_new(s, sizeof *p, run_paper, home_paper);
+	j->state = JUDGE_ASKED;
+	p->store = s->ss->options.store;
+	p->data_dir = s->ss->data_dir;
+	p->judging = j;
+	p->material = s->material;
+	p->judge_id = s->row.judge_model_id;
+	p->seed = (uint64_t)s->material->run.seed;
+	chore_work(&p->chore);
+}
+
+/* --- pairs --- */
+
+/* A pair of answers that the judge is asked about, or that needs no asking. */
+struct asked_pair {
+	uint32_t question; /* counts the answered ones */
+	uint16_t a, b;
+	size_t index;	   /* of judging->questions; SIZE_MAX: the texts are the same */
+	bool is_shared;	   /* people decided it: only to compare */
+	enum outcome people;
+};
+
+struct pairs_chore {
+	struct chore chore;
+	struct judging *judging;
+	struct material *material;
+	struct asked_pair *pairs;
+	size_t n, cap, n_shared;
+};
+
+static void add_pair(struct pairs_chore *p, const struct duels *d, size_t i, size_t a, size_t b)
+{
+	const struct run_question *q = &p->material->questions[p->material->answered[i]];
+	struct judging *j = p->judging;
+	enum layer layer = d->layer[a][b];
+	bool is_shared = layer == LAYER_THUMBS && d->outcome[a][b] != OUTCOME_TIE && p->n_shared < SHARED_MAX;
+	struct asked_pair pair = { (uint32_t)i, (uint16_t)a, (uint16_t)b, SIZE_MAX, is_shared, d->outcome[a][b] };
+
+	if (layer == LAYER_GUARDS || layer == LAYER_REFERENCE || (layer == LAYER_THUMBS && !is_shared))
+		return;
+	p->n_shared += is_shared;
+	if (strcmp(q->cells[a].text, q->cells[b].text) != 0) {
+		const struct material *m = p->material;
+		size_t at = m->answered[i];
+		struct str reference = m->starts[at + 1] > m->starts[at] ? m->references[m->starts[at]] : (struct str){ 0 };
+		pair.index = j->n;
+		j->questions[j->n++] = (struct judge_question){
+			.texts = { q->q.text, reference, str_of(q->cells[a].text), str_of(q->cells[b].text) } };
+	}
+	p->pairs[p->n++] = pair;
+}
+
+/* Every pair that nothing before the judge decides.  Question by question: where the time runs out, those before are whole. */
+static void run_pairs(struct task *task, void *context)
+{
+	struct pairs_chore *p = (struct pairs_chore *)task;
+	struct material *m = p->material;
+	struct evidence e = material_evidence(m);
+	struct judged_pair nothing = { 0 }; /* makes room for the judge's layer, and says nothing: a model against itself */
+	size_t most = m->n_answered * m->n_columns * (m->n_columns - 1) / 2 + 1;
+	struct duels *duels = mem_alloc(sizeof *duels);
+
+	(void)context;
+	e.pairs = &nothing;
+	e.n_pairs = 1;
+	e.has_judge = e.judge_is_fit = true;
+	struct evidence_reader *reader = evidence_reader_new(&e);
+	p->pairs = arena_array(p->judging->arena, most, sizeof *p->pairs);
+	p->judging->questions = arena_array(p->judging->arena, most, sizeof *p->judging->questions);
+	p->judging->n = 0;
+	for (size_t i = 0; i < m->n_answered && !atomic_load(&task->cancelled); i++) {
+		evidence_duels(reader, i, duels);
+		for (size_t a = 0; a < m->n_columns; a++)
+			for (size_t b = a + 1; b < m->n_columns; b++)
+				if (!m->is_out[a] && !m->is_out[b])
+					add_pair(p, duels, i, a, b);
+	}
+	evidence_reader_free(reader);
+	mem_free(duels);
+}
+
+/* Its opinions of all that it was asked. */
+static void pairs_asked(struct selection *s)
+{
+	struct judging *j = s->judging;
+	const struct material *m = s->material;
+	struct exam_pair *seen = arena_array(j->arena, j->n_asked + 1, sizeof *seen);
+	struct exam_shared *shared = arena_array(j->arena, j->n_asked + 1, sizeof *shared);
+	size_t n_seen = 0, n_shared = 0;
+
+	j->pairs = arena_array(j->arena, j->n_asked + 1, sizeof *j->pairs);
+	for (size_t i = 0; i < j->n_asked; i++) {
+		const struct asked_pair *p = &j->asked_pairs[i];
+		struct opinion o = { .is_valid = true, .score = 0.5, .outcome = OUTCOME_TIE };
+		const size_t *lengths = &m->lengths[m->answered[p->question] * m->n_columns];
+		if (p->index != SIZE_MAX && p->index >= j->at)
+			break; /* the time was up */
+		if (p->index != SIZE_MAX) {
+			o = opinion_at(j, p->index);
+			seen[n_seen++] = (struct exam_pair){ o, lengths[p->a], lengths[p->b] };
+		}
+		if (!o.is_valid)
+			continue;
+		if (p->is_shared)
+			shared[n_shared++] = (struct exam_shared){ p->people, o.outcome };
+		j->pairs[j->n_pairs++] = (struct judged_pair){ p->question, p->a, p->b, o.score, o.outcome };
+	}
+	grade(j, seen, n_seen, shared, n_shared);
+	step_done(s);
+}
+
+static void home_pairs(struct chore *c)
+{
+	struct pairs_chore *p = (struct pairs_chore *)c;
+	struct judging *j = c->s->judging;
+
+	if (chore_failed(c))
+		return;
+	j->asked_pairs = p->pairs;
+	j->n_asked = p->n;
+	ask_judge(c->s, pairs_asked);
+}
+
+void begin_judge(struct selection *s)
+{
+	struct judging *j = judging_of(s);
+
+	if (j->state != JUDGE_PASSED || s->is_time_up) {
+		step_skip(s);
+		return;
+	}
+	struct pairs_chore *p = chore_new(s, sizeof *p, run_pairs, home_pairs);
+	p->judging = j;
+	p->material = s->material;
+	chore_work(&p->chore);
+}

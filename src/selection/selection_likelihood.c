@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "engine/adapter_cache.h"
+#include "selection/selection_private.h"
+#include "worker/protocol.h"
+
+#define QUESTIONS_MAX 256       /* of which likelihoods are taken, spread over the set */
+#define ITEM_BYTES (64 * KIB)   /* of question and reference; longer ones are left out */
+#define REQUEST_BYTES (2 * MIB) /* of all: JSON may take six times as many, and a frame 16 MiB */
+#define SHARE_OF_BUDGET 5	/* with less than a fifth of it left there are more important things to do */
+
+struct likelihood_work {
+	size_t column, n_columns; /* at work */
+	const char *base_path;	  /* in the worker, NULL: none */
+	char *adapter_file;	  /* owned */
+	struct likelihood_row *rows;
+	size_t n, cap;
+};
+
+static void next_column(struct selection *s);
+
+static bool is_due(const struct material *m, size_t q, size_t c)
+{
+	const struct run_question *question = &m->questions[q];
+
+	return question->q.reference.len > 0 && question->q.reference.len + question->q.text.len <= ITEM_BYTES &&
+	       m->likelihoods[q * m->n_columns + c].n_tokens == 0;
+}
+
+/* Questions with references, every how many one is taken. */
+static size_t stride(const struct material *m)
+{
+	return 1 + m->n_references / (QUESTIONS_MAX + 1);
+}
+
+static size_t count_due(const struct material *m, size_t c)
+{
+	size_t n = 0, seen = 0;
+
+	if (m->is_out[c] || m->models[c].model.kind == MODEL_REMOTE)
+		return 0;
+	for (size_t i = 0; i < m->n_answered; i++) {
+		size_t q = m->answered[i];
+		if (m->questions[q].q.reference.len > 0 && seen++ % stride(m) == 0)
+			n += is_due(m, q, c);
+	}
+	return n;
+}
+
+static json_t *items(const struct material *m, size_t c)
+{
+	json_t *list = json_array();
+	size_t seen = 0, bytes = 0;
+
+	for (size_t i = 0; i < m->n_answered && bytes < REQUEST_BYTES; i++) {
+		size_t q = m->answered[i];
+		const struct run_question *question = &m->questions[q];
+		if (question->q.reference.len == 0 || seen++ % stride(m) != 0 || !is_due(m, q, c))
+			continue;
+		bytes += question->q.text.len + question->q.system.len + question->q.reference.len;
+		json_array_append_new(list, json_pack("{s:I, s:o, s:o}", "cell", (json_int_t)question->cells[c].id, "messages",
+						      engine_messages(&m->columns[c], question), "answer",
+						      json_text(question->q.reference)));
+	}
+	return list;
+}
+
+/* --- what comes back --- */
+
+static void on_item(struct selection *s, uint8_t kind, const json_t *body)
+{
+	struct likelihood_work *w = s->likelihood;
+	struct err err = { 0 };
+	struct likelihood_row row = { json_get_int(body, "cell", 1, INT64_MAX, 0, &err), json_get_int(body, "n_tokens", 1, INT32_MAX, 0, &err),
+				      json_get_number(body, "log_likelihood", -1e12, 1e-6, NAN, &err) };
+
+	if (kind != MSG_LIKELIHOOD || err.code != ERR_OK || !row.cell_id || !row.n_tokens || !isfinite(row.log_likelihood))
+		return;
+	if (w->n == w->cap) {
+		w->cap = w->cap ? 2 * w->cap : 64;
+		w->rows = mem_grow(w->rows, w->cap * sizeof *w->rows);
+	}
+	w->rows[w->n++] = row;
+}
+
+struct keep_chore {
+	struct chore chore;
+	struct likelihood_row *rows;
+	size_t n;
+};
+
+static void run_keep(struct task *task, void *context)
+{
+	struct keep_chore *k = (struct keep_chore *)task;
+	(void)!likelihood_store_add(context, k->rows, k->n, &task->err);
+}
+
+static void home_kept(struct chore *c)
+{
+	if (!chore_failed(c))
+		next_column(c->s);
+}
+
+/* The material knows them too; cells of a column have ascending ids. */
+static void remember(struct material *m, size_t c, const struct likelihood_row *row)
+{
+	size_t low = 0, high = m->n_questions;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+		if (m->questions[middle].cells[c].id < row->cell_id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low < m->n_questions && m->questions[low].cells[c].id == row->cell_id)
+		m->likelihoods[low * m->n_columns + c] = *row;
+}
+
+static void answered(struct selection *s, const json_t *body)
+{
+	struct likelihood_work *w = s->likelihood;
+	struct keep_chore *k = chore_new(s, sizeof *k, run_keep, home_kept);
+
+	(void)body;
+	k->rows = arena_array(k->chore.arena, w->n + 1, sizeof *k->rows);
+	k->n = w->n;
+	memcpy(k->rows, w->rows, w->n * sizeof *w->rows);
+	for (size_t i = 0; i < w->n; i++)
+		remember(s->material, w->column, &w->rows[i]);
+	w->n = 0;
+	w->column++;
+	chore_write(&k->chore);
+}
+
+/* They are shown and decide nothing: without them it goes on. */
+static void give_up(struct selection *s, const struct err *cause)
+{
+	log_info("selection", "no likelihoods: %s %s", cause->key, cause->args);
+	selection_end_worker(s);
+	step_skip(s);
+}
+
+/* --- a column --- */
+
+static void ask(struct selection *s)
+{
+	struct likelihood_work *w = s->likelihood;
+	const struct gen_params *p = &s->material->columns[w->column].params;
+	json_t *body = json_pack("{s:I, s:o, s:o, s:b, s:o}", "adapter", (json_int_t)(w->adapter_file ? w->column + 1 : 0), "system",
+				 json_text(str_of(p->system ? p->system : "")), "template",
+				 json_text(str_of(p->template ? p->template : "")), "thinking", p->thinking, "items",
+				 items(s->material, w->column));
+
+	s->on_item = on_item;
+	s->share_from = (double)w->column / (double)w->n_columns;
+	s->share = 1.0 / (double)w->n_columns;
+	selection_ask(s, REQ_LIKELIHOOD, body, -1, MSG_OK, answered);
+}
+
+static void give_adapter(struct selection *s)
+{
+	struct likelihood_work *w = s->likelihood;
+
+	selection_load_adapter(s, w->adapter_file, (int64_t)w->column + 1, ask);
+}
+
+static void load_base(struct selection *s)
+{
+	struct likelihood_work *w = s->likelihood;
+	const char *path = s->material->bases[w->column].model.path;
+
+	if (s->worker && w->base_path && strcmp(w->base_path, path) == 0) {
+		give_adapter(s);
+		return;
+	}
+	w->base_path = path;
+	selection_load(s, path, give_adapter, give_up);
+}
+
+struct adapter_chore {
+	struct chore chore;
+	const char *data_dir, *adapter_path, *base_path;
+	char *file;
+};
+
+static void run_adapter(struct task *task, void *context)
+{
+	struct adapter_chore *a = (struct adapter_chore *)task;
+
+	(void)context;
+	(void)!adapter_cache_get(a->data_dir, a->adapter_path, a->base_path, &a->file, &task->cancelled, &task->err);
+}
+
+static void home_adapter(struct chore *c)
+{
+	struct adapter_chore *a = (struct adapter_chore *)c;
+
+	if (c->task.err.code != ERR_OK) {
+		give_up(c->s, &c->task.err);
+		return;
+	}
+	c->s->likelihood->adapter_file = a->file;
+	a->file = NULL;
+	selection_need_machine(c->s, load_base);
+}
+
+static void release_adapter(struct chore *c)
+{
+	mem_free(((struct adapter_chore *)c)->file);
+}
+
+static void find_adapter(struct selection *s)
+{
+	struct likelihood_work *w = s->likelihood;
+	struct adapter_chore *a = chore_new(s, sizeof *a, run_adapter, home_adapter);
+
+	a->chore.release = release_adapter;
+	a->data_dir = s->ss->data_dir;
+	a->adapter_path = s->material->models[w->column].model.path;
+	a->base_path = s->material->bases[w->column].model.path;
+	chore_work(&a->chore);
+}
+
+static void next_column(struct selection *s)
+{
+	struct likelihood_work *w = s->likelihood;
+	const struct material *m = s->material;
+
+	mem_free(w->adapter_file);
+	w->adapter_file = NULL;
+	while (w->column < w->n_columns && count_due(m, w->column) == 0)
+		w->column++;
+	if (w->column == w->n_columns) {
+		selection_end_worker(s);
+		step_done(s);
+	} else if (m->models[w->column].model.kind == MODEL_ADAPTER) {
+		find_adapter(s);
+	} else {
+		selection_need_machine(s, load_base);
+	}
+}
+
+void begin_likelihood(struct selection *s)
+{
+	bool is_short = s->params.budget_s > 0 && selection_left_ms(s) < s->params.budget_s * 1000 / SHARE_OF_BUDGET;
+
+	if (s->material->n_references == 0 || s->is_time_up || is_short) {
+		step_skip(s);
+		return;
+	}
+	likelihood_free(s);
+	s->likelihood = mem_alloc(sizeof *s->likelihood);
+	s->likelihood->n_columns = s->material->n_columns;
+	next_column(s);
+}
+
+void likelihood_free(struct selection *s)
+{
+	if (!s->likelihood)
+		return;
+	mem_free(s->likelihood->adapter_file);
+	mem_free(s->likelihood->rows);
+	mem_free(s->likelihood);
+	s->likelihood = NULL;
+}
