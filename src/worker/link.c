@@ -171,7 +171,7 @@ static void accept_frame(struct link *l, const struct frame *f)
 		cancel(l, f->stream);
 		return;
 	}
-	if ((f->kind < REQ_LOAD || f->kind > REQ_COMPARE) && f->kind != REQ_CHAT)
+	if ((f->kind < REQ_LOAD || f->kind > REQ_JUDGE) && f->kind != REQ_CHAT)
 		link_die(l, WORKER_EXIT_PROTOCOL, "protocol: a frame of an unknown kind");
 	/* Frames may be longer than json_parse() allows for bodies from the network. */
 	struct err err = { 0 };

@@ -22,6 +22,7 @@
 #include "worker/quantize.h"
 #include "worker/relay.h"
 #include "worker/sandbox.h"
+#include "worker/scoring.h"
 
 #define DEVICES_MAX 16
 
@@ -73,6 +74,10 @@ static enum err_code serve(struct worker *w, struct request *r, uint8_t *kind, j
 		return imatrix_collect(w->link, &w->model, &e->columns, r, reply, err);
 	case REQ_COMPARE:
 		return compare(e, r, reply, err);
+	case REQ_LIKELIHOOD:
+		return score_likelihoods(e, r, reply, err);
+	case REQ_JUDGE:
+		return score_labels(e, r, reply, err);
 	case REQ_CALIBRATE:
 		*kind = MSG_CALIBRATED;
 		return calibrate(e, r->body, reply, err);

@@ -35,7 +35,7 @@ struct worker_client {
 struct worker_reply {
 	uint8_t kind; /* the final frame; 0: the worker went away */
 	json_t *body;
-	json_t *cells;	  /* array of {"kind", "body"} of MSG_ANSWER, MSG_COMPARED and MSG_CELL_FAILED */
+	json_t *cells;	  /* array of {"kind", "body"} of MSG_ANSWER, MSG_COMPARED, MSG_LIKELIHOOD, MSG_JUDGED and MSG_CELL_FAILED */
 	json_t *streamed; /* object: cell id as text -> all its MSG_TEXT together */
 	int n_progress;
 };
@@ -184,7 +184,8 @@ static inline struct worker_reply worker_client_wait(struct worker_client *w, ui
 			continue;
 		}
 		json_t *body = json_parse_python(f.body, "frame", NULL);
-		if (f.kind == MSG_ANSWER || f.kind == MSG_CELL_FAILED || f.kind == MSG_COMPARED) {
+		if (f.kind == MSG_ANSWER || f.kind == MSG_CELL_FAILED || f.kind == MSG_COMPARED || f.kind == MSG_LIKELIHOOD ||
+		    f.kind == MSG_JUDGED) {
 			json_array_append_new(r.cells, json_pack("{s:i, s:o}", "kind", f.kind, "body", body));
 			continue;
 		}
