@@ -74,6 +74,13 @@ static void home_looked(struct chore *c)
 
 	if (chore_failed(c))
 		return;
+	/* It was still ending from a stop before this start. */
+	bool was_ending = r->run.state == RUN_STOPPED && s->ss->stopping_run_id == s->row.run_id && !s->is_time_up;
+	s->ss->stopping_run_id = 0;
+	if (was_ending) {
+		begin_answers(s);
+		return;
+	}
 	if (r->run.state == RUN_DONE || s->is_time_up) {
 		step_done(s);
 		return;
@@ -107,6 +114,7 @@ void answers_stop(struct selection *s)
 {
 	if (!s->run_is_mine)
 		return;
+	s->ss->stopping_run_id = s->row.run_id;
 	engine_stop(s->ss->options.engine, s->row.run_id);
 }
 

@@ -80,6 +80,7 @@ struct selections {
 	struct line_of_selections *line;
 	struct selection *active, *ended; /* at work; over, to be freed when nothing of it is on the stack */
 	struct loop_timer *events, *burial, *clock;
+	int64_t stopping_run_id; /* the engine was told to stop it, 0: none */
 	bool dirty, closing;
 	int refs; /* chores and saves under way + 1 */
 };

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A whole automatic validation with the real worker, the demo's model ($ASSAY_TEST_MODEL), its epochs and questions. */
+#include "engine/engine_test.h"
+
+#include "selection/result.h"
+#include "selection/selection.h"
+
+#define N_QUESTIONS 40
+#define MAX_TOKENS 24
+
+struct wish {
+	size_t n_models;
+	int64_t models[4];
+	const char *labels[4];
+	double epochs[4];
+	int64_t judge_id;
+	size_t n_questions;
+	bool without_references;
+	struct selection_params params;
+	int64_t run_id, selection_id; /* out */
+};
+
+static struct bench bench;
+static struct selections *selections;
+static int64_t base_id, first_id, last_id;
+static struct question *questions;
+static size_t n_all;
+static struct arena *arena;
+
+static bool have_model(void)
+{
+	const char *model = getenv("ASSAY_TEST_MODEL");
+	return model && model[0];
+}
+
+static int64_t watched;
+static bool is_over;
+
+struct look {
+	int64_t id;
+	struct selection_row row;
+	struct selection_finding *findings;
+	size_t n_findings;
+	int64_t total;
+	struct likelihood_row *likelihoods;
+	size_t n_likelihoods;
+};
+
+static void read_row(struct db *db, void *user, struct err *err)
+{
+	struct look *l = user;
+
+	if (selection_store_get(db, arena, l->id, &l->row, err) == ERR_OK &&
+	    selection_store_findings(db, arena, &l->row, SHOW_DECIDED, 0, 100, &l->findings, &l->n_findings, &l->total, err) == ERR_OK)
+		(void)!likelihood_store_list(db, arena, l->row.run_id, &l->likelihoods, &l->n_likelihoods, err);
+}
+
+static void on_changed(void *user, int64_t id, bool list)
+{
+	(void)user;
+	if (id != watched || !list)
+		return;
+	struct buf steps = BUF_INIT(MIB);
+	struct selection_live live;
+	is_over = !selections_live(selections, id, &live, &steps);
+	buf_release(&steps);
+	if (is_over)
+		loop_stop(bench.loop);
+}
+
+static void open_selections(void)
+{
+	struct selections_options options = { .loop = bench.loop, .store = bench.store, .engine = bench.engine, .work = bench.work,
+					      .worker_path = bench.options.worker_path, .n_threads = 2, .changed = on_changed };
+	selections = selections_new(&options);
+}
+
+static int64_t add_epoch(const char *name, double epoch)
+{
+	struct found_model m = { .kind = MODEL_ADAPTER, .adapter_format = ADAPTER_PEFT, .name = name, .step = 1,
+				 .path = arena_printf(bench.temp.arena, TEST_ROOT "/demo/checkpoints/%s", name) };
+	(void)epoch;
+	return bench_model(&bench, m, base_id);
+}
+
+static int setup(void **state)
+{
+	struct err err = { 0 };
+	struct buf text = BUF_INIT(MIB);
+	struct question_import import;
+
+	(void)state;
+	if (!have_model())
+		return 0;
+	bench_open(&bench, TEST_BIN "/assay-worker");
+	open_selections();
+	arena = arena_new();
+	base_id = bench_model(&bench, (struct found_model){ .kind = MODEL_BASE, .path = getenv("ASSAY_TEST_MODEL"), .name = "base",
+							    .size_bytes = 98362432 }, 0);
+	first_id = add_epoch("checkpoint-12", 1);
+	last_id = add_epoch("checkpoint-96", 8);
+	assert_ok(fs_read(TEST_ROOT "/demo/questions.jsonl", &text, &err));
+	struct question_options options = { .file_name = "questions.jsonl" };
+	atomic_bool cancel = false;
+	assert_ok(questions_read(arena, str_of(arena_strndup(arena, text.ptr, text.len)), &options, &import, &cancel, &err));
+	questions = import.questions;
+	n_all = import.n_questions;
+	buf_release(&text);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	if (!have_model())
+		return 0;
+	selections_free(selections);
+	bench_close(&bench);
+	arena_free(arena);
+	return 0;
+}
+
+static void add_selection(struct db *db, void *user, struct err *err)
+{
+	struct wish *w = user;
+	struct run_row run = { .name = "a run", .seed = 7, .params = gen_params_default() };
+	struct column_row columns[4] = { 0 };
+	struct question *asked = arena_array(arena, w->n_questions, sizeof *asked);
+	struct buf params = BUF_INIT(MIB);
+
+	run.params.max_tokens = MAX_TOKENS;
+	for (size_t i = 0; i < w->n_models; i++)
+		columns[i] = (struct column_row){ .model_id = w->models[i], .label = w->labels[i], .epoch = w->epochs[i],
+						  .params = run.params, .slots = 16 };
+	for (size_t i = 0; i < w->n_questions; i++) {
+		asked[i] = questions[i % n_all];
+		if (w->without_references)
+			asked[i].reference = (struct str){ 0 };
+	}
+	if (!w->run_id) {
+		if (run_store_add(db, &run, columns, w->n_models, asked, w->n_questions, err) != ERR_OK)
+			return;
+		w->run_id = run.id;
+	}
+	selection_params_write(&w->params, &params);
+	struct selection_row row = { .name = "an automatic validation", .run_id = w->run_id, .judge_model_id = w->judge_id,
+				     .params = buf_text(&params) };
+	if (selection_store_add(db, &row, err) == ERR_OK)
+		w->selection_id = row.id;
+	buf_release(&params);
+}
+
+static struct look follow(int64_t id)
+{
+	struct look look = { .id = id };
+
+	watched = id;
+	is_over = false;
+	bench.timed_out = false;
+	bench.watched = 0;
+	loop_timer_set(bench.timeout, 200000);
+	if (!is_over)
+		loop_run(bench.loop);
+	loop_timer_set(bench.timeout, -1);
+	if (bench.timed_out)
+		fail_msg("it did not end");
+	bench_store(&bench, read_row, &look);
+	return look;
+}
+
+static struct look validate(struct wish *w)
+{
+	bench_store(&bench, add_selection, w);
+	selections_start(selections, w->selection_id);
+	return follow(w->selection_id);
+}
+
+static json_t *words(const struct look *l, enum lang lang)
+{
+	return result_in_words(l->row.result, lang);
+}
+
+static const char *at(const json_t *value, const char *a, const char *b)
+{
+	const char *text = json_string_value(b ? json_object_get(json_object_get(value, a), b) : json_object_get(value, a));
+	return text ? text : "(none)";
+}
+
+static struct wish family(void)
+{
+	return (struct wish){ .n_models = 3, .models = { base_id, first_id, last_id }, .labels = { "SmolLM2", "kestrel", "kestrel" },
+			      .epochs = { NAN, 1, 8 }, .n_questions = N_QUESTIONS, .params = { .training_path = "" } };
+}
+
+static const char *step_state(const struct look *l, size_t i)
+{
+	struct err err = { 0 };
+	json_t *steps = json_parse(str_of(l->row.steps), "steps", &err);
+	const char *state = arena_strdup(arena, json_string_value(json_object_get(json_array_get(steps, i), "state")));
+	json_decref(steps);
+	return state ? state : "";
+}
+
+static void the_references_choose_the_last_epoch(void **state)
+{
+	(void)state;
+	if (!have_model())
+		skip();
+	struct wish w = family();
+	struct look l = validate(&w);
+	assert_err(&l.row.problem, "");
+	assert_int_equal(l.row.state, SELECTION_DONE);
+	json_t *en = words(&l, LANG_EN), *zh = words(&l, LANG_ZH_TW);
+	const json_t *decision = json_object_get(en, "decision");
+	assert_string_equal(at(decision, "kind", NULL), "winner");
+	assert_true(strncmp(at(json_object_get(decision, "sentence"), "text", NULL), "Use epoch 8. It answers ", 24) == 0);
+	assert_non_null(strstr(at(json_object_get(json_object_get(zh, "decision"), "sentence"), "text", NULL), "建議採用第 8 週期。"));
+	assert_non_null(strstr(at(json_object_get(decision, "level_note"), "text", NULL), "epoch 8 would come first in about 100 of 100"));
+	assert_string_equal(step_state(&l, 2), "done");
+	assert_string_equal(step_state(&l, 3), "skipped");
+	assert_int_equal(l.n_likelihoods, 3 * N_QUESTIONS);
+	assert_true(l.n_findings > 10 && l.total == (int64_t)l.n_findings);
+	assert_true(l.findings[0].cells[0].cell_id > 0 && l.findings[0].row.cells[2].text[0]);
+	json_t *tuned = json_array_get(json_object_get(en, "candidates"), 2), *base = json_array_get(json_object_get(en, "candidates"), 0);
+	assert_true(json_is_true(json_object_get(tuned, "is_recommended")) && json_is_true(json_object_get(base, "is_base")));
+	assert_true(json_number_value(json_object_get(tuned, "log_likelihood")) > json_number_value(json_object_get(base, "log_likelihood")));
+	json_decref(en);
+	json_decref(zh);
+	/* The same answers, judged again: the same result to the bit, and nothing is computed anew. */
+	w.selection_id = 0;
+	int64_t before = clock_mono_ms();
+	struct look again = validate(&w);
+	assert_int_equal(again.row.state, SELECTION_DONE);
+	assert_string_equal(again.row.result, l.row.result);
+	assert_true(clock_mono_ms() - before < 20000);
+}
+
+static void without_references_the_small_judge_is_refused_and_nothing_judges(void **state)
+{
+	(void)state;
+	if (!have_model())
+		skip();
+	struct wish w = family();
+	w.without_references = true;
+	w.judge_id = base_id;
+	w.n_questions = 24;
+	struct look l = validate(&w);
+	assert_int_equal(l.row.state, SELECTION_DONE);
+	json_t *en = words(&l, LANG_EN);
+	const json_t *judge = json_object_get(en, "judge"), *decision = json_object_get(en, "decision");
+	assert_string_equal(at(judge, "state", NULL), "failed");
+	assert_true(json_array_size(json_object_get(json_object_get(judge, "exam"), "findings")) > 0);
+	assert_string_equal(at(decision, "kind", NULL), "nothing_to_judge_by");
+	assert_string_equal(at(json_array_get(json_object_get(decision, "next_steps"), 0), "action", NULL), "rate");
+	assert_string_equal(step_state(&l, 3), "done");
+	assert_string_equal(step_state(&l, 4), "skipped");
+	json_decref(en);
+}
+
+static void the_same_epoch_under_two_names_is_no_difference(void **state)
+{
+	(void)state;
+	if (!have_model())
+		skip();
+	struct wish w = family();
+	w.models[1] = last_id;
+	w.labels[1] = "kestrel again";
+	w.epochs[1] = 8;
+	struct look l = validate(&w);
+	assert_int_equal(l.row.state, SELECTION_DONE);
+	json_t *en = words(&l, LANG_EN);
+	const json_t *decision = json_object_get(en, "decision");
+	assert_string_equal(at(decision, "kind", NULL), "tie");
+	assert_non_null(strstr(at(json_object_get(decision, "sentence"), "text", NULL), "kestrel again · epoch 8"));
+	json_decref(en);
+}
+
+static void one_that_is_stopped_goes_on_later(void **state)
+{
+	(void)state;
+	if (!have_model())
+		skip();
+	struct wish w = family();
+	bench_store(&bench, add_selection, &w);
+	selections_start(selections, w.selection_id);
+	bench.watched = 0;
+	bench.n_cells = 0;
+	while (bench.n_cells < 3) {
+		loop_timer_set(bench.timeout, 20);
+		loop_run(bench.loop);
+	}
+	assert_true(selections_stop(selections, w.selection_id));
+	struct look l = follow(w.selection_id);
+	assert_int_equal(l.row.state, SELECTION_STOPPED);
+	assert_string_equal(step_state(&l, 0), "cancelled");
+	assert_false(selections_stop(selections, w.selection_id));
+	selections_start(selections, w.selection_id);
+	l = follow(w.selection_id);
+	assert_int_equal(l.row.state, SELECTION_DONE);
+	assert_true(l.row.elapsed_ms > 0);
+}
+
+static void when_the_time_is_up_it_says_so(void **state)
+{
+	(void)state;
+	if (!have_model())
+		skip();
+	struct wish w = family();
+	w.params.budget_s = 1;
+	struct look l = validate(&w);
+	assert_int_equal(l.row.state, SELECTION_DONE);
+	json_t *en = words(&l, LANG_EN);
+	assert_true(json_integer_value(json_object_get(en, "n_answered")) < N_QUESTIONS);
+	json_decref(en);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_references_choose_the_last_epoch),
+		cmocka_unit_test(without_references_the_small_judge_is_refused_and_nothing_judges),
+		cmocka_unit_test(the_same_epoch_under_two_names_is_no_difference),
+		cmocka_unit_test(one_that_is_stopped_goes_on_later),
+		cmocka_unit_test(when_the_time_is_up_it_says_so),
+	};
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
