@@ -18,6 +18,9 @@ export default defineConfig({
 		assetsInlineLimit: 0,
 		modulePreload: { polyfill: false },
 		reportCompressedSize: false,
+		// One script and one style for all pages: together they compress to a tenth less than apart.
+		cssCodeSplit: false,
+		rollupOptions: { output: { codeSplitting: false } },
 	},
 	server: { proxy: { "/api": { target: SERVER, changeOrigin: true, headers: { Origin: SERVER } } } },
 	test: { environment: "jsdom", include: ["src/**/*.spec.ts"] },

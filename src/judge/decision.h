@@ -63,7 +63,7 @@ struct reason {
 	struct {
 		const char *name;
 		double value; /* whole numbers; shares are percentages, rounded; of a candidate its epoch */
-		size_t candidate; /* index + 1 of the candidate that it names: {n}, {m}, at the begin of a sentence {N}; 0: a number */
+		size_t candidate; /* index + 1 of the candidate that it names: {n}, {m}, at the begin of a sentence {first}; 0: a number */
 	} args[REASON_ARGS_MAX];
 };
 

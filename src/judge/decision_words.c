@@ -88,7 +88,7 @@ static void explain_tie(const struct measure *m, struct decision *d)
 	for (size_t c = 0; other == d->recommended && c < m->e->n_candidates; c++)
 		if (c != d->recommended && d->candidates[c].is_ranked && d->candidates[c].is_tied && !is_base(m, c))
 			other = c;
-	with_candidate(r, "N", m, d->recommended);
+	with_candidate(r, "first", m, d->recommended);
 	with_candidate(r, "n", m, d->recommended);
 	with_candidate(r, "m", m, other);
 	with(r, "q", (double)d->n_questions);
@@ -188,7 +188,7 @@ static void explain_runner_up(const struct measure *m, struct decision *d)
 	if (!(counts[0] + counts[2]))
 		return;
 	struct reason *r = add(d, "decision_runner_up");
-	with_candidate(r, "N", m, d->recommended);
+	with_candidate(r, "first", m, d->recommended);
 	with_candidate(r, "m", m, d->runner_up);
 	with(r, "w", (double)counts[0]);
 	with(r, "d", (double)(counts[0] + counts[2]));
@@ -211,7 +211,7 @@ static void explain_guards(const struct measure *m, struct decision *d)
 		if (is_base(m, c) || !(k->is_vetoed || (c == d->recommended && k->n_unusable)))
 			continue;
 		struct reason *r = add(d, k->is_vetoed ? "decision_vetoed" : "decision_unusable");
-		with_candidate(r, k->is_vetoed ? "N" : "n", m, c);
+		with_candidate(r, k->is_vetoed ? "first" : "n", m, c);
 		with(r, "u", (double)k->n_unusable);
 		with(r, "q", (double)d->n_questions);
 	}

@@ -75,7 +75,7 @@ static void write_args(const struct words *w, const char *args, struct buf *out)
 		buf_printf(out, "%.*s=", (int)name.len, name.ptr);
 		uint64_t index;
 		if (value.len > 1 && value.ptr[0] == '@' && str_to_u64((struct str){ value.ptr + 1, value.len - 1 }, &index))
-			name_candidate(w, (size_t)index, name.ptr[0] >= 'A' && name.ptr[0] <= 'Z', out);
+			name_candidate(w, (size_t)index, str_eq_text(name, "first"), out);
 		else
 			buf_add(out, value.ptr, value.len);
 	}

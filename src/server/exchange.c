@@ -67,7 +67,7 @@ static void add_common(struct exchange *x, const char *content_type)
 	static const char page_policy[] =
 		"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
 		"font-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
-		"require-trusted-types-for 'script'; trusted-types svelte-trusted-html dompurify assay";
+		"require-trusted-types-for 'script'; trusted-types svelte-trusted-html assay";
 	add(x, "Content-Type", content_type);
 	add(x, "X-Content-Type-Options", "nosniff");
 	add(x, "Referrer-Policy", "no-referrer");

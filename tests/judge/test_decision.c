@@ -99,7 +99,7 @@ static void references_find_the_winner(void **state)
 	assert_string_equal(decision_kind_name(d.kind), "winner");
 	assert_int_equal(d.recommended, 3);
 	assert_int_equal(d.level, LEVEL_VERY_HIGH);
-	assert_sentence(&d, "Use epoch 4. It answers 95% of your questions correctly; the base model 7%.");
+	assert_sentence(&d, "Use @3. It answers 95% of your questions correctly; the base model 7%.");
 	assert_int_equal(d.n_references, QUESTIONS);
 	assert_int_equal(d.n_by_layer[LAYER_REFERENCE], QUESTIONS * 6);
 	assert_true(d.candidates[3].win_rate.low > 0.9);
@@ -116,7 +116,7 @@ static void equals_are_a_tie_and_the_earlier_is_taken(void **state)
 	(void)state;
 	assert_string_equal(decision_kind_name(d.kind), "tie");
 	assert_int_equal(d.recommended, 2);
-	assert_sentence(&d, "Epochs 2 and 4 answer equally well as far as 60 questions can tell. Use epoch 2, the earlier one.");
+	assert_sentence(&d, "@2 and @3 answer equally well as far as 60 questions can tell. Use @2, the earlier one.");
 	assert_true(d.level <= LEVEL_HIGH); /* nobody checked the judge against people */
 }
 
@@ -129,7 +129,7 @@ static void worse_later_epochs_are_overfitting(void **state)
 	(void)state;
 	assert_string_equal(decision_kind_name(d.kind), "overfitting");
 	assert_int_equal(d.recommended, 2);
-	assert_sentence(&d, "Use epoch 2. After it the answers get worse: the model was trained too long.");
+	assert_sentence(&d, "Use @2. After it the answers get worse: the model was trained too long.");
 }
 
 static void a_worse_family_keeps_the_base_model(void **state)

@@ -5,9 +5,11 @@ import type { IconName } from "../components/icons";
 import { m } from "../messages/messages.js";
 import { match } from "../services/router.svelte";
 import Models from "./Models.svelte";
+import Providers from "./Providers.svelte";
 import Results from "./Results.svelte";
 import Settings from "./Settings.svelte";
 import Validate from "./Validate.svelte";
+import Workspaces from "./Workspaces.svelte";
 
 export type PageComponent = Component<{ params: Record<string, string> }>;
 export interface Page {
@@ -15,8 +17,7 @@ export interface Page {
 	paths: string[];
 	icon: IconName;
 	title: () => string;
-	/** What is shown, or how to fetch it when the page is first opened. */
-	component: PageComponent | { load: () => Promise<{ default: PageComponent }> };
+	component: PageComponent;
 }
 
 /** A page that takes nothing from its address. */
@@ -28,9 +29,9 @@ export const pages: Page[] = [
 	{ paths: ["/models"], icon: "models", title: m.frame_models, component: plain(Models) },
 	{
 		paths: ["/workspaces", "/workspaces/:id", "/workspaces/:id/chats/:chat"], icon: "workspace", title: m.frame_workspaces,
-		component: { load: () => import("./Workspaces.svelte") },
+		component: Workspaces,
 	},
-	{ paths: ["/providers"], icon: "providers", title: m.frame_providers, component: { load: () => import("./Providers.svelte").then((page) => ({ default: plain(page.default) })) } },
+	{ paths: ["/providers"], icon: "providers", title: m.frame_providers, component: plain(Providers) },
 	{ paths: ["/settings"], icon: "settings", title: m.frame_settings, component: plain(Settings) },
 ];
 

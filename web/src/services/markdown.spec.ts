@@ -75,3 +75,21 @@ test("text that is too long or hostile to parsers ends soon (within the time lim
 	expect(is_plain("a".repeat(MARKDOWN_MAX + 1))).toBe(true);
 	expect(is_plain("A usual answer with `code`, **bold** and\n\n- lists\n- of things")).toBe(false);
 });
+test("what Markdown means, as elements", () => {
+	const html = (text: string): string => shown(text).innerHTML.trim();
+	expect(html("# A *b*\n\nc  \nd\ne")).toBe("<h1>A <em>b</em></h1><p>c<br>d<br>e</p>");
+	expect(html("- a\n- b\n  - c\n\n3. x\n4. y")).toBe('<ul><li>a</li><li>b<ul><li>c</li></ul></li></ul><ol start="3"><li>x</li><li>y</li></ol>');
+	expect(html("- a\n\n- b **c**")).toBe("<ul><li><p>a</p></li><li><p>b <strong>c</strong></p></li></ul>");
+	expect(html("> a\n> b\n\n---")).toBe("<blockquote><p>a<br>b</p></blockquote><hr>");
+	expect(html("| a | b |\n|---|--:|\n| `1` | ~~2~~ |")).toBe(
+		'<table><thead><tr><th>a</th><th align="right">b</th></tr></thead><tbody><tr><td><code>1</code></td><td align="right"><del>2</del></td></tr></tbody></table>');
+	expect(shown("- [x] done\n- [ ] open").querySelectorAll("input[type=checkbox]:disabled").length).toBe(2);
+	expect(shown("- [x] done").querySelector("li")?.textContent?.trim()).toBe("done");
+});
+test("entities and escapes are the characters they stand for, once", () => {
+	const text = (markdown: string): string => shown(markdown).textContent?.trim() ?? "";
+	expect(text("5 &lt; 6 &amp;&amp; 7 &#62; 6 &#x4e2d; &copyx; &#xD800;")).toBe("5 < 6 && 7 > 6 中 &copyx; \ufffd");
+	expect(text("`a &lt; b` \\*c\\* &amp;lt;")).toBe("a &lt; b *c* &lt;");
+	expect(text("<b>x</b> a & b < c")).toBe("<b>x</b> a & b < c");
+	expect(shown("[a](https://ok.test/?a=1&amp;b=2)").querySelector("a")?.href).toBe("https://ok.test/?a=1&b=2");
+});
