@@ -2,6 +2,7 @@
 // The icon set: 16 × 16, strokes of 1.5 in the colour of the text. One path each.
 export const ICONS = {
 	validate: "M2.5 3h4.2v10H2.5zM9.3 3h4.2v10H9.3z",
+	automatic: "M2.5 13.5V9.8M6.2 13.5V6.5M9.8 13.5V8M13.5 13.5V3M2.5 6.6 6.2 3.4l3.6 1.4L13 1.8",
 	results: "M3 4h10M3 8h10M3 12h6",
 	models: "M8 1.8 13.8 5v6L8 14.2 2.2 11V5zM2.4 5.1 8 8.2l5.6-3.1M8 8.2v5.8",
 	workspace: "M2.5 3h11v8H8l-3 2.7V11H2.5zM5.3 6h5.4M5.3 8.2h3.4",

@@ -4,6 +4,7 @@ import type { Component } from "svelte";
 import type { IconName } from "../components/icons";
 import { m } from "../messages/messages.js";
 import { match } from "../services/router.svelte";
+import Automatic from "./Automatic.svelte";
 import Models from "./Models.svelte";
 import Providers from "./Providers.svelte";
 import Results from "./Results.svelte";
@@ -25,6 +26,7 @@ const plain = (component: Component): PageComponent => component as unknown as P
 
 export const pages: Page[] = [
 	{ paths: ["/validate", "/validate/:id"], icon: "validate", title: m.frame_validate, component: Validate },
+	{ paths: ["/automatic", "/automatic/:id"], icon: "automatic", title: m.frame_automatic, component: Automatic },
 	{ paths: ["/results", "/results/compare"], icon: "results", title: m.frame_results, component: plain(Results) },
 	{ paths: ["/models"], icon: "models", title: m.frame_models, component: plain(Models) },
 	{

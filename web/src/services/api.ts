@@ -3,7 +3,7 @@
 // `problem` holds the server's sentences in the language of the page.
 import { m } from "../messages/messages.js";
 import { locale } from "../stores/locale.svelte";
-import type { Body, ExportFormat, Filter, Problem, Reply } from "../types";
+import type { Body, ExportFormat, Filter, Problem, Reply, ReportFormat, Show } from "../types";
 import { session_key } from "./session";
 
 export const ROOT = "/api/v1";
@@ -149,15 +149,29 @@ export const api = {
 	artifacts: () => get<Reply<"listArtifacts">>("/artifacts"),
 	remove_artifact: (id: number) => call<void>("DELETE", `/artifacts/${id}`),
 
-	/** The file of an export and the name that the server gives it. */
-	async export_run(id: number, format: ExportFormat): Promise<{ name: string; blob: Blob }> {
-		const response = await send("GET", `/runs/${id}/export`, { query: { format, lang: locale.current } });
-		const disposition = response.headers.get("Content-Disposition") ?? "";
-		const extended = /filename\*=UTF-8''([^;]+)/i.exec(disposition)?.[1];
-		const name = extended ? decodeURIComponent(extended) : /filename="?([^";]+)/i.exec(disposition)?.[1];
-		return { name: name ?? `assay-${id}.${format.replace("csv-excel", "csv")}`, blob: await response.blob() };
-	},
+	selections: () => get<Reply<"listSelections">>("/selections"),
+	add_selection: (json: Body<"addSelection">) => call<Reply<"addSelection">>("POST", "/selections", { json }),
+	preview_selection: (json: Body<"previewSelection">, signal?: AbortSignal) => call<Reply<"previewSelection">>("POST", "/selections/preview", { json, signal }),
+	selection: (id: number) => get<Reply<"getSelection">>(`/selections/${id}`),
+	remove_selection: (id: number) => call<void>("DELETE", `/selections/${id}`),
+	stop_selection: (id: number) => call<void>("POST", `/selections/${id}/stop`, { json: {} }),
+	resume_selection: (id: number, budget_s?: number) =>
+		call<Reply<"resumeSelection">>("POST", `/selections/${id}/resume`, { json: budget_s === undefined ? {} : { budget_s } }),
+	selection_questions: (id: number, show: Show, offset: number, limit: number) =>
+		get<Reply<"listSelectionQuestions">>(`/selections/${id}/questions`, { show, offset, limit }),
+
+	export_run: (id: number, format: ExportFormat) => file(`/runs/${id}/export`, format, `assay-${id}.${format.replace("csv-excel", "csv")}`),
+	selection_report: (id: number, format: ReportFormat) => file(`/selections/${id}/report`, format, `assay-automatic-${id}.${format}`),
 };
+
+/** A file that the server makes, and the name that it gives it. */
+async function file(path: string, format: string, fallback: string): Promise<{ name: string; blob: Blob }> {
+	const response = await send("GET", path, { query: { format, lang: locale.current } });
+	const disposition = response.headers.get("Content-Disposition") ?? "";
+	const extended = /filename\*=UTF-8''([^;]+)/i.exec(disposition)?.[1];
+	const name = extended ? decodeURIComponent(extended) : /filename="?([^";]+)/i.exec(disposition)?.[1];
+	return { name: name ?? fallback, blob: await response.blob() };
+}
 
 /** Hands a file to the browser's downloads. */
 export function save_file(name: string, blob: Blob): void {

@@ -3,6 +3,7 @@
 import { events } from "../services/events";
 import { creations } from "./creations.svelte";
 import { models } from "./models.svelte";
+import { selections } from "./selections.svelte";
 import { status } from "./status.svelte";
 
 /** Begins to listen; returns what ends it. */
@@ -11,6 +12,7 @@ export function start_server_events(): () => void {
 		status.take(event);
 		models.take(event);
 		creations.take(event);
+		selections.take(event);
 	});
 	events.start((connected) => (status.connected = connected));
 	void status.refresh();

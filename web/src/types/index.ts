@@ -31,6 +31,13 @@ export type QuestionSet = Schemas["QuestionSet"];
 export type Run = Schemas["Run"];
 export type RunPage = Schemas["RunPage"];
 export type RunQuestion = Schemas["RunQuestion"];
+export type Selection = Schemas["Selection"];
+export type SelectionCandidate = Schemas["SelectionCandidate"];
+export type SelectionCurve = Schemas["SelectionCurve"];
+export type SelectionDecision = Schemas["SelectionDecision"];
+export type SelectionInput = Schemas["SelectionInput"];
+export type SelectionPreview = Schemas["SelectionPreview"];
+export type SelectionQuestion = Schemas["SelectionQuestions"]["questions"][number];
 export type Session = Schemas["Session"];
 export type Settings = Schemas["Settings"];
 export type Standing = Schemas["Standing"];
@@ -52,6 +59,8 @@ export type Body<K extends keyof operations> = NonNullable<operations[K]["reques
 	? B
 	: never;
 export type Filter = NonNullable<NonNullable<operations["getRunPage"]["parameters"]["query"]>["filter"]>;
+export type Show = NonNullable<NonNullable<operations["listSelectionQuestions"]["parameters"]["query"]>["show"]>;
+export type ReportFormat = operations["reportSelection"]["parameters"]["query"]["format"];
 export type ExportFormat = operations["exportRun"]["parameters"]["query"]["format"];
 
 /** Events of the server, as in `GET /events`. */
@@ -66,7 +75,8 @@ export type ServerEvent =
 	| { id: number; event: "chat_state"; data: Pick<Message, "chat_id" | "phase" | "progress"> & { message_id: number } }
 	| { id: number; event: "chat_message"; data: Message }
 	| { id: number; event: "creation"; data: Creation }
-	| { id: number; event: "artifacts" | "models" | "providers" | "resync" | "runs" | "workspaces"; data: Record<string, never> }
+	| { id: number; event: "selection"; data: Selection }
+	| { id: number; event: "artifacts" | "models" | "providers" | "resync" | "runs" | "selections" | "workspaces"; data: Record<string, never> }
 	| { id: number; event: "status"; data: Status };
 export interface TextEvent { run_id: number; column_id: number; question_id: number; cell_id: number; text: string }
 export interface ChatTextEvent { message_id: number; chat_id: number; text: string }
