@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "selection/curves.h"
+#include "selection/leak.h"
 
 static json_t *number(double value)
 {
@@ -241,12 +242,36 @@ static void find_questions(struct material *m, const struct evidence *e, const s
 	evidence_reader_free(reader);
 }
 
+/* --- the training file --- */
+
+static json_t *leak_json(const struct material *m)
+{
+	json_t *repeats = json_array();
+	size_t n_seen = 0;
+
+	if (!m->groups) {
+		json_decref(repeats);
+		return json_null();
+	}
+	for (size_t i = 0; i < m->n_answered; i++)
+		n_seen += m->groups[m->answered[i]] == LEAK_SEEN;
+	for (size_t c = 0; c < m->n_columns; c++) {
+		size_t n = 0;
+		for (size_t i = 0; i < m->n_answered; i++)
+			n += m->cells[m->answered[i] * m->n_columns + c].repeats;
+		json_array_append_new(repeats, json_pack("{s:I, s:I}", "column_id", (json_int_t)m->columns[c].id, "n", (json_int_t)n));
+	}
+	return json_pack("{s:I, s:I, s:o}", "n_examples", (json_int_t)m->n_examples, "n_questions_seen", (json_int_t)n_seen, "repeats",
+			 repeats);
+}
+
 static json_t *whole(const struct material *m, const struct opinions *o, const struct decision *d)
 {
-	return json_pack("{s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:n}", "n_questions", (json_int_t)m->n_questions, "n_answered",
+	return json_pack("{s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "n_questions", (json_int_t)m->n_questions, "n_answered",
 			 (json_int_t)m->n_answered, "n_references", (json_int_t)m->n_references, "n_rated", (json_int_t)m->n_rated,
 			 "judge", judge_json(o), "candidates", candidates_json(m, d), "decision", d ? decision_json(m, d) : json_null(),
-			 "curves", d ? curves_json(m, d) : json_array(), "leak");
+			 "curves", d ? curves_json(m, d) : json_array(), "leak",
+			 m->cells ? leak_json(m) : json_null());
 }
 
 json_t *conclude_nothing(const struct material *m, const struct opinions *o)
@@ -254,8 +279,8 @@ json_t *conclude_nothing(const struct material *m, const struct opinions *o)
 	return whole(m, o, NULL);
 }
 
-enum err_code conclude(struct material *m, const struct opinions *o, bool is_time_up, size_t n_planned, const atomic_bool *cancel,
-		       struct conclusion *out, struct err *err)
+enum err_code conclude(struct material *m, const struct opinions *o, bool is_time_up, size_t n_planned, size_t n_raced,
+		       const atomic_bool *cancel, struct conclusion *out, struct err *err)
 {
 	struct evidence e = material_evidence(m);
 	struct bootstrap_options options = bootstrap_defaults();
@@ -264,6 +289,8 @@ enum err_code conclude(struct material *m, const struct opinions *o, bool is_tim
 
 	*out = (struct conclusion){ 0 };
 	options.cancel = cancel;
+	for (size_t i = 0; i < m->n_answered; i++)
+		e.n_selection += (size_t)m->questions[m->answered[i]].position < n_raced;
 	e.pairs = o->pairs;
 	e.n_pairs = o->n_pairs;
 	e.has_judge = o->has_card;

@@ -30,9 +30,10 @@ struct conclusion {
 	struct decision decision;
 };
 
-/* Arrays belong to the material's arena, `result` is the caller's.  ERR_CANCELLED. */
+/* Arrays belong to the material's arena, `result` is the caller's; `n_raced`: the first questions, which racing looked at, 0
+ * without it.  ERR_CANCELLED. */
 MUST_USE enum err_code conclude(struct material *m, const struct opinions *opinions, bool is_time_up, size_t n_planned,
-				const atomic_bool *cancel, struct conclusion *out, struct err *err);
+				size_t n_raced, const atomic_bool *cancel, struct conclusion *out, struct err *err);
 
 /* What is known before the decision: candidates, questions and what they are checked by (a new reference). */
 json_t *conclude_nothing(const struct material *m, const struct opinions *opinions);

@@ -2,8 +2,10 @@
 #include "selection/curves.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "metric/interval.h"
+#include "selection/leak.h"
 
 #define GROUP_MIN 5 /* questions; fewer make no curve */
 
@@ -15,10 +17,23 @@ static bool has_tag(struct str tags, const char *tag)
 	return false;
 }
 
-/* NULL: all. */
-static bool counts(const struct material *m, size_t question, const char *tag)
+static const char *const groups[] = { [LEAK_GENERAL] = "general", [LEAK_REPHRASED] = "rephrased", [LEAK_SEEN] = "seen" };
+
+static bool is_tagged(struct str tags)
 {
-	return m->starts[question + 1] > m->starts[question] && (!tag || has_tag(m->questions[question].q.tags, tag));
+	return has_tag(tags, "seen") || has_tag(tags, "rephrased") || has_tag(tags, "general");
+}
+
+/* Whether a question belongs to a group (NULL: all): by its tags, else by the training file. */
+static bool counts(const struct material *m, size_t question, const char *group)
+{
+	struct str tags = m->questions[question].q.tags;
+
+	if (m->starts[question + 1] == m->starts[question])
+		return false;
+	if (!group || has_tag(tags, group))
+		return true;
+	return !is_tagged(tags) && m->groups && strcmp(groups[m->groups[question]], group) == 0;
 }
 
 static json_t *point(const struct material *m, size_t column, double value, double low, double high)
@@ -68,11 +83,10 @@ static json_t *score_curve(const struct material *m, const struct decision *d)
 
 json_t *curves_json(const struct material *m, const struct decision *d)
 {
-	static const char *const groups[] = { "seen", "rephrased", "general" };
 	json_t *list = json_array(), *all = 2 * m->n_references >= m->n_answered ? right_curve(m, "all", NULL) : NULL;
 
 	json_array_append_new(list, all ? all : score_curve(m, d));
-	for (size_t i = 0; all && i < sizeof groups / sizeof *groups; i++) {
+	for (size_t i = sizeof groups / sizeof *groups; all && i-- > 0;) {
 		json_t *curve = right_curve(m, groups[i], groups[i]);
 		if (curve)
 			json_array_append_new(list, curve);

@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "judge/reference.h"
 #include "model/encoding.h"
+#include "selection/leak.h"
 
 /* --- rows --- */
 
@@ -61,12 +62,15 @@ static enum err_code read_likelihoods(struct material *m, struct db *db, struct 
 	return ERR_OK;
 }
 
-/* A candidate without any answer is out; the rest is compared where all of them answered. */
-static void find_answered(struct material *m)
+/* A candidate that failed every question is out; the rest is compared where all of them answered. */
+static void find_answered(struct material *m, const int64_t *dropped, size_t n_dropped)
 {
 	m->answered = arena_array(m->arena, m->n_questions + 1, sizeof *m->answered);
-	for (size_t c = 0; c < m->n_columns; c++)
-		m->is_out[c] = m->columns[c].n_done == 0;
+	for (size_t c = 0; c < m->n_columns; c++) {
+		m->is_out[c] = m->columns[c].n_done == 0 && m->columns[c].n_failed > 0;
+		for (size_t i = 0; i < n_dropped; i++)
+			m->is_out[c] |= m->columns[c].id == dropped[i];
+	}
 	if (m->base < m->n_columns && m->is_out[m->base])
 		m->base = EVIDENCE_NO_BASE;
 	for (size_t q = 0; q < m->n_questions; q++) {
@@ -78,7 +82,8 @@ static void find_answered(struct material *m)
 	}
 }
 
-enum err_code material_read(struct db *db, int64_t run_id, struct material **out, const atomic_bool *cancel, struct err *err)
+enum err_code material_read(struct db *db, int64_t run_id, const int64_t *dropped, size_t n_dropped, struct material **out,
+			    const atomic_bool *cancel, struct err *err)
 {
 	struct arena *arena = arena_new();
 	struct material *m = arena_alloc(arena, sizeof *m);
@@ -106,7 +111,7 @@ enum err_code material_read(struct db *db, int64_t run_id, struct material **out
 		goto out;
 	}
 	if (read_likelihoods(m, db, err) == ERR_OK)
-		find_answered(m);
+		find_answered(m, dropped, n_dropped);
 out:
 	if (err->code != ERR_OK) {
 		material_free(m);
@@ -216,7 +221,26 @@ static void read_thumbs(struct material *m)
 	}
 }
 
-enum err_code material_score(struct material *m, const atomic_bool *cancel, struct err *err)
+/* Which questions the training had, and which answers repeat it. */
+static enum err_code find_leaks(struct material *m, const char *path, const atomic_bool *cancel, struct err *err)
+{
+	struct leak *l = leak_read(path, cancel, err);
+
+	if (!l)
+		return err->code;
+	m->n_examples = leak_n(l);
+	m->groups = arena_array(m->arena, m->n_questions + 1, sizeof *m->groups);
+	for (size_t q = 0; q < m->n_questions && !atomic_load(cancel); q++) {
+		m->groups[q] = (unsigned char)leak_group_of(l, m->questions[q].q.text, m->questions[q].q.reference);
+		for (size_t c = 0; c < m->n_columns; c++)
+			if (m->questions[q].cells[c].state == CELL_DONE)
+				m->cells[q * m->n_columns + c].repeats = leak_repeats(l, str_of(m->questions[q].cells[c].text));
+	}
+	leak_free(l);
+	return atomic_load(cancel) ? err_set(err, ERR_CANCELLED, "err_cancelled", NULL) : ERR_OK;
+}
+
+enum err_code material_score(struct material *m, const char *training_path, const atomic_bool *cancel, struct err *err)
 {
 	struct text_space *space = text_space_new();
 	struct guard_profile profile = { 0 };
@@ -238,7 +262,9 @@ enum err_code material_score(struct material *m, const atomic_bool *cancel, stru
 		m->n_rated += !isnan(m->thumbs[q * m->n_columns]);
 	}
 	text_space_free(space);
-	return atomic_load(cancel) ? err_set(err, ERR_CANCELLED, "err_cancelled", NULL) : ERR_OK;
+	if (atomic_load(cancel))
+		return err_set(err, ERR_CANCELLED, "err_cancelled", NULL);
+	return training_path[0] ? find_leaks(m, training_path, cancel, err) : ERR_OK;
 }
 
 /* --- evidence --- */

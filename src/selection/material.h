@@ -32,17 +32,20 @@ struct material {
 	bool *is_short;	  /* of each question: its reference */
 	double *thumbs;	  /* [question * n_columns + column]: 0 or 1; NAN: the question is not rated */
 	size_t *lengths;  /* [question * n_columns + column]: characters */
+	unsigned char *groups; /* of each question: enum leak_group; NULL: no training file was given */
+	size_t n_examples;     /* in the training file */
 	struct likelihood_row *likelihoods; /* [question * n_columns + column]; n_tokens 0: unknown */
 	size_t n_references, n_rated; /* of the answered ones */
 };
 
-/* Reads a run.  ERR_LIMIT "err_selection_questions" above LIMIT_SELECTION_QUESTIONS; ERR_INVALID "err_selection_candidates"
+/* Reads a run; `dropped` are ids of columns that racing has left behind.  ERR_LIMIT "err_selection_questions" above LIMIT_SELECTION_QUESTIONS; ERR_INVALID "err_selection_candidates"
  * for fewer than two columns. */
-MUST_USE enum err_code material_read(struct db *db, int64_t run_id, struct material **out, const atomic_bool *cancel,
-				     struct err *err);
+MUST_USE enum err_code material_read(struct db *db, int64_t run_id, const int64_t *dropped, size_t n_dropped, struct material **out,
+				     const atomic_bool *cancel, struct err *err);
 
-/* Guards and metrics of every answer; once only.  ERR_CANCELLED. */
-MUST_USE enum err_code material_score(struct material *m, const atomic_bool *cancel, struct err *err);
+/* Guards and metrics of every answer, and what is known from the training file ("": none); once only.  ERR_CANCELLED; what
+ * leak_read() says of the file. */
+MUST_USE enum err_code material_score(struct material *m, const char *training_path, const atomic_bool *cancel, struct err *err);
 
 /* NULL is fine. */
 void material_free(struct material *m);

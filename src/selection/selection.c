@@ -14,8 +14,12 @@
 
 void selection_params_write(const struct selection_params *p, struct buf *out)
 {
-	json_t *obj = json_pack("{s:I, s:I, s:o}", "budget_s", (json_int_t)p->budget_s, "n_planned", (json_int_t)p->n_planned,
-				"training_path", json_text(str_of(p->training_path ? p->training_path : "")));
+	json_t *dropped = json_array();
+	for (size_t i = 0; i < p->n_dropped; i++)
+		json_array_append_new(dropped, json_integer(p->dropped[i]));
+	json_t *obj = json_pack("{s:I, s:I, s:o, s:I, s:o}", "budget_s", (json_int_t)p->budget_s, "n_planned", (json_int_t)p->n_planned,
+				"training_path", json_text(str_of(p->training_path ? p->training_path : "")), "n_raced",
+				(json_int_t)p->n_raced, "dropped", dropped);
 	json_write(out, obj);
 	json_decref(obj);
 }
@@ -33,6 +37,10 @@ enum err_code selection_params_parse(struct arena *a, const char *text, struct s
 	out->budget_s = json_get_int(obj, "budget_s", 0, INT32_MAX, 0, &field);
 	out->n_planned = json_get_int(obj, "n_planned", 0, LIMIT_QUESTIONS, 0, &field);
 	out->training_path = arena_strdup(a, json_get_text(obj, "training_path", "", &field));
+	out->n_raced = json_get_int(obj, "n_raced", 0, LIMIT_QUESTIONS, 0, &field);
+	const json_t *dropped = json_get_array(obj, "dropped", &field);
+	for (; out->n_dropped < LIMIT_COLUMNS && out->n_dropped < json_array_size(dropped); out->n_dropped++)
+		out->dropped[out->n_dropped] = json_integer_value(json_array_get(dropped, out->n_dropped));
 	json_decref(obj);
 	if (field.code != ERR_OK)
 		*err = field;
@@ -54,7 +62,7 @@ static const char *const step_states[] = { "waiting", "running", "done", "skippe
 
 static int64_t step_ms(const struct step *s)
 {
-	return s->state == STEP_RUNNING ? clock_mono_ms() - s->started_ms : s->ms;
+	return s->ms + (s->state == STEP_RUNNING ? clock_mono_ms() - s->started_ms : 0);
 }
 
 static void write_steps(const struct selection *s, struct buf *out)
@@ -154,14 +162,14 @@ static void save(struct selection *s, bool list)
 /* --- steps --- */
 
 static void (*const begin_step[])(struct selection *) = { begin_answers, begin_scores, begin_likelihood,
-							  begin_exam,	 begin_judge,  begin_decision };
+							  begin_exam,	 begin_judge,  begin_round };
 
 static void step_end(struct selection *s, enum step_state state)
 {
 	struct step *one = &s->steps[s->at];
 
 	one->state = state;
-	one->ms = clock_mono_ms() - one->started_ms;
+	one->ms += clock_mono_ms() - one->started_ms;
 	one->detail[0] = 0;
 }
 
@@ -192,6 +200,22 @@ void step_skip(struct selection *s)
 	step_end(s, STEP_SKIPPED);
 	s->at++;
 	step_begin(s);
+}
+
+void step_again(struct selection *s, enum step_name first)
+{
+	step_end(s, STEP_WAITING);
+	for (size_t i = first; i < STEP_COUNT; i++) {
+		s->steps[i].state = STEP_WAITING;
+		s->steps[i].fraction = 0;
+	}
+	s->at = first;
+	step_begin(s);
+}
+
+int64_t selection_step_ms(const struct selection *s, enum step_name step)
+{
+	return step_ms(&s->steps[step]);
 }
 
 void step_progress(struct selection *s, double fraction, const char *detail)

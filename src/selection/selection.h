@@ -9,6 +9,9 @@
  *   judge       pairs of answers that nothing before has decided, in both orders, if it passed
  *   decision    docs/decision.md, and what it rests on, stored
  *
+ * With a time limit the run begins with few questions; what was measured on them says how many more there is time for, and
+ * those are added and go through the same steps (selection_rounds.c).
+ *
  * One at a time.  It may be stopped, die, run out of time and go on: answers, likelihoods and readings are stored as they
  * come and never computed twice.  Thread: loop. */
 #ifndef ASSAY_SELECTION_SELECTION_H
@@ -16,6 +19,7 @@
 
 #include "base/buf.h"
 #include "base/http_client.h"
+#include "base/limits.h"
 #include "base/loop.h"
 #include "base/queue.h"
 #include "engine/engine.h"
@@ -45,6 +49,10 @@ struct selection_params {
 	int64_t budget_s;	   /* 0: no limit */
 	int64_t n_planned;	   /* questions; 0: all */
 	const char *training_path; /* "": none */
+	/* Racing, where the time is short: candidates that were left behind after the first questions. */
+	int64_t n_raced;
+	int64_t dropped[LIMIT_COLUMNS]; /* ids of columns */
+	size_t n_dropped;
 };
 /* New JSON text in `out`. */
 void selection_params_write(const struct selection_params *p, struct buf *out);

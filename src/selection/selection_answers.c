@@ -2,6 +2,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "selection/selection_private.h"
+#include "store/question_store.h"
 
 /* --- the run --- */
 
@@ -10,7 +11,33 @@ struct run_chore {
 	int64_t run_id;
 	struct run_row run;
 	bool resumes;
+	int64_t question_set_id, n_set_questions;
+	const struct selection_params *params; /* of the selection, not touched meanwhile */
 };
+
+/* Its cells wait again, but those of candidates that racing has left behind. */
+static enum err_code reset_cells(struct run_chore *r, struct db *db, const struct column_row *columns, size_t n, struct err *err)
+{
+	for (size_t c = 0; c < n; c++) {
+		bool is_dropped = false;
+		for (size_t i = 0; i < r->params->n_dropped; i++)
+			is_dropped |= r->params->dropped[i] == columns[c].id;
+		if (!is_dropped && run_store_reset(db, r->run_id, true, false, columns[c].id, err) != ERR_OK)
+			return err->code;
+	}
+	return run_store_set_state(db, r->run_id, RUN_WAITING, err);
+}
+
+/* How many questions there are to take from; none where the set is gone. */
+static void count_set(struct run_chore *r, struct db *db)
+{
+	struct question *none;
+	size_t n;
+	struct err gone = { 0 };
+
+	if (r->question_set_id && question_set_read(db, r->chore.arena, r->question_set_id, 0, 0, &none, &n, &r->n_set_questions, &gone) != ERR_OK)
+		r->n_set_questions = 0;
+}
 
 /* Goes on where a stopped or interrupted run was; looks only, where it is done or at work. */
 static void run_open(struct task *task, void *context)
@@ -23,8 +50,9 @@ static void run_open(struct task *task, void *context)
 	if (run_store_get(context, r->chore.arena, r->run_id, &r->run, &columns, &n, err) != ERR_OK)
 		return;
 	r->resumes = r->run.state == RUN_STOPPED || r->run.state == RUN_INTERRUPTED;
-	if (r->resumes && run_store_reset(context, r->run_id, true, false, 0, err) == ERR_OK)
-		(void)!run_store_set_state(context, r->run_id, RUN_WAITING, err);
+	if (r->resumes && reset_cells(r, context, columns, n, err) != ERR_OK)
+		return;
+	count_set(r, context);
 }
 
 static void home_opened(struct chore *c)
@@ -35,6 +63,7 @@ static void home_opened(struct chore *c)
 
 	if (chore_failed(c))
 		return;
+	s->n_set_questions = r->n_set_questions;
 	s->n_cells = r->run.n_cells;
 	s->n_cells_done = r->run.n_done + r->run.n_failed;
 	if (s->is_time_up || (s->n_cells_done >= s->n_cells && !is_active)) {
@@ -52,6 +81,8 @@ void begin_answers(struct selection *s)
 	struct run_chore *r = chore_new(s, sizeof *r, run_open, home_opened);
 
 	r->run_id = s->row.run_id;
+	r->question_set_id = s->row.question_set_id;
+	r->params = &s->params;
 	chore_write(&r->chore);
 }
 
@@ -100,6 +131,7 @@ void answers_event(struct selection *s, const struct engine_event *event)
 		return;
 	if (event->kind == ENGINE_CELL) {
 		s->n_cells_done++;
+		s->n_new_cells++;
 		step_progress(s, (double)s->n_cells_done / (double)(s->n_cells > 0 ? s->n_cells : 1), NULL);
 	}
 	if (event->kind != ENGINE_RUN || engine_is_active(s->ss->options.engine, s->row.run_id))
@@ -124,6 +156,7 @@ struct score_chore {
 	struct chore chore;
 	struct store *store;
 	int64_t run_id;
+	const struct selection_params *params; /* of the selection, not touched meanwhile */
 	struct material *material;
 };
 
@@ -135,8 +168,9 @@ static void run_score(struct task *task, void *context)
 	(void)context;
 	if (store_open_reader(w->store, &db, &task->err) != ERR_OK)
 		return;
-	if (material_read(db, w->run_id, &w->material, &task->cancelled, &task->err) == ERR_OK)
-		(void)!material_score(w->material, &task->cancelled, &task->err);
+	const struct selection_params *p = w->params;
+	if (material_read(db, w->run_id, p->dropped, p->n_dropped, &w->material, &task->cancelled, &task->err) == ERR_OK)
+		(void)!material_score(w->material, p->training_path, &task->cancelled, &task->err);
 	db_close(db);
 	if (task->err.code == ERR_OK)
 		return;
@@ -169,5 +203,6 @@ void begin_scores(struct selection *s)
 	w->chore.release = release_score;
 	w->store = s->ss->options.store;
 	w->run_id = s->row.run_id;
+	w->params = &s->params;
 	chore_work(&w->chore);
 }

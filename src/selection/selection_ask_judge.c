@@ -112,6 +112,7 @@ static void on_item(struct selection *s, uint8_t kind, const json_t *body)
 	b->rows[at].a = r.a;
 	b->rows[at].b = r.b;
 	b->is_answered[at] = true;
+	s->judging->n_calls++;
 }
 
 /* The questions have their readings; what was new is stored. */

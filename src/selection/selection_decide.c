@@ -8,7 +8,7 @@ struct decide_chore {
 	struct material *material; /* the selection's: it is not touched meanwhile */
 	struct opinions opinions;
 	bool is_time_up;
-	size_t n_planned;
+	size_t n_planned, n_raced;
 	int64_t id;
 	struct conclusion conclusion;
 	const char *result;
@@ -20,7 +20,7 @@ static void run_decide(struct task *task, void *context)
 	struct buf text = BUF_INIT(LIMIT_JSON_BODY);
 
 	(void)context;
-	if (conclude(d->material, &d->opinions, d->is_time_up, d->n_planned, &task->cancelled, &d->conclusion, &task->err) != ERR_OK)
+	if (conclude(d->material, &d->opinions, d->is_time_up, d->n_planned, d->n_raced, &task->cancelled, &d->conclusion, &task->err) != ERR_OK)
 		return;
 	json_write(&text, d->conclusion.result);
 	json_decref(d->conclusion.result);
@@ -66,5 +66,6 @@ void begin_decision(struct selection *s)
 	d->opinions = judging_opinions(s);
 	d->is_time_up = s->is_time_up;
 	d->n_planned = s->params.n_planned > 0 ? (size_t)s->params.n_planned : s->material->n_questions;
+	d->n_raced = (size_t)s->params.n_raced;
 	chore_work(&d->chore);
 }

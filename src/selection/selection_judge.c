@@ -215,7 +215,11 @@ void begin_exam(struct selection *s)
 {
 	struct judging *j = judging_of(s);
 
-	if (j->state == JUDGE_NONE || s->is_time_up) {
+	if (j->has_card && j->state != JUDGE_WAITING) { /* in a round before */
+		step_done(s);
+		return;
+	}
+	if (j->state == JUDGE_NONE || j->problem.code != ERR_OK || s->is_time_up) {
 		step_skip(s);
 		return;
 	}
@@ -310,6 +314,7 @@ static void pairs_asked(struct selection *s)
 	size_t n_seen = 0, n_shared = 0;
 
 	j->pairs = arena_array(j->arena, j->n_asked + 1, sizeof *j->pairs);
+	j->n_pairs = 0;
 	for (size_t i = 0; i < j->n_asked; i++) {
 		const struct asked_pair *p = &j->asked_pairs[i];
 		struct opinion o = { .is_valid = true, .score = 0.5, .outcome = OUTCOME_TIE };

@@ -9,7 +9,7 @@
 #include "selection/selection_private.h"
 #include "worker/protocol.h"
 
-#define QUESTIONS_MAX 256       /* of which likelihoods are taken, spread over the set */
+#define QUESTIONS_MAX 100       /* of which likelihoods are taken, spread over the set */
 #define ITEM_BYTES (64 * KIB)   /* of question and reference; longer ones are left out */
 #define REQUEST_BYTES (2 * MIB) /* of all: JSON may take six times as many, and a frame 16 MiB */
 #define SHARE_OF_BUDGET 5	/* with less than a fifth of it left there are more important things to do */
@@ -250,7 +250,7 @@ void begin_likelihood(struct selection *s)
 {
 	bool is_short = s->params.budget_s > 0 && selection_left_ms(s) < s->params.budget_s * 1000 / SHARE_OF_BUDGET;
 
-	if (s->material->n_references == 0 || s->is_time_up || is_short) {
+	if (s->material->n_references == 0 || s->is_time_up || is_short || selection_may_ask_more(s)) {
 		step_skip(s);
 		return;
 	}

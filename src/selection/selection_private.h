@@ -7,6 +7,9 @@
  *   selection_answers.c     the run
  *   selection_likelihood.c  references under each candidate
  *   selection_judge.c       exam and pairs
+ *   selection_ask_judge.c   how a judge is asked
+ *   selection_rounds.c      more questions, as far as there is time
+ *   selection_decide.c      the decision, stored
  *   material.c              what is known of the answers: pure over the store
  *   conclude.c              from the material to the decision: pure
  *
@@ -40,6 +43,9 @@ struct selection {
 	bool is_over, is_stopped, is_time_up;
 	bool run_is_mine;        /* it was started for this selection and is not over */
 	int64_t n_cells, n_cells_done; /* of the run, as far as events tell */
+	int64_t n_new_cells;     /* answered for this start */
+	int64_t n_set_questions; /* of the question set that more may be taken from; 0: none */
+	bool is_last_round;
 	struct material *material;
 	struct judging *judging; /* selection_judge.c */
 	char *result;            /* JSON, NULL: none yet */
@@ -98,6 +104,10 @@ void selections_unref(struct selections *ss);
 
 void step_done(struct selection *s);
 void step_skip(struct selection *s);
+/* The step at hand is left; it goes on from an earlier one. */
+void step_again(struct selection *s, enum step_name first);
+/* At work in it, all rounds together. */
+int64_t selection_step_ms(const struct selection *s, enum step_name step);
 void step_progress(struct selection *s, double fraction, const char *detail);
 /* Ends it: as stopped or interrupted where that is the cause. */
 void selection_fail(struct selection *s, const struct err *cause);
@@ -132,6 +142,10 @@ void likelihood_free(struct selection *s);
 void begin_exam(struct selection *s);
 void begin_judge(struct selection *s);
 void judging_free(struct selection *s);
+
+/* selection_rounds.c: more questions, or the decision.  Whether there are questions left that may be asked yet. */
+void begin_round(struct selection *s);
+bool selection_may_ask_more(const struct selection *s);
 
 /* selection_decide.c */
 void begin_decision(struct selection *s);

@@ -5,6 +5,7 @@
 
 #include "selection/result.h"
 #include "selection/selection.h"
+#include "store/question_store.h"
 
 #define N_QUESTIONS 40
 #define MAX_TOKENS 24
@@ -17,6 +18,7 @@ struct wish {
 	int64_t judge_id;
 	size_t n_questions;
 	bool without_references;
+	size_t n_set; /* of a question set that the questions begin; 0: none */
 	struct selection_params params;
 	int64_t run_id, selection_id; /* out */
 };
@@ -144,10 +146,28 @@ static void add_selection(struct db *db, void *user, struct err *err)
 		w->run_id = run.id;
 	}
 	selection_params_write(&w->params, &params);
-	struct selection_row row = { .name = "an automatic validation", .run_id = w->run_id, .judge_model_id = w->judge_id,
+	int64_t set_id = 0;
+	if (w->n_set && question_set_add(db, "set", "jsonl", questions, w->n_set, &set_id, err) != ERR_OK)
+		return;
+	struct selection_row row = { .question_set_id = set_id, .name = "an automatic validation", .run_id = w->run_id, .judge_model_id = w->judge_id,
 				     .params = buf_text(&params) };
 	if (selection_store_add(db, &row, err) == ERR_OK)
 		w->selection_id = row.id;
+	buf_release(&params);
+}
+
+static void more_time(struct db *db, void *user, struct err *err)
+{
+	struct wish *w = user;
+	struct selection_row row;
+	struct buf params = BUF_INIT(MIB);
+
+	if (selection_store_get(db, arena, w->selection_id, &row, err) != ERR_OK)
+		return;
+	selection_params_write(&w->params, &params);
+	row.params = buf_text(&params);
+	row.state = SELECTION_WAITING;
+	(void)!selection_store_set(db, &row, err);
 	buf_release(&params);
 }
 
@@ -301,6 +321,39 @@ static void one_that_is_stopped_goes_on_later(void **state)
 	assert_true(l.row.elapsed_ms > 0);
 }
 
+static void with_time_it_asks_as_many_more_as_there_is_time_for(void **state)
+{
+	(void)state;
+	if (!have_model())
+		skip();
+	struct wish w = family();
+	w.n_set = n_all;
+	w.params.budget_s = 600;
+	w.params.n_planned = (int64_t)n_all;
+	struct look l = validate(&w);
+	assert_int_equal(l.row.state, SELECTION_DONE);
+	json_t *en = words(&l, LANG_EN);
+	assert_int_equal(json_integer_value(json_object_get(en, "n_answered")), n_all);
+	assert_string_equal(at(json_object_get(en, "decision"), "kind", NULL), "winner");
+	assert_true(l.n_likelihoods >= 3 * N_QUESTIONS);
+	json_decref(en);
+	/* A little time: the first questions, and the sentence that it was up or that they sufficed. */
+	w.run_id = 0;
+	w.params.budget_s = 2;
+	l = validate(&w);
+	en = words(&l, LANG_EN);
+	assert_true(json_integer_value(json_object_get(en, "n_answered")) < (json_int_t)n_all);
+	json_decref(en);
+	/* And on, without a limit. */
+	w.params.budget_s = 0;
+	bench_store(&bench, more_time, &w);
+	selections_start(selections, w.selection_id);
+	l = follow(w.selection_id);
+	en = words(&l, LANG_EN);
+	assert_int_equal(json_integer_value(json_object_get(en, "n_answered")), n_all);
+	json_decref(en);
+}
+
 static void when_the_time_is_up_it_says_so(void **state)
 {
 	(void)state;
@@ -322,6 +375,7 @@ int main(void)
 		cmocka_unit_test(without_references_the_small_judge_is_refused_and_nothing_judges),
 		cmocka_unit_test(the_same_epoch_under_two_names_is_no_difference),
 		cmocka_unit_test(one_that_is_stopped_goes_on_later),
+		cmocka_unit_test(with_time_it_asks_as_many_more_as_there_is_time_for),
 		cmocka_unit_test(when_the_time_is_up_it_says_so),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
