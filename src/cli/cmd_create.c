@@ -6,9 +6,9 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/mem.h"
-#include "cli/create_follow.h"
 #include "cli/resolve.h"
 #include "cli/show.h"
+#include "cli/step_follow.h"
 #include "cli/term.h"
 
 static const struct arg_option create_options[] = {
@@ -193,7 +193,7 @@ static int exec_create(struct cli *cli)
 	json_decref(creation);
 	creation = NULL;
 	if (code == ERR_OK)
-		code = create_follow(cli, c, id, &creation, &err);
+		code = step_follow(cli, c, &(struct step_job){ "/creations", id, "cancel", "create_step_" }, &creation, &err);
 	int result = code == ERR_OK ? finish(cli, creation) : cli_fail(cli, &err);
 	json_decref(creation);
 	json_decref(body);

@@ -43,7 +43,7 @@ bool output_to_stdout(const struct args *args)
 	return count_stdout(args) > 0;
 }
 
-static enum err_code check_path(const char *path, struct err *err)
+enum err_code output_check_path(const char *path, struct err *err)
 {
 	if (!*path)
 		return err_set(err, ERR_INVALID, "err_cli_write_empty", NULL);
@@ -65,7 +65,7 @@ enum err_code output_check(const struct cli *cli, struct err *err)
 		return err_set(err, ERR_INVALID, "err_cli_stdout_twice", NULL);
 	for (size_t i = 0; output_options[i].name; i++) {
 		const char *path = args_text(cli->args, output_options[i].name, NULL);
-		if (path && check_path(path, err) != ERR_OK)
+		if (path && output_check_path(path, err) != ERR_OK)
 			return err->code;
 	}
 	return ERR_OK;
@@ -102,7 +102,7 @@ static bool is_special(const char *path)
 	return stat(path, &st) == 0 && !S_ISREG(st.st_mode);
 }
 
-static enum err_code write_file(struct client *c, const char *api_path, const char *path, struct err *err)
+enum err_code output_write_file(struct client *c, const char *api_path, const char *path, struct err *err)
 {
 	bool direct = strcmp(path, "-") == 0 || is_special(path);
 	char *part = mem_printf("%s.%d.part", path, (int)getpid());
@@ -142,7 +142,7 @@ enum err_code output_write(const struct cli *cli, struct client *c, int64_t run_
 			continue;
 		snprintf(api_path, sizeof api_path, "/runs/%lld/export?format=%s&lang=%s", (long long)run_id, formats[i],
 			 lang_name(cli->lang));
-		code = write_file(c, api_path, path, err);
+		code = output_write_file(c, api_path, path, err);
 		if (code == ERR_OK && strcmp(path, "-") != 0 && !cli->json)
 			cli_say(cli, stderr, "cli_written", "path=%s", path);
 	}

@@ -22,4 +22,9 @@ MUST_USE enum err_code output_check(const struct cli *cli, struct err *err);
 /* Writes all that were asked for; a file appears whole or not at all. */
 MUST_USE enum err_code output_write(const struct cli *cli, struct client *c, int64_t run_id, struct err *err);
 
+/* Could a file be written there?  "-" can. */
+MUST_USE enum err_code output_check_path(const char *path, struct err *err);
+/* What the API sends for `api_path`, as a file that appears whole or not at all; "-" is stdout. */
+MUST_USE enum err_code output_write_file(struct client *c, const char *api_path, const char *path, struct err *err);
+
 #endif

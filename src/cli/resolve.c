@@ -221,6 +221,41 @@ enum err_code resolve_text(struct client *c, const char *text, int64_t *model_id
 	return code;
 }
 
+/* The family that a model belongs to, -1: none. */
+static int64_t family_of(const json_t *list, json_int_t model_id)
+{
+	size_t i, k;
+	const json_t *family, *checkpoint;
+	json_array_foreach(json_object_get(list, "families"), i, family)
+		json_array_foreach(json_object_get(family, "checkpoints"), k, checkpoint)
+			if (show_int(checkpoint, "id") == model_id)
+				return show_int(family, "id");
+	return -1;
+}
+
+enum err_code resolve_family(struct client *c, const char *name, int64_t *family_id, struct err *err)
+{
+	json_t *list = NULL, *scan = NULL;
+	enum err_code code = client_call(c, "GET", "/models", NULL, &list, err);
+	*family_id = code == ERR_OK ? spec_match_family(name, list) : -1;
+	char *whole = resolve_path(name);
+	if (code == ERR_OK && *family_id < 0 && fs_exists(whole)) {
+		code = resolve_add(c, name, 0, NULL, &scan, err);
+		json_decref(list);
+		list = NULL;
+		if (code == ERR_OK)
+			code = client_call(c, "GET", "/models", NULL, &list, err);
+		if (code == ERR_OK)
+			*family_id = family_of(list, json_integer_value(json_array_get(json_object_get(scan, "model_ids"), 0)));
+	}
+	if (code == ERR_OK && *family_id < 0)
+		code = err_set(err, ERR_NOT_FOUND, "err_cli_no_family", "name=%s", name);
+	mem_free(whole);
+	json_decref(scan);
+	json_decref(list);
+	return code;
+}
+
 enum err_code resolve_check(const struct args *args, struct err *err)
 {
 	enum err_code code = ERR_OK;

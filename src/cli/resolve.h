@@ -27,6 +27,10 @@ MUST_USE enum err_code resolve_spec(struct client *c, const struct spec *s, int6
 /* The same for the text of a SPEC without settings, or a bare number. */
 MUST_USE enum err_code resolve_text(struct client *c, const char *text, int64_t *model_id, struct err *err);
 
+/* The number of the fine-tuned model that `name` means: its name or the beginning of it, or the folder that a trainer wrote,
+ * which is added.  ERR_NOT_FOUND "err_cli_no_family". */
+MUST_USE enum err_code resolve_family(struct client *c, const char *name, int64_t *family_id, struct err *err);
+
 /* The columns of a run (for POST /runs), one for each --model; all are read before the first is looked up. */
 MUST_USE enum err_code resolve_columns(struct client *c, const struct args *args, json_t **columns, struct err *err);
 

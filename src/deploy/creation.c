@@ -205,21 +205,21 @@ static void step_begin(struct creation *c)
 	s->begin(c);
 }
 
-void step_done(struct creation *c)
+void creation_step_done(struct creation *c)
 {
 	step_end(c, STEP_DONE);
 	c->at++;
 	step_begin(c);
 }
 
-void step_skip(struct creation *c)
+void creation_step_skip(struct creation *c)
 {
 	step_end(c, STEP_SKIPPED);
 	c->at++;
 	step_begin(c);
 }
 
-void step_progress(struct creation *c, double fraction, const char *detail)
+void creation_step_progress(struct creation *c, double fraction, const char *detail)
 {
 	struct step *s = step_now(c);
 

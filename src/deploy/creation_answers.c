@@ -83,7 +83,7 @@ void answers_begin(struct creation *c)
 
 	creation_end_worker(c);
 	creation_give_machine(c);
-	step_progress(c, 0.6, "");
+	creation_step_progress(c, 0.6, "");
 	r = errand_new(c, sizeof *r, run_add_run, home_add_run);
 	struct arena *a = r->errand.arena;
 	choose_questions(c, r);
@@ -308,7 +308,7 @@ static void home_kept(struct errand *e)
 	if (errand_failed(e))
 		return;
 	e->c->artifact.proof = arena_strdup(e->c->arena, v->proof);
-	step_done(e->c);
+	creation_step_done(e->c);
 }
 
 /* The next errand about the same thing; its arena goes along. */
@@ -332,7 +332,7 @@ void proof_give_up(struct creation *c, const struct err *cause)
 				      json_text(str_of(cause->args))));
 	creation_end_worker(c);
 	creation_give_machine(c);
-	step_done(c);
+	creation_step_done(c);
 }
 
 static bool proof_failed(const struct errand *e)

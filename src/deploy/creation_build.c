@@ -101,13 +101,13 @@ static void run_room(struct task *task, void *context)
 static void home_room(struct errand *e)
 {
 	if (!errand_failed(e))
-		build_merged(e->c, step_done);
+		build_merged(e->c, creation_step_done);
 }
 
 void begin_merge(struct creation *c)
 {
 	if (c->artifact.id) {
-		step_skip(c); /* the file is there already */
+		creation_step_skip(c); /* the file is there already */
 		return;
 	}
 	struct room_errand *r = errand_new(c, sizeof *r, run_room, home_room);
@@ -147,16 +147,16 @@ void build_quantized(struct creation *c, const char *format, const char *out, co
 void begin_quantize(struct creation *c)
 {
 	if (c->artifact.id) {
-		step_skip(c);
+		creation_step_skip(c);
 		return;
 	}
 	if (is_half(c->params.format)) {
 		c->part = mem_strdup(c->merged);
-		step_skip(c);
+		creation_step_skip(c);
 		return;
 	}
 	c->part = mem_printf("%s/quantized.gguf.part", c->job_dir);
-	build_quantized(c, c->params.format, c->part, c->imatrix, step_done);
+	build_quantized(c, c->params.format, c->part, c->imatrix, creation_step_done);
 }
 
 /* --- check and publish --- */
@@ -346,7 +346,7 @@ static void home_check(struct errand *e)
 void begin_check(struct creation *c)
 {
 	if (c->artifact.id) {
-		step_skip(c);
+		creation_step_skip(c);
 		return;
 	}
 	struct check_errand *k = errand_new(c, sizeof *k, run_check, home_check);

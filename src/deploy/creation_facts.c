@@ -237,7 +237,7 @@ static void home_find(struct errand *e)
 		return;
 	if (f->row.id)
 		creation_keep_artifact(c, &f->row);
-	step_done(c);
+	creation_step_done(c);
 }
 
 static void add_text(struct hash *h, struct str text)

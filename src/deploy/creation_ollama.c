@@ -45,12 +45,12 @@ static void on_progress(void *user, const char *step, double fraction, const cha
 			is_later |= strcmp(c->steps[i].name, step) == 0;
 		if (!is_later)
 			return; /* tried again from an earlier one */
-		step_done(c);
+		creation_step_done(c);
 		if (!c->is_over && !at_step(c, step))
 			on_progress(user, step, fraction, detail);
 		return;
 	}
-	step_progress(c, from + (1 - from) * fraction, detail);
+	creation_step_progress(c, from + (1 - from) * fraction, detail);
 }
 
 struct imported_errand {
@@ -71,7 +71,7 @@ static void home_imported(struct errand *e)
 	if (errand_failed(e))
 		return;
 	while (!c->is_over)
-		step_done(c); /* this one, and those that the import did not need */
+		creation_step_done(c); /* this one, and those that the import did not need */
 }
 
 static void keep_import(struct creation *c, const json_t *result)

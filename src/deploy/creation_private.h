@@ -13,7 +13,7 @@
  *   creation_sweep.c    at the start: files that were published and have no row
  *   creation_ollama.c   our own rendering and answer, then deploy/ollama_import.h
  *
- * A step begins when the one before is over and ends by step_done() or creation_fail(), now or later.  What runs on other
+ * A step begins when the one before is over and ends by creation_step_done() or creation_fail(), now or later.  What runs on other
  * threads is a `struct errand`; where the job has ended in the meantime its result is for nobody.  Thread: loop. */
 #ifndef ASSAY_DEPLOY_CREATION_PRIVATE_H
 #define ASSAY_DEPLOY_CREATION_PRIVATE_H
@@ -136,10 +136,10 @@ void creations_unref(struct creations *cs);
 /* At the end of the list. */
 void creation_add_step(struct creation *c, const char *name, void (*begin)(struct creation *c));
 /* The step at hand is over; the next one begins. */
-void step_done(struct creation *c);
-/* As step_done(), for one that was not needed. */
-void step_skip(struct creation *c);
-void step_progress(struct creation *c, double fraction, const char *detail);
+void creation_step_done(struct creation *c);
+/* As creation_step_done(), for one that was not needed. */
+void creation_step_skip(struct creation *c);
+void creation_step_progress(struct creation *c, double fraction, const char *detail);
 /* Ends the job. */
 void creation_fail(struct creation *c, const struct err *cause);
 /* Asks for the machine, or goes on at once where it is ours; gives it back. */

@@ -229,7 +229,7 @@ static bool is_proven(const struct creation *c)
 void begin_proof(struct creation *c)
 {
 	if (c->facts.n_answered == 0 || is_proven(c)) {
-		step_skip(c);
+		creation_step_skip(c);
 		return;
 	}
 	c->proof = mem_alloc(sizeof *c->proof);

@@ -152,7 +152,7 @@ static void imatrix_made(struct creation *c, const json_t *body)
 {
 	(void)body;
 	c->imatrix = mem_printf("%s/imatrix.gguf", c->job_dir);
-	step_done(c);
+	creation_step_done(c);
 }
 
 static void collect(struct creation *c)
@@ -178,7 +178,7 @@ static void collect(struct creation *c)
 void begin_imatrix(struct creation *c)
 {
 	if (c->artifact.id) {
-		step_skip(c);
+		creation_step_skip(c);
 		return;
 	}
 	creation_share(c, 0, 0.1);

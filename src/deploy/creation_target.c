@@ -32,7 +32,7 @@ static void run_copy(struct task *task, void *context)
 static void file_ready(struct creation *c, const char *path)
 {
 	json_object_set_new(c->result, "path", json_text(str_of(path)));
-	step_done(c);
+	creation_step_done(c);
 }
 
 static void home_copy(struct errand *e)
@@ -77,7 +77,7 @@ static void home_workspace(struct errand *e)
 	if (errand_failed(e))
 		return;
 	json_object_set_new(e->c->result, "workspace_id", json_integer(w->row.id));
-	step_done(e->c);
+	creation_step_done(e->c);
 }
 
 /* It answers as it did in the validation, but a chat may say more. */

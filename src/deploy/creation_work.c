@@ -109,7 +109,7 @@ static void worker_progress(void *user, const json_t *body)
 	const char *detail = json_get_text(body, "detail", "", &err);
 
 	if (err.code == ERR_OK)
-		step_progress(c, c->share_from + fraction * c->share, detail);
+		creation_step_progress(c, c->share_from + fraction * c->share, detail);
 }
 
 static void worker_reply(void *user, uint8_t kind, const json_t *body)

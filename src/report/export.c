@@ -224,30 +224,44 @@ void markup_add(struct buf *out, struct str text)
 
 /* --- all formats --- */
 
-enum err_code run_export(struct db *db, int64_t run_id, enum export_format format, enum lang lang, export_sink_fn sink,
-			 void *user, struct err *err)
+enum err_code export_open(struct export *e, struct db *db, int64_t run_id, enum lang lang, export_sink_fn sink, void *user,
+			  struct err *err)
 {
-	struct export e = {
+	*e = (struct export){
 		.db = db,
 		.arena = arena_new(),
-		.format = format,
 		.lang = lang,
 		.sink = sink,
 		.user = user,
 		.out = BUF_INIT(FIELD_MAX),
 	};
 
-	enum err_code code = run_store_get(db, e.arena, run_id, &e.run, &e.columns, &e.n_columns, err);
-	if (code == ERR_OK) {
-		make_titles(&e);
-		code = formats[format].write(&e, err);
-	}
-	if (code == ERR_OK && !export_flush(&e)) {
-		code = e.failed.code;
-		if (err)
-			*err = e.failed;
-	}
-	buf_release(&e.out);
-	arena_free(e.arena);
+	enum err_code code = run_store_get(db, e->arena, run_id, &e->run, &e->columns, &e->n_columns, err);
+	if (code == ERR_OK)
+		make_titles(e);
 	return code;
+}
+
+enum err_code export_close(struct export *e, enum err_code code, struct err *err)
+{
+	if (code == ERR_OK && !export_flush(e)) {
+		code = e->failed.code;
+		if (err)
+			*err = e->failed;
+	}
+	buf_release(&e->out);
+	arena_free(e->arena);
+	return code;
+}
+
+enum err_code run_export(struct db *db, int64_t run_id, enum export_format format, enum lang lang, export_sink_fn sink,
+			 void *user, struct err *err)
+{
+	struct export e;
+
+	enum err_code code = export_open(&e, db, run_id, lang, sink, user, err);
+	e.format = format;
+	if (code == ERR_OK)
+		code = formats[format].write(&e, err);
+	return export_close(&e, code, err);
 }

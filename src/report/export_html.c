@@ -40,31 +40,31 @@ static void paragraph_if(struct export *e, bool wanted, const char *key)
 		titled(e, "p", key);
 }
 
-/* "name" may hold anything, so it does not pass through a printf-like list. */
-static void title(struct export *e)
+void export_html_head(struct export *e, struct str title)
 {
-	struct buf args = BUF_INIT(64 * 1024), line = BUF_INIT(64 * 1024);
-
-	buf_printf(&args, "name=%s", e->run.name);
-	msg_render(&line, e->lang, "report_title", buf_text(&args));
-	markup_add(&e->out, buf_str(&line));
-	buf_release(&args);
-	buf_release(&line);
-}
-
-static void head(struct export *e)
-{
-	char when[32];
-
 	buf_printf(&e->out, "<!doctype html>\n<html lang=\"%s\"><head><meta charset=\"utf-8\">", lang_name(e->lang));
 	/* Nothing in this file may load or run anything, whatever a model wrote into it. */
 	raw(e, "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
 	       "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
 	       "<meta name=\"referrer\" content=\"no-referrer\"><title>");
-	title(e);
-	buf_printf(&e->out, "</title><style>%s</style></head><body><h1>", style);
-	title(e);
-	raw(e, "</h1><p>");
+	markup_add(&e->out, title);
+	buf_printf(&e->out, "</title><style>%s</style></head><body><h1 dir=\"auto\">", style);
+	markup_add(&e->out, title);
+	raw(e, "</h1>");
+}
+
+/* "name" may hold anything, so it does not pass through a printf-like list. */
+static void head(struct export *e)
+{
+	struct buf args = BUF_INIT(64 * 1024), line = BUF_INIT(64 * 1024);
+	char when[32];
+
+	buf_printf(&args, "name=%s", e->run.name);
+	msg_render(&line, e->lang, "report_title", buf_text(&args));
+	export_html_head(e, buf_str(&line));
+	buf_release(&args);
+	buf_release(&line);
+	raw(e, "<p>");
 	clock_format_utc(e->run.created_ms, when);
 	for (char *c = when; *c != '\0'; c++)
 		if (*c == 'T' || *c == 'Z')
@@ -121,7 +121,7 @@ static void code_line(struct export *e, const char *value)
 	raw(e, "</code><br>");
 }
 
-static void provenance(struct export *e)
+void export_html_provenance(struct export *e)
 {
 	titled(e, "h2", "report_provenance");
 	raw(e, "<div class=\"scroll\"><table><thead><tr>");
@@ -218,6 +218,6 @@ enum err_code export_html(struct export *e, struct err *err)
 	raw(e, "</tbody></table></div>\n");
 	if (code == ERR_OK)
 		code = export_html_made(e, err);
-	provenance(e);
+	export_html_provenance(e);
 	return code;
 }

@@ -10,7 +10,7 @@ static void raw(struct export *e, const char *markup)
 	buf_add_text(&e->out, markup);
 }
 
-static void attribute(struct export *e, const char *name, struct str value)
+void export_attribute(struct export *e, const char *name, struct str value)
 {
 	buf_printf(&e->out, " %s=\"", name);
 	/* In an attribute a parser turns line breaks and tabs into blanks: do it here, so that all see the same. */
@@ -26,13 +26,13 @@ static void attribute(struct export *e, const char *name, struct str value)
 	buf_add_char(&e->out, '"');
 }
 
-static void property(struct export *e, const char *name, const char *value)
+void export_property(struct export *e, const char *name, const char *value)
 {
 	if (value[0] == '\0')
 		return;
 	raw(e, "   <property");
-	attribute(e, "name", str_of(name));
-	attribute(e, "value", str_of(value));
+	export_attribute(e, "name", str_of(name));
+	export_attribute(e, "value", str_of(value));
 	raw(e, "/>\n");
 }
 
@@ -45,19 +45,19 @@ static void suite_head(struct export *e, size_t i)
 	if (strlen(when) > 19)
 		when[19] = '\0'; /* JUnit wants no zone */
 	raw(e, " <testsuite");
-	attribute(e, "name", str_of(e->titles[i]));
+	export_attribute(e, "name", str_of(e->titles[i]));
 	buf_printf(&e->out, " tests=\"%lld\" failures=\"0\" errors=\"%lld\" skipped=\"%lld\" time=\"%.3f\" timestamp=\"%s\">\n",
 		   (long long)e->run.n_questions, (long long)c->n_failed, (long long)(c->n_cancelled + c->n_waiting),
 		   (double)c->sum_us / 1e6, when);
 	raw(e, "  <properties>\n");
-	property(e, "settings", export_settings(e, c));
-	property(e, "system", c->params.system);
-	property(e, "model_sha256", c->model_hash);
-	property(e, "adapter_sha256", c->adapter_hash);
-	property(e, "template_sha256", c->template_hash);
-	property(e, "build", c->build);
-	property(e, "device", c->device);
-	property(e, "likes", arena_printf(e->arena, "%lld", (long long)c->n_likes));
+	export_property(e, "settings", export_settings(e, c));
+	export_property(e, "system", c->params.system);
+	export_property(e, "model_sha256", c->model_hash);
+	export_property(e, "adapter_sha256", c->adapter_hash);
+	export_property(e, "template_sha256", c->template_hash);
+	export_property(e, "build", c->build);
+	export_property(e, "device", c->device);
+	export_property(e, "likes", arena_printf(e->arena, "%lld", (long long)c->n_likes));
 	raw(e, "  </properties>\n");
 }
 
@@ -71,7 +71,7 @@ static void case_name(struct export *e, const struct run_question *q)
 		words.len = utf8_whole((struct str){ words.ptr, NAME_BYTES });
 	buf_printf(&name, "%lld: ", (long long)q->position + 1);
 	buf_add_str(&name, words);
-	attribute(e, "name", buf_str(&name));
+	export_attribute(e, "name", buf_str(&name));
 	buf_release(&name);
 }
 
@@ -82,17 +82,17 @@ static bool test_case(struct export *e, size_t column, const struct run_question
 
 	raw(e, "  <testcase");
 	case_name(e, q);
-	attribute(e, "classname", str_of(e->titles[column]));
+	export_attribute(e, "classname", str_of(e->titles[column]));
 	buf_printf(&e->out, " time=\"%.3f\">", (double)cell->total_us / 1e6);
 	export_remark(e, &remark, &e->columns[column], cell);
 	if (cell->state == CELL_FAILED) {
 		raw(e, "<error");
-		attribute(e, "type", str_of(cell->problem.key));
-		attribute(e, "message", buf_str(&remark));
+		export_attribute(e, "type", str_of(cell->problem.key));
+		export_attribute(e, "message", buf_str(&remark));
 		raw(e, "/>");
 	} else if (cell->state != CELL_DONE) {
 		raw(e, "<skipped");
-		attribute(e, "message", buf_str(&remark));
+		export_attribute(e, "message", buf_str(&remark));
 		raw(e, "/>");
 	} else {
 		raw(e, "<system-out>");
@@ -128,7 +128,7 @@ enum err_code export_junit(struct export *e, struct err *err)
 	enum err_code code = ERR_OK;
 
 	raw(e, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites");
-	attribute(e, "name", str_of(e->run.name));
+	export_attribute(e, "name", str_of(e->run.name));
 	raw(e, ">\n");
 	for (size_t i = 0; i < e->n_columns && code == ERR_OK && e->failed.code == ERR_OK; i++)
 		code = suite(e, i, err);

@@ -23,6 +23,12 @@ struct export {
 	size_t n_columns;
 };
 
+/* Reads the run and makes the titles; to be ended by export_close() however that went. */
+MUST_USE enum err_code export_open(struct export *e, struct db *db, int64_t run_id, enum lang lang, export_sink_fn sink, void *user,
+				   struct err *err);
+/* Hands on the rest where `code` is ERR_OK, and frees; the code that stands in the end. */
+MUST_USE enum err_code export_close(struct export *e, enum err_code code, struct err *err);
+
 /* Hands full chunks to the sink; call it after each field.  False: stop, e->failed says why. */
 bool export_pass_on(struct export *e);
 /* The same for the rest at the end. */
@@ -39,6 +45,16 @@ const char *export_state(const struct export *e, enum cell_state state);
 
 /* Appends text for XML and HTML: & < > " ' escaped; what XML 1.0 forbids and wrong UTF-8 become U+FFFD. */
 void markup_add(struct buf *out, struct str text);
+
+/* ` name="value"` of XML; line breaks become blanks. */
+void export_attribute(struct export *e, const char *name, struct str value);
+/* <property>, nothing for an empty value. */
+void export_property(struct export *e, const char *name, const char *value);
+
+/* Head and style of a page that may load and run nothing, whatever stands in it; `title` is plain text. */
+void export_html_head(struct export *e, struct str title);
+/* Settings, files and machines behind each column. */
+void export_html_provenance(struct export *e);
 
 /* The formats; the run and its columns are read already. */
 MUST_USE enum err_code export_csv(struct export *e, struct err *err);

@@ -1,7 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * api_export - a run as a download: made on a thread of its own with its own connection, so that a slow client holds up
- * nobody else; at most QUEUE_MAX bytes wait for it. */
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "server/api_export.h"
 
 #include <pthread.h>
@@ -10,19 +7,16 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
-#include "report/export.h"
 #include "server/routes.h"
 
-#define QUEUE_MAX (1 * MIB)
+#define QUEUE_MAX (1 * MIB) /* that wait for a client */
 
 struct job {
 	struct task task; /* the export */
 	struct task wake; /* "there is more", from the export thread to the loop */
 	struct app *app;
 	struct request *request; /* NULL once it is over; loop only */
-	int64_t run_id;
-	enum export_format format;
-	enum lang lang;
+	struct export_source source;
 	bool is_streaming;       /* loop only */
 	struct job *next;        /* loop only */
 
@@ -91,7 +85,7 @@ static void run_job(struct task *task, void *context)
 	(void)context;
 	if (store_open_reader(j->app->store, &db, &task->err) != ERR_OK)
 		return;
-	err_kept(run_export(db, j->run_id, j->format, j->lang, take_chunk, j, &task->err));
+	err_kept(j->source.write(db, &j->source, take_chunk, j, &task->err));
 	db_close(db);
 }
 
@@ -125,9 +119,9 @@ static void start_stream(struct job *j)
 	struct request *r = j->request;
 	struct body_source source = { read_job, close_job, j };
 	j->is_streaming = true;
-	r->disposition = arena_printf(r->arena, "attachment; filename=\"assay-run-%lld.%s\"", (long long)j->run_id,
-				      export_extension(j->format));
-	request_stream(r, export_mime(j->format), &source);
+	r->disposition = arena_printf(r->arena, "attachment; filename=\"%s-%lld.%s\"", j->source.name,
+				      (long long)j->source.id, j->source.extension);
+	request_stream(r, j->source.mime, &source);
 }
 
 static void more_data(struct job *j)
@@ -166,27 +160,12 @@ static void job_done(struct task *task)
 	job_unref(j);
 }
 
-void api_export_run(struct request *r)
+void export_begin(struct request *r, const struct export_source *source)
 {
-	struct err err = { 0 };
-	enum export_format format = EXPORT_CSV;
-	const char *name = request_query(r, "format"), *lang = request_query(r, "lang");
-	if (!name)
-		err_set(&err, ERR_INVALID, "err_field_needed", "field=format");
-	else
-		err_kept(export_format_parse(name, &format, &err));
-	if (err.code == ERR_OK && lang && strcmp(lang, "en") != 0 && strcmp(lang, "zh-TW") != 0)
-		err_set(&err, ERR_INVALID, "err_field_choice", "field=lang|choices=en, zh-TW");
-	if (err.code != ERR_OK) {
-		request_fail(r, &err);
-		return;
-	}
 	struct job *j = mem_alloc(sizeof *j);
 	j->app = r->app;
 	j->request = r;
-	j->run_id = r->id;
-	j->format = format;
-	j->lang = lang ? lang_from_tag(lang, r->lang) : r->lang;
+	j->source = *source;
 	j->refs = 2;
 	buf_init(&j->data, QUEUE_MAX + 2 * EXPORT_CHUNK);
 	pthread_mutex_init(&j->lock, NULL);
@@ -197,4 +176,39 @@ void api_export_run(struct request *r)
 	j->next = r->app->export_jobs;
 	r->app->export_jobs = j;
 	executor_post(r->app->export, &j->task);
+}
+
+enum lang export_lang(struct request *r, struct err *err)
+{
+	const char *lang = request_query(r, "lang");
+	if (err->code == ERR_OK && lang && strcmp(lang, "en") != 0 && strcmp(lang, "zh-TW") != 0)
+		err_set(err, ERR_INVALID, "err_field_choice", "field=lang|choices=en, zh-TW");
+	return lang ? lang_from_tag(lang, r->lang) : r->lang;
+}
+
+static enum err_code write_run(struct db *db, const struct export_source *source, export_sink_fn sink, void *user,
+			       struct err *err)
+{
+	return run_export(db, source->id, (enum export_format)source->format, source->lang, sink, user, err);
+}
+
+void api_export_run(struct request *r)
+{
+	struct err err = { 0 };
+	enum export_format format = EXPORT_CSV;
+	struct export_source source = { .write = write_run, .id = r->id, .name = "assay-run" };
+	const char *name = request_query(r, "format");
+	if (!name)
+		err_set(&err, ERR_INVALID, "err_field_needed", "field=format");
+	else
+		err_kept(export_format_parse(name, &format, &err));
+	source.lang = export_lang(r, &err);
+	if (err.code != ERR_OK) {
+		request_fail(r, &err);
+		return;
+	}
+	source.format = (int)format;
+	source.mime = export_mime(format);
+	source.extension = export_extension(format);
+	export_begin(r, &source);
 }

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * api_runs - runs: list, start, change, stop, resume, retry, remove, and their pages of answers. */
-#include <math.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/json.h"
 #include "server/live.h"
-#include "server/model_name.h"
 #include "server/question_body.h"
 #include "server/routes.h"
 #include "server/run_body.h"
+#include "server/run_make.h"
 #include "store/setting_store.h"
 
 #define LIVE_CELLS_MAX 2048
@@ -106,65 +105,26 @@ void api_list_runs(struct request *r)
 
 /* --- start --- */
 
-/* Takes a snapshot of what the column's model is called, and refuses one that cannot answer. */
-static enum err_code name_column(struct db *db, struct arena *a, const struct model_list *list, struct column_row *c,
-				 struct err *err)
-{
-	struct model_row model;
-	char field[64];
-	if (model_store_get(db, a, c->model_id, &model, err) != ERR_OK)
-		return err->code;
-	(void)str_format(field, sizeof field, "columns[%lld].model_id", (long long)c->position);
-	if (model_has_base(&model, field, err) != ERR_OK)
-		return err->code;
-	c->label = model_column_name(a, list, &model);
-	c->epoch = model.model.epoch;
-	if (model.model.kind == MODEL_BASE)
-		c->epoch = NAN;
-	return ERR_OK;
-}
-
-/* All questions of a set, or those of the body. */
-static enum err_code load_questions(struct request *r, struct db *db, int64_t set_id, const json_t *array,
-				    struct question **out, size_t *n)
-{
-	struct err *err = request_err(r);
-	int64_t total = 0;
-	enum err_code code =
-		set_id ? question_set_read(db, r->arena, set_id, 0, LIMIT_QUESTIONS, out, n, &total, err)
-		       : question_body(r->arena, array, out, n, err);
-	if (code == ERR_OK && *n == 0)
-		code = err_set(err, ERR_INVALID, "err_questions_none", "field=%s", set_id ? "question_set_id" : "questions");
-	return code;
-}
-
-static const char *set_name(struct request *r, struct db *db, int64_t set_id)
-{
-	struct question_set_row *rows;
-	size_t n = 0;
-	if (set_id && question_set_list(db, r->arena, &rows, &n, request_err(r)) != ERR_OK)
-		return "";
-	for (size_t i = 0; i < n; i++)
-		if (rows[i].id == set_id)
-			return rows[i].name;
-	return "";
-}
-
 static void store_run(struct request *r, struct db *db)
 {
 	struct run_body *body = r->state;
 	struct err *err = request_err(r);
 	struct model_list list;
 	struct question *questions;
+	struct question_set_row set = { .name = "" };
 	size_t n;
-	if (load_questions(r, db, body->run.question_set_id, body->questions, &questions, &n) != ERR_OK ||
+	int64_t set_id = body->run.question_set_id;
+	if (run_questions(db, r->arena, set_id, body->questions, 0, &questions, &n, err) != ERR_OK ||
 	    model_store_list(db, r->arena, &list, err) != ERR_OK)
 		return;
-	for (size_t i = 0; i < body->n_columns; i++)
-		if (name_column(db, r->arena, &list, &body->columns[i], err) != ERR_OK)
+	for (size_t i = 0; i < body->n_columns; i++) {
+		char field[64];
+		(void)str_format(field, sizeof field, "columns[%zu].model_id", i);
+		if (run_name_column(db, r->arena, &list, field, &body->columns[i], err) != ERR_OK)
 			return;
-	if (!*body->run.name)
-		body->run.name = set_name(r, db, body->run.question_set_id);
+	}
+	if (!*body->run.name && set_id && run_question_set(db, r->arena, set_id, &set, err) == ERR_OK)
+		body->run.name = set.name;
 	if (!*body->run.name)
 		body->run.name = question_title(r->arena, &questions[0]);
 	body->run.n_questions = (int64_t)n;
@@ -206,7 +166,7 @@ static void store_more(struct request *r, struct db *db)
 	const struct more *more = r->state;
 	struct question *questions;
 	size_t n;
-	if (load_questions(r, db, more->set_id, more->questions, &questions, &n) == ERR_OK &&
+	if (run_questions(db, r->arena, more->set_id, more->questions, 0, &questions, &n, request_err(r)) == ERR_OK &&
 	    run_store_add_questions(db, r->id, questions, n, request_err(r)) == ERR_OK)
 		load_run(r, db);
 }

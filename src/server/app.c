@@ -17,6 +17,7 @@
 #include "deploy/creation.h"
 #include "engine/ollama.h"
 #include "engine/reaper.h"
+#include "selection/selection.h"
 #include "server/api_events.h"
 #include "server/api_export.h"
 #include "server/api_keys.h"
@@ -25,6 +26,8 @@
 #include "server/http.h"
 #include "server/live.h"
 #include "server/openai.h"
+#include "server/row_feed.h"
+#include "server/selection_feed.h"
 #include "server/talk.h"
 #include "server/upload.h"
 #include "store/artifact_store.h"
@@ -133,7 +136,7 @@ static void run_start(struct task *task, void *db)
 	const char *instance = NULL, *language = NULL;
 	struct url_parts ollama;
 	if (run_store_recover(db, err) != ERR_OK || creation_store_recover(db, err) != ERR_OK ||
-	    message_store_recover(db, err) != ERR_OK || setting_get(db, s->arena, "instance", &instance, err) != ERR_OK ||
+	    selection_store_recover(db, err) != ERR_OK || message_store_recover(db, err) != ERR_OK || setting_get(db, s->arena, "instance", &instance, err) != ERR_OK ||
 	    setting_get(db, s->arena, "language", &language, err) != ERR_OK)
 		return;
 	if (!instance) {
@@ -235,6 +238,26 @@ static void raise_limits(void)
 	(void)setrlimit(RLIMIT_NOFILE, &files);
 }
 
+static void open_selections(struct app *app, const struct engine_options *engine)
+{
+	struct selections_options options = {
+		.loop = app->loop,
+		.store = app->store,
+		.engine = app->engine,
+		.work = app->create,
+		.http_client = app->http_client,
+		.worker_path = app->worker_path,
+		.n_threads = engine->n_threads,
+		.n_gpu_layers = engine->n_gpu_layers,
+		.allow_unsandboxed = engine->allow_unsandboxed,
+		.changed = selection_feed_changed,
+		.user = app,
+	};
+
+	app->selection_feed = selection_feed_new(app);
+	app->selections = selections_new(&options);
+}
+
 static void open_engine(struct app *app)
 {
 	const struct app_options *o = &app->options;
@@ -265,9 +288,10 @@ static void open_engine(struct app *app)
 		.n_gpu_layers = options.n_gpu_layers,
 		.allow_unsandboxed = o->allow_unsandboxed,
 		.changed = creation_feed_changed,
-		.user = app->creation_feed,
+		.user = app,
 	};
 	app->creations = creations_new(&creations);
+	open_selections(app, &options);
 }
 
 static enum err_code open_http(struct app *app, const char *instance, struct err *err)
@@ -380,6 +404,7 @@ void app_close(struct app *app)
 	http_client_close(app->http_client);
 	if (app->http)
 		http_cancel(app->http);
+	selections_free(app->selections);
 	creations_free(app->creations);
 	engine_free(app->engine); /* posts its last writes */
 	app->engine = NULL;
@@ -396,7 +421,8 @@ void app_close(struct app *app)
 		(void)unlink(app->socket_path);
 	live_free(app->live);
 	talk_free(app->talk);
-	creation_feed_free(app->creation_feed);
+	row_feed_free(app->creation_feed);
+	row_feed_free(app->selection_feed);
 	hub_free(app->hub);
 	sessions_free(app->sessions);
 	keys_free(app->keys);

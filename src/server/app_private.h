@@ -25,7 +25,9 @@ struct app {
 	struct hub *hub;
 	struct live *live;
 	struct creations *creations;
-	struct creation_feed *creation_feed;
+	struct row_feed *creation_feed;
+	struct selections *selections;
+	struct row_feed *selection_feed;
 	struct keys *keys;
 	struct talk *talk;
 	struct completion *completions; /* openai.c: answers for programs under way */

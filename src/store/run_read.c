@@ -161,6 +161,23 @@ enum err_code run_store_get(struct db *db, struct arena *a, int64_t id, struct r
 	return code;
 }
 
+enum err_code run_store_count_references(struct db *db, int64_t run_id, int64_t *n, struct err *err)
+{
+	return db_number(db, err, n, 0, "SELECT count(*) FROM question WHERE run_id = ?1 AND reference <> ''", "i", run_id);
+}
+
+enum err_code run_store_speed(struct db *db, int64_t model_id, int64_t max_tokens, double *seconds, struct err *err)
+{
+	*seconds = NAN;
+	struct query q = query_start(db, err,
+				     "SELECT sum_us / 1e6 / n_done / max(slots, 1) FROM \"column\" WHERE model_id = ?1 AND n_done > 0"
+				     " ORDER BY params ->> '$.max_tokens' = ?2 DESC, id DESC LIMIT 1",
+				     "ii", model_id, max_tokens);
+	if (query_next(&q))
+		*seconds = row_double(&q, 0);
+	return query_end(&q);
+}
+
 /* --- questions with their cells --- */
 
 static void cell_clear(struct cell_row *cell)

@@ -108,6 +108,13 @@ MUST_USE enum err_code run_store_page(struct db *db, struct arena *a, int64_t ru
 				      int64_t offset, int64_t limit, struct run_question **out, size_t *n, int64_t *total,
 				      struct err *err);
 
+/* Questions of a run that have a reference. */
+MUST_USE enum err_code run_store_count_references(struct db *db, int64_t run_id, int64_t *n, struct err *err);
+
+/* Seconds that the model took for an answer when it was last asked, answers that were written side by side counted as one after
+ * the other; of its columns those with the same `max_tokens` go first.  NAN where it never answered. */
+MUST_USE enum err_code run_store_speed(struct db *db, int64_t model_id, int64_t max_tokens, double *seconds, struct err *err);
+
 /* Positions where additions of questions begin, ascending, the first is 0: groups do not cross them. */
 MUST_USE enum err_code run_store_parts(struct db *db, struct arena *a, int64_t run_id, int64_t **out, size_t *n,
 				       struct err *err);

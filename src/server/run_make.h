@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * run_make - what a new run is made of: its questions, their name, and what its columns are called.  Thread: a lane's. */
+#ifndef ASSAY_SERVER_RUN_MAKE_H
+#define ASSAY_SERVER_RUN_MAKE_H
+
+#include <jansson.h>
+
+#include "store/model_store.h"
+#include "store/question_store.h"
+#include "store/run_store.h"
+
+/* Takes a snapshot of what the column's model is called, and refuses one that cannot answer; the error names `field`. */
+MUST_USE enum err_code run_name_column(struct db *db, struct arena *a, const struct model_list *list, const char *field,
+				       struct column_row *c, struct err *err);
+
+/* The first `limit` questions (0: all) of a set, or those of the body where there is no set.  None is ERR_INVALID. */
+MUST_USE enum err_code run_questions(struct db *db, struct arena *a, int64_t set_id, const json_t *array, int64_t limit,
+				     struct question **out, size_t *n, struct err *err);
+
+/* ERR_NOT_FOUND "err_question_set_not_found". */
+MUST_USE enum err_code run_question_set(struct db *db, struct arena *a, int64_t set_id, struct question_set_row *out,
+					struct err *err);
+
+#endif

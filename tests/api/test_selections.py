@@ -1,0 +1,394 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Automatic validation: from a fine-tuned model and questions to a recommendation, its evidence and its reports.
+
+ASSAY_TEST_MODEL names the demo's base model; without it these tests are skipped."""
+import json
+import os
+import pathlib
+import shutil
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+from live import ROOT, Live, Refused, UnixConnection, add_demo  # noqa: E402
+from openapi import conforms  # noqa: E402
+
+MODEL = os.environ.get("ASSAY_TEST_MODEL", "")
+pytestmark = pytest.mark.skipif(not os.path.exists(MODEL), reason="ASSAY_TEST_MODEL names no file")
+
+DEMO = [json.loads(line) for line in (ROOT / "demo" / "questions.jsonl").read_text("utf-8").splitlines()]
+QUESTIONS = [{"text": q["question"], "reference": q["answer"]} for q in DEMO[::3]]  # 23 of them
+PARAMS = {"max_tokens": 24}
+OVER = ("done", "failed", "stopped", "interrupted")
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory):
+    server = Live(tmp_path_factory.mktemp("selections")).start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def demo(live):
+    """The family's number, and its models: base, then epochs."""
+    models = add_demo(live, MODEL)
+    return live.call("GET", "/models")["families"][0]["id"], models
+
+
+def wait(live, selection, limit_s=300, states=OVER):
+    deadline = time.monotonic() + limit_s
+    while time.monotonic() < deadline:
+        selection = conforms("Selection", live.call("GET", f"/selections/{selection['id']}"))
+        if selection["state"] in states:
+            return selection
+        time.sleep(0.05)
+    raise AssertionError(selection)
+
+
+def add(live, demo, **fields):
+    body = {"family_id": demo[0], "questions": QUESTIONS, "params": PARAMS, **fields}
+    return conforms("Selection", live.call("POST", "/selections", body))
+
+
+@pytest.fixture(scope="module")
+def done(live, demo):
+    selection = wait(live, add(live, demo, name="which epoch"))
+    assert selection["state"] == "done", selection
+    return selection
+
+
+def report(live, selection, kind, lang="en", more=""):
+    return live.call("GET", f"/selections/{selection['id']}/report?format={kind}&lang={lang}{more}", raw=True)
+
+
+def marked(selection, flag):
+    return [c for c in selection["candidates"] if c[flag]]
+
+
+# --- the result ---
+
+def test_every_epoch_and_the_base_model_are_candidates(live, demo, done):
+    assert [c["model_id"] for c in done["candidates"]] == demo[1]
+    assert [c["epoch"] for c in done["candidates"]] == [None, 1, 2, 4, 8]
+    assert [c["is_base"] for c in done["candidates"]] == [True, False, False, False, False]
+    run = live.call("GET", f"/runs/{done['run_id']}")
+    assert run["state"] == "done" and run["n_questions"] == len(QUESTIONS) and run["params"]["max_tokens"] == 24
+    assert [c["id"] for c in run["columns"]] == [c["column_id"] for c in done["candidates"]]
+
+
+def test_the_result_is_a_sentence_with_its_evidence(done):
+    decision = done["decision"]
+    (chosen,), (best,) = marked(done, "is_recommended"), marked(done, "is_best")
+    assert decision["sentence"]["text"] and decision["level"] in ("low", "medium", "high", "very_high"), decision
+    assert (decision["recommended_column_id"], decision["best_column_id"]) == (chosen["column_id"], best["column_id"])
+    assert chosen["epoch"] in (4, 8) and chosen["beats_base"]  # what these were trained on
+    assert done["checked_by"] == {"n_references": 23, "n_rated": 0, "judge": None}
+    assert done["n_questions"] == done["n_answered"] == 23 and done["elapsed_ms"] > 0 and done["remaining_ms"] is None
+    assert {s["name"]: s["state"] for s in done["steps"]} == {
+        "answers": "done", "scores": "done", "likelihood": "done", "exam": "skipped", "judge": "skipped", "decision": "done"}
+    (curve,) = [c for c in done["curves"] if c["name"] == "all"]
+    assert curve["unit"] == "right" and [p["value"] for p in curve["points"]] == [c["n_right"] / 23 for c in done["candidates"]]
+
+
+def test_sentences_come_in_the_language_asked_for(live, done):
+    chinese = live.call("GET", f"/selections/{done['id']}", headers={"Accept-Language": "zh-TW"})
+    assert chinese["decision"]["sentence"]["key"] == done["decision"]["sentence"]["key"]
+    assert "週期" in chinese["decision"]["sentence"]["text"] and chinese["decision"]["level_note"] != done["decision"]["level_note"]
+
+
+def test_it_is_listed_newest_first_and_by_run(live, done):
+    listed = live.call("GET", "/selections")["selections"]
+    assert done in listed and [s["id"] for s in listed] == sorted((s["id"] for s in listed), reverse=True)
+    assert [s["id"] for s in live.call("GET", f"/selections?run_id={done['run_id']}")["selections"]] == [done["id"]]
+    assert done["id"] not in [s["id"] for s in live.call("GET", f"/selections?before={done['id']}")["selections"]]
+
+
+def test_the_questions_that_decided_are_shown_with_every_answer(live, done):
+    def page(show, more=""):
+        return conforms("SelectionQuestions", live.call("GET", f"/selections/{done['id']}/questions?show={show}{more}"))
+    everything, decided, gains, losses = page("all"), page("decided"), page("gains"), page("losses")
+    assert everything["total"] == len(everything["questions"]) == 23
+    assert decided["total"] == gains["total"] + losses["total"] == done["decision"]["n_decided"]
+    assert {q["outcome"] for q in gains["questions"]} == {"win"} and all(q["layer"] != "none" for q in decided["questions"])
+    (chosen,) = marked(done, "is_recommended")
+    right = 0
+    for i, question in enumerate(everything["questions"]):
+        assert (question["position"], question["text"]) == (i, QUESTIONS[i]["text"])
+        assert [a["column_id"] for a in question["answers"]] == [c["column_id"] for c in done["candidates"]]
+        right += next(a["is_right"] for a in question["answers"] if a["column_id"] == chosen["column_id"])
+    assert right == chosen["n_right"]
+    second = page("gains", "&offset=1&limit=1")["questions"]
+    assert second == gains["questions"][1:2]
+
+
+# --- reports ---
+
+def test_a_report_is_the_same_every_time(live, done):
+    for kind in ("html", "json", "junit"):
+        for lang in ("en", "zh-TW"):
+            assert report(live, done, kind, lang) == report(live, done, kind, lang)
+
+
+def test_the_page_has_the_sentence_the_curve_and_the_texts(live, done):
+    page = report(live, done, "html").decode()
+    assert done["decision"]["sentence"]["text"] in page and "<svg" in page and "<script" not in page
+    assert QUESTIONS[0]["reference"] in page and "Kestrel bot" in page
+    assert "建議採用" in report(live, done, "html", "zh-TW").decode()
+
+
+def test_the_json_report_is_the_result_and_every_answer(live, done):
+    whole = json.loads(report(live, done, "json"))
+    assert [c["score"] for c in whole["result"]["candidates"]] == [c["score"] for c in done["candidates"]]
+    assert len(whole["questions"]) == 23 and whole["questions"][3]["reference"] == QUESTIONS[3]["reference"]
+    texts = [cell["text"] for cell in live.cells(done["run_id"])]
+    assert [a["answer"] for q in whole["questions"] for a in q["answers"]] == texts
+    assert all(c["model_hash"] for c in whole["run"]["columns"])
+
+
+def test_junit_fails_where_a_gate_fails(live, done):
+    def gate(rule):
+        root = ElementTree.fromstring(report(live, done, "junit", more=f"&fail_below={rule}"))
+        (case,) = [c for c in root.iter("testcase") if c.get("classname") == "gates"]
+        return case.find("failure") is None
+    assert gate("base") and gate("regress") and gate("0.5") and gate("1%25")
+    assert not gate("1.0") or marked(done, "is_recommended")[0]["win_rate"] == 1
+    cases = ElementTree.fromstring(report(live, done, "junit")).iter("testcase")
+    assert sum(c.get("classname") == "candidates" for c in cases) == 5
+
+
+# --- before the start ---
+
+def preview(live, demo, **fields):
+    return conforms("SelectionPreview", live.call("POST", "/selections/preview", {"family_id": demo[0], "params": PARAMS, **fields}))
+
+
+def test_the_preview_says_what_each_kind_of_question_allows(live, demo):
+    bare = [{"text": q["text"]} for q in QUESTIONS]
+    most = preview(live, demo, questions=QUESTIONS)
+    assert most["allows"]["key"] == "selection_allows_references" and "23 of 23" in most["allows"]["text"]
+    assert (most["n_questions"], most["n_references"], most["n_candidates"], most["judge"]) == (23, 23, 5, None)
+    assert preview(live, demo, questions=bare[:20] + QUESTIONS[20:])["allows"]["key"] == "selection_allows_few"
+    nothing = preview(live, demo, questions=bare)
+    assert nothing["allows"]["key"] == "selection_allows_nothing"
+    assert "selection_warn_no_judge" in [w["key"] for w in nothing["warnings"]]
+    few = preview(live, demo, questions=QUESTIONS[:5])
+    assert [w["key"] for w in few["warnings"]] == ["selection_warn_too_few"]
+    assert preview(live, demo, questions=QUESTIONS)["warnings"][0]["key"] == "selection_warn_few"
+    alone = preview(live, demo, questions=QUESTIONS * 2, family_id=None, model_ids=demo[1][1:3])
+    assert [w["key"] for w in alone["warnings"]] == ["selection_warn_no_base"]
+
+
+def test_a_judge_that_is_too_small_is_warned_about(live, demo, other):
+    judged = preview(live, demo, questions=[{"text": q["text"]} for q in QUESTIONS], judge_model_id=other)
+    assert judged["judge"]["model_id"] == other and judged["allows"]["key"] == "selection_allows_judge"
+    assert "selection_warn_small_judge" in [w["key"] for w in judged["warnings"]]
+    some = preview(live, demo, questions=QUESTIONS[:2] + [{"text": q["text"]} for q in QUESTIONS[2:]], judge_model_id=other)
+    assert some["allows"]["key"] == "selection_allows_few_judge" and some["plan"]["n_judge_calls"] > 23 * 20
+
+
+def test_the_plan_knows_the_speed_once_the_models_have_answered(live, demo, done):
+    plan = preview(live, demo, questions=QUESTIONS)["plan"]
+    assert plan["n_questions"] == 23 and plan["n_answers"] == 5 * 23 and plan["seconds"] > 0.5 and plan["fits"]
+    short = preview(live, demo, questions=QUESTIONS, budget_s=1)
+    assert not short["plan"]["fits"] and "selection_warn_time" in [w["key"] for w in short["warnings"]]
+    there = live.call("POST", "/selections/preview", {"run_id": done["run_id"]})
+    assert there["plan"]["n_answers"] == 0 and there["n_references"] == 23
+
+
+def test_ratings_count_where_there_is_nothing_else(live, demo):
+    run = live.call("POST", "/runs", {"columns": [{"model_id": m} for m in demo[1][:2]], "questions": [q["text"] for q in QUESTIONS[:3]],
+                                      "params": {"max_tokens": 16}})
+    live.wait_run(run["id"])
+    live.call("PUT", f"/cells/{live.cells(run['id'])[0]['id']}/vote", {"liked": True})
+    seen = live.call("POST", "/selections/preview", {"run_id": run["id"]})
+    assert (seen["n_rated"], seen["allows"]["key"]) == (1, "selection_allows_thumbs")
+    judged = wait(live, live.call("POST", "/selections", {"run_id": run["id"]}))
+    assert judged["state"] == "done" and judged["decision"]["kind"] == "too_few", judged
+    assert judged["run_id"] == run["id"] and judged["name"] == run["name"]
+
+
+@pytest.mark.parametrize("fields,status,key", [
+    ({"family_id": None}, 400, "err_selection_source"),
+    ({"model_ids": [1, 2]}, 400, "err_selection_one_source"),
+    ({"family_id": 99}, 404, "err_family_not_found"),
+    ({"family_id": None, "model_ids": [1]}, 400, "err_selection_count"),
+    ({"family_id": None, "model_ids": [1, 1]}, 400, "err_selection_twice"),
+    ({"family_id": None, "model_ids": [1, 999]}, 404, "err_model_not_found"),
+    ({"family_id": None, "model_ids": ["a", "b"]}, 400, "err_field_needed"),
+    ({"questions": None}, 400, "err_run_questions_source"),
+    ({"questions": []}, 400, "err_questions_none"),
+    ({"question_set_id": 5}, 400, "err_run_questions_source"),
+    ({"questions": None, "question_set_id": 999}, 404, "err_question_set_not_found"),
+    ({"family_id": None, "run_id": 999, "questions": None, "params": None}, 404, "err_run_not_found"),
+    ({"family_id": None, "run_id": 1}, 400, "err_selection_of_run"),
+    ({"judge": "king"}, 400, "err_field_choice"),
+    ({"judge": "model"}, 400, "err_field_needed"),
+    ({"judge": "none", "judge_model_id": 1}, 400, "err_selection_judge_model"),
+    ({"judge_model_id": 999}, 404, "err_model_not_found"),
+    ({"judge_model_id": 1}, 400, "err_selection_judge_candidate"),
+    ({"training_path": "train.jsonl"}, 400, "err_path_absolute"),
+    ({"training_path": "/no/such/file"}, 404, "err_fs_not_found"),
+    ({"budget_s": -1}, 400, "budget_s"),
+    ({"params": {"temperature": 9}}, 400, "params.temperature"),
+])
+def test_a_wrong_wish_gets_a_sentence(live, demo, fields, status, key):
+    body = {"family_id": demo[0], "questions": QUESTIONS, **fields}
+    if "judge_model_id" in fields and fields["judge_model_id"] == 1:
+        body["judge_model_id"] = demo[1][0]
+    for path in ("/selections", "/selections/preview"):
+        with pytest.raises(Refused) as refused:
+            live.call("POST", path, {k: v for k, v in body.items() if v is not None})
+        assert refused.value.status == status and key in refused.value.body, refused.value
+
+
+def test_what_is_not_there_is_not_found(live):
+    for method, path in (("GET", ""), ("DELETE", ""), ("POST", "/stop"), ("POST", "/resume"), ("GET", "/questions"),
+                         ("GET", "/report?format=json")):
+        with pytest.raises(Refused) as refused:
+            live.call(method, f"/selections/9999{path}")
+        assert refused.value.status == 404 and "err_selection_not_found" in refused.value.body, (method, path)
+
+
+def test_a_wrong_page_or_report_gets_a_sentence(live, done):
+    for path in ("questions?show=best", "questions?limit=0", "report", "report?format=pdf", "report?format=html&lang=fr",
+                 "report?format=junit&fail_below=101%25", f"report?format=junit&fail_below={'0' * 80}.5"):
+        with pytest.raises(Refused) as refused:
+            live.call("GET", f"/selections/{done['id']}/{path}")
+        assert refused.value.status == 400, path
+
+
+# --- its course ---
+
+def test_the_answers_of_a_validation_are_judged_without_asking_again(live, done):
+    before = live.cells(done["run_id"])
+    again = wait(live, live.call("POST", "/selections", {"run_id": done["run_id"], "name": "again"}))
+    assert again["state"] == "done" and live.cells(done["run_id"]) == before
+    assert again["decision"] == done["decision"] and again["candidates"] == done["candidates"]
+    assert again["elapsed_ms"] < done["elapsed_ms"]
+
+
+def test_one_that_was_stopped_goes_on_where_it_was(live, demo):
+    selection = add(live, demo, params={"max_tokens": 20})
+    deadline = time.monotonic() + 60
+    while not live.call("GET", f"/runs/{selection['run_id']}")["n_done"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    for method, path in (("DELETE", ""), ("POST", "/resume")):
+        with pytest.raises(Refused) as refused:
+            live.call(method, f"/selections/{selection['id']}{path}")
+        assert refused.value.status == 409, (method, path)
+    live.call("POST", f"/selections/{selection['id']}/stop")
+    stopped = wait(live, selection)
+    assert stopped["state"] == "stopped" and stopped["decision"] is None, stopped
+    with pytest.raises(Refused) as refused:
+        live.call("POST", f"/selections/{selection['id']}/stop")
+    assert refused.value.status == 409
+    live.wait_run(selection["run_id"], states=("stopped",))
+    kept = {c["id"]: c["text"] for c in live.cells(selection["run_id"]) if c["state"] == "done"}
+    assert 0 < len(kept) < 5 * 23
+    live.call("POST", f"/selections/{selection['id']}/resume")
+    whole = wait(live, selection)
+    assert whole["state"] == "done" and whole["elapsed_ms"] > stopped["elapsed_ms"], whole
+    cells = {c["id"]: c["text"] for c in live.cells(selection["run_id"])}
+    assert kept.items() <= cells.items() and len(cells) == 5 * 23
+
+
+def test_ratings_that_came_since_count_when_it_decides_anew(live, demo, done):
+    copy = wait(live, live.call("POST", "/selections", {"run_id": done["run_id"]}))
+    worst = min((c for c in copy["candidates"] if not c["is_base"]), key=lambda c: c["score"])
+    cells = [c for c in live.cells(done["run_id"]) if c["column_id"] == worst["column_id"]]
+    for cell in cells:
+        live.call("PUT", f"/cells/{cell['id']}/vote", {"liked": True})
+    live.call("POST", f"/selections/{copy['id']}/resume", {})
+    anew = wait(live, copy)
+    for cell in cells:
+        live.call("PUT", f"/cells/{cell['id']}/vote", {"liked": False})
+    assert anew["checked_by"]["n_rated"] == 23 and marked(anew, "is_best")[0]["column_id"] == worst["column_id"], anew["decision"]
+
+
+def test_when_the_time_is_up_what_is_there_decides_and_more_time_goes_on(live, demo):
+    selection = wait(live, add(live, demo, questions=QUESTIONS * 2, budget_s=1, seed=3))
+    assert selection["state"] == "done" and selection["budget_s"] == 1, selection
+    assert selection["n_answered"] < 46 and selection["decision"]["kind"] in ("time_up", "too_few", "nothing_to_judge_by"), selection
+    live.call("POST", f"/selections/{selection['id']}/resume", {"budget_s": 0})
+    whole = wait(live, selection)
+    assert whole["budget_s"] == 0 and whole["state"] == "done" and whole["decision"]["kind"] != "time_up", whole["decision"]
+    assert whole["n_answered"] > selection["n_answered"]
+
+
+@pytest.fixture(scope="module")
+def other(live, demo, tmp_path_factory):
+    """A model that is no candidate; as small as these are it fails the exam."""
+    path = tmp_path_factory.mktemp("judge") / "owl.gguf"
+    shutil.copyfile(MODEL, path)
+    return live.call("POST", "/models", {"path": str(path)})["model_ids"][0]
+
+
+def test_a_judge_that_fails_its_exam_has_no_say(live, done, other):
+    judged = wait(live, live.call("POST", "/selections", {"run_id": done["run_id"], "judge_model_id": other}), limit_s=600)
+    judge = judged["checked_by"]["judge"]
+    assert judged["state"] == "done" and judge["model_id"] == other and judge["name"] == "owl", judged
+    assert judge["state"] == "failed" and not judge["exam"]["is_fit"] and judge["exam"]["asked"] >= 20
+    assert any(f["is_failure"] and f["text"] for f in judge["exam"]["findings"])
+    assert marked(judged, "is_recommended")[0]["column_id"] == marked(done, "is_recommended")[0]["column_id"]
+    assert "owl" in report(live, judged, "html").decode()
+    planned = live.call("POST", "/selections/preview", {"run_id": done["run_id"], "judge_model_id": other})["plan"]
+    assert planned["seconds"] > 1 and planned["n_judge_calls"] > 0
+
+
+def events(live):
+    connection = UnixConnection(live.data / "assay.sock", 60)
+    connection.request("GET", "/api/v1/events")
+    return connection, connection.getresponse()
+
+
+def test_the_page_hears_how_it_gets_on(live, done):
+    connection, stream = events(live)
+    selection = live.call("POST", "/selections", {"run_id": done["run_id"]})
+    kinds, last, name = set(), None, ""
+    while not last or last["state"] not in OVER:
+        line = stream.readline().decode()
+        assert line, "the stream ended"
+        if line.startswith("event: "):
+            name = line[7:].strip()
+            kinds.add(name)
+        elif line.startswith("data: ") and name == "selection":
+            last = json.loads(line[6:])
+            assert last["id"] == selection["id"]
+    connection.close()
+    assert {"selection", "selections"} <= kinds and last["state"] == "done"
+    assert last["decision"]["recommended_column_id"] == done["decision"]["recommended_column_id"]
+
+
+def test_forgetting_one_keeps_its_answers(live, done):
+    selection = wait(live, live.call("POST", "/selections", {"run_id": done["run_id"]}))
+    live.call("DELETE", f"/selections/{selection['id']}")
+    with pytest.raises(Refused) as refused:
+        live.call("GET", f"/selections/{selection['id']}")
+    assert refused.value.status == 404
+    assert live.call("GET", f"/runs/{done['run_id']}")["n_done"] == 5 * 23
+
+
+def test_one_that_died_with_its_server_goes_on(demo, tmp_path):
+    server = Live(tmp_path / "data").start()
+    try:
+        add_demo(server, MODEL)
+        family = server.call("GET", "/models")["families"][0]["id"]
+        selection = add(server, (family, []), questions=QUESTIONS[:8])
+        deadline = time.monotonic() + 60
+        while not server.call("GET", f"/runs/{selection['run_id']}")["n_done"]:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        server.kill()
+        server = Live(tmp_path / "data").start()
+        seen = server.call("GET", f"/selections/{selection['id']}")
+        assert seen["state"] == "interrupted" and [c["epoch"] for c in seen["candidates"]] == [None, 1, 2, 4, 8], seen
+        server.call("POST", f"/selections/{selection['id']}/resume")
+        whole = wait(server, selection)
+        assert whole["state"] == "done" and whole["n_answered"] == 8 and whole["decision"]["kind"] == "too_few", whole
+    finally:
+        server.stop()
