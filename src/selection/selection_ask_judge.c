@@ -23,6 +23,7 @@ struct judge_batch {
 	bool found[BATCH_QUESTIONS * ORDERS];
 	bool is_answered[BATCH_QUESTIONS * ORDERS];
 	json_t *items; /* those to ask */
+	bool is_asking; /* more of them follow at once */
 };
 
 /* --- prompts, and what is known of them --- */
@@ -209,6 +210,57 @@ static void give_adapter(struct selection *s)
 	selection_load_adapter(s, s->judging->adapter_file, 1, ask_batch);
 }
 
+/* --- a judge that is elsewhere --- */
+
+static void remote_read(void *user, size_t index, struct reading reading, bool in_words)
+{
+	struct selection *s = user;
+	struct judge_batch *b = s->judging->batch;
+
+	if (!b || index >= b->n * ORDERS)
+		return;
+	b->rows[index].a = reading.a;
+	b->rows[index].b = reading.b;
+	b->rows[index].in_words = in_words;
+	b->is_answered[index] = true;
+	s->judging->n_calls++;
+}
+
+static void remote_idle(void *user)
+{
+	struct selection *s = user;
+
+	if (s->judging->batch && !s->judging->batch->is_asking)
+		end_batch(s);
+}
+
+static void remote_failed(void *user, const struct err *cause)
+{
+	judging_give_up(user, cause);
+}
+
+static const struct remote_judge_events remote_events = { remote_read, remote_idle, remote_failed };
+
+static void ask_remote(struct selection *s)
+{
+	struct judging *j = s->judging;
+	struct judge_batch *b = j->batch;
+	const char *slash = strchr(j->model.model.path, '/');
+	struct remote_judge_options options = { .loop = s->ss->options.loop, .http_client = s->ss->options.http_client, .remote = j->provider,
+						.model = slash ? slash + 1 : j->model.model.name };
+	size_t i;
+	json_t *item;
+
+	if (!j->remote)
+		j->remote = remote_judge_new(&options, &remote_events, s);
+	b->is_asking = true;
+	json_array_foreach(b->items, i, item) {
+		b->is_asking = i + 1 < json_array_size(b->items);
+		remote_judge_ask(j->remote, (size_t)json_integer_value(json_object_get(item, "cell")) - 1,
+				 str_of(json_string_value(json_object_get(item, "system"))), str_of(json_string_value(json_object_get(item, "user"))));
+	}
+}
+
 static void load_judge(struct selection *s)
 {
 	if (s->judging->is_loaded && s->worker)
@@ -233,6 +285,8 @@ static void home_prepared(struct chore *c)
 	j->batch = b;
 	if (json_array_size(b->items) == 0)
 		end_batch(s);
+	else if (j->provider)
+		ask_remote(s);
 	else
 		selection_need_machine(s, load_judge);
 }

@@ -4,12 +4,14 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "engine/adapter_cache.h"
 #include "engine/machine.h"
 
+#define DAY_MS 86400000LL
 #define REPEATS 6	 /* pairs that are asked twice */
 #define SHARED_MAX 100	 /* pairs that people decided, to compare with */
 
@@ -32,6 +34,7 @@ void judging_free(struct selection *s)
 	if (!j)
 		return;
 	judge_batch_free(j->batch);
+	remote_judge_free(j->remote);
 	mem_free(j->adapter_file);
 	arena_free(j->arena);
 	mem_free(j);
@@ -46,6 +49,8 @@ void judging_give_up(struct selection *s, const struct err *cause)
 	judge_batch_free(j->batch);
 	j->batch = NULL;
 	j->is_loaded = false;
+	remote_judge_free(j->remote);
+	j->remote = NULL;
 	j->state = JUDGE_FAILED;
 	j->problem = *cause;
 	selection_end_worker(s);
@@ -79,6 +84,13 @@ static void identify(struct judging *j)
 {
 	char stamp[FILE_STAMP_SIZE];
 
+	if (j->provider) {
+		/* What stands behind a name may change: its readings are asked anew each day. */
+		str_format(j->identity, sizeof j->identity, "%s %s %lld", j->provider->row.url, j->model.model.path,
+			   (long long)(clock_wall_ms() / DAY_MS));
+		j->is_in_words = true; /* or less than exact: probabilities of a server's own batches */
+		return;
+	}
 	machine_file_stamp(j->base.model.path, stamp);
 	if (j->base.sha256[0] && strcmp(j->base.sha256_of, stamp) == 0)
 		str_format(j->identity, sizeof j->identity, "%s", j->base.sha256);
@@ -100,6 +112,8 @@ static void read_judge(struct paper_chore *p, struct err *err)
 		return;
 	if (model_store_get(db, j->arena, p->judge_id, &j->model, err) == ERR_OK) {
 		j->base = j->model;
+		if (j->model.model.kind == MODEL_REMOTE)
+			j->provider = remote_judge_provider(db, p->data_dir, j->arena, j->model.provider_id, err);
 		if (j->model.model.kind == MODEL_ADAPTER)
 			(void)!model_store_get(db, j->arena, j->model.base_model_id, &j->base, err);
 	}

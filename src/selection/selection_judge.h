@@ -4,6 +4,7 @@
 #ifndef ASSAY_SELECTION_SELECTION_JUDGE_H
 #define ASSAY_SELECTION_SELECTION_JUDGE_H
 
+#include "engine/remote_judge.h"
 #include "judge/prompts.h"
 #include "selection/selection_private.h"
 
@@ -36,6 +37,8 @@ struct judging {
 	size_t n, at;
 	void (*asked)(struct selection *s);
 	bool is_loaded, is_in_words;
+	const struct remote *provider; /* of a judge that is elsewhere, NULL: it is here */
+	struct remote_judge *remote;
 	struct judge_batch *batch; /* in the worker */
 	struct err problem;	   /* why it could not be asked */
 	int64_t n_calls;	   /* that it answered for this start */

@@ -9,6 +9,7 @@ each request plays the next of `faults` ("": none); with `chaos` every second re
 import argparse
 import http.server
 import json
+import math
 import random
 import socket
 import sys
@@ -133,6 +134,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.end_headers()
         elif fault == "error_json":
             self.reply(200, {"error": {"message": "overloaded", "code": 503}})
+        elif body.get("max_tokens") == 16 and not body.get("stream"):  # a judge is asked for a letter
+            choice = {"message": {"role": "assistant", "content": "A"}, "finish_reason": "stop"}
+            if body.get("logprobs"):
+                top = [{"token": token, "logprob": math.log(p)} for token, p in (("A", 0.6), (" B", 0.2), (" A", 0.1), ("The", 0.1))]
+                choice["logprobs"] = {"content": [{"token": "A", "logprob": math.log(0.6), "top_logprobs": top[:body["top_logprobs"]]}]}
+            self.reply(200, {"choices": [choice]})
         elif fault == "not_streamed" or not body.get("stream"):
             self.reply(200, {"choices": [{"message": {"role": "assistant", "content": answer(body["messages"][-1]["content"])},
                                           "finish_reason": "stop"}], "usage": {"prompt_tokens": 9, "completion_tokens": 12}})
