@@ -324,7 +324,7 @@ static void home_added(struct errand *e)
 		return;
 	creation_forget_publication(e->c);
 	creation_keep_artifact(e->c, &k->row);
-	step_done(e->c);
+	creation_step_done(e->c);
 }
 
 static void home_check(struct errand *e)
