@@ -18,6 +18,7 @@ struct run_errand {
 	struct errand errand;
 	struct run_row run;
 	struct column_row columns[2];
+	int64_t artifact_id;
 	const struct run_question **answered; /* the job's: they are not touched meanwhile */
 	size_t n;
 };
@@ -46,7 +47,8 @@ static void run_add_run(struct task *task, void *context)
 
 	for (size_t i = 0; i < r->n; i++)
 		questions[i] = r->answered[i]->q;
-	if (run_store_add(context, &r->run, r->columns, 2, questions, r->n, &task->err) == ERR_OK)
+	if (run_store_add(context, &r->run, r->columns, 2, questions, r->n, &task->err) == ERR_OK &&
+	    artifact_store_begin_proof(context, r->artifact_id, r->run.id, &task->err) == ERR_OK)
 		(void)!copy_answers(r, context, &task->err);
 }
 
@@ -87,6 +89,7 @@ void answers_begin(struct creation *c)
 	r = errand_new(c, sizeof *r, run_add_run, home_add_run);
 	struct arena *a = r->errand.arena;
 	choose_questions(c, r);
+	r->artifact_id = c->artifact.id;
 	r->run = (struct run_row){ .name = arena_printf(a, "%s · %s", c->row.name, c->params.format), .state = RUN_WAITING,
 				   .seed = f->run.seed, .params = f->column.params };
 	r->columns[0] = f->column;

@@ -2,6 +2,7 @@
 #include "store/artifact_store.h"
 
 #include "base/clock.h"
+#include "store/run_store.h"
 #include "store/sql.h"
 
 #define ARTIFACT_FIELDS \
@@ -121,6 +122,27 @@ enum err_code artifact_store_set_proof(struct db *db, int64_t id, const char *pr
 {
 	return db_run_one(db, err, "err_artifact_not_found", id, "UPDATE artifact SET proof = ?2 WHERE id = ?1", "it", id,
 			  proof);
+}
+
+enum err_code artifact_store_begin_proof(struct db *db, int64_t id, int64_t run_id, struct err *err)
+{
+	int64_t before = 0, n_votes = 0;
+	enum err_code code = db_number(db, err, &before, 0,
+				       "SELECT r.id FROM artifact a JOIN run r ON r.id = json_extract(a.settings, '$.proof_run')"
+				       " WHERE a.id = ?1 AND (a.proof = '' OR json_extract(a.proof, '$.run_id') <> r.id)",
+				       "i", id);
+	if (code == ERR_OK && before)
+		code = db_number(db, err, &n_votes, 0,
+				 "SELECT count(*) FROM question q CROSS JOIN vote v ON v.cell_id BETWEEN q.id * 64 AND q.id * 64 + 63"
+				 " WHERE q.run_id = ?1",
+				 "i", before);
+	if (code == ERR_OK && before && n_votes == 0)
+		code = run_store_remove(db, before, err);
+	if (code == ERR_OK)
+		code = db_run_one(db, err, "err_artifact_not_found", id,
+				  "UPDATE artifact SET settings = json_set(settings, '$.proof_run', ?2) WHERE id = ?1", "ii", id,
+				  run_id);
+	return code;
 }
 
 enum err_code artifact_store_remove(struct db *db, int64_t id, struct err *err)

@@ -38,6 +38,9 @@ MUST_USE enum err_code artifact_store_add(struct db *db, struct arena *a, const 
 					  struct artifact_row *row, struct err *err);
 /* store */
 MUST_USE enum err_code artifact_store_set_proof(struct db *db, int64_t id, const char *proof, struct err *err);
+/* store: the answers of a quality check are in this run from now on.  Those of an earlier try that led to no proof go, unless
+ * somebody rated them. */
+MUST_USE enum err_code artifact_store_begin_proof(struct db *db, int64_t id, int64_t run_id, struct err *err);
 /* store: the row and its model; ERR_CONFLICT "err_artifact_in_use" while a workspace answers with it. */
 MUST_USE enum err_code artifact_store_remove(struct db *db, int64_t id, struct err *err);
 

@@ -312,3 +312,20 @@ def test_a_check_can_be_cancelled(live, run):
     assert ended["state"] == "cancelled" and states(ended)["proof"] == "cancelled"
     assert ended["artifact"]["proof"] is None  # the file is there, whole, and not proven
     assert os.path.exists(ended["artifact"]["path"])
+
+
+def test_another_try_of_the_check_takes_the_place_of_the_first(live, run):
+    def runs():
+        return [r["id"] for r in live.call("GET", "/runs")["runs"] if r["name"] == "tried twice · Q8_0"]
+
+    creation = create(live, run, column=1, format="Q8_0", name="tried twice", prove=True)
+    deadline = time.monotonic() + 400
+    while not (first := runs()):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    live.call("POST", f"/creations/{creation['id']}/cancel")
+    assert wait(live, creation)["state"] == "cancelled"
+    live.call("POST", f"/creations/{creation['id']}/retry")
+    again = wait(live, creation, 400)
+    assert again["state"] == "done" and again["artifact"]["proof"], again
+    assert runs() == [again["artifact"]["proof"]["run_id"]] != first
