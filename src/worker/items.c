@@ -92,7 +92,7 @@ enum err_code items_open(struct items *s, struct columns *columns, struct loaded
 	s->lengths = mem_array(n, sizeof(*s->lengths));
 	for (size_t i = 0; i < n; i++) {
 		const json_t *json = json_array_get(list, i);
-		struct item it = { .id = (uint64_t)json_integer_value(json_object_get(json, "cell")) };
+		struct item it = { .id = (uint64_t)json_integer_value(json_object_get(json, "cell")), .at = i };
 		struct err item_err = { 0 };
 		if (read_item(&it, c, m, job->stream, json, &item_err) == ERR_OK) {
 			keep(s, c, m, &it, all);

@@ -10,6 +10,7 @@
 
 struct item {
 	uint64_t id;
+	size_t at; /* in the request's list */
 	struct tokens tokens; /* prompt and answer */
 	int n_prompt;
 };

@@ -17,6 +17,7 @@
 #include "worker/compare.h"
 #include "worker/guard.h"
 #include "worker/imatrix.h"
+#include "worker/judge_labels.h"
 #include "worker/merge.h"
 #include "worker/protocol.h"
 #include "worker/quantize.h"
@@ -77,7 +78,7 @@ static enum err_code serve(struct worker *w, struct request *r, uint8_t *kind, j
 	case REQ_LIKELIHOOD:
 		return score_likelihoods(e, r, reply, err);
 	case REQ_JUDGE:
-		return score_labels(e, r, reply, err);
+		return judge_labels(e, r, reply, err);
 	case REQ_CALIBRATE:
 		*kind = MSG_CALIBRATED;
 		return calibrate(e, r->body, reply, err);

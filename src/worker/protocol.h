@@ -93,7 +93,8 @@ enum worker_request {
 	REQ_LIKELIHOOD = 11,
 	/* What the loaded model is about to write: which of two labels.  The prompt is the chat template's with what begins an
 	 * answer, then "lead".  "labels": pairs, of which the first is used whose two texts are each one token more than the lead
-	 * alone, and the same tokens before it; without one the request fails with err_judge_labels.
+	 * alone, and the same tokens before it; without one the request fails with err_judge_labels.  "system" goes before the user's
+	 * words where the template knows no such role.  What is told of an item depends on nothing but that item.
 	 * {"adapter": id or 0, "labels": [[a, b]...], "template", "thinking", "items": [{"cell": id, "system", "user", "lead"}...]}
 	 * -> MSG_PROGRESS (step "judge") ..., for each item MSG_JUDGED | MSG_CELL_FAILED, MSG_OK* | MSG_FAILED* */
 	REQ_JUDGE = 12,
@@ -127,7 +128,8 @@ enum worker_message {
 	 * of a comparison, over all answer tokens: {"n_items","n_tokens","mean_kld","mean_kld_se": standard error by items,
 	 *  "kld_p50","kld_p90","kld_p99","kld_max","same_top": rate,"same_top_se","rms_dp": of the answer token's probability,
 	 *  "nll_ref","nll_cand": sums, natural log,"ln_ppl_ratio": mean of candidate - reference,"ln_ppl_ratio_se",
-	 *  "ref_tokens_per_s","cand_tokens_per_s": writing alone,"approximate": bool,"wall_us","peak_rss_bytes"} */
+	 *  "ref_tokens_per_s","cand_tokens_per_s": writing alone,"approximate": bool,"wall_us","peak_rss_bytes"}
+	 * of likelihoods and labels: {"n_items": that were told,"n_tokens": that were fed,"wall_us","peak_rss_bytes"} */
 	MSG_OK = 67,     /* of a group: {"n_ctx","slots","prefix_tokens","prompt_tokens","generated_tokens",
 			  *  "prompt_us","decode_us","wall_us"}: slots that were used, prompt tokens beside the
 			  *  prefix, and a step's time split by its prompt and answer tokens */

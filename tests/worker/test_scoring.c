@@ -163,6 +163,99 @@ static void labels_have_probabilities_that_do_not_depend_on_what_is_beside_them(
 	}
 }
 
+static json_t *item_of(json_t *body, size_t i)
+{
+	return json_array_get(json_object_get(body, "items"), i);
+}
+
+/* The figure of cell `n` of a request. */
+static double figure_of(json_t *body, const char *key, int n)
+{
+	double all[MANY];
+	struct worker_reply r = job(&worker, REQ_JUDGE, body);
+	figures(&r, key, all, MANY);
+	worker_reply_release(&r);
+	return all[n - 1];
+}
+
+/* Not even the last digit: what is computed for an item is the same. */
+static void other_instructions_beside_an_item_change_nothing(void **state)
+{
+	(void)state;
+	double alone = figure_of(judge_request(4, 5), "log_a", 5);
+	json_t *body = judge_request(0, 8);
+	for (size_t i = 0; i < 4; i++)
+		json_object_set_new(item_of(body, i), "system", json_string(i % 2 ? "Be a strict but fair judge of two answers." : ""));
+	assert_true(fabs(figure_of(body, "log_a", 5) - alone) < 1e-9);
+}
+
+static void an_item_that_is_too_long_fails_alone(void **state)
+{
+	(void)state;
+	double alone = figure_of(judge_request(1, 2), "log_a", 2), n_prompt = figure_of(judge_request(1, 2), "n_prompt", 2);
+	struct buf text = BUF_INIT(1 << 20);
+	for (int i = 0; i < 20000; i++)
+		buf_add_text(&text, "word ");
+	for (int both = 0; both < 2; both++) {
+		json_t *body = judge_request(0, 2);
+		for (size_t i = 0; i <= (size_t)both; i++)
+			json_object_set_new(item_of(body, i), "user", json_text(buf_str(&text)));
+		/* Of another text, so that nothing that can be used is beside it. */
+		json_object_set_new(item_of(body, 0), "system", json_string("Judge."));
+		struct worker_reply r = job(&worker, REQ_JUDGE, body);
+		assert_int_equal(r.kind, MSG_OK);
+		assert_int_equal(json_array_size(r.cells), 2);
+		assert_int_equal(number(json_object_get(r.body, "stats"), "n_items"), 1 - both);
+		for (size_t i = 0; i < 2; i++) {
+			const json_t *told = json_object_get(json_array_get(r.cells, i), "body");
+			if (both || number(told, "cell") == 1)
+				assert_string_equal(json_string_value(json_object_get(told, "key")), "err_prompt_tokens");
+			else
+				assert_true(fabs(json_number_value(json_object_get(told, "log_a")) - alone) < 1e-9 &&
+					    fabs(json_number_value(json_object_get(told, "n_prompt")) - n_prompt) < 0.5);
+		}
+		worker_reply_release(&r);
+	}
+	buf_release(&text);
+}
+
+/* Each item has the labels of its own lead, under the same number too. */
+static void labels_go_with_the_lead(void **state)
+{
+	(void)state;
+	double labels[3], a[3];
+	json_t *body = judge_request(0, 3), *pairs = json_pack("[[s, s], [s, s]]", "s", "t", " A", " B");
+	json_object_set_new(item_of(body, 1), "lead", json_string("Answer")); /* "Answers" is one token */
+	json_object_set(body, "labels", pairs);
+	struct worker_reply r = job(&worker, REQ_JUDGE, body);
+	figures(&r, "labels", labels, 3);
+	figures(&r, "log_a", a, 3);
+	worker_reply_release(&r);
+	assert_true(labels[0] < 0.5 && labels[1] > 0.5 && labels[2] < 0.5);
+	body = judge_request(2, 3);
+	json_object_set_new(body, "labels", pairs);
+	assert_true(fabs(a[2] - figure_of(body, "log_a", 3)) < 1e-9);
+}
+
+static void a_template_without_a_system_role_has_its_words_too(void **state)
+{
+	(void)state;
+	static const char *const templates[] = {
+		"{% for m in messages %}{% if m.role == 'user' %}Q: {{ m.content }}\nA: {% endif %}{% endfor %}", /* drops it */
+		"{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no') }}{% endif %}Q: {{ m.content }}\nA: {% endfor %}",
+	};
+	double told[2], n[2];
+	for (int i = 0; i < 2; i++) {
+		json_t *body = judge_request(0, 1);
+		json_object_set_new(body, "template", json_string(templates[i]));
+		told[i] = figure_of(json_deep_copy(body), "n_prompt", 1);
+		json_object_set_new(item_of(body, 0), "system", json_string(""));
+		n[i] = figure_of(body, "n_prompt", 1);
+	}
+	for (int i = 0; i < 2; i++)
+		assert_true(told[i] > n[i] + 3 && fabs(told[i] - told[0]) < 0.5);
+}
+
 static void a_judge_without_single_letters_is_told_so(void **state)
 {
 	(void)state;
@@ -177,6 +270,15 @@ static void what_is_no_request_is_refused(void **state)
 	json_t *body = judge_request(0, 2);
 	json_object_set_new(json_array_get(json_object_get(body, "items"), 1), "lead", json_integer(7));
 	assert_job_fails(&worker, REQ_JUDGE, body, "err_worker_request");
+	body = judge_request(0, 2);
+	json_object_del(item_of(body, 0), "cell");
+	assert_job_fails(&worker, REQ_JUDGE, body, "err_worker_request");
+	body = judge_request(0, 2);
+	json_object_set_new(item_of(body, 1), "system", json_integer(7));
+	assert_job_fails(&worker, REQ_JUDGE, body, "err_worker_request");
+	body = judge_request(0, 2);
+	json_object_set_new(body, "adapter", json_integer(9));
+	assert_job_fails(&worker, REQ_JUDGE, body, "err_adapter_unknown");
 	assert_job_fails(&worker, REQ_JUDGE, json_pack("{s:[[s, s]], s:[]}", "labels", "A", "B", "items"), "err_worker_request");
 	assert_job_fails(&worker, REQ_JUDGE, json_pack("{s:[s], s:[{s:i}]}", "labels", "A", "items", "cell", 1), "err_worker_request");
 	assert_job_fails(&worker, REQ_JUDGE, json_pack("{s:i}", "adapter", 9), "err_worker_request");
@@ -210,6 +312,10 @@ int main(void)
 		cmocka_unit_test(a_trained_answer_is_likelier_with_its_adapter),
 		cmocka_unit_test(likelihoods_are_those_of_a_comparison),
 		cmocka_unit_test(labels_have_probabilities_that_do_not_depend_on_what_is_beside_them),
+		cmocka_unit_test(other_instructions_beside_an_item_change_nothing),
+		cmocka_unit_test(an_item_that_is_too_long_fails_alone),
+		cmocka_unit_test(labels_go_with_the_lead),
+		cmocka_unit_test(a_template_without_a_system_role_has_its_words_too),
 		cmocka_unit_test(a_judge_without_single_letters_is_told_so),
 		cmocka_unit_test(what_is_no_request_is_refused),
 		cmocka_unit_test(a_judge_that_is_stopped_lives_on),
