@@ -7,15 +7,23 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "engine/remote_answer.h"
 #include "store/secret_store.h"
 
 #define REPLY_TOKENS 16 /* "Answer: A", or a word of politeness before it */
-#define TOP_TOKENS 20	/* the most that servers of this API tell */
+#define TOP_TOKENS 20	/* the most that servers tell */
 #define REPLY_BYTES (1 * MIB)
 #define BACKOFF_MS 1000
 #define BACKOFF_MAX_MS 60000
 
-struct question {
+/* What servers of OpenAI's API take differs: the first that a server does not refuse is kept for all that follows. */
+static const struct asking {
+	int top;       /* likeliest tokens to tell, 0: none */
+	bool is_plain; /* without the fields that only some servers know */
+} ASKINGS[] = { { TOP_TOKENS, false }, { TOP_TOKENS, true }, { 5, true }, { 0, false }, { 0, true } };
+#define N_ASKINGS (sizeof ASKINGS / sizeof *ASKINGS)
+
+struct inquiry {
 	struct remote_judge *judge;
 	size_t index;
 	char *system, *user;
@@ -23,19 +31,21 @@ struct question {
 	struct loop_timer *retry;
 	int tries;
 	bool is_open; /* sent, or waiting for another try */
-	bool was_plain; /* the last request */
-	struct question *next;
+	size_t asking;	/* the last request, or the one to come */
+	struct inquiry *next;
 };
 
 struct remote_judge {
 	struct remote_judge_options options;
 	const struct remote_judge_events *events;
 	void *user;
-	struct question *questions; /* in the order asked */
+	struct inquiry *questions; /* in the order asked */
 	int n_open;
-	bool is_plain; /* it refused fields that only some servers know */
+	size_t asking;	  /* that it took */
+	bool has_asking;
 	int busy;      /* callbacks that are running */
 	bool is_freed; /* by one of them: when it returns */
+	bool is_over;  /* failed: nothing follows */
 };
 
 const struct remote *remote_judge_provider(struct db *db, const char *data_dir, struct arena *a, int64_t provider_id, struct err *err)
@@ -50,35 +60,37 @@ const struct remote *remote_judge_provider(struct db *db, const char *data_dir, 
 
 /* --- what is sent, what comes back --- */
 
-static json_t *messages_of(const struct question *q)
+static json_t *messages_of(const struct inquiry *q)
 {
 	if (!q->system[0])
 		return json_pack("[{s:s, s:s}]", "role", "user", "content", q->user);
 	return json_pack("[{s:s, s:s}, {s:s, s:s}]", "role", "system", "content", q->system, "role", "user", "content", q->user);
 }
 
-static json_t *body_of(const struct question *q)
+static json_t *body_of(const struct inquiry *q)
 {
 	const struct remote_judge *j = q->judge;
+	struct remote remote = *j->options.remote;
+	bool is_openai = remote.row.kind == PROVIDER_OPENAI;
+	struct asking asking = ASKINGS[is_openai ? q->asking : 0];
+	struct gen_params params = gen_params_default();
 
-	if (j->options.remote->row.kind == PROVIDER_OLLAMA)
-		return json_pack("{s:s, s:o, s:b, s:b, s:{s:i, s:i, s:i}}", "model", j->options.model, "messages", messages_of(q), "stream", 0,
-				 "think", 0, "options", "num_predict", REPLY_TOKENS, "temperature", 0, "seed", 0);
-	json_t *body = json_pack("{s:s, s:o, s:b, s:i, s:i}", "model", j->options.model, "messages", messages_of(q), "stream", 0, "max_tokens",
-				 REPLY_TOKENS, "temperature", 0);
-	if (j->is_plain)
-		return body;
-	json_object_set_new(body, "logprobs", json_true());
-	json_object_set_new(body, "top_logprobs", json_integer(TOP_TOKENS));
-	json_object_set_new(body, "chat_template_kwargs", json_pack("{s:b}", "enable_thinking", 0));
+	params.max_tokens = REPLY_TOKENS;
+	params.thinking = false;
+	remote.is_plain = asking.is_plain;
+	json_t *body = provider_dialect_of(remote.row.kind)->body(&remote, j->options.model, &params, messages_of(q), 0);
+	json_object_set_new(body, "stream", json_false());
+	json_object_del(body, "stream_options");
+	if (asking.top > 0) { /* an Ollama that tells none ignores it */
+		json_object_set_new(body, "logprobs", json_true());
+		json_object_set_new(body, "top_logprobs", json_integer(asking.top));
+	}
 	return body;
 }
 
-/* The likeliest tokens of the first place that are a label. */
-static struct reading read_tokens(const json_t *choice)
+/* Those of the likeliest tokens of the first place (a list of {"token","logprob"}) that are a label. */
+static struct reading read_tokens(const json_t *tokens)
 {
-	const json_t *place = json_array_get(json_object_get(json_object_get(choice, "logprobs"), "content"), 0);
-	const json_t *tokens = json_object_get(place, "top_logprobs");
 	struct reading r = { 0, 0 };
 
 	for (size_t i = 0; i < json_array_size(tokens) && i < TOP_TOKENS; i++) {
@@ -96,17 +108,20 @@ static struct reading read_tokens(const json_t *choice)
 
 bool remote_judge_read(const struct remote *remote, const json_t *reply, struct reading *out, bool *in_words)
 {
-	const json_t *choice = json_array_get(json_object_get(reply, "choices"), 0);
-	const json_t *message = json_object_get(remote->row.kind == PROVIDER_OLLAMA ? reply : choice, "message");
-	const char *text = json_string_value(json_object_get(message, "content"));
+	bool is_ollama = remote->row.kind == PROVIDER_OLLAMA;
+	const json_t *choice = is_ollama ? reply : json_array_get(json_object_get(reply, "choices"), 0);
+	const json_t *message = json_object_get(choice, "message"), *content = json_object_get(message, "content");
+	const json_t *places = json_object_get(choice, "logprobs");
 
-	*out = read_tokens(choice);
+	places = is_ollama ? places : json_object_get(places, "content");
+	*out = read_tokens(json_object_get(json_array_get(places, 0), "top_logprobs"));
 	*in_words = !(out->a + out->b >= OPINION_MASS_MIN && out->a + out->b <= 1.001);
 	if (!*in_words)
 		return true;
-	if (!text)
+	if (!json_is_object(message) || (content && !json_is_null(content) && !json_is_string(content)))
 		return false;
-	*out = reading_of_reply(str_of(text));
+	/* Without a word, as where it was still thinking, it names no answer. */
+	*out = reading_of_reply(str_of(json_string_value(content)));
 	return true;
 }
 
@@ -114,7 +129,7 @@ bool remote_judge_read(const struct remote *remote, const json_t *reply, struct 
 
 static void advance(struct remote_judge *j);
 
-static void question_free(struct question *q)
+static void inquiry_free(struct inquiry *q)
 {
 	http_call_cancel(q->call);
 	loop_timer_free(q->retry);
@@ -126,25 +141,25 @@ static void question_free(struct question *q)
 static void release(struct remote_judge *j)
 {
 	while (j->questions) {
-		struct question *q = j->questions;
+		struct inquiry *q = j->questions;
 		j->questions = q->next;
-		question_free(q);
+		inquiry_free(q);
 	}
 	mem_free(j);
 }
 
-static void take_away(struct question *q)
+static void take_away(struct inquiry *q)
 {
-	struct question **at = &q->judge->questions;
+	struct inquiry **at = &q->judge->questions;
 
 	while (*at != q)
 		at = &(*at)->next;
 	*at = q->next;
 	q->judge->n_open--;
-	question_free(q);
+	inquiry_free(q);
 }
 
-static void try_again(struct question *q, int64_t retry_after_ms)
+static void try_again(struct inquiry *q, int64_t retry_after_ms)
 {
 	int64_t base = q->judge->options.quick_retries ? 5 : BACKOFF_MS, most = base << q->tries;
 
@@ -155,7 +170,28 @@ static void try_again(struct question *q, int64_t retry_after_ms)
 	loop_timer_set(q->retry, wait);
 }
 
-static void take_reply(struct question *q, const struct http_reply *reply, struct err *err)
+/* The question is over with what was read. */
+static void tell(struct inquiry *q, struct reading reading, bool in_words)
+{
+	struct remote_judge *j = q->judge;
+	size_t index = q->index;
+
+	take_away(q);
+	j->events->read(j->user, index, reading, in_words);
+}
+
+static void fail(struct remote_judge *j, const struct err *cause)
+{
+	struct err copy = *cause;
+
+	j->is_over = true;
+	while (j->questions)
+		take_away(j->questions);
+	j->events->failed(j->user, &copy);
+}
+
+/* A 2xx reply: false where it is none of this kind of server, which may pass. */
+static bool take_reply(struct inquiry *q, const struct http_reply *reply, struct err *err)
 {
 	struct remote_judge *j = q->judge;
 	struct reading reading;
@@ -166,49 +202,77 @@ static void take_reply(struct question *q, const struct http_reply *reply, struc
 		remote_wrong(j->options.remote, "no answer", err);
 	json_decref(json);
 	if (err->code != ERR_OK)
+		return false;
+	if (!j->has_asking)
+		j->asking = q->asking;
+	j->has_asking = true;
+	tell(q, reading, in_words);
+	return true;
+}
+
+/* The server does not take this request: something in it that not every server knows, or, where it took the like before, this
+ * prompt, of which then nothing is read.  True where that is dealt with. */
+static bool take_refusal(struct inquiry *q)
+{
+	struct remote_judge *j = q->judge;
+
+	if (j->has_asking && (q->asking == j->asking || j->options.remote->row.kind != PROVIDER_OPENAI)) {
+		tell(q, (struct reading){ 0, 0 }, true);
+		return true;
+	}
+	if (j->options.remote->row.kind != PROVIDER_OPENAI || (!j->has_asking && q->asking + 1 == N_ASKINGS))
+		return false;
+	q->asking = j->has_asking ? j->asking : q->asking + 1;
+	loop_timer_set(q->retry, 0);
+	return true;
+}
+
+static void take(struct inquiry *q, const struct http_reply *reply, const struct err *err)
+{
+	struct remote_judge *j = q->judge;
+	struct err cause = *err;
+	bool is_told = cause.code == ERR_OK, is_good = is_told && reply->status >= 200 && reply->status <= 299;
+	bool may_retry = cause.code == ERR_IO;
+
+	if (is_good && take_reply(q, reply, &cause))
 		return;
-	size_t index = q->index;
-	take_away(q);
-	j->events->read(j->user, index, reading, in_words);
+	if (is_told && !is_good && (reply->status == 400 || reply->status == 413 || reply->status == 422) && take_refusal(q))
+		return;
+	if (is_told && !is_good)
+		(void)remote_fail(j->options.remote, reply, &cause);
+	if (is_told)
+		may_retry = is_good || cause.code == ERR_IO || cause.code == ERR_BUSY || reply->status == 408;
+	if (may_retry && ++q->tries < LIMIT_REMOTE_TRIES)
+		try_again(q, reply->retry_after_ms);
+	else
+		fail(j, &cause);
 }
 
 static void on_done(void *user, const struct http_reply *reply, const struct err *err)
 {
-	struct question *q = user;
+	struct inquiry *q = user;
 	struct remote_judge *j = q->judge;
-	struct err cause = *err;
-	bool is_refused = cause.code == ERR_OK && (reply->status == 400 || reply->status == 422);
+	int n_before = j->n_open;
 
 	q->call = NULL;
 	j->busy++;
-	if (is_refused && !q->was_plain && j->options.remote->row.kind == PROVIDER_OPENAI) {
-		j->is_plain = true; /* it may know only the fields that every server knows */
-		try_again(q, 0);
-	} else {
-		if (cause.code == ERR_OK)
-			take_reply(q, reply, &cause);
-		if ((cause.code == ERR_IO || cause.code == ERR_BUSY) && ++q->tries < LIMIT_REMOTE_TRIES)
-			try_again(q, reply->retry_after_ms);
-		else if (cause.code != ERR_OK)
-			j->events->failed(j->user, &cause);
-		else if (!j->is_freed)
-			advance(j);
-	}
+	take(q, reply, err);
+	if (!j->is_freed && j->n_open < n_before) /* it is over */
+		advance(j);
 	if (--j->busy == 0 && j->is_freed)
 		release(j);
 }
 
 static void send(void *user)
 {
-	struct question *q = user;
+	struct inquiry *q = user;
 	const struct remote *remote = q->judge->options.remote;
 	struct buf body = BUF_INIT(LIMIT_PROMPT_BYTES);
 	json_t *json = body_of(q);
 
 	json_write(&body, json);
 	json_decref(json);
-	q->was_plain = q->judge->is_plain;
-	char *url = mem_printf("%s%s", remote->row.url, remote->row.kind == PROVIDER_OLLAMA ? "/api/chat" : "/chat/completions");
+	char *url = mem_printf("%s%s", remote->row.url, provider_dialect_of(remote->row.kind)->path);
 	struct http_request request = { .method = "POST", .url = url, .bearer = remote->key, .json = buf_str(&body),
 					.limits = http_limits_default(), .done = on_done, .user = q };
 	request.limits.first_byte_ms = remote->row.timeout_s * 1000;
@@ -221,14 +285,17 @@ static void send(void *user)
 /* Sends what the provider takes at once; tells where nothing is left. */
 static void advance(struct remote_judge *j)
 {
+	if (j->is_over)
+		return;
 	if (!j->questions) {
 		j->events->idle(j->user);
 		return;
 	}
-	for (struct question *q = j->questions; q && j->n_open < j->options.remote->row.concurrency; q = q->next) {
+	for (struct inquiry *q = j->questions; q && j->n_open < j->options.remote->row.concurrency; q = q->next) {
 		if (q->is_open)
 			continue;
 		q->is_open = true;
+		q->asking = j->asking;
 		j->n_open++;
 		send(q);
 	}
@@ -255,12 +322,12 @@ void remote_judge_free(struct remote_judge *j)
 
 void remote_judge_ask(struct remote_judge *j, size_t index, struct str system, struct str user)
 {
-	struct question **at = &j->questions;
+	struct inquiry **at = &j->questions;
 
 	while (*at)
 		at = &(*at)->next;
 	*at = mem_alloc(sizeof **at);
-	**at = (struct question){ .judge = j, .index = index, .system = mem_printf("%.*s", (int)system.len, system.ptr ? system.ptr : ""),
+	**at = (struct inquiry){ .judge = j, .index = index, .system = mem_printf("%.*s", (int)system.len, system.ptr ? system.ptr : ""),
 				  .user = mem_printf("%.*s", (int)user.len, user.ptr ? user.ptr : ""),
 				  .retry = loop_timer_new(j->options.loop, send, *at) };
 	advance(j);

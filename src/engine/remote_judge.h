@@ -2,9 +2,10 @@
  *
  * remote_judge - a judge model at a provider: one request for each prompt, as many at once as the provider takes.
  *
- * Servers of OpenAI's API are asked for the likeliest tokens of the first place; where they tell none, or these are no
- * label, and at Ollama, the reply in words is read.  A request that fails for a reason that may pass is sent again (6
- * tries, full jitter, Retry-After); a failure that stays ends the judge.  Thread: loop. */
+ * Servers are asked for the likeliest tokens of the first place; where they tell none, or these are no label, the reply in
+ * words is read.  What one server refuses to know (how many tokens, thinking) is left away step by step, until one takes it.
+ * A request that fails for a reason that may pass, or whose reply is none, is sent again (6 tries, full jitter, Retry-After); a
+ * failure that stays ends the judge.  A prompt that is refused where others were taken reads as no answer.  Thread: loop. */
 #ifndef ASSAY_ENGINE_REMOTE_JUDGE_H
 #define ASSAY_ENGINE_REMOTE_JUDGE_H
 

@@ -57,7 +57,7 @@ static void ask(const char *model, size_t n)
 	memset(&heard, 0, sizeof heard);
 	heard.judge = remote_judge_new(&options, &events, NULL);
 	for (size_t i = 0; i < n; i++)
-		remote_judge_ask(heard.judge, i, STR("You compare answers."), STR("Which is better, A or B?"));
+		remote_judge_ask(heard.judge, i, STR("You compare answers."), i == 5 ? STR("Long: which is better, A or B?") : STR("Which is better, A or B?"));
 	bench.timed_out = false;
 	loop_timer_set(bench.timeout, 20000);
 	loop_run(bench.loop);
@@ -121,10 +121,45 @@ static void a_server_that_tells_none_is_read_in_words(void **state)
 		assert_true(heard.n[i] == 1 && heard.readings[i].a > 0.99 && heard.readings[i].b < 0.01);
 }
 
+/* What only some servers know does not cost the probabilities of those that know less. */
+static void what_a_server_does_not_know_is_left_away_alone(void **state)
+{
+	(void)state;
+	reset(json_pack("{s:[s]}", "refuses", "chat_template_kwargs"));
+	ask("small", 12);
+	assert_int_equal(heard.n_failed, 0);
+	assert_int_equal(heard.n_words, 0);
+	for (size_t i = 0; i < 12; i++)
+		assert_true(heard.n[i] == 1 && fabs(heard.readings[i].a - 0.7) < 1e-9);
+	json_t *seen = stub_ask(&openai, bench.loop, "/stub/state", NULL);
+	const json_t *body = json_array_get(json_object_get(seen, "bodies"), 4);
+	assert_int_equal(json_integer_value(json_object_get(seen, "requests")), 12 + 4); /* the first ones */
+	assert_int_equal(json_integer_value(json_object_get(body, "top_logprobs")), 20);
+	assert_true(json_is_false(json_object_get(body, "stream")) && json_real_value(json_object_get(body, "temperature")) <= 0);
+	json_decref(seen);
+}
+
+static void a_prompt_that_is_refused_costs_the_others_nothing(void **state)
+{
+	(void)state;
+	reset(json_pack("{s:s}", "refuses_text", "Long:"));
+	ask("small", N);
+	assert_int_equal(heard.n_failed, 0);
+	assert_int_equal(heard.n_words, 1);
+	for (size_t i = 0; i < N; i++)
+		assert_true(heard.n[i] == 1 && fabs(heard.readings[i].a - (i == 5 ? 0 : 0.7)) < 1e-9);
+	assert_true(heard.readings[5].b <= 0);
+	reset(json_pack("{s:s}", "refuses_text", "better")); /* everything */
+	ask("small", N);
+	assert_int_equal(heard.n_failed, 1);
+	assert_true(heard.err.code == ERR_DATA && strstr(heard.err.args, "maximum context length"));
+}
+
 static void what_passes_by_itself_is_asked_again(void **state)
 {
 	(void)state;
-	reset(json_pack("{s:[s, s, s, s, s]}", "faults", "429", "500", "reset", "429_later", "503"));
+	reset(json_pack("{s:[s, s, s, s, s, s, s, s]}", "faults", "429", "500", "reset", "429_later", "503", "half_json",
+			"array", "empty"));
 	ask("small", 8);
 	assert_int_equal(heard.n_failed, 0);
 	for (size_t i = 0; i < 8; i++)
@@ -142,6 +177,45 @@ static void what_stays_wrong_ends_the_judge(void **state)
 	ask("small", 8);
 	assert_int_equal(heard.n_failed, 1);
 	reset(json_object());
+}
+
+static bool read_reply(enum provider_kind kind, const char *text, struct reading *r, bool *in_words)
+{
+	struct remote at = { .row = { .kind = kind, .name = "test", .url = "http://127.0.0.1" } };
+	struct err err = { 0 };
+	json_t *json = json_parse(str_of(text), "reply", &err);
+	bool good = remote_judge_read(&at, json, r, in_words);
+
+	assert_non_null(json);
+	json_decref(json);
+	return good;
+}
+
+static void ollama_tells_probabilities_too(void **state)
+{
+	(void)state;
+	struct reading r;
+	bool in_words;
+
+	assert_true(read_reply(PROVIDER_OLLAMA, "{\"message\": {\"content\": \"B\"}, \"logprobs\": [{\"token\": \"B\", \"logprob\": -0.5,"
+			       "\"top_logprobs\": [{\"token\": \"B\", \"logprob\": -0.5}, {\"token\": \"A\", \"logprob\": -1.5}]}]}",
+			       &r, &in_words));
+	assert_true(!in_words && fabs(r.a - exp(-1.5)) < 1e-9 && fabs(r.b - exp(-0.5)) < 1e-9);
+	assert_true(read_reply(PROVIDER_OLLAMA, "{\"message\": {\"content\": \"B\"}}", &r, &in_words));
+	assert_true(in_words && r.a < 0.01 && r.b > 0.99);
+}
+
+/* It was cut while it was thinking. */
+static void a_reply_without_a_word_names_no_answer(void **state)
+{
+	(void)state;
+	struct reading r;
+	bool in_words;
+
+	assert_true(read_reply(PROVIDER_OPENAI, "{\"choices\": [{\"message\": {\"content\": null}, \"finish_reason\": \"length\"}]}", &r, &in_words));
+	assert_true(in_words && r.a <= 0 && r.b <= 0);
+	assert_false(read_reply(PROVIDER_OPENAI, "{\"choices\": []}", &r, &in_words));
+	assert_false(read_reply(PROVIDER_OPENAI, "{\"choices\": [{\"message\": {\"content\": 7}}]}", &r, &in_words));
 }
 
 static void replies_are_not_trusted(void **state)
@@ -168,6 +242,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(probabilities_of_the_labels_are_read),
 		cmocka_unit_test(a_server_that_tells_none_is_read_in_words),
+		cmocka_unit_test(what_a_server_does_not_know_is_left_away_alone),
+		cmocka_unit_test(a_prompt_that_is_refused_costs_the_others_nothing),
+		cmocka_unit_test(ollama_tells_probabilities_too),
+		cmocka_unit_test(a_reply_without_a_word_names_no_answer),
 		cmocka_unit_test(what_passes_by_itself_is_asked_again),
 		cmocka_unit_test(what_stays_wrong_ends_the_judge),
 		cmocka_unit_test(replies_are_not_trusted),

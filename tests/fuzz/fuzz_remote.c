@@ -9,6 +9,7 @@
 #include "base/msg.h"
 #include "engine/ollama.h"
 #include "engine/remote_answer.h"
+#include "engine/remote_judge.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -104,6 +105,20 @@ static void compare_answers(struct str text, size_t piece, enum provider_kind ki
 	buf_release(&two);
 }
 
+/* A judge's reply is two probabilities, or none. */
+static void read_judgement(struct str text, enum provider_kind kind)
+{
+	struct remote remote = { .row = { .kind = kind, .name = "fuzz", .url = "http://127.0.0.1" } };
+	struct err ignored = { 0 };
+	struct reading r;
+	bool in_words;
+	json_t *json = json_parse(text, "reply", &ignored);
+
+	if (json && remote_judge_read(&remote, json, &r, &in_words) && !(r.a >= 0 && r.b >= 0 && r.a + r.b <= 1.002))
+		BUG("probabilities %g and %g", r.a, r.b);
+	json_decref(json);
+}
+
 static void read_words(struct str text)
 {
 	char reason[100], name[200], *copy = mem_alloc(text.len + 1);
@@ -135,6 +150,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	compare_pieces(text, (size_t)data[0] % 16 + 1, true);
 	compare_answers(text, (size_t)data[0] % 16 + 1, PROVIDER_OPENAI);
 	compare_answers(text, (size_t)data[0] % 16 + 1, PROVIDER_OLLAMA);
+	read_judgement(text, PROVIDER_OPENAI);
+	read_judgement(text, PROVIDER_OLLAMA);
 	read_words(text);
 	return 0;
 }

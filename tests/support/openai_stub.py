@@ -40,7 +40,7 @@ class Stub:
             self.random = random.Random(wanted["chaos"]) if "chaos" in wanted else None
             self.refuses, self.requests, self.bodies = wanted.get("refuses", []), 0, []
             self.now, self.most, self.delay = 0, 0, wanted.get("delay_ms", 0)
-            self.always = wanted.get("always")
+            self.always, self.refuses_text = wanted.get("always"), wanted.get("refuses_text")
 
     def next_fault(self):
         with self.lock:
@@ -119,6 +119,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         refused = [name for name in stub.refuses if name in body]
         if refused:
             self.reply(400, {"error": {"message": f"Unrecognized request argument supplied: {refused[0]}"}})
+        elif stub.refuses_text and stub.refuses_text in body["messages"][-1]["content"]:
+            self.reply(400, {"error": {"message": "This model's maximum context length is 16 tokens."}})
         elif body.get("model") not in ("small", "small-lora"):
             self.reply(404, {"error": {"message": f"The model `{body.get('model')}` does not exist."}})
         elif fault == "429_later":
@@ -135,6 +137,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif fault == "error_json":
             self.reply(200, {"error": {"message": "overloaded", "code": 503}})
         elif body.get("max_tokens") == 16 and not body.get("stream"):  # a judge is asked for a letter
+            if fault in ("array", "half_json", "empty"):
+                data = {"array": b"[1]", "half_json": b'{"choices": [', "empty": b"{}"}[fault]
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+                return
             choice = {"message": {"role": "assistant", "content": "A"}, "finish_reason": "stop"}
             if body.get("logprobs"):
                 top = [{"token": token, "logprob": math.log(p)} for token, p in (("A", 0.6), (" B", 0.2), (" A", 0.1), ("The", 0.1))]
