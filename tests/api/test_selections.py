@@ -14,6 +14,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 from live import ROOT, Live, Refused, UnixConnection, add_demo  # noqa: E402
+from openai_stub import Stub, serve as serve_openai  # noqa: E402
 from openapi import conforms  # noqa: E402
 
 MODEL = os.environ.get("ASSAY_TEST_MODEL", "")
@@ -392,3 +393,36 @@ def test_one_that_died_with_its_server_goes_on(demo, tmp_path):
         assert whole["state"] == "done" and whole["n_answered"] == 8 and whole["decision"]["kind"] == "too_few", whole
     finally:
         server.stop()
+
+
+def test_a_judge_at_a_provider_passes_its_exam_and_decides(live, demo):
+    """References that are too long for words to decide: then the judge does, and finds what the references would have found."""
+    more = " It stands in the sheet of the maker, with all the other facts about the device that one may want to know before choosing it."
+    questions = [{"text": q["text"], "reference": q["reference"] + more} for q in QUESTIONS]
+    stub = Stub()
+    stub.reset({"truth": {q["text"]: q["reference"] for q in questions}})
+    server = serve_openai(stub)
+    try:
+        provider = live.call("POST", "/providers", {"kind": "openai", "name": "judges", "url": f"http://127.0.0.1:{server.server_port}/v1"})
+        used = live.call("POST", f"/providers/{provider['id']}/models/use", {"name": "small"})
+        selection = wait(live, add(live, demo, questions=questions, judge="model", judge_model_id=used["id"]))
+        assert selection["state"] == "done", selection
+        judge = selection["checked_by"]["judge"]
+        assert judge["state"] == "passed" and judge["exam"]["is_fit"] and judge["exam"]["found"] >= 0.9 * judge["exam"]["asked"], judge
+        assert selection["decision"]["kind"] in ("winner", "tie", "overfitting"), selection["decision"]
+        best = max(selection["candidates"], key=lambda c: c["score"])
+        assert best["epoch"] == 8
+        rows = live.call("GET", f"/selections/{selection['id']}/questions?show=decided")["questions"]
+        assert rows and all(row["layer"] in ("judge", "guards") for row in rows)
+        asked = stub.requests
+        again = wait(live, conforms("Selection", live.call("POST", "/selections", {"run_id": selection["run_id"], "judge": "model",
+                                                                                   "judge_model_id": used["id"]})))
+        assert again["decision"] == selection["decision"]
+        assert stub.requests - asked <= 12, "readings are asked for once; only the repeats of the exam are fresh"
+        stub.reset({"always": "500"})
+        other = live.call("POST", f"/providers/{provider['id']}/models/use", {"name": "small-lora"})
+        failed = wait(live, conforms("Selection", live.call("POST", "/selections", {"run_id": selection["run_id"], "judge": "model",
+                                                                                    "judge_model_id": other["id"]})))
+        assert failed["state"] == "done" and failed["checked_by"]["judge"]["state"] == "failed", failed
+    finally:
+        server.shutdown()

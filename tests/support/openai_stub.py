@@ -7,10 +7,12 @@
 The answer to a question Q is answer(Q).  POST /stub/reset {"faults": [...], "key": ..., "chaos": seed, "refuses": ["top_k"]}:
 each request plays the next of `faults` ("": none); with `chaos` every second request plays a random one.  GET /stub/state."""
 import argparse
+import difflib
 import http.server
 import json
 import math
 import random
+import re
 import socket
 import sys
 import threading
@@ -41,6 +43,16 @@ class Stub:
             self.refuses, self.requests, self.bodies = wanted.get("refuses", []), 0, []
             self.now, self.most, self.delay = 0, 0, wanted.get("delay_ms", 0)
             self.always, self.refuses_text = wanted.get("always"), wanted.get("refuses_text")
+            self.truth = wanted.get("truth", {})
+
+    def judge(self, prompt):
+        """Probability of A: by how close the two answers are to what is known to be right."""
+        parts = {name: text for name, text in re.findall(r"^=== (QUESTION|ANSWER A|ANSWER B) \d+ ===\n(.*?)\n=== /", prompt, re.S | re.M)}
+        truth = self.truth.get(parts.get("QUESTION"))
+        if truth is None:
+            return 0.7
+        close = [difflib.SequenceMatcher(None, parts[f"ANSWER {x}"], truth, autojunk=False).ratio() for x in "AB"]
+        return min(0.78, max(0.12, 0.45 + 2 * (close[0] - close[1])))
 
     def next_fault(self):
         with self.lock:
@@ -144,9 +156,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 self.end_headers()
                 self.wfile.write(data)
                 return
-            choice = {"message": {"role": "assistant", "content": "A"}, "finish_reason": "stop"}
+            a = stub.judge(body["messages"][-1]["content"])
+            choice = {"message": {"role": "assistant", "content": "A" if a >= 0.45 else "B"}, "finish_reason": "stop"}
             if body.get("logprobs"):
-                top = [{"token": token, "logprob": math.log(p)} for token, p in (("A", 0.6), (" B", 0.2), (" A", 0.1), ("The", 0.1))]
+                top = [{"token": token, "logprob": math.log(p)} for token, p in (("A", a - 0.1), (" B", 0.9 - a), (" A", 0.1), ("The", 0.1))]
                 choice["logprobs"] = {"content": [{"token": "A", "logprob": math.log(0.6), "top_logprobs": top[:body["top_logprobs"]]}]}
             self.reply(200, {"choices": [choice]})
         elif fault == "not_streamed" or not body.get("stream"):
