@@ -4,8 +4,11 @@
 #include <math.h>
 #include <string.h>
 
+#include "metric/correlation.h"
 #include "selection/curves.h"
 #include "selection/leak.h"
+
+#define LAYERS_MIN 3 /* candidates; the order of two says nothing */
 
 static json_t *number(double value)
 {
@@ -82,7 +85,8 @@ static json_t *judge_json(const struct opinions *o)
 
 /* --- candidates --- */
 
-static json_t *likelihood_of(const struct material *m, size_t column)
+/* Of the references, per token; NAN where it is not known. */
+static double mean_likelihood(const struct material *m, size_t column)
 {
 	double sum = 0, n = 0;
 
@@ -90,7 +94,7 @@ static json_t *likelihood_of(const struct material *m, size_t column)
 		sum += m->likelihoods[q * m->n_columns + column].log_likelihood;
 		n += (double)m->likelihoods[q * m->n_columns + column].n_tokens;
 	}
-	return n > 0 ? json_real(sum / n) : json_null();
+	return n > 0 ? sum / n : NAN;
 }
 
 static void add_measured(json_t *obj, const struct decision_candidate *k)
@@ -131,7 +135,7 @@ static json_t *candidate_json(const struct material *m, const struct decision *d
 	json_object_set_new(obj, "n_references", json_integer((json_int_t)m->n_references));
 	json_object_set_new(obj, "train_loss", model->kind == MODEL_BASE ? json_null() : number(model->train_loss));
 	json_object_set_new(obj, "eval_loss", model->kind == MODEL_BASE ? json_null() : number(model->eval_loss));
-	json_object_set_new(obj, "log_likelihood", likelihood_of(m, c));
+	json_object_set_new(obj, "log_likelihood", number(mean_likelihood(m, c)));
 	json_object_set_new(obj, "likes", json_integer(column->n_likes));
 	return obj;
 }
@@ -195,6 +199,21 @@ static bool is_draws(const struct reason *r)
 	return !strcmp(r->key, "decision_draws") || !strcmp(r->key, "decision_draws_base");
 }
 
+/* Likelihood of the references and quality of the answers rank the candidates the other way round: it is known to happen, decides
+ * nothing, and is worth a look at the answers. */
+static bool layers_disagree(const struct material *m, const struct decision *d)
+{
+	double quality[LIMIT_COLUMNS], likelihood[LIMIT_COLUMNS];
+	size_t n = 0;
+
+	for (size_t c = 0; c < m->n_columns; c++) {
+		likelihood[n] = mean_likelihood(m, c);
+		quality[n] = d->candidates[c].score;
+		n += d->candidates[c].is_ranked && isfinite(likelihood[n]) && isfinite(quality[n]);
+	}
+	return n >= LAYERS_MIN && spearman(quality, likelihood, n) < 0;
+}
+
 static json_t *decision_json(const struct material *m, const struct decision *d)
 {
 	json_t *reasons = json_array(), *note = json_null();
@@ -207,6 +226,8 @@ static json_t *decision_json(const struct material *m, const struct decision *d)
 		json_decref(note);
 		note = reason_json(&d->reasons[i]);
 	}
+	if (layers_disagree(m, d))
+		json_array_append_new(reasons, json_pack("{s:s, s:s}", "key", "selection_layers_disagree", "args", ""));
 	json_t *obj = json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "kind", decision_kind_name(d->kind), "level",
 				decision_level_name(d->level), "recommended_column_id", column_id(m, d->recommended), "best_column_id",
 				column_id(m, d->best), "runner_up_column_id", column_id(m, d->runner_up), "sentence",
