@@ -97,18 +97,19 @@ static int level_of(const char *name)
 static void show_level(const struct cli *cli, const json_t *decision, FILE *to)
 {
 	const char *level = show_text(decision, "level");
-	struct buf text = BUF_INIT(64 * KIB);
+	struct buf dots = BUF_INIT(KIB);
 	char key[64];
 
 	if (level_of(level) == 0)
 		return;
 	(void)str_format(key, sizeof key, "report_level_%s", level);
-	buf_printf(&text, "%s: ", msg_text(cli->lang, "report_level"));
 	for (int i = 0; i < LEVELS; i++)
-		buf_add_text(&text, i < level_of(level) ? "\u25CF" : "\u25CB");
-	buf_printf(&text, " %s. %s", msg_text(cli->lang, key), show_text(decision, "level_note"));
-	paragraph(buf_text(&text), 0, to);
-	buf_release(&text);
+		buf_add_text(&dots, i < level_of(level) ? "\u25CF" : "\u25CB");
+	char *text = cli_text(cli, "cli_auto_level", "dots=%s|level=%s|note=%s", buf_text(&dots), msg_text(cli->lang, key),
+			      show_text(decision, "level_note"));
+	paragraph(text, 0, to);
+	mem_free(text);
+	buf_release(&dots);
 }
 
 /* "65% [            -#-    ]", or "-". */

@@ -104,7 +104,10 @@ static void dots(struct report *r, const json_t *points)
 				   y_of(high), x - 5, y_of(low), x + 5, x - 5, y_of(high), x + 5);
 		buf_printf(&r->e.out, "<circle class=\"dot%s\" cx=\"%.1f\" cy=\"%.1f\" r=\"%d\"/>", is_chosen ? " chosen" : "", x,
 			   y_of(value), is_chosen ? 7 : 5);
-		buf_printf(&r->e.out, "<text x=\"%.1f\" y=\"%.1f\">%.0f%%</text>", x + 9, y_of(value) - 7, 100 * value);
+		/* Where the line to the next dot is not. */
+		bool rises = report_number(json_array_get(points, i + 1), "value") > value;
+		buf_printf(&r->e.out, "<text x=\"%.1f\" y=\"%.1f\"%s>%.0f%%</text>", rises ? x - 9 : x + 9, y_of(value) - 7,
+			   rises ? " text-anchor=\"end\"" : "", 100 * value);
 	}
 }
 
@@ -112,6 +115,8 @@ void report_chart(struct report *r, const json_t *curve)
 {
 	const json_t *points = json_object_get(curve, "points");
 	char key[64];
+	bool is_main = strcmp(report_string(curve, "name"), "all") == 0;
+	double scale = is_main ? 1 : SMALLER;
 
 	(void)str_format(key, sizeof key, "report_curve_%s", report_string(curve, "name"));
 	const char *name = msg_text(r->e.lang, key);
@@ -120,9 +125,8 @@ void report_chart(struct report *r, const json_t *curve)
 					unit, report_number(curve, "n_questions"));
 	if (json_array_size(points) == 0)
 		return;
-	report_raw(r, "<figure><figcaption>");
+	report_raw(r, is_main ? "<figure class=\"main\"><figcaption>" : "<figure><figcaption>");
 	report_text(r, title);
-	double scale = strcmp(report_string(curve, "name"), "all") ? SMALLER : 1;
 	buf_printf(&r->e.out, "</figcaption><svg width=\"%.0f\" height=\"%.0f\" viewBox=\"0 0 %d %d\" role=\"img\"><title>", WIDTH * scale,
 		   HEIGHT * scale, WIDTH, HEIGHT);
 	report_text(r, title);

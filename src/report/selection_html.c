@@ -12,7 +12,7 @@ static const char style[] =
 	"<style>.sentence{font-size:1.25rem;font-weight:600;margin:.5rem 0}.level{letter-spacing:.1em;color:#2e7d32}"
 	".badge{background:#2e7d32;color:#fff;border-radius:.3rem;padding:0 .4rem;font-size:.8em;white-space:nowrap}"
 	".number{text-align:right;white-space:nowrap}figure{margin:1rem 0;display:inline-block;max-width:100%}"
-	"figcaption{font-weight:600}svg{max-width:100%;height:auto}svg text{fill:CanvasText;font-size:12px}"
+	"figure.main{display:block}figcaption{font-weight:600}svg{max-width:100%;height:auto}svg text{fill:CanvasText;font-size:12px}"
 	".grid{stroke:#8885}.whisker{stroke:#8a8a8a;stroke-width:2}.line{fill:none;stroke:#1565c0;stroke-width:2}"
 	".dot{fill:#1565c0}.chosen{fill:#2e7d32}.span{fill:#1565c055}.mark{fill:#1565c0}.win{color:#2e7d32}.loss{color:#c62828}"
 	"dt{font-weight:600;margin-top:.5rem}dd{margin:0 0 0 1rem}</style>";
@@ -288,7 +288,13 @@ static void course(struct report *r)
 	report_raw(r, "<p>");
 	report_text(r, export_text(&r->e, r->params.budget_s ? "report_budget" : "report_no_budget", "n=%lld|seconds=%.1f",
 				   (long long)r->params.budget_s, (double)r->row.elapsed_ms / 1000));
-	report_raw(r, "</p><table><tbody>");
+	report_raw(r, "</p>");
+	if (*r->params.training_path) {
+		report_raw(r, "<p>");
+		report_text(r, export_text(&r->e, "report_training", "path=%s", r->params.training_path));
+		report_raw(r, "</p>");
+	}
+	report_raw(r, "<table><tbody>");
 	json_array_foreach(steps, i, step) {
 		char key[64];
 		(void)str_format(key, sizeof key, "report_step_%s", report_string(step, "name"));
