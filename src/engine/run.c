@@ -310,7 +310,7 @@ static struct plan column_plan(const struct active *a, const struct active_colum
 			      .slots = c->row.slots, .is_fast = a->run.is_fast };
 }
 
-/* First every column's first question, then column by column. */
+/* The column that is furthest behind: a run that ends early has questions that all of them answered. */
 static struct active_column *next_column(struct active *a)
 {
 	struct active_column *found = NULL;
@@ -321,7 +321,7 @@ static struct active_column *next_column(struct active *a)
 			continue;
 		if (!c->first_group_done)
 			return c;
-		if (!found)
+		if (!found || c->next < found->next)
 			found = c;
 	}
 	return found;

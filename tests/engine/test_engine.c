@@ -80,24 +80,56 @@ static void a_run_is_answered_stored_and_announced(void **state)
 	assert_int_equal(recorded("start"), 1);
 }
 
+/* Columns on one base model, as a fine-tune has them. */
+static size_t add_columns(int64_t *models)
+{
+	static const char *const names[] = { "one", "two" };
+
+	models[0] = bench_tiny(&bench, "a.gguf");
+	for (int i = 0; i < 2; i++) {
+		tiny_adapter(&bench.temp, names[i], "", (uint32_t)i + 1);
+		struct found_model m = { .kind = MODEL_ADAPTER, .adapter_format = ADAPTER_PEFT, .name = names[i], .step = 1,
+					 .path = temp_path(&bench.temp, names[i]) };
+		models[i + 1] = bench_model(&bench, m, models[0]);
+	}
+	return 3;
+}
+
 static void columns_with_adapters_share_one_worker(void **state)
 {
 	(void)state;
 	int64_t models[3];
-	models[0] = bench_tiny(&bench, "a.gguf");
-	tiny_adapter(&bench.temp, "one", "", 1);
-	tiny_adapter(&bench.temp, "two", "", 2);
-	struct found_model m = { .kind = MODEL_ADAPTER, .adapter_format = ADAPTER_PEFT, .name = "one", .step = 1,
-				 .path = temp_path(&bench.temp, "one") };
-	models[1] = bench_model(&bench, m, models[0]);
-	m.path = temp_path(&bench.temp, "two");
-	models[2] = bench_model(&bench, m, models[0]);
+	add_columns(models);
 	int64_t run = bench_run(&bench, models, 3, 20);
 	bench_follow(&bench, run);
 	struct bench_result r = bench_result(&bench, run);
 	check_complete(&r);
 	assert_int_equal(recorded("start"), 1);
 	assert_string_not_equal(r.questions[3].cells[0].text, r.questions[3].cells[1].text); /* each cell has its seed */
+}
+
+/* A run that is stopped, or whose time is up, is worth as much as it has questions that every column answered. */
+static void columns_get_on_side_by_side(void **state)
+{
+	(void)state;
+	int64_t models[3], at[64] = { 0 };
+	int64_t run = bench_run(&bench, models, add_columns(models), 60);
+	bench_follow(&bench, run);
+	struct buf text = BUF_INIT(64 * MIB);
+	struct err err = { 0 };
+	assert_ok(fs_read(temp_path(&bench.temp, "record"), &text, &err));
+	for (struct str rest = buf_str(&text); rest.len > 0;) {
+		struct str line = str_split(&rest, '\n');
+		int64_t cell;
+		if (!str_starts(line, "answer "))
+			continue;
+		assert_true(str_to_i64((struct str){ line.ptr + 7, line.len - 7 }, &cell));
+		at[cell % 64]++;
+		for (int c = 0; c < 3; c++)
+			assert_true(at[cell % 64] - at[c] <= 16); /* two groups of 4 * 2 slots: one more may be under way */
+	}
+	assert_int_equal(at[0] + at[1] + at[2], 180);
+	buf_release(&text);
 }
 
 /* The hash comes after the answers. */
@@ -784,6 +816,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_run_is_answered_stored_and_announced, setup, teardown),
 		cmocka_unit_test_setup_teardown(columns_with_adapters_share_one_worker, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_model_file_that_was_written_anew_is_loaded_and_hashed_anew, setup, teardown),
+		cmocka_unit_test_setup_teardown(columns_get_on_side_by_side, setup, teardown),
 		cmocka_unit_test_setup_teardown(every_column_learns_its_hashes_also_when_the_run_is_over, setup, teardown),
 		cmocka_unit_test_setup_teardown(two_bases_are_asked_one_after_the_other, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_worker_stays_for_the_next_run, setup, teardown),
