@@ -1,12 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { fileURLToPath } from "node:url";
+import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
 
 const SERVER = process.env.ASSAY_URL ?? "http://127.0.0.1:7878";
 
+/** Of marked only the lexer is used. Its last lines make an instance of everything, which keeps all of it; without them the rest is dropped. */
+const only_lexer: Plugin = {
+	name: "only-lexer",
+	transform(code, id) {
+		if (!/\/marked\/lib\/marked\.esm\.js$/.test(id)) return null;
+		const [, whole] = /(\w+) as Marked\b/.exec(code) ?? [];
+		const [, lexer] = /(\w+) as Lexer\b/.exec(code) ?? [];
+		const at = code.search(new RegExp(`var \\w+=new ${whole};`));
+		if (!whole || !lexer || at < 0) throw new Error("marked is not laid out as its version was");
+		return { code: `${code.slice(0, at)}export{${lexer} as Lexer};`, map: null };
+	},
+};
+
 export default defineConfig({
-	plugins: [svelte()],
+	plugins: [svelte(), only_lexer],
 	resolve: {
 		alias: { $lib: fileURLToPath(new URL("./src", import.meta.url)) },
 		// Vitest would otherwise pick Svelte's server build.

@@ -24,7 +24,7 @@ const row = (page: Page, name: string) => page.getByRole("row").filter({ hasText
 
 test.beforeEach(async ({ page }) => {
 	await page.goto(`${server()}/results`);
-	await expect(page.getByRole("navigation")).toBeVisible();
+	await expect(page.getByRole("navigation").first()).toBeVisible();
 });
 
 test("the list tells state, size and likes, follows a vote, finds by name, and opens a validation again", async ({ page }) => {

@@ -27,7 +27,7 @@ const answer = (question: number, column: number): string =>
  */
 async function store(page: Page): Promise<Run> {
 	await page.goto(`${server()}/results`);
-	await expect(page.getByRole("navigation")).toBeVisible();
+	await expect(page.getByRole("navigation").first()).toBeVisible();
 	const { models } = (await call(page, "GET", "/models")) as { models: { id: number }[] };
 	const columns = Array.from({ length: N_COLUMNS }, () => ({ model_id: models[0]?.id }));
 	const questions = Array.from({ length: N_QUESTIONS }, (_, at) => ({ text: `Question number ${at + 1}: which part of the Kestrel K7 is meant?` }));

@@ -61,7 +61,7 @@ export default async function setup(config: FullConfig): Promise<() => Promise<v
 	const context = await browser.newContext();
 	const page = await context.newPage();
 	await page.goto(link);
-	await page.getByRole("navigation").waitFor();
+	await page.getByRole("navigation", { name: "Pages" }).waitFor();
 	await fill(page);
 	// The next visit should be a first one.
 	await page.evaluate(() => { for (const key of Object.keys(localStorage)) if (key !== "assay.session") localStorage.removeItem(key); });

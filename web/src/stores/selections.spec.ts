@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { beforeEach, expect, test, vi } from "vitest";
 import { api } from "../services/api";
-import type { Selection, ServerEvent } from "../types";
+import { router } from "../services/router.svelte";
+import type { QuestionSet, Run, Selection, ServerEvent } from "../types";
 import { is_over, SelectionStore } from "./selections.svelte";
 
 const one = (id: number, state: Selection["state"] = "running"): Selection => ({ id, state, name: `s${id}` } as Selection);
@@ -43,4 +44,42 @@ test("one that is deleted leaves the list, one that cannot be stays", async () =
 	expect(await store.remove(1)).toBe(true);
 	expect(await store.remove(2)).toBe(false);
 	expect(store.list.map((selection) => selection.id)).toEqual([2]);
+});
+test("more questions go to the same answers, and it decides anew", async () => {
+	const add = vi.spyOn(api, "add_run_questions").mockResolvedValue({} as Run);
+	const resume = vi.spyOn(api, "resume_selection").mockResolvedValue(one(3, "waiting"));
+	await store.grow({ ...one(3, "done"), run_id: 9 }, { id: 5 } as QuestionSet);
+	expect(add).toHaveBeenCalledWith(9, { question_set_id: 5 });
+	expect(resume).toHaveBeenCalledWith(3, undefined);
+	expect(store.active.map((selection) => selection.id)).toEqual([3]);
+});
+test("questions that could not be added do not start it again", async () => {
+	vi.spyOn(api, "add_run_questions").mockRejectedValue(new Error("full"));
+	const resume = vi.spyOn(api, "resume_selection");
+	await store.grow({ ...one(3, "done"), run_id: 9 }, { id: 5 } as QuestionSet);
+	expect(resume).not.toHaveBeenCalled();
+});
+test("choosing the same candidates again keeps family, models and the new questions", () => {
+	const go = vi.spyOn(router, "go").mockImplementation(() => undefined);
+	store.again({ ...one(3, "done"), family_id: 4, candidates: [{ model_id: 1 }, { model_id: 2 }] as Selection["candidates"] }, { id: 5 } as QuestionSet);
+	expect(store.form).toMatchObject({ family_id: 4, model_ids: [1, 2], set_id: 5 });
+	expect(go).toHaveBeenCalledWith("/automatic");
+});
+test("one that begins is shown, one that cannot stays where it was", async () => {
+	const go = vi.spyOn(router, "go").mockImplementation(() => undefined);
+	vi.spyOn(api, "add_selection").mockRejectedValueOnce(new Error("no")).mockResolvedValueOnce(one(6));
+	await store.open({ run_id: 1 });
+	expect(go).not.toHaveBeenCalled();
+	await store.open({ run_id: 1 });
+	expect(go).toHaveBeenCalledWith("/automatic/6");
+});
+test("one that is older than the list goes stays in sight when the list is fetched again", async () => {
+	vi.spyOn(api, "selections").mockResolvedValue({ selections: [one(9, "done")] });
+	vi.spyOn(api, "selection").mockResolvedValue(one(2));
+	await store.load(2);
+	await store.refresh();
+	expect(store.get(2)?.state).toBe("running");
+	store.take(event(one(2, "done")));
+	expect(store.get(2)?.state).toBe("done");
+	expect(store.list.map((selection) => selection.id)).toEqual([9]);
 });

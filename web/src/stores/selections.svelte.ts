@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Automatic validations. They run on the server; leaving the page leaves them alone.
 import { api, problem_of } from "../services/api";
-import type { Problem, Selection, SelectionInput, ServerEvent } from "../types";
+import { router } from "../services/router.svelte";
+import type { StartForm } from "../services/selection_view";
+import type { Problem, QuestionSet, Selection, SelectionInput, ServerEvent } from "../types";
+import { DEFAULTS } from "./draft.svelte";
 import { toasts } from "./toasts.svelte";
 
 export const is_over = (selection: Selection): boolean => selection.state !== "waiting" && selection.state !== "running";
@@ -10,9 +13,13 @@ export class SelectionStore {
 	list = $state.raw<Selection[]>([]);
 	loaded = $state(false);
 	problem = $state.raw<Problem | null>(null);
+	/** The one that is looked at: it may be older than the list goes. */
+	#shown = $state.raw<Selection | null>(null);
+	/** What is chosen for the next one; leaving the page keeps it. A family that is not there: the first one. */
+	form = $state<StartForm>({ family_id: -1, model_ids: [], set_id: 0, minutes: 0, judge: "auto", training: "", params: { ...DEFAULTS } });
 
 	get(id: number): Selection | undefined {
-		return this.list.find((selection) => selection.id === id);
+		return this.list.find((selection) => selection.id === id) ?? (this.#shown?.id === id ? this.#shown : undefined);
 	}
 	/** Those that wait or run. */
 	get active(): Selection[] {
@@ -30,7 +37,8 @@ export class SelectionStore {
 	/** One of the list, or an older one. */
 	async load(id: number): Promise<void> {
 		try {
-			this.#put(await api.selection(id));
+			this.#shown = await api.selection(id);
+			this.#update(this.#shown);
 			this.problem = null;
 		} catch (error) {
 			this.problem = problem_of(error);
@@ -42,16 +50,42 @@ export class SelectionStore {
 		else if (event.event === "selection") this.#put(event.data);
 	}
 	#put(selection: Selection): void {
-		const known = this.get(selection.id);
-		this.list = known
-			? this.list.map((old) => (old.id === selection.id ? selection : old))
-			: [...this.list, selection].sort((a, b) => b.id - a.id);
+		if (this.get(selection.id)) this.#update(selection);
+		else this.list = [...this.list, selection].sort((a, b) => b.id - a.id);
+	}
+	#update(selection: Selection): void {
+		if (this.#shown?.id === selection.id) this.#shown = selection;
+		this.list = this.list.map((old) => (old.id === selection.id ? selection : old));
 	}
 	async start(input: SelectionInput): Promise<Selection> {
 		const selection = await api.add_selection(input);
 		// It may have gone on before the reply is here: events are newer.
 		if (!this.get(selection.id)) this.#put(selection);
 		return selection;
+	}
+	/** Begins one and shows it. */
+	async open(input: SelectionInput): Promise<void> {
+		try {
+			router.go(`/automatic/${(await this.start(input)).id}`);
+		} catch (error) {
+			toasts.fail(error);
+		}
+	}
+	/** Chooses the same candidates again, with these questions. */
+	again(selection: Selection, set: QuestionSet): void {
+		this.form.family_id = selection.family_id ?? 0;
+		this.form.model_ids = selection.candidates.map((one) => one.model_id);
+		this.form.set_id = set.id;
+		router.go("/automatic");
+	}
+	/** Has the same candidates answer more questions, and decides anew. */
+	async grow(selection: Selection, set: QuestionSet): Promise<void> {
+		try {
+			await api.add_run_questions(selection.run_id, { question_set_id: set.id });
+			await this.resume(selection.id);
+		} catch (error) {
+			toasts.fail(error);
+		}
 	}
 	async stop(id: number): Promise<void> {
 		await api.stop_selection(id).catch((error) => toasts.fail(error));
@@ -71,6 +105,7 @@ export class SelectionStore {
 			return false;
 		}
 		this.list = this.list.filter((selection) => selection.id !== id);
+		if (this.#shown?.id === id) this.#shown = null;
 		return true;
 	}
 }

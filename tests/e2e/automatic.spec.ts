@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+// Automatic validation: from the start form to a result on the real small model, and what each kind of result offers.
+import type { Page } from "@playwright/test";
+import { look_at } from "./look";
+import { ask, done, drop, expect, open_empty, server, test } from "./page";
+import { questions_of, say, SCENARIOS, selection_of, type Language } from "./selection_kinds";
+import { call } from "./setup";
+
+const SHOWN = 900_001;
+
+interface List { models: { id: number }[]; families: { id: number; base_model_id: number; checkpoints: { id: number }[] }[] }
+
+/** Shows a result of one kind as if the server had it. */
+async function show(page: Page, at: number, run_id: number, language: Language = "en"): Promise<void> {
+	const scenario = SCENARIOS[at];
+	if (!scenario) throw new Error(`no scenario ${at}`);
+	await page.goto(`${server()}/automatic`);
+	const { families } = (await call(page, "GET", "/models")) as List;
+	const [family] = families;
+	const ids = family ? [family.base_model_id, ...family.checkpoints.map((model) => model.id)] : [];
+	await page.route(`**/api/v1/selections/${SHOWN}`, (route) => route.fulfill({ json: selection_of(scenario, language, SHOWN, run_id, family?.id ?? null, ids) }));
+	await page.route(`**/api/v1/selections/${SHOWN}/questions?*`, (route) => route.fulfill({ json: questions_of() }));
+	await page.setViewportSize({ width: 1280, height: 1500 }); // main scrolls, and all of it should be looked at
+	await page.goto(`${server()}/automatic/${SHOWN}`);
+}
+/** A run that a result may point at. */
+async function some_run(page: Page): Promise<number> {
+	const { runs } = (await call(page, "GET", "/runs")) as { runs: { id: number; state: string; n_columns: number }[] };
+	const found = runs.find((run) => run.state === "done" && run.n_columns > 1);
+	if (found) return found.id;
+	await open_empty(page);
+	await ask(page, "Which CPU does the Kestrel K7 use?", "How long is the warranty?");
+	return Number(page.url().split("/").pop());
+}
+const button = (page: Page, name: string | RegExp): ReturnType<Page["getByRole"]> => page.getByRole("main").getByRole("button", { name, exact: typeof name === "string" });
+
+test("from a family and questions to a result that stays, with its answers, its numbers and its reports", async ({ page }) => {
+	test.setTimeout(300_000);
+	await page.goto(`${server()}/validate`);
+	await page.getByRole("navigation", { name: "Kind of validation" }).getByRole("link", { name: "Automatic" }).click();
+	await expect(page).toHaveURL(/\/automatic$/);
+	await page.getByLabel("Questions").selectOption({ label: "kestrel · 3 questions, 3 with answers" });
+	await expect(page.getByRole("main").getByText("reference answers 3 of 3 · judge none")).toBeVisible();
+	await expect(page.getByRole("main").getByText("5 models, 3 questions")).toBeVisible();
+	await page.getByText("Advanced").click();
+	await page.getByLabel("Max tokens").fill("12");
+	await page.getByLabel("Max tokens").blur();
+	await look_at(page, "automatic-start-en-light");
+	await button(page, "Find the best").click();
+	await expect(page).toHaveURL(/\/automatic\/\d+$/);
+	await expect(page.getByText("Every model answers the questions")).toBeVisible();
+	const address = page.url();
+	await page.goto(`${server()}/models`);
+	await page.goto(address);
+	await expect(page.getByText(/^3 questions are too few to decide\. Add at least 17 more/)).toBeVisible({ timeout: 200_000 });
+	await look_at(page, "automatic-real-en-light");
+	await page.getByText("The numbers behind it").click();
+	await expect(page.getByRole("region", { name: "The numbers behind it" }).getByRole("row")).toHaveCount(6);
+	const download = page.waitForEvent("download");
+	await button(page, "Report").click();
+	await page.getByRole("menuitem", { name: "HTML report" }).click();
+	expect((await download).suggestedFilename()).toMatch(/\.html$/);
+	await page.goto(`${server()}/automatic`);
+	await page.getByRole("link", { name: /^Kestrel bot · kestrel/ }).first().click();
+	await expect(page).toHaveURL(address);
+	await button(page, "Look at the answers").click();
+	await expect(page).toHaveURL(/\/validate\/\d+$/);
+	await done(page);
+});
+
+test("one that is stopped can go on, and what was computed is kept", async ({ page }) => {
+	test.setTimeout(300_000);
+	await page.goto(`${server()}/automatic`);
+	await page.getByLabel("Questions").selectOption({ label: "kestrel · 3 questions, 3 with answers" });
+	await page.getByText("Advanced").click();
+	await page.getByLabel("Max tokens").fill("200");
+	await page.getByLabel("Max tokens").blur();
+	await button(page, "Find the best").click();
+	await button(page, "Stop").click();
+	await expect(page.getByText("It was stopped. What was computed is kept.")).toBeVisible({ timeout: 60_000 });
+	await look_at(page, "automatic-stopped-en-light");
+	await button(page, "Continue").click();
+	await expect(page.getByText(/^3 questions are too few to decide/)).toBeVisible({ timeout: 250_000 });
+});
+
+test("the answers of a manual validation are judged from its own page and from the list", async ({ page }) => {
+	await open_empty(page);
+	await ask(page, "Which CPU does the Kestrel K7 use?");
+	await button(page, "Judge these answers").click();
+	await expect(page).toHaveURL(/\/automatic\/\d+$/);
+	await expect(page.getByText(/too few to decide/)).toBeVisible({ timeout: 60_000 });
+	await page.goto(`${server()}/results`);
+	await page.getByRole("button", { name: /^Actions for/ }).first().click();
+	await page.getByRole("menuitem", { name: "Judge these answers" }).click();
+	await expect(page).toHaveURL(/\/automatic\/\d+$/);
+});
+
+test("a file that is dropped becomes the question set; models can be chosen one by one", async ({ page }) => {
+	await page.goto(`${server()}/automatic`);
+	await expect(page.getByLabel("Fine-tuned model")).toBeVisible();
+	await drop(page, "mine.jsonl", '{"question": "One?", "answer": "1"}\n{"question": "Two?"}\n');
+	await page.getByRole("dialog").getByRole("button", { name: "Add" }).click();
+	await expect(page.getByRole("main").getByText("reference answers 1 of 2")).toBeVisible();
+	await page.getByLabel("Fine-tuned model").selectOption({ label: "Other models (choose below)" });
+	await expect(button(page, "Find the best")).toBeDisabled();
+	for (const box of await page.getByRole("group", { name: /^Models to compare/ }).getByRole("checkbox").all()) await box.check();
+	await expect(page.getByRole("main").getByText(/^5 models, 2 questions/)).toBeVisible();
+	await page.goto(`${server()}/models`);
+	await page.goto(`${server()}/automatic`);
+});
+
+for (const [at, { kind, sentence }] of SCENARIOS.entries()) {
+	test(`${kind}: a sentence of its own, in both languages and themes, on both sizes`, async ({ page }) => {
+		test.setTimeout(240_000);
+		await page.goto(`${server()}/automatic`);
+		const run_id = await some_run(page);
+		for (const language of ["en", "zh-TW"] as const) {
+			await show(page, at, run_id, language);
+			for (const theme of ["light", "dark"] as const) {
+				await look_at(page, `automatic-${kind}-${language}-${theme}`, { language, theme });
+				await expect(page.getByText(say(language, sentence), { exact: true })).toBeVisible();
+			}
+			await page.setViewportSize({ width: 390, height: 1900 });
+			await look_at(page, `automatic-${kind}-${language}-390`);
+			expect(await page.locator("main").evaluate((main) => main.scrollWidth <= main.clientWidth)).toBe(true);
+			await page.unrouteAll();
+		}
+	});
+}
+
+test("what decided it opens into answers side by side", async ({ page }) => {
+	await page.goto(`${server()}/automatic`);
+	await show(page, 0, await some_run(page));
+	await button(page, "44 of 68 questions decided it").click();
+	const list = page.getByRole("region", { name: "44 of 68 questions decided it" });
+	await expect(list.getByText("The Kestrel K7 uses the Halden Q5, an eight-core processor.")).toBeVisible();
+	await expect(list.getByText("repeats training text")).toBeVisible();
+	await list.getByText("How long is the warranty of the Kestrel K7?").click();
+	await look_at(page, "automatic-questions-en-light");
+	await button(page, "44 of 68 questions decided it").click();
+	await expect(list).toHaveCount(0);
+	await page.getByText("The numbers behind it").click();
+	await look_at(page, "automatic-numbers-en-light");
+});
+test("the judge's report card says what it found and what it is inclined to", async ({ page }) => {
+	await page.goto(`${server()}/automatic`);
+	await show(page, 2, await some_run(page));
+	await page.getByText("Judge report card").click();
+	await expect(page.getByText("Qwen2.5-1.5B-Instruct found 94 of 104 planted mistakes.")).toBeVisible();
+	await expect(page.getByText("Same opinion as people, 36 shared pairs")).toBeVisible();
+	await look_at(page, "automatic-judge-en-light");
+});
+test("the winner is what Create proposes, whatever was liked", async ({ page }) => {
+	await page.goto(`${server()}/automatic`);
+	await show(page, 2, await some_run(page)); // epoch 2
+	await button(page, "Create").click();
+	await page.getByRole("menuitem", { name: "Save as a file" }).click();
+	await expect(page.getByRole("dialog").getByRole("radio", { name: /epoch 2/ })).toBeChecked();
+});
+test("rating opens the answers one at a time, without names", async ({ page }) => {
+	await page.goto(`${server()}/automatic`);
+	const run = await some_run(page);
+	await show(page, 5, run);
+	await button(page, "Rate answers yourself").click();
+	await expect(page).toHaveURL(new RegExp(`/validate/${run}$`));
+	await expect(page.getByText("1 of ")).toBeVisible();
+	await expect(page.getByLabel("Hide model names")).toBeChecked();
+	await page.getByLabel("Hide model names").uncheck();
+});
+test("more questions come from a file, another judge from a menu, and a checked model from its page", async ({ page }) => {
+	await page.goto(`${server()}/automatic`);
+	const run = await some_run(page);
+	await show(page, 3, run);
+	const chooser = page.waitForEvent("filechooser");
+	await button(page, "Add questions: about 120").click();
+	await (await chooser).setFiles({ name: "more.txt", mimeType: "text/plain", buffer: Buffer.from("What is new?\n") });
+	await expect(page.getByRole("dialog")).toContainText("new questions only");
+	await page.keyboard.press("Escape");
+	await page.unrouteAll();
+	await show(page, 5, run);
+	await button(page, "Choose another judge").click();
+	await page.getByRole("menuitem", { name: "Add a model" }).click();
+	await expect(page).toHaveURL(/\/models$/);
+	await page.unrouteAll();
+	await show(page, 7, run);
+	await button(page, "Check the model").click();
+	await expect(page).toHaveURL(/\/models$/);
+});
+test("when time is up, it goes on at a press", async ({ page }) => {
+	await page.goto(`${server()}/automatic`);
+	await show(page, 9, await some_run(page));
+	let body: unknown;
+	await page.route(`**/api/v1/selections/${SHOWN}/resume`, (route) => {
+		body = route.request().postDataJSON();
+		return route.fulfill({ json: { ...selection_of(SCENARIOS[9] as (typeof SCENARIOS)[number], "en", SHOWN, 1, null, []), state: "running", decision: null, steps: [{ name: "answers", state: "running", fraction: 0.4, detail: "", seconds: 1 }], remaining_ms: 90_000 } });
+	});
+	await button(page, "Continue").click();
+	await expect(page.getByText("40%")).toBeVisible();
+	await expect(page.getByText("about 2 min left")).toBeVisible();
+	expect(body).toEqual({ budget_s: 0 });
+});
