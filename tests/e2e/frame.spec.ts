@@ -31,6 +31,7 @@ test("the keyboard reaches the answers, the map and the single question", async 
 	await expect(cell(page, 1, 1)).toBeFocused();
 	await page.keyboard.press("?");
 	await expect(page.getByRole("dialog", { name: "Keyboard shortcuts" })).toBeVisible();
+	await expect(page.getByText("In a chat: send the message")).toBeVisible();
 	await page.keyboard.press("Escape");
 	await page.keyboard.press("s");
 	await expect(page.getByText("2 of 2", { exact: true })).toBeVisible();
