@@ -88,7 +88,7 @@ test("the answers of a manual validation are judged from its own page and from t
 	await ask(page, "Which CPU does the Kestrel K7 use?");
 	await button(page, "Judge these answers").click();
 	await expect(page).toHaveURL(/\/automatic\/\d+$/);
-	await expect(page.getByText(/too few to decide/)).toBeVisible({ timeout: 60_000 });
+	await expect(page.getByText(/^Nobody can tell yet which answers are right/)).toBeVisible({ timeout: 60_000 });
 	await page.goto(`${server()}/results`);
 	await page.getByRole("button", { name: /^Actions for/ }).first().click();
 	await page.getByRole("menuitem", { name: "Judge these answers" }).click();
@@ -131,13 +131,13 @@ for (const [at, { kind, sentence }] of SCENARIOS.entries()) {
 test("what decided it opens into answers side by side", async ({ page }) => {
 	await page.goto(`${server()}/automatic`);
 	await show(page, 0, await some_run(page));
-	await button(page, "44 of 68 questions decided it").click();
-	const list = page.getByRole("region", { name: "44 of 68 questions decided it" });
-	await expect(list.getByText("The Kestrel K7 uses the Halden Q5, an eight-core processor.")).toBeVisible();
-	await expect(list.getByText("repeats training text")).toBeVisible();
+	await button(page, "45 of 68 questions decided it").click();
+	const list = page.getByRole("region", { name: "45 of 68 questions decided it" });
+	await expect(list.getByText("The Kestrel K7 uses the Halden Q5, an eight-core processor.").first()).toBeVisible();
+	await expect(list.getByText("repeats training text").first()).toBeVisible();
 	await list.getByText("How long is the warranty of the Kestrel K7?").click();
 	await look_at(page, "automatic-questions-en-light");
-	await button(page, "44 of 68 questions decided it").click();
+	await button(page, "45 of 68 questions decided it").click();
 	await expect(list).toHaveCount(0);
 	await page.getByText("The numbers behind it").click();
 	await look_at(page, "automatic-numbers-en-light");
