@@ -58,6 +58,7 @@ static void veto(const struct evidence *e, struct decision *d)
 	for (size_t c = 0; c < e->n_candidates; c++) {
 		struct decision_candidate *k = &d->candidates[c];
 		k->p_base = k->p_best = 1;
+		k->score = k->first = k->score_interval.low = k->score_interval.high = NAN; /* until it is measured */
 		k->is_vetoed = c != e->base && (double)k->n_unusable > DECISION_UNUSABLE_MAX * (double)e->n_questions;
 		k->is_ranked = !k->is_vetoed && (c == e->base || !e->is_dropped || !e->is_dropped[c]);
 	}
@@ -273,7 +274,7 @@ bool decision_make(const struct evidence *e, const struct decision_context *cont
 	} else if (e->n_questions && all_vetoed(e, out)) {
 		out->kind = DECISION_ALL_UNUSABLE;
 	} else if (!e->n_questions || !count_ranked_epochs(e, out)) {
-		out->kind = DECISION_NOTHING_TO_JUDGE_BY;
+		out->kind = !e->n_questions && context->is_time_up ? DECISION_TIME_UP : DECISION_NOTHING_TO_JUDGE_BY;
 	} else {
 		struct evidence_reader *reader = evidence_reader_new(e);
 		m.reader = reader;

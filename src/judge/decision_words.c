@@ -109,8 +109,12 @@ static void explain_undecided(const struct measure *m, struct decision *d)
 static void explain_time_up(const struct measure *m, const struct decision_context *context, struct decision *d)
 {
 	bool keep = is_base(m, d->recommended);
-	struct reason *r = add(d, keep ? "decision_time_up_base" : "decision_time_up");
 
+	if (d->recommended == SIZE_MAX) {
+		add(d, "decision_time_up_nothing");
+		return;
+	}
+	struct reason *r = add(d, keep ? "decision_time_up_base" : "decision_time_up");
 	with(r, "q", (double)d->n_questions);
 	with(r, "m", (double)context->n_planned);
 	if (!keep)
@@ -169,6 +173,9 @@ static void explain_result(const struct measure *m, const struct decision_contex
 static void explain_draws(const struct measure *m, struct decision *d)
 {
 	bool keep = is_base(m, d->recommended);
+
+	if (d->n_questions < DECISION_QUESTIONS_MIN)
+		return; /* draws of so few say nothing */
 	struct reason *r = add(d, keep ? "decision_draws_base" : "decision_draws");
 
 	with(r, "q", (double)d->n_questions);
@@ -238,7 +245,7 @@ void decision_explain(const struct measure *m, const struct decision_context *co
 		explain_best_set(m, d);
 		explain_length(m, d);
 	}
-	if (context->is_time_up && d->kind != DECISION_TIME_UP && d->n_questions < context->n_planned) {
+	if (context->is_time_up && d->kind != DECISION_TIME_UP && d->recommended != SIZE_MAX && d->n_questions < context->n_planned) {
 		struct reason *r = add(d, "decision_time_was_up");
 		with(r, "q", (double)d->n_questions);
 		with(r, "m", (double)context->n_planned);

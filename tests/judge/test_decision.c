@@ -159,6 +159,22 @@ static void small_differences_are_undecided(void **state)
 	assert_string_equal(decision_kind_name(d.kind), "time_up");
 }
 
+static void without_a_whole_question_there_is_no_time_for_a_result(void **state)
+{
+	clear(&run);
+	set_references(&run, (double[]){ 1, 1, 1, 1 }, 1);
+	run.e.n_questions = 0;
+	run.context = (struct decision_context){ .is_time_up = true, .n_planned = 100 };
+	struct decision d = decide(&run);
+
+	(void)state;
+	assert_string_equal(decision_kind_name(d.kind), "time_up");
+	assert_true(d.recommended == SIZE_MAX && d.best == SIZE_MAX);
+	assert_true(isnan(d.candidates[0].score) && isnan(d.candidates[1].first));
+	assert_sentence(&d, "Time is up before every candidate had answered one question. Give it more time.");
+	assert_false(has_reason(&d, "decision_time_was_up"));
+}
+
 static void twenty_questions_without_a_difference_prove_nothing(void **state)
 {
 	clear(&run);
@@ -209,6 +225,7 @@ static void few_questions_are_an_impression(void **state)
 	assert_string_equal(decision_kind_name(d.kind), "too_few");
 	assert_int_equal(d.recommended, 3);
 	assert_sentence(&d, "8 questions are too few to decide. Add at least 12 more; until then this is only an impression.");
+	assert_false(has_reason(&d, "decision_draws")); /* which would sound certain */
 }
 
 static void guards_veto(void **state)
@@ -375,7 +392,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(references_find_the_winner), cmocka_unit_test(equals_are_a_tie_and_the_earlier_is_taken),
 		cmocka_unit_test(worse_later_epochs_are_overfitting), cmocka_unit_test(a_worse_family_keeps_the_base_model),
-		cmocka_unit_test(small_differences_are_undecided), cmocka_unit_test(twenty_questions_without_a_difference_prove_nothing), cmocka_unit_test(the_questions_needed_are_those_of_the_exact_sign_test),
+		cmocka_unit_test(small_differences_are_undecided),
+		cmocka_unit_test(without_a_whole_question_there_is_no_time_for_a_result), cmocka_unit_test(twenty_questions_without_a_difference_prove_nothing), cmocka_unit_test(the_questions_needed_are_those_of_the_exact_sign_test),
 		cmocka_unit_test(without_anything_to_judge_by_nothing_is_said), cmocka_unit_test(few_questions_are_an_impression),
 		cmocka_unit_test(guards_veto), cmocka_unit_test(answers_of_the_base_model_are_identical),
 		cmocka_unit_test(people_outrank_references_and_judge), cmocka_unit_test(long_references_leave_it_to_a_fit_judge),
