@@ -1,18 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 import { ask, box, cell, done, drop, expect, open_empty, server, test } from "./page";
+import { call } from "./setup";
 
 test("a first visit shows a base model and the last epoch with the server's questions, and one press answers them", async ({ page }) => {
 	await page.goto(`${server()}/`);
 	await expect(page.getByRole("columnheader")).toHaveCount(4); // question, two models, the plus
 	await expect(page.getByRole("button", { name: /epoch 8/ }).first()).toBeVisible();
-	await expect(page.getByRole("row")).toHaveCount(4);
+	// The newest question set, whichever test added it.
+	const { question_sets } = (await call(page, "GET", "/question-sets")) as { question_sets: { n_questions: number }[] };
+	const n = question_sets[0]?.n_questions ?? 0;
+	expect(n).toBeGreaterThan(0);
+	await expect(page.getByRole("row")).toHaveCount(1 + n);
 	await expect(page.getByRole("button", { name: "same settings" })).toHaveCount(2);
 	await page.getByLabel("Max tokens").fill("12");
 	await page.getByRole("button", { name: "Submit" }).click();
 	await done(page);
-	await expect(page.locator('.cell[data-state="done"]')).toHaveCount(6);
+	await expect(page.locator('.cell[data-state="done"]')).toHaveCount(2 * n);
 	await page.reload();
-	await expect(page.locator('.cell[data-state="done"]')).toHaveCount(6);
+	await expect(page.locator('.cell[data-state="done"]')).toHaveCount(2 * n);
 });
 
 test("Enter adds, Shift+Enter breaks the line, Ctrl+Enter submits; a composing input method does neither", async ({ page }) => {
@@ -132,9 +137,13 @@ test("an interrupted validation says why, on its page and in the list", async ({
 	const problem = { code: "io", key: "err_disk_full", message: "The disk is full: assay.db could not be written to /data.", hint: "0 MiB are free there." };
 	const full = (run: object): object => ({ ...run, state: "interrupted", problem });
 	await page.route(/\/api\/v1\/runs(\/\d+)?(\?.*)?$/, async (route) => {
-		const response = await route.fetch();
-		const body = (await response.json()) as { runs?: object[] };
-		await route.fulfill({ response, json: body.runs ? { ...body, runs: body.runs.map(full) } : full(body) });
+		try {
+			const response = await route.fetch();
+			const body = (await response.json()) as { runs?: object[] };
+			await route.fulfill({ response, json: body.runs ? { ...body, runs: body.runs.map(full) } : full(body) });
+		} catch {
+			// The page was left before the reply: nobody waits for it.
+		}
 	});
 	await page.reload();
 	await expect(page.getByRole("alert")).toContainText("The disk is full");
