@@ -30,6 +30,14 @@ void hash_add(struct hash *h, const void *data, size_t len)
 		BUG("SHA-256 failed");
 }
 
+void hash_add_text(struct hash *h, struct str text)
+{
+	uint64_t len = text.len;
+
+	hash_add(h, &len, sizeof len);
+	hash_add(h, text.ptr, text.len);
+}
+
 void hash_finish(struct hash *h, uint8_t out[HASH_SIZE])
 {
 	if (EVP_DigestFinal_ex(h->context, out, NULL) != 1)

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/str.h"
 
 #define HASH_SIZE 32
 #define HASH_HEX_SIZE 65
@@ -20,6 +21,8 @@ struct hash; /* a running SHA-256 */
 struct hash *hash_new(void);
 /* Adds `len` bytes. */
 void hash_add(struct hash *h, const void *data, size_t len);
+/* Adds a text with its length, so that two texts are not one long one. */
+void hash_add_text(struct hash *h, struct str text);
 /* Writes the digest and frees `h`. */
 void hash_finish(struct hash *h, uint8_t out[HASH_SIZE]);
 /* Frees without a digest. */

@@ -198,6 +198,17 @@ static void for_valid(struct buf *out, struct str text, void (*add)(struct buf *
 	add(out, text);
 }
 
+const char *json_text_of(struct arena *a, json_t *value)
+{
+	struct buf text = BUF_INIT(LIMIT_FRAME);
+
+	json_write(&text, value);
+	json_decref(value);
+	const char *copy = arena_strdup(a, buf_text(&text));
+	buf_release(&text);
+	return copy;
+}
+
 void json_write_string(struct buf *out, struct str text)
 {
 	buf_add_char(out, '"');

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
 
@@ -28,6 +29,8 @@ MUST_USE json_t *json_parse_frame(struct str text, struct err *err);
 
 /* Appends compact JSON; real numbers in the shortest form that reads back as the same double. */
 void json_write(struct buf *out, const json_t *value);
+/* The same as a text in the arena; takes `value`. */
+const char *json_text_of(struct arena *a, json_t *value);
 /* Appends `text` as a JSON string with its quotes; invalid UTF-8 and NUL become U+FFFD. */
 void json_write_string(struct buf *out, struct str text);
 

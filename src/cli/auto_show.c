@@ -182,10 +182,13 @@ static void show_checked_by(const struct cli *cli, const json_t *selection, FILE
 		cli_say(cli, to, "report_by_no_judge", NULL);
 		return;
 	}
-	const char *key = !json_is_object(exam) ? "report_judge_waiting" :
+	const char *key = json_is_object(json_object_get(judge, "problem")) ? "report_judge_broken" :
+			  !json_is_object(exam) ? "report_judge_waiting" :
 			  json_is_true(json_object_get(exam, "is_fit")) ? "report_judge_passed" : "report_judge_failed";
 	cli_say(cli, to, key, "name=%s|a=%lld|b=%lld", show_text(judge, "name"), (long long)show_int(exam, "found"),
 		(long long)show_int(exam, "asked"));
+	if (json_is_object(json_object_get(judge, "problem")))
+		paragraph(show_text(json_object_get(judge, "problem"), "text"), INDENT, to);
 	json_array_foreach(json_object_get(exam, "findings"), i, finding)
 		paragraph(show_text(finding, "text"), INDENT, to);
 }

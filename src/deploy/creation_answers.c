@@ -249,31 +249,18 @@ static json_t *proof_json(const struct verdict_errand *v, const struct verdict_r
 	return proof;
 }
 
-/* Metrics compare code points: composed and decomposed letters are to be the same. */
-static struct str composed(struct arena *a, struct str text)
-{
-	struct buf out = BUF_INIT(4 * LIMIT_ANSWER_BYTES);
-
-	if (!text.ptr)
-		return text;
-	encoding_nfc(text, &out);
-	struct str copy = { arena_strndup(a, buf_text(&out), out.len), out.len };
-	buf_release(&out);
-	return copy;
-}
-
 static void compose(struct verdict_errand *v)
 {
 	struct arena *a = v->errand.arena;
 
 	for (size_t i = 0; i < v->n; i++) {
 		struct proof_answers *one = &v->answers[i];
-		one->question = composed(a, one->question);
-		one->reference = composed(a, one->reference);
-		one->other_references = composed(a, one->other_references);
-		one->before = composed(a, one->before);
-		one->after = composed(a, one->after);
-		one->base = composed(a, one->base);
+		one->question = encoding_composed(a, one->question);
+		one->reference = encoding_composed(a, one->reference);
+		one->other_references = encoding_composed(a, one->other_references);
+		one->before = encoding_composed(a, one->before);
+		one->after = encoding_composed(a, one->after);
+		one->base = encoding_composed(a, one->base);
 	}
 }
 

@@ -204,17 +204,6 @@ static enum err_code look_at(struct check_errand *k, struct err *err)
 	return code;
 }
 
-static const char *json_in(struct arena *a, json_t *obj)
-{
-	struct buf text = BUF_INIT(LIMIT_JSON_BODY);
-
-	json_write(&text, obj);
-	json_decref(obj);
-	const char *copy = arena_strdup(a, buf_text(&text));
-	buf_release(&text);
-	return copy;
-}
-
 static json_t *origin_json(const struct facts *f)
 {
 	double epoch = f->model.model.epoch;
@@ -242,7 +231,7 @@ static void fill_row(struct check_errand *k)
 		.source_model_id = c->facts.model.id,
 		.run_id = c->facts.run.id,
 		.column_id = c->facts.column.id,
-		.origin = json_in(a, origin_json(&c->facts)),
+		.origin = json_text_of(a, origin_json(&c->facts)),
 		.settings = publication_settings(a, k->part, c->imatrix != NULL, c->facts.build),
 		.proof = "",
 	};

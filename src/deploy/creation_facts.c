@@ -240,17 +240,9 @@ static void home_find(struct errand *e)
 	creation_step_done(c);
 }
 
-static void add_text(struct hash *h, struct str text)
-{
-	uint64_t len = text.len;
-
-	hash_add(h, &len, sizeof len);
-	hash_add(h, text.ptr, text.len);
-}
-
 static void add_words(struct hash *h, const char *text)
 {
-	add_text(h, str_of(text ? text : ""));
+	hash_add_text(h, str_of(text ? text : ""));
 }
 
 /* Everything that determines the bytes of the file. */
@@ -273,8 +265,8 @@ static void make_recipe(struct creation *c)
 		add_words(h, p->template);
 		add_words(h, p->thinking ? "thinking" : "");
 		for (size_t i = 0; i < f->n_answered; i++) {
-			add_text(h, f->answered[i].q.system);
-			add_text(h, f->answered[i].q.text);
+			hash_add_text(h, f->answered[i].q.system);
+			hash_add_text(h, f->answered[i].q.text);
 			add_words(h, f->answered[i].cells[0].text);
 		}
 	}

@@ -25,23 +25,12 @@ static char *note_path(const char *data_dir, int64_t id)
 	return mem_printf("%s/publishing/%lld.json", data_dir, (long long)id);
 }
 
-static const char *written(struct arena *a, json_t *obj)
-{
-	struct buf text = BUF_INIT(LIMIT_JSON_BODY);
-
-	json_write(&text, obj);
-	json_decref(obj);
-	const char *copy = arena_strdup(a, buf_text(&text));
-	buf_release(&text);
-	return copy;
-}
-
 const char *publication_settings(struct arena *a, const char *path, bool imatrix, const char *build)
 {
 	char stamp[FILE_STAMP_SIZE];
 
 	machine_file_stamp(path, stamp);
-	return written(a, json_pack("{s:b, s:s, s:s}", "imatrix", imatrix, "build", build, "stamp", stamp));
+	return json_text_of(a, json_pack("{s:b, s:s, s:s}", "imatrix", imatrix, "build", build, "stamp", stamp));
 }
 
 enum err_code publication_note(const char *data_dir, int64_t id, const struct artifact_row *row, struct err *err)
@@ -58,7 +47,7 @@ enum err_code publication_note(const char *data_dir, int64_t id, const struct ar
 						       "run_id", (json_int_t)row->run_id, "column_id", (json_int_t)row->column_id,
 						       "origin", json_text(str_of(row->origin)), "settings",
 						       json_text(str_of(row->settings))));
-	const char *text = written(a, note);
+	const char *text = json_text_of(a, note);
 	if (fs_make_dirs(dir, err) == ERR_OK)
 		(void)!fs_write(path, text, strlen(text), err);
 	arena_free(a);

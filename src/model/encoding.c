@@ -41,6 +41,18 @@ static bool is_cancelled(const atomic_bool *cancel)
 	return cancel && atomic_load_explicit(cancel, memory_order_relaxed);
 }
 
+struct str encoding_composed(struct arena *a, struct str text)
+{
+	struct buf out = BUF_INIT(4 * LIMIT_ANSWER_BYTES);
+
+	if (!text.ptr)
+		return text;
+	encoding_nfc(text, &out);
+	struct str copy = { arena_strndup(a, buf_text(&out), out.len), out.len };
+	buf_release(&out);
+	return copy;
+}
+
 int64_t encoding_count_lines(struct str text, size_t from, size_t to)
 {
 	int64_t lines = 0;

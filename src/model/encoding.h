@@ -26,6 +26,9 @@ MUST_USE enum err_code encoding_decode(struct arena *a, struct str bytes, struct
 /* Appends `text` (valid UTF-8) in Normalization Form C. */
 void encoding_nfc(struct str text, struct buf *out);
 
+/* The same in the arena: metrics compare code points, and composed and decomposed letters are to be the same. */
+struct str encoding_composed(struct arena *a, struct str text);
+
 /* Line breaks in text[from, to): LF, CR LF and lone CR each count once.  CR LF counts where its LF is. */
 int64_t encoding_count_lines(struct str text, size_t from, size_t to);
 

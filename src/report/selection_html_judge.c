@@ -74,14 +74,21 @@ static void habits(struct report *r, const json_t *exam)
 void report_judge(struct report *r)
 {
 	const json_t *judge = json_object_get(r->result, "judge"), *exam = json_object_get(judge, "exam");
+	const json_t *problem = json_object_get(judge, "problem");
 
 	if (!json_is_object(judge))
 		return;
 	report_titled(r, "h3", "report_judge_card");
-	if (!json_is_object(exam)) {
+	if (json_is_object(problem)) {
+		judge_sentence(r, "report_judge_broken", judge, NULL);
+		report_raw(r, "<p>");
+		report_text(r, report_string(problem, "text"));
+		report_raw(r, "</p>");
+	} else if (!json_is_object(exam)) {
 		judge_sentence(r, "report_judge_waiting", judge, NULL);
-		return;
 	}
+	if (!json_is_object(exam))
+		return;
 	judge_sentence(r, json_is_true(json_object_get(exam, "is_fit")) ? "report_judge_passed" : "report_judge_failed", judge, exam);
 	kinds(r, exam);
 	habits(r, exam);

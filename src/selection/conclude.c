@@ -79,8 +79,10 @@ static json_t *judge_json(const struct opinions *o)
 
 	if (o->state == JUDGE_NONE)
 		return json_null();
-	return json_pack("{s:I, s:o, s:s, s:o}", "model_id", (json_int_t)o->model_id, "name", json_text(str_of(o->name)), "state",
-			 states[o->state], "exam", exam_json(o));
+	json_t *problem = o->problem.code == ERR_OK ? json_null() :
+						      json_pack("{s:s, s:o}", "key", o->problem.key, "args", json_text(str_of(o->problem.args)));
+	return json_pack("{s:I, s:o, s:s, s:o, s:o}", "model_id", (json_int_t)o->model_id, "name", json_text(str_of(o->name)), "state",
+			 states[o->state], "exam", exam_json(o), "problem", problem);
 }
 
 /* --- candidates --- */
@@ -125,13 +127,11 @@ static json_t *candidate_json(const struct material *m, const struct decision *d
 {
 	const struct column_row *column = &m->columns[c];
 	const struct found_model *model = &m->models[c].model;
-	static const struct decision_candidate nothing = { .score = NAN, .score_interval = { NAN, NAN }, .first = NAN, .p_base = 1,
-							   .p_best = 1, .is_ranked = true };
 	json_t *obj = json_pack("{s:I, s:I, s:o, s:o, s:b, s:b, s:b}", "column_id", (json_int_t)column->id, "model_id",
 				(json_int_t)column->model_id, "label", json_text(str_of(column->label)), "epoch", number(column->epoch),
-				"is_base", c == m->base, "is_recommended", d && d->recommended == c, "is_best", d && d->best == c);
+				"is_base", c == m->base, "is_recommended", d->recommended == c, "is_best", d->best == c);
 
-	add_measured(obj, d ? &d->candidates[c] : &nothing);
+	add_measured(obj, &d->candidates[c]);
 	json_object_set_new(obj, "n_references", json_integer((json_int_t)m->n_references));
 	json_object_set_new(obj, "train_loss", model->kind == MODEL_BASE ? json_null() : number(model->train_loss));
 	json_object_set_new(obj, "eval_loss", model->kind == MODEL_BASE ? json_null() : number(model->eval_loss));
@@ -290,14 +290,8 @@ static json_t *whole(const struct material *m, const struct opinions *o, const s
 {
 	return json_pack("{s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "n_questions", (json_int_t)m->n_questions, "n_answered",
 			 (json_int_t)m->n_answered, "n_references", (json_int_t)m->n_references, "n_rated", (json_int_t)m->n_rated,
-			 "judge", judge_json(o), "candidates", candidates_json(m, d), "decision", d ? decision_json(m, d) : json_null(),
-			 "curves", d ? curves_json(m, d) : json_array(), "leak",
-			 m->cells ? leak_json(m) : json_null());
-}
-
-json_t *conclude_nothing(const struct material *m, const struct opinions *o)
-{
-	return whole(m, o, NULL);
+			 "judge", judge_json(o), "candidates", candidates_json(m, d), "decision", decision_json(m, d),
+			 "curves", curves_json(m, d), "leak", leak_json(m));
 }
 
 enum err_code conclude(struct material *m, const struct opinions *o, bool is_time_up, size_t n_planned, size_t n_raced,

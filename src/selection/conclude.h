@@ -35,7 +35,4 @@ struct conclusion {
 MUST_USE enum err_code conclude(struct material *m, const struct opinions *opinions, bool is_time_up, size_t n_planned,
 				size_t n_raced, const atomic_bool *cancel, struct conclusion *out, struct err *err);
 
-/* What is known before the decision: candidates, questions and what they are checked by (a new reference). */
-json_t *conclude_nothing(const struct material *m, const struct opinions *opinions);
-
 #endif

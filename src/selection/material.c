@@ -120,6 +120,27 @@ out:
 	return err->code;
 }
 
+size_t material_follow(const struct material *old, const struct material *now, struct judged_pair *pairs, size_t n)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		size_t question = old->answered[pairs[i].question], low = 0, high = now->n_answered;
+		while (low < high) {
+			size_t middle = (low + high) / 2;
+			if (now->answered[middle] < question)
+				low = middle + 1;
+			else
+				high = middle;
+		}
+		if (low == now->n_answered || now->answered[low] != question)
+			continue;
+		pairs[kept] = pairs[i];
+		pairs[kept++].question = (uint32_t)low;
+	}
+	return kept;
+}
+
 void material_free(struct material *m)
 {
 	if (m)
@@ -127,17 +148,6 @@ void material_free(struct material *m)
 }
 
 /* --- scores --- */
-
-/* Metrics compare code points: composed and decomposed letters are to be the same. */
-static struct str composed(struct arena *a, struct str text)
-{
-	struct buf out = BUF_INIT(4 * LIMIT_ANSWER_BYTES);
-
-	encoding_nfc(text, &out);
-	struct str kept = { arena_strndup(a, buf_text(&out), out.len), out.len };
-	buf_release(&out);
-	return kept;
-}
 
 /* The first reference, and the further ones, one a line. */
 static void collect_references(struct material *m)
@@ -155,11 +165,11 @@ static void collect_references(struct material *m)
 		m->starts[q] = n;
 		if (m->questions[q].q.reference.len == 0)
 			continue;
-		m->references[n++] = composed(m->arena, m->questions[q].q.reference);
+		m->references[n++] = encoding_composed(m->arena, m->questions[q].q.reference);
 		for (struct str rest = m->questions[q].q.other_references; rest.len > 0 && n < cap;) {
 			struct str one = str_split(&rest, '\n');
 			if (one.len > 0)
-				m->references[n++] = composed(m->arena, one);
+				m->references[n++] = encoding_composed(m->arena, one);
 		}
 	}
 	m->starts[m->n_questions] = n;
@@ -197,7 +207,7 @@ static void score_question(struct material *m, struct text_space *space, const s
 		*out = (struct selection_cell){ .cell_id = cell->id, .score = NAN };
 		if (cell->state != CELL_DONE)
 			continue;
-		struct text *answer = text_new(space, composed(scratch, str_of(cell->text)));
+		struct text *answer = text_new(space, encoding_composed(scratch, str_of(cell->text)));
 		out->guards = guard_check(profile, answer, n > 0 ? references[0] : NULL).flags;
 		m->lengths[row + c] = text_n_points(answer);
 		if (n == 0)

@@ -47,6 +47,10 @@ MUST_USE enum err_code material_read(struct db *db, int64_t run_id, const int64_
  * leak_read() says of the file. */
 MUST_USE enum err_code material_score(struct material *m, const char *training_path, const atomic_bool *cancel, struct err *err);
 
+/* Pairs count the questions that `old` has answered; afterwards those of `now`, a later state of the same run.  Pairs of questions
+ * that are no longer answered go.  Returns how many are left. */
+size_t material_follow(const struct material *old, const struct material *now, struct judged_pair *pairs, size_t n);
+
 /* NULL is fine. */
 void material_free(struct material *m);
 

@@ -4,7 +4,8 @@
  * language.  The server, the command line and the reports read it from there.
  *
  *   {"n_questions","n_answered","n_references","n_rated",
- *    "judge": null | {"model_id","name","state":"waiting|asked|passed|failed","exam": null | EXAM},
+ *    "judge": null | {"model_id","name","state":"waiting|asked|passed|failed","exam": null | EXAM,
+ *             "problem": null | SENTENCE},     why it could not be asked
  *    "candidates": [CANDIDATE...],           in the order of the run's columns
  *    "decision": null | {"kind","level","recommended_column_id"|null,"best_column_id"|null,"runner_up_column_id"|null,
  *                        "sentence": SENTENCE,"level_note": SENTENCE,"reasons": [SENTENCE...],

@@ -246,6 +246,7 @@ static void leave(struct selection *s)
 {
 	s->is_over = true;
 	answers_stop(s);
+	judging_leave(s);
 	selection_give_machine(s);
 	for (struct chore *c = s->chores; c; c = c->next)
 		atomic_store(&c->task.cancelled, true);
@@ -461,8 +462,15 @@ static void on_engine(void *user, const struct engine_event *event)
 {
 	struct selections *ss = user;
 
-	if (!ss->closing && ss->active)
+	if (ss->closing)
+		return;
+	if (ss->active)
 		answers_event(ss->active, event);
+	/* Nobody waits for the end of that stop. */
+	bool is_mine = ss->active && ss->active->row.run_id == event->run_id;
+	if (event->kind == ENGINE_RUN && event->run_id == ss->stopping_run_id && !is_mine &&
+	    !engine_is_active(ss->options.engine, event->run_id))
+		ss->stopping_run_id = 0;
 }
 
 /* Looks at the budget. */
@@ -479,6 +487,7 @@ static void on_clock(void *user)
 		return;
 	s->is_time_up = true;
 	answers_stop(s);
+	judging_time_up(s);
 }
 
 struct selections *selections_new(const struct selections_options *options)

@@ -185,6 +185,7 @@ static void home_scored(struct chore *c)
 
 	if (chore_failed(c))
 		return;
+	judging_follow(s, w->material);
 	material_free(s->material);
 	s->material = w->material;
 	w->material = NULL;

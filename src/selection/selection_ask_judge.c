@@ -28,26 +28,18 @@ struct judge_batch {
 
 /* --- prompts, and what is known of them --- */
 
-static void add_word(struct hash *h, struct str text)
-{
-	uint64_t len = text.len;
-
-	hash_add(h, &len, sizeof len);
-	hash_add(h, text.ptr, text.len);
-}
-
 static void make_key(const struct judging *j, const struct judge_prompt *p, char key[VERDICT_KEY_SIZE])
 {
 	struct hash *h = hash_new();
 	uint8_t digest[HASH_SIZE];
-	char version[32];
+	char version[64];
 
-	str_format(version, sizeof version, "reading %d %d", PROMPTS_VERSION, j->is_in_words);
-	add_word(h, str_of(version));
-	add_word(h, str_of(j->identity));
-	add_word(h, buf_str(&p->system));
-	add_word(h, buf_str(&p->user));
-	add_word(h, str_of(p->lead));
+	str_format(version, sizeof version, "%s %d %d", ASSAY_VERSION, PROMPTS_VERSION, j->is_in_words);
+	hash_add_text(h, str_of(version));
+	hash_add_text(h, str_of(j->identity));
+	hash_add_text(h, buf_str(&p->system));
+	hash_add_text(h, buf_str(&p->user));
+	hash_add_text(h, str_of(p->lead));
 	hash_finish(h, digest);
 	hash_hex(digest, key);
 }
@@ -121,7 +113,6 @@ static void take(struct judging *j, const struct judge_batch *b)
 {
 	for (size_t i = 0; i < b->n * ORDERS; i++) {
 		struct judge_question *q = &j->questions[b->from + i / ORDERS];
-		q->is_known[i % ORDERS] = b->found[i] || b->is_answered[i];
 		q->readings[i % ORDERS] = (struct reading){ b->rows[i].a, b->rows[i].b };
 	}
 	j->at = b->from + b->n;
@@ -179,6 +170,24 @@ static void end_batch(struct selection *s)
 static void answered(struct selection *s, const json_t *body)
 {
 	(void)body;
+	end_batch(s);
+}
+
+void judging_time_up(struct selection *s)
+{
+	struct judging *j = s->judging;
+	struct judge_batch *b = j ? j->batch : NULL;
+	size_t n_whole = 0;
+
+	if (!b)
+		return;
+	while (n_whole < b->n && (b->found[n_whole * ORDERS] || b->is_answered[n_whole * ORDERS]) &&
+	       (b->found[n_whole * ORDERS + 1] || b->is_answered[n_whole * ORDERS + 1]))
+		n_whole++;
+	b->n = n_whole;
+	selection_give_machine(s); /* also where it was only waited for */
+	j->is_loaded = false;
+	judging_leave(s);
 	end_batch(s);
 }
 
@@ -277,6 +286,10 @@ static void home_prepared(struct chore *c)
 
 	if (chore_failed(c))
 		return;
+	if (s->is_time_up) {
+		j->asked(s);
+		return;
+	}
 	/* The chore is freed when this returns; what it found goes on. */
 	b = mem_alloc(sizeof *b);
 	*b = *(struct judge_batch *)c;

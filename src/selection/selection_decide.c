@@ -17,15 +17,10 @@ struct decide_chore {
 static void run_decide(struct task *task, void *context)
 {
 	struct decide_chore *d = (struct decide_chore *)task;
-	struct buf text = BUF_INIT(LIMIT_JSON_BODY);
 
 	(void)context;
-	if (conclude(d->material, &d->opinions, d->is_time_up, d->n_planned, d->n_raced, &task->cancelled, &d->conclusion, &task->err) != ERR_OK)
-		return;
-	json_write(&text, d->conclusion.result);
-	json_decref(d->conclusion.result);
-	d->result = arena_strdup(d->chore.arena, buf_text(&text));
-	buf_release(&text);
+	if (conclude(d->material, &d->opinions, d->is_time_up, d->n_planned, d->n_raced, &task->cancelled, &d->conclusion, &task->err) == ERR_OK)
+		d->result = json_text_of(d->chore.arena, d->conclusion.result);
 }
 
 static void run_keep(struct task *task, void *context)

@@ -41,6 +41,22 @@ void judging_free(struct selection *s)
 	s->judging = NULL;
 }
 
+void judging_follow(struct selection *s, const struct material *now)
+{
+	struct judging *j = s->judging;
+
+	if (j && s->material)
+		j->n_pairs = material_follow(s->material, now, j->pairs, j->n_pairs);
+}
+
+void judging_leave(struct selection *s)
+{
+	if (!s->judging)
+		return;
+	remote_judge_free(s->judging->remote);
+	s->judging->remote = NULL;
+}
+
 void judging_give_up(struct selection *s, const struct err *cause)
 {
 	struct judging *j = s->judging;
@@ -49,8 +65,7 @@ void judging_give_up(struct selection *s, const struct err *cause)
 	judge_batch_free(j->batch);
 	j->batch = NULL;
 	j->is_loaded = false;
-	remote_judge_free(j->remote);
-	j->remote = NULL;
+	judging_leave(s);
 	j->state = JUDGE_FAILED;
 	j->problem = *cause;
 	selection_end_worker(s);
@@ -264,7 +279,13 @@ struct pairs_chore {
 	struct judging *judging;
 	struct material *material;
 	struct asked_pair *pairs;
-	size_t n, cap, n_shared;
+	size_t n, n_shared;
+};
+
+struct grade_chore {
+	struct chore chore;
+	struct judging *judging;	 /* not touched meanwhile */
+	const struct material *material; /* the same */
 };
 
 static void add_pair(struct pairs_chore *p, const struct duels *d, size_t i, size_t a, size_t b)
@@ -318,15 +339,17 @@ static void run_pairs(struct task *task, void *context)
 	mem_free(duels);
 }
 
-/* Its opinions of all that it was asked. */
-static void pairs_asked(struct selection *s)
+/* Its opinions of all that it was asked, and the exam once more with them. */
+static void run_grade(struct task *task, void *context)
 {
-	struct judging *j = s->judging;
-	const struct material *m = s->material;
+	const struct grade_chore *g = (const struct grade_chore *)task;
+	struct judging *j = g->judging;
+	const struct material *m = g->material;
 	struct exam_pair *seen = arena_array(j->arena, j->n_asked + 1, sizeof *seen);
 	struct exam_shared *shared = arena_array(j->arena, j->n_asked + 1, sizeof *shared);
 	size_t n_seen = 0, n_shared = 0;
 
+	(void)context;
 	j->pairs = arena_array(j->arena, j->n_asked + 1, sizeof *j->pairs);
 	j->n_pairs = 0;
 	for (size_t i = 0; i < j->n_asked; i++) {
@@ -346,7 +369,21 @@ static void pairs_asked(struct selection *s)
 		j->pairs[j->n_pairs++] = (struct judged_pair){ p->question, p->a, p->b, o.score, o.outcome };
 	}
 	grade(j, seen, n_seen, shared, n_shared);
-	step_done(s);
+}
+
+static void home_graded(struct chore *c)
+{
+	if (!chore_failed(c))
+		step_done(c->s);
+}
+
+static void pairs_asked(struct selection *s)
+{
+	struct grade_chore *g = chore_new(s, sizeof *g, run_grade, home_graded);
+
+	g->judging = s->judging;
+	g->material = s->material;
+	chore_work(&g->chore);
 }
 
 static void home_pairs(struct chore *c)

@@ -12,8 +12,7 @@
 struct judge_question {
 	struct judge_case texts;
 	bool is_fresh; /* asked whether or not it was asked before */
-	struct reading readings[2];
-	bool is_known[2];
+	struct reading readings[2]; /* of either order; nothing of both labels where it gave none */
 };
 
 struct judging {

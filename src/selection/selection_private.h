@@ -141,6 +141,12 @@ void likelihood_free(struct selection *s);
 /* selection_judge.c */
 void begin_exam(struct selection *s);
 void begin_judge(struct selection *s);
+/* Its opinions are of the questions of a new material from now on; before s->material is replaced. */
+void judging_follow(struct selection *s, const struct material *now);
+/* The time is up: what it is being asked now is given up, what it has answered counts. */
+void judging_time_up(struct selection *s);
+/* The selection has ended: no callback of a judge any more. */
+void judging_leave(struct selection *s);
 void judging_free(struct selection *s);
 
 /* selection_rounds.c: more questions, or the decision.  Whether there are questions left that may be asked yet. */

@@ -423,5 +423,12 @@ def test_a_judge_at_a_provider_passes_its_exam_and_decides(live, demo):
         failed = wait(live, conforms("Selection", live.call("POST", "/selections", {"run_id": selection["run_id"], "judge": "model",
                                                                                     "judge_model_id": other["id"]})))
         assert failed["state"] == "done" and failed["checked_by"]["judge"]["state"] == "failed", failed
+        assert "500" in failed["checked_by"]["judge"]["problem"]["text"], "why it could not be asked is said"
+        assert b"could not be asked" in live.call("GET", f"/selections/{failed['id']}/report?format=html", raw=True)
+        stub.reset({"truth": {q["text"]: q["reference"] for q in questions}, "delay_ms": 1500})
+        limited = wait(live, conforms("Selection", live.call("POST", "/selections", {"run_id": selection["run_id"], "judge": "model",
+                                                                                     "budget_s": 4, "judge_model_id": other["id"]})))
+        assert limited["state"] == "done" and limited["checked_by"]["judge"]["state"] == "waiting", limited
+        assert stub.requests < 60, "an exam of about a hundred prompts was broken off when the time was up"
     finally:
         server.shutdown()
