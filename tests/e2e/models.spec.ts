@@ -72,7 +72,7 @@ test("an adapter without its base says which it needs; choosing one makes it usa
 	await expect(card.getByText(/^Base model: SmolLM2/)).toBeVisible();
 	await card.getByRole("button", { name: "Actions for orphan" }).click();
 	await page.getByRole("menuitem", { name: "Remove" }).click();
-	await expect(page.getByRole("dialog", { name: "Remove orphan?" })).toContainText("Its files stay on the disk");
+	await expect(page.getByRole("dialog", { name: "Remove “orphan”?" })).toContainText("Its files stay on the disk");
 	await page.getByRole("dialog").getByRole("button", { name: "Remove" }).click();
 	await expect(card).toHaveCount(0);
 	expect(readFileSync(config, "utf8")).toBe(text);

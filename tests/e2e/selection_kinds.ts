@@ -104,8 +104,8 @@ function candidate(s: Scenario, at: number, n: number, model_id: number): Select
 	const share = s.right?.[at] ?? 0.5;
 	const base = s.right?.[0] ?? 0.5;
 	const [low, high] = interval(share, n);
-	const wins = Math.round(Math.max(0, share - base) * n + (epoch ? 3 : 0));
 	const losses = epoch ? Math.round(Math.max(0, base - share) * n + 2) : 0;
+	const wins = Math.min(n - losses, Math.round(Math.max(0, share - base) * n + (epoch ? 3 : 0)));
 	const [win_low, win_high] = wins + losses ? interval(wins / (wins + losses), wins + losses) : [null, null];
 	return {
 		column_id: 100 + at, model_id, label: epoch ? "Kestrel bot" : "SmolLM2-135M-Instruct", epoch, is_base: !epoch, is_recommended: is_used(s, epoch), is_best: is_used(s, epoch),
