@@ -9,6 +9,7 @@
 
 #define EVENT_MS 200
 #define CLOCK_MS 500 /* how often the budget is looked at */
+#define AGAIN_MS 5000 /* before a refused row is written again */
 
 /* --- parameters --- */
 
@@ -72,9 +73,9 @@ static void write_steps(const struct selection *s, struct buf *out)
 	for (size_t i = 0; i < STEP_COUNT; i++) {
 		const struct step *one = &s->steps[i];
 		bool is_whole = one->state == STEP_DONE || one->state == STEP_SKIPPED;
-		json_array_append_new(list, json_pack("{s:s, s:s, s:f, s:o, s:f}", "name", step_names[i], "state",
-						      step_states[one->state], "fraction", is_whole ? 1.0 : one->fraction, "detail",
-						      json_text(str_of(one->detail)), "seconds", (double)step_ms(one) / 1000));
+		json_array_append_new(list, json_pack("{s:s, s:s, s:f, s:f}", "name", step_names[i], "state",
+						      step_states[one->state], "fraction", is_whole ? 1.0 : one->fraction, "seconds",
+						      (double)step_ms(one) / 1000));
 	}
 	json_write(out, list);
 	json_decref(list);
@@ -119,6 +120,7 @@ struct save {
 	struct arena *arena;
 	struct selection_row row;
 	bool list;
+	struct save *next; /* unsaved */
 };
 
 static void run_save(struct task *task, void *context)
@@ -127,16 +129,61 @@ static void run_save(struct task *task, void *context)
 	(void)!selection_store_set(context, &s->row, &task->err);
 }
 
+static void save_free(struct save *s)
+{
+	arena_free(s->arena);
+	selections_unref(s->ss);
+	mem_free(s);
+}
+
+/* How it ended was refused, by a full disk: it is tried again until there is room, else it would seem to run until the next start. */
+static void keep_unsaved(struct save *s)
+{
+	s->next = s->ss->unsaved;
+	s->ss->unsaved = s;
+	loop_timer_set(s->ss->again, AGAIN_MS);
+}
+
 static void home_save(struct task *task)
 {
 	struct save *s = (struct save *)task;
 
-	if (task->err.code != ERR_OK && task->err.code != ERR_NOT_FOUND)
+	if (task->err.code != ERR_OK && task->err.code != ERR_NOT_FOUND) {
 		log_error("selection", "%lld not stored: %s %s", (long long)s->row.id, task->err.key, task->err.args);
+		if (s->row.state != SELECTION_RUNNING && !s->ss->closing) {
+			keep_unsaved(s);
+			return;
+		}
+	}
 	tell(s->ss, s->row.id, s->list);
-	arena_free(s->arena);
-	selections_unref(s->ss);
-	mem_free(s);
+	save_free(s);
+}
+
+/* True where it was started again: its row is the newer one. */
+static bool goes_on(const struct selections *ss, int64_t id)
+{
+	for (const struct line_of_selections *entry = ss->line; entry; entry = entry->next)
+		if (entry->id == id)
+			return true;
+	return ss->active && ss->active->row.id == id;
+}
+
+static void on_again(void *user)
+{
+	struct selections *ss = user;
+	struct save *one = ss->unsaved;
+
+	ss->unsaved = NULL;
+	while (one) {
+		struct save *rest = one->next;
+		if (goes_on(ss, one->row.id)) {
+			save_free(one);
+		} else {
+			one->task = (struct task){ .run = run_save, .done = home_save };
+			store_write(ss->options.store, &one->task);
+		}
+		one = rest;
+	}
 }
 
 /* Writes the row as it is now; listeners hear of it when it is on the disk. */
@@ -170,7 +217,6 @@ static void step_end(struct selection *s, enum step_state state)
 
 	one->state = state;
 	one->ms += clock_mono_ms() - one->started_ms;
-	one->detail[0] = 0;
 }
 
 static void selection_end(struct selection *s);
@@ -218,13 +264,9 @@ int64_t selection_step_ms(const struct selection *s, enum step_name step)
 	return step_ms(&s->steps[step]);
 }
 
-void step_progress(struct selection *s, double fraction, const char *detail)
+void step_progress(struct selection *s, double fraction)
 {
-	struct step *one = &s->steps[s->at];
-
-	one->fraction = fraction < 0 ? 0 : fraction > 1 ? 1 : fraction;
-	if (detail)
-		str_format(one->detail, sizeof one->detail, "%s", detail);
+	s->steps[s->at].fraction = fraction < 0 ? 0 : fraction > 1 ? 1 : fraction;
 	touch(s);
 }
 
@@ -498,6 +540,7 @@ struct selections *selections_new(const struct selections_options *options)
 	ss->events = loop_timer_new(options->loop, on_events, ss);
 	ss->burial = loop_timer_new(options->loop, on_burial, ss);
 	ss->clock = loop_timer_new(options->loop, on_clock, ss);
+	ss->again = loop_timer_new(options->loop, on_again, ss);
 	engine_listen(options->engine, on_engine, ss);
 	return ss;
 }
@@ -524,5 +567,11 @@ void selections_free(struct selections *ss)
 	loop_timer_free(ss->events);
 	loop_timer_free(ss->burial);
 	loop_timer_free(ss->clock);
+	loop_timer_free(ss->again);
+	while (ss->unsaved) {
+		struct save *one = ss->unsaved;
+		ss->unsaved = one->next;
+		save_free(one);
+	}
 	selections_unref(ss);
 }

@@ -71,7 +71,7 @@ static void home_opened(struct chore *c)
 		return;
 	}
 	s->run_is_mine = true;
-	step_progress(s, (double)s->n_cells_done / (double)s->n_cells, NULL);
+	step_progress(s, (double)s->n_cells_done / (double)s->n_cells);
 	if (!is_active || r->resumes)
 		engine_start(s->ss->options.engine, s->row.run_id);
 }
@@ -118,10 +118,11 @@ static void home_looked(struct chore *c)
 	}
 	/* Somebody stopped the run, or it broke off. */
 	s->is_stopped = r->run.state == RUN_STOPPED;
+	err_set(&cause, ERR_CANCELLED, "err_cancelled", NULL);
 	if (r->run.problem.code != ERR_OK)
 		cause = r->run.problem;
 	else
-		err_set(&cause, ERR_CANCELLED, "err_cancelled", NULL);
+		(void)engine_is_unsaved(s->ss->options.engine, s->row.run_id, &cause); /* a full disk: the row does not tell */
 	selection_fail(s, &cause);
 }
 
@@ -132,7 +133,7 @@ void answers_event(struct selection *s, const struct engine_event *event)
 	if (event->kind == ENGINE_CELL) {
 		s->n_cells_done++;
 		s->n_new_cells++;
-		step_progress(s, (double)s->n_cells_done / (double)(s->n_cells > 0 ? s->n_cells : 1), NULL);
+		step_progress(s, (double)s->n_cells_done / (double)(s->n_cells > 0 ? s->n_cells : 1));
 	}
 	if (event->kind != ENGINE_RUN || engine_is_active(s->ss->options.engine, s->row.run_id))
 		return;

@@ -162,7 +162,7 @@ static void end_batch(struct selection *s)
 
 	j->batch = NULL;
 	take(j, b);
-	step_progress(s, (double)j->at / (double)(j->n > 0 ? j->n : 1), NULL);
+	step_progress(s, (double)j->at / (double)(j->n > 0 ? j->n : 1));
 	keep(s, b);
 	judge_batch_free(b);
 }

@@ -28,7 +28,6 @@ enum step_state { STEP_WAITING, STEP_RUNNING, STEP_DONE, STEP_SKIPPED, STEP_FAIL
 struct step {
 	enum step_state state;
 	double fraction;
-	char detail[96];
 	int64_t started_ms, ms;
 };
 
@@ -85,7 +84,8 @@ struct selections {
 	char *data_dir;
 	struct line_of_selections *line;
 	struct selection *active, *ended; /* at work; over, to be freed when nothing of it is on the stack */
-	struct loop_timer *events, *burial, *clock;
+	struct loop_timer *events, *burial, *clock, *again;
+	struct save *unsaved;    /* rows of ended ones that the store refused */
 	int64_t stopping_run_id; /* the engine was told to stop it, 0: none */
 	bool dirty, closing;
 	int refs; /* chores and saves under way + 1 */
@@ -108,7 +108,7 @@ void step_skip(struct selection *s);
 void step_again(struct selection *s, enum step_name first);
 /* At work in it, all rounds together. */
 int64_t selection_step_ms(const struct selection *s, enum step_name step);
-void step_progress(struct selection *s, double fraction, const char *detail);
+void step_progress(struct selection *s, double fraction);
 /* Ends it: as stopped or interrupted where that is the cause. */
 void selection_fail(struct selection *s, const struct err *cause);
 /* Milliseconds left of the budget, INT64_MAX without one. */

@@ -153,7 +153,7 @@ static void worker_progress(void *user, const json_t *body)
 	double fraction = json_get_number(body, "fraction", 0, 1.001, 0, &err);
 
 	if (err.code == ERR_OK && s->share > 0)
-		step_progress(s, s->share_from + fraction * s->share, NULL);
+		step_progress(s, s->share_from + fraction * s->share);
 }
 
 static void worker_item(void *user, uint8_t kind, const json_t *body)

@@ -109,6 +109,20 @@ def empty(place):
         filler.unlink()
 
 
+def use_up(server, disk, cells, liked):
+    """Fills the disk until a vote is refused; notes those that were taken.  Returns the refusal and that vote."""
+    rng = random.Random(3)
+    for _ in range(5000):  # the reserve is given up, then it is used up
+        fill(disk)
+        cell, like = rng.choice(cells), rng.random() < 0.5
+        try:
+            server.call("PUT", f"/cells/{cell}/vote", {"liked": like})
+            liked[cell] = like
+        except support.Refused as refused:
+            return refused, cell, like
+    raise AssertionError("the disk was full, and every vote was taken")
+
+
 @needs_model
 def test_a_full_disk_refuses_with_a_sentence_and_loses_nothing(small_disk):
     server = support.Live(small_disk / "data").start()
@@ -126,17 +140,7 @@ def full_disk(server, disk):
     run = chaos.new_run(server, ids)
     while not any(cell["state"] == "done" for cell in server.cells(run["id"])):
         time.sleep(0.02)
-    refused, rng = None, random.Random(3)
-    for _ in range(5000):  # the reserve is given up, then it is used up
-        fill(disk)
-        cell, like = rng.choice(cells), rng.random() < 0.5
-        try:
-            server.call("PUT", f"/cells/{cell}/vote", {"liked": like})
-            liked[cell] = like
-        except support.Refused as no:
-            refused = no
-            break
-    assert refused, "the disk was full, and every vote was taken"
+    refused, cell, like = use_up(server, disk, cells, liked)
     error = json.loads(refused.args[0].partition(": ")[2])["error"]
     assert error["key"] == "err_disk_full" and "disk is full" in error["message"] and error["hint"]
     print(f"{len(liked)} votes taken on a full disk; then {refused.status}: {error['message']} {error['hint']}")
@@ -170,6 +174,35 @@ def full_disk(server, disk):
     for row in server.cells(whole["id"]):
         assert row["liked"] == liked.get(row["id"], False), "an acknowledged vote is lost"
     answers.check(server.cells(run["id"]))
+
+
+@needs_model
+def test_an_automatic_validation_that_a_full_disk_ends_is_not_running_for_ever(small_disk):
+    server = support.Live(small_disk / "data").start()
+    try:
+        support.add_demo(server, MODEL)
+        family = server.call("GET", "/models")["families"][0]["id"]
+        questions = [f"What is {n} plus {n}?" for n in range(24)]
+        made = server.call("POST", "/selections", {"family_id": family, "questions": questions, "params": {"max_tokens": 48}})
+        while not any(cell["state"] == "done" for cell in server.cells(made["run_id"])):
+            time.sleep(0.02)
+        use_up(server, small_disk, [cell["id"] for cell in server.cells(made["run_id"]) if cell["state"] == "done"], {})
+        server.wait_run(made["run_id"], 60)
+        empty(small_disk)
+        ended = wait_selection(server, made["id"], "failed")
+        assert ended["problem"]["key"] == "err_disk_full" and ended["problem"]["hint"]
+        server.call("POST", f"/selections/{made['id']}/resume")
+        wait_selection(server, made["id"], "done")
+    finally:
+        server.stop()
+
+
+def wait_selection(server, number, state, limit_s=240):
+    deadline = time.monotonic() + limit_s
+    while (found := server.call("GET", f"/selections/{number}"))["state"] != state:
+        assert time.monotonic() < deadline, found
+        time.sleep(0.2)
+    return found
 
 
 # --- large files ---
