@@ -69,10 +69,10 @@ class Server:
         return content if raw else json.loads(content) if content else None
 
     def run(self, columns, questions, **settings):
-        """Stores a run, waits for its end, returns it."""
+        """Stores a run, waits for its end, returns it.  Asks seldom: the cores are busy, and the row has the time of its end."""
         run = self.call("POST", "/runs", {"columns": columns, "questions": questions, **settings})
         while run["state"] in ("waiting", "running"):
-            time.sleep(0.02)
+            time.sleep(0.5)
             run = self.call("GET", f"/runs/{run['id']}")
         return run
 
