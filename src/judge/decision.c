@@ -224,14 +224,26 @@ static void set_outcome_of_winner(const struct measure *m, struct decision *d)
 	d->n_decided = counts[0] + counts[2];
 }
 
+/* Nothing ranks the candidates. */
+static void leave_open(const struct decision_context *context, struct decision *d)
+{
+	d->best = d->runner_up = SIZE_MAX;
+	d->kind = DECISION_NOTHING_TO_JUDGE_BY;
+	if (!d->n_questions && context->is_time_up) {
+		d->kind = DECISION_TIME_UP;
+	} else if (d->n_questions < DECISION_QUESTIONS_MIN) {
+		d->kind = DECISION_TOO_FEW;
+		d->more_questions = DECISION_QUESTIONS_MIN - d->n_questions;
+	}
+}
+
 static bool decide(struct measure *m, const struct decision_context *context, struct decision *d)
 {
 	measure_scores(m, d);
 	d->n_references = evidence_n_references(m->reader);
 	d->n_rated = evidence_n_rated(m->reader);
 	if (!m->n_judgeable || (m->n_judgeable < DECISION_QUESTIONS_MIN && d->n_questions >= DECISION_QUESTIONS_MIN)) {
-		d->kind = DECISION_NOTHING_TO_JUDGE_BY;
-		d->best = d->runner_up = SIZE_MAX;
+		leave_open(context, d);
 		return true;
 	}
 	if (!measure_doubt(m, d))
@@ -274,7 +286,7 @@ bool decision_make(const struct evidence *e, const struct decision_context *cont
 	} else if (e->n_questions && all_vetoed(e, out)) {
 		out->kind = DECISION_ALL_UNUSABLE;
 	} else if (!e->n_questions || !count_ranked_epochs(e, out)) {
-		out->kind = !e->n_questions && context->is_time_up ? DECISION_TIME_UP : DECISION_NOTHING_TO_JUDGE_BY;
+		leave_open(context, out);
 	} else {
 		struct evidence_reader *reader = evidence_reader_new(e);
 		m.reader = reader;

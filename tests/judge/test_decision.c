@@ -210,8 +210,23 @@ static void without_anything_to_judge_by_nothing_is_said(void **state)
 	d = decide(&run);
 	assert_string_equal(decision_kind_name(d.kind), "nothing_to_judge_by");
 	assert_true(has_reason(&d, "decision_judge_unfit"));
-	run.e.n_questions = 0;
-	assert_string_equal(decision_kind_name(decide(&run).kind), "nothing_to_judge_by");
+}
+
+static void few_questions_that_nothing_judges_are_too_few(void **state)
+{
+	clear(&run);
+	(void)state;
+	for (size_t n = 0; n <= DECISION_QUESTIONS_MIN; n++) {
+		run.e.n_questions = n;
+		struct decision d = decide(&run);
+		bool is_few = n < DECISION_QUESTIONS_MIN;
+		assert_string_equal(decision_kind_name(d.kind), is_few ? "too_few" : "nothing_to_judge_by");
+		assert_int_equal(d.more_questions, is_few ? DECISION_QUESTIONS_MIN - n : 0);
+		assert_true(d.recommended == SIZE_MAX && d.best == SIZE_MAX && d.level == LEVEL_NONE);
+	}
+	run.e.n_questions = 1;
+	struct decision d = decide(&run);
+	assert_sentence(&d, "1 questions are too few to decide. Add at least 19 more; until then this is only an impression.");
 }
 
 static void few_questions_are_an_impression(void **state)
@@ -394,7 +409,8 @@ int main(void)
 		cmocka_unit_test(worse_later_epochs_are_overfitting), cmocka_unit_test(a_worse_family_keeps_the_base_model),
 		cmocka_unit_test(small_differences_are_undecided),
 		cmocka_unit_test(without_a_whole_question_there_is_no_time_for_a_result), cmocka_unit_test(twenty_questions_without_a_difference_prove_nothing), cmocka_unit_test(the_questions_needed_are_those_of_the_exact_sign_test),
-		cmocka_unit_test(without_anything_to_judge_by_nothing_is_said), cmocka_unit_test(few_questions_are_an_impression),
+		cmocka_unit_test(without_anything_to_judge_by_nothing_is_said), cmocka_unit_test(few_questions_that_nothing_judges_are_too_few),
+		cmocka_unit_test(few_questions_are_an_impression),
 		cmocka_unit_test(guards_veto), cmocka_unit_test(answers_of_the_base_model_are_identical),
 		cmocka_unit_test(people_outrank_references_and_judge), cmocka_unit_test(long_references_leave_it_to_a_fit_judge),
 		cmocka_unit_test(without_a_base_model_the_epochs_are_compared), cmocka_unit_test(dropped_candidates_are_not_ranked),
