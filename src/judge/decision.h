@@ -25,6 +25,7 @@
 #define DECISION_TIE_P 0.8	  /* a difference that chance alone makes in 4 of 5 cases is none */
 #define DECISION_UNUSABLE_MAX 0.2 /* a candidate with a larger share of unusable answers is out */
 #define DECISION_WIN_RATE 0.6	  /* the difference that `more_questions` would settle, 80 % of the time */
+#define DECISION_RATE_SECONDS 15  /* that a person takes to rate a question */
 
 enum decision_kind {
 	DECISION_WINNER,	    /* the best is proven better than the base model */

@@ -6,9 +6,6 @@
 
 #include "base/err.h"
 
-#define RATE_QUESTIONS 40 /* that a person is asked to rate where there is nothing else */
-#define RATE_SECONDS 15	  /* for one question */
-
 const char *reason_args(const struct reason *reason, char text[REASON_TEXT_MAX])
 {
 	int at = 0;
@@ -124,10 +121,10 @@ static void explain_time_up(const struct measure *m, const struct decision_conte
 static void explain_nothing(struct decision *d)
 {
 	struct reason *r = add(d, "decision_nothing_to_judge_by");
-	double n = d->n_rated < RATE_QUESTIONS ? RATE_QUESTIONS - (double)d->n_rated : 1;
+	double n = d->n_rated < DECISION_QUESTIONS_MIN ? DECISION_QUESTIONS_MIN - (double)d->n_rated : 1;
 
 	with(r, "n", n);
-	with(r, "t", ceil(n * RATE_SECONDS / 60));
+	with(r, "t", ceil(n * DECISION_RATE_SECONDS / 60));
 }
 
 static void explain_result(const struct measure *m, const struct decision_context *context, struct decision *d)

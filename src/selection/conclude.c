@@ -7,6 +7,7 @@
 #include "metric/correlation.h"
 #include "selection/curves.h"
 #include "selection/leak.h"
+#include "selection/rating_session.h"
 
 #define LAYERS_MIN 3 /* candidates; the order of two says nothing */
 
@@ -174,7 +175,22 @@ static const char *const next_actions[][ACTIONS_MAX] = {
 	[DECISION_TIME_UP] = { "continue", "create" },
 };
 
-static json_t *next_json(const struct material *m, const struct decision *d)
+static void next_step(json_t *list, const char *action, const char *key, const char *args)
+{
+	json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "action", action, "key", key, "args", args));
+}
+
+/* How many questions to rate, where so many are about enough. */
+static void next_rating(json_t *list, struct material *m, const struct evidence *e)
+{
+	size_t n = rating_session_of(m, e).n_more;
+	char args[64];
+
+	str_format(args, sizeof args, "n=%zu%ct=%zu", n, ERR_ARG_SEP, (n * DECISION_RATE_SECONDS + 59) / 60);
+	next_step(list, "rate", n > 0 ? "selection_next_rate_some" : "selection_next_rate", args);
+}
+
+static json_t *next_json(struct material *m, const struct evidence *e, const struct decision *d)
 {
 	json_t *list = json_array();
 
@@ -184,12 +200,16 @@ static json_t *next_json(const struct material *m, const struct decision *d)
 		bool keeps_base = d->recommended >= m->n_columns || d->recommended == m->base;
 		if (!strcmp(action, "create") && keeps_base)
 			continue; /* nothing was chosen that must be made */
+		if (!strcmp(action, "rate")) {
+			next_rating(list, m, e);
+			continue;
+		}
 		bool some = !strcmp(action, "add_questions") && !d->more_questions;
 		if (some && d->kind == DECISION_UNDECIDED)
 			continue; /* they would not settle it */
 		str_format(key, sizeof key, "selection_next_%s", some ? "more_questions" : action);
 		str_format(args, sizeof args, "n=@%zu%ck=%zu", keeps_base ? 0 : d->recommended, ERR_ARG_SEP, d->more_questions);
-		json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "action", action, "key", key, "args", args));
+		next_step(list, action, key, args);
 	}
 	return list;
 }
@@ -214,7 +234,7 @@ static bool layers_disagree(const struct material *m, const struct decision *d)
 	return n >= LAYERS_MIN && spearman(quality, likelihood, n) < 0;
 }
 
-static json_t *decision_json(const struct material *m, const struct decision *d)
+static json_t *decision_json(struct material *m, const struct evidence *e, const struct decision *d)
 {
 	json_t *reasons = json_array(), *note = json_null();
 
@@ -231,7 +251,7 @@ static json_t *decision_json(const struct material *m, const struct decision *d)
 	json_t *obj = json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "kind", decision_kind_name(d->kind), "level",
 				decision_level_name(d->level), "recommended_column_id", column_id(m, d->recommended), "best_column_id",
 				column_id(m, d->best), "runner_up_column_id", column_id(m, d->runner_up), "sentence",
-				reason_json(&d->reasons[0]), "level_note", note, "reasons", reasons, "next_steps", next_json(m, d));
+				reason_json(&d->reasons[0]), "level_note", note, "reasons", reasons, "next_steps", next_json(m, e, d));
 	json_object_set_new(obj, "n_decided", json_integer((json_int_t)d->n_decided));
 	json_object_set_new(obj, "more_questions", json_integer((json_int_t)d->more_questions));
 	json_object_set_new(obj, "win_rate", number(d->win_rate));
@@ -286,11 +306,11 @@ static json_t *leak_json(const struct material *m)
 			 repeats);
 }
 
-static json_t *whole(const struct material *m, const struct opinions *o, const struct decision *d)
+static json_t *whole(struct material *m, const struct opinions *o, const struct evidence *e, const struct decision *d)
 {
 	return json_pack("{s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "n_questions", (json_int_t)m->n_questions, "n_answered",
 			 (json_int_t)m->n_answered, "n_references", (json_int_t)m->n_references, "n_rated", (json_int_t)m->n_rated,
-			 "judge", judge_json(o), "candidates", candidates_json(m, d), "decision", decision_json(m, d),
+			 "judge", judge_json(o), "candidates", candidates_json(m, d), "decision", decision_json(m, e, d),
 			 "curves", curves_json(m, d), "leak", leak_json(m));
 }
 
@@ -315,6 +335,6 @@ enum err_code conclude(struct material *m, const struct opinions *o, bool is_tim
 	find_questions(m, &e, &out->decision, out);
 	out->cells = m->cells;
 	out->n_cells = m->n_questions * m->n_columns;
-	out->result = whole(m, o, &out->decision);
+	out->result = whole(m, o, &e, &out->decision);
 	return ERR_OK;
 }

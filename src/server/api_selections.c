@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "report/selection_report.h"
+#include "selection/rating_session.h"
 #include "selection/selection.h"
 #include "server/api_export.h"
 #include "server/routes.h"
@@ -282,6 +283,21 @@ void api_list_selection_questions(struct request *r)
 		request_fail(r, &err);
 	else
 		request_defer(r, LANE_READ, read_page, NULL);
+}
+
+static void read_rating(struct request *r, struct db *db)
+{
+	struct err *err = request_err(r);
+	struct selection_whole whole = { 0 };
+	struct rating_session session;
+	if (selection_whole_load(db, r->arena, r->id, &whole, err) == ERR_OK &&
+	    rating_session_read(db, whole.row.run_id, &whole.params, &session, err) == ERR_OK)
+		view_selection_rating(&r->out, &session);
+}
+
+void api_list_selection_rating(struct request *r)
+{
+	request_defer(r, LANE_READ, read_rating, NULL);
 }
 
 /* --- report --- */

@@ -52,6 +52,7 @@ static const struct route table[] = {
 	{ "POST", "/selections/{id}/stop", OWNER(GATE_NO_BODY), api_stop_selection },
 	{ "POST", "/selections/{id}/resume", OWNER(GATE_MAYBE_JSON), api_resume_selection },
 	{ "GET", "/selections/{id}/questions", OWNER(GATE_NO_BODY), api_list_selection_questions },
+	{ "GET", "/selections/{id}/rating", OWNER(GATE_NO_BODY), api_list_selection_rating },
 	{ "GET", "/selections/{id}/report", OWNER(GATE_NO_BODY), api_report_selection },
 	{ "GET", "/formats", OWNER(GATE_NO_BODY), api_list_formats },
 	{ "GET", "/creations", OWNER(GATE_NO_BODY), api_list_creations },

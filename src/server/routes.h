@@ -73,6 +73,7 @@ void api_remove_selection(struct request *r);
 void api_stop_selection(struct request *r);
 void api_resume_selection(struct request *r);
 void api_list_selection_questions(struct request *r);
+void api_list_selection_rating(struct request *r);
 void api_report_selection(struct request *r);
 void api_list_formats(struct request *r);
 void api_list_creations(struct request *r);

@@ -248,3 +248,19 @@ void view_selection_questions(struct buf *b, const struct column_row *columns, s
 	json_close(b, ']');
 	json_close(b, '}');
 }
+
+void view_selection_rating(struct buf *b, const struct rating_session *s)
+{
+	json_open(b, NULL, '{');
+	json_int(b, "n_rated", (int64_t)s->n_rated);
+	json_int(b, "n_more", (int64_t)s->n_more);
+	json_open(b, "questions", '[');
+	for (size_t i = 0; i < s->n; i++) {
+		json_open(b, NULL, '{');
+		json_int(b, "question_id", s->questions[i].id);
+		json_int(b, "position", s->questions[i].position);
+		json_close(b, '}');
+	}
+	json_close(b, ']');
+	json_close(b, '}');
+}

@@ -4,6 +4,7 @@
 #ifndef ASSAY_SERVER_SELECTION_VIEW_H
 #define ASSAY_SERVER_SELECTION_VIEW_H
 
+#include "selection/rating_session.h"
 #include "selection/selection.h"
 #include "server/json_view.h"
 
@@ -38,5 +39,7 @@ void view_selection(struct buf *b, const char *name, enum lang lang, const struc
 /* SelectionQuestions: one page of `total`; answers in column order. */
 void view_selection_questions(struct buf *b, const struct column_row *columns, size_t n_columns,
 			      const struct selection_finding *findings, size_t n, int64_t total);
+/* SelectionRating. */
+void view_selection_rating(struct buf *b, const struct rating_session *s);
 
 #endif

@@ -2,6 +2,7 @@
 """Automatic validation: from a fine-tuned model and questions to a recommendation, its evidence and its reports.
 
 ASSAY_TEST_MODEL names the demo's base model; without it these tests are skipped."""
+import difflib
 import json
 import os
 import pathlib
@@ -248,7 +249,7 @@ def test_a_wrong_wish_gets_a_sentence(live, demo, fields, status, key):
 
 def test_what_is_not_there_is_not_found(live):
     for method, path in (("GET", ""), ("DELETE", ""), ("POST", "/stop"), ("POST", "/resume"), ("GET", "/questions"),
-                         ("GET", "/report?format=json")):
+                         ("GET", "/rating"), ("GET", "/report?format=json")):
         with pytest.raises(Refused) as refused:
             live.call(method, f"/selections/9999{path}")
         assert refused.value.status == 404 and "err_selection_not_found" in refused.value.body, (method, path)
@@ -309,6 +310,44 @@ def test_ratings_that_came_since_count_when_it_decides_anew(live, demo, done):
     for cell in cells:
         live.call("PUT", f"/cells/{cell['id']}/vote", {"liked": False})
     assert anew["checked_by"]["n_rated"] == 23 and marked(anew, "is_best")[0]["column_id"] == worst["column_id"], anew["decision"]
+
+
+def rate_next(live, selection):
+    """A person who knows the answers likes those that are closest, where they differ; returns what the server said before."""
+    rating = conforms("SelectionRating", live.call("GET", f"/selections/{selection['id']}/rating"))
+    if rating["questions"]:
+        position = rating["questions"][0]["position"]
+        (question,) = live.call("GET", f"/runs/{selection['run_id']}/questions?offset={position}&limit=1")["questions"]
+        assert question["id"] == rating["questions"][0]["question_id"]
+        assert len({c["text"] for c in question["cells"]}) > 1, "there is something to compare"
+        truth = next(q["answer"] for q in DEMO if q["question"] == question["text"])
+        close = [difflib.SequenceMatcher(None, c["text"], truth, autojunk=False).ratio() for c in question["cells"]]
+        for cell, how in zip(question["cells"], close):
+            if how >= max(close) - 0.02:
+                live.call("PUT", f"/cells/{cell['id']}/vote", {"liked": True})
+    return rating
+
+
+def test_where_nothing_judges_a_few_ratings_decide(live, demo):
+    bare, some = [{"text": q["question"]} for q in DEMO[::2]], {"family_id": None, "model_ids": [demo[1][0], demo[1][1], demo[1][4]]}
+    one = wait(live, add(live, demo, questions=bare[:1], **some))
+    assert one["decision"]["kind"] == "too_few" and one["decision"]["sentence"]["text"].startswith("1 questions are too few"), one
+    selection = wait(live, add(live, demo, questions=bare, **some))
+    assert selection["decision"]["kind"] == "nothing_to_judge_by", selection
+    step = selection["decision"]["next_steps"][0]
+    assert (step["action"], step["text"]) == ("rate", "Rate 20 questions yourself (about 5 min)")
+    assert "Rate 20 questions yourself (about 5 min)" in selection["decision"]["sentence"]["text"]
+    asked = []
+    while (rating := rate_next(live, selection))["n_more"] > 0:
+        assert rating["n_rated"] == len(asked) and rating["questions"]
+        asked.append(rating["questions"][0]["position"])
+    assert 20 <= len(asked) < len(bare) and len(set(asked)) == len(asked) and asked != sorted(asked)
+    live.call("POST", f"/selections/{selection['id']}/resume", {})
+    anew = wait(live, selection)
+    assert anew["decision"]["kind"] in ("winner", "tie", "overfitting"), anew["decision"]
+    assert anew["checked_by"]["n_rated"] == len(asked) + 1 and marked(anew, "is_recommended")[0]["epoch"] == 8
+    decided = live.call("GET", f"/selections/{selection['id']}/questions?show=decided")
+    assert {q["layer"] for q in decided["questions"]} == {"thumbs"}, "people decided"
 
 
 def test_when_the_time_is_up_what_is_there_decides_and_more_time_goes_on(live, demo):

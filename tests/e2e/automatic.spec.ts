@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Automatic validation: from the start form to a result on the real small model, and what each kind of result offers.
 import type { Page } from "@playwright/test";
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { look_at } from "./look";
 import { ask, done, drop, expect, open_empty, server, test } from "./page";
 import { questions_of, say, SCENARIOS, selection_of, type Language } from "./selection_kinds";
@@ -88,11 +90,45 @@ test("the answers of a manual validation are judged from its own page and from t
 	await ask(page, "Which CPU does the Kestrel K7 use?");
 	await button(page, "Judge these answers").click();
 	await expect(page).toHaveURL(/\/automatic\/\d+$/);
-	await expect(page.getByText(/^Nobody can tell yet which answers are right/)).toBeVisible({ timeout: 60_000 });
+	await expect(page.getByText(/^1 questions are too few to decide/)).toBeVisible({ timeout: 60_000 });
 	await page.goto(`${server()}/results`);
 	await page.getByRole("button", { name: /^Actions for/ }).first().click();
 	await page.getByRole("menuitem", { name: "Judge these answers" }).click();
 	await expect(page).toHaveURL(/\/automatic\/\d+$/);
+});
+
+test("where nothing can judge, twenty thumbs on the most telling questions decide", async ({ page }) => {
+	test.setTimeout(400_000);
+	await page.goto(`${server()}/automatic`);
+	const { families } = (await call(page, "GET", "/models")) as List;
+	const [family] = families;
+	const last = family?.checkpoints.at(-1)?.id;
+	const lines = readFileSync(fileURLToPath(new URL("../../demo/questions.jsonl", import.meta.url)), "utf8").trim().split("\n");
+	const asked_of_all = lines.slice(0, 24).map((line) => (JSON.parse(line) as { question: string }).question);
+	const body = { model_ids: [family?.base_model_id, last], questions: asked_of_all, params: { max_tokens: 12 }, judge: "none" };
+	const { id, run_id } = (await call(page, "POST", "/selections", body)) as { id: number; run_id: number };
+	await page.goto(`${server()}/automatic/${id}`);
+	await button(page, "Rate 20 questions yourself (about 5 min)").click({ timeout: 200_000 });
+	const { questions } = (await call(page, "GET", `/runs/${run_id}/questions?limit=100`)) as { questions: { text: string; cells: { text: string }[] }[] };
+	for (let n = 0; n < 20; n++) {
+		await expect(page.getByText(`${n} of about 20 rated`)).toBeVisible();
+		const asked = await page.locator(".question.large").innerText();
+		const [worse, better] = questions.find((one) => asked.includes(one.text))?.cells ?? [];
+		const same = (worse?.text ?? "").includes(better?.text.trim() ?? ""); // then the longer one is the base model's
+		const answers = page.getByRole("region", { name: /^Answer / });
+		const answer = same ? answers.filter({ hasNotText: worse?.text.trim() ?? "" }) : answers.filter({ hasText: better?.text.trim() ?? "" });
+		if (n === 0) await look_at(page, "automatic-rating-en-light");
+		await answer.getByRole("button", { name: /^Like/ }).click();
+		await expect(answer).toHaveClass(/liked/);
+		await button(page, "Next question").click();
+	}
+	await expect(page.getByText("20 of about 20 rated")).toBeVisible();
+	await expect(button(page, "Next question")).toHaveCount(0);
+	await button(page, "Decide again").click();
+	await expect(page).toHaveURL(new RegExp(`/automatic/${id}$`));
+	await expect(page.getByText("Use epoch 8. Where its answer and the base model's differed in quality, its answer was better in 20 of 20 questions.")).toBeVisible({ timeout: 60_000 });
+	await button(page, "20 of 24 questions decided it").click();
+	await expect(page.getByText("decided by: your ratings").first()).toBeVisible();
 });
 
 test("a file that is dropped becomes the question set; models can be chosen one by one", async ({ page }) => {

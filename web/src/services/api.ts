@@ -157,6 +157,7 @@ export const api = {
 	stop_selection: (id: number) => call<void>("POST", `/selections/${id}/stop`, { json: {} }),
 	resume_selection: (id: number, budget_s?: number) =>
 		call<Reply<"resumeSelection">>("POST", `/selections/${id}/resume`, { json: budget_s === undefined ? {} : { budget_s } }),
+	selection_rating: (id: number) => get<Reply<"listSelectionRating">>(`/selections/${id}/rating`),
 	selection_questions: (id: number, show: Show, offset: number, limit: number) =>
 		get<Reply<"listSelectionQuestions">>(`/selections/${id}/questions`, { show, offset, limit }),
 

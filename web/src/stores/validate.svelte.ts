@@ -6,7 +6,7 @@ import { events } from "../services/events";
 import * as prefs from "../services/prefs";
 import { router } from "../services/router.svelte";
 import { blind_order } from "../services/shuffle";
-import type { Problem, QuestionInput } from "../types";
+import type { Problem, QuestionInput, Selection } from "../types";
 import { batches, Draft, type DraftColumn, type DraftSet } from "./draft.svelte";
 import { frame } from "./frame.svelte";
 import { models } from "./models.svelte";
@@ -34,6 +34,9 @@ export class ValidateStore {
 	line = $state(0);
 	column = $state(0);
 	scroll = 0;
+	/** For an automatic validation the most telling questions are rated: how many were, how many more are about needed. */
+	rating = $state.raw<{ id: number; rated: number; more: number } | null>(null);
+	#asked = new Set<number>();
 	/** The run that is open, 0: none; and what stood in the question box elsewhere. */
 	#place = 0;
 	#boxes = new Map<number, string>();
@@ -115,6 +118,7 @@ export class ValidateStore {
 		prefs.store("last_run", id);
 	}
 	#close(): void {
+		this.rating = null;
 		this.#stop_listening?.();
 		this.#stop_listening = null;
 		if (this.view) this.draft.release();
@@ -259,6 +263,29 @@ export class ValidateStore {
 
 	async vote(cell: CellView | undefined, liked: boolean): Promise<void> {
 		if (cell) await this.view?.vote(cell, liked).catch((error) => toasts.fail(error));
+	}
+	/** One question at a time, without names: as people rate best. */
+	async rate(selection: Selection): Promise<void> {
+		router.go(`/validate/${selection.run_id}`);
+		await this.open(selection.run_id);
+		if (this.view?.filter !== "all") await this.view?.set_filter("all");
+		this.layout = "single";
+		await this.set_blind(true);
+		this.#asked.clear();
+		await this.rate_next(selection.id);
+	}
+	/** Goes to the question that tells most now; one that was shown does not come again. */
+	async rate_next(id: number): Promise<void> {
+		try {
+			const { n_rated, n_more, questions } = await api.selection_rating(id);
+			const next = questions.find((one) => !this.#asked.has(one.position));
+			this.rating = { id, rated: n_rated, more: next ? n_more : 0 };
+			if (!next || !n_more) return;
+			this.#asked.add(next.position);
+			this.line = next.position;
+		} catch (error) {
+			toasts.fail(error);
+		}
 	}
 	async set_blind(blind: boolean): Promise<void> {
 		this.draft.blind = blind;
