@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "judge/plan.h"
+#include "judge/rating.h"
 #include "metric/sequential.h"
 #include "support/stub_judges.h"
 
@@ -206,6 +207,131 @@ static void racing(void)
 	note("      candidates of 6 dropped on the curve, mean", share(saved, n), n);
 }
 
+/* --- ending early --- */
+
+/* Asks in rounds and ends where plan_is_settled() says so; the decision that users get then. */
+static struct decision settle(const struct world *w, uint64_t seed, size_t *n_asked)
+{
+	struct splitmix dice = { seed };
+	struct evidence e = { .n_questions = PLAN_QUESTIONS_MIN, .n_candidates = w->n_models, .base = 0, .epoch = WORLD_EPOCHS, .has_judge = true, .judge_is_fit = true };
+	struct judged_pair *pairs = world_judge(w, &dice, &e.n_pairs);
+	size_t n_pairs = e.n_pairs / w->n_questions;
+	bool nobody[EVIDENCE_CANDIDATES_MAX] = { false };
+	struct decision_context context = { .n_planned = w->n_questions };
+	struct bootstrap_options options = bootstrap_defaults();
+	struct decision d;
+
+	e.pairs = pairs;
+	while (!(context.is_settled = plan_is_settled(&e, nobody)) && e.n_questions < w->n_questions)
+		e.n_questions += plan_round(e.n_questions, w->n_questions - e.n_questions);
+	e.n_pairs = e.n_questions * n_pairs;
+	e.n_selection = context.is_settled ? e.n_questions - DECISION_FRESH_MIN : 0;
+	if (!decision_make(&e, &context, &options, &d))
+		abort();
+	mem_free(pairs);
+	*n_asked = e.n_questions;
+	return d;
+}
+
+static void ending_early(void)
+{
+	int n = runs_of(1000), stops = 0, alarms = 0, early = 0, right = 0;
+	double asked = 0, rate = 0, seen = 0;
+	size_t n_asked;
+
+	for (int i = 0; i < n; i++) {
+		struct world w = { 300, MODELS, { 0 }, AGREEMENT, 0.5, false };
+		struct decision d = settle(&w, seed_of(45, i), &n_asked);
+		bool any = false;
+		for (size_t c = 1; c < MODELS; c++)
+			any = any || d.candidates[c].beats_base;
+		stops += n_asked < w.n_questions;
+		alarms += any;
+	}
+	line("G3  equals end early because \"more would not change the result\"", share(stops, n) <= 0.05, share(stops, n), "<= .05", n);
+	line("G2  the same: some epoch \"beats base\" when it ends (upper bound)", upper(alarms, n) <= 0.065, upper(alarms, n), "<= .065", n);
+	for (int i = 0; i < n; i++) {
+		struct world w = { 300, MODELS, { 0 }, AGREEMENT, 0.5, false }, many = w;
+		size_t planted = 1 + (size_t)i % (MODELS - 1);
+		w.mu[planted] = many.mu[planted] = world_lead(0.75);
+		struct decision d = settle(&w, seed_of(46, i), &n_asked);
+		if (n_asked == w.n_questions)
+			continue;
+		early++;
+		right += d.recommended == planted;
+		asked += (double)n_asked;
+		seen += d.win_rate;
+		rate += world_decide(&many, seed_of(47, i)).win_rate; /* 300 other questions */
+	}
+	line("G1  ended early: the planted best (75 % against each) is recommended", early && share(right, early) >= 0.99, share(right, early), ">= .99", early);
+	line("      its win rate less that of 300 other questions", fabs((seen - rate) / early) <= 0.01, (seen - rate) / early, "-.01 to .01", early);
+	note("      questions asked of 300, mean", asked / early, early);
+}
+
+/* --- rating sessions --- */
+
+#define RATED 100 /* questions there are to rate */
+
+/* A person rates what rating_plan_make() asks for until it is enough, and likes the best answer and those that are nearly as good;
+ * the decision by these thumbs alone. */
+static struct decision rate(const double mu[MODELS], uint64_t seed, size_t *n_rated)
+{
+	static const char *const WORDS[MODELS] = { "one", "two", "three", "four", "five", "six" };
+	static char texts[RATED][16];
+	struct splitmix dice = { seed };
+	double *thumbs = mem_array(RATED * MODELS, sizeof *thumbs);
+	struct str questions[RATED], answers[RATED * MODELS];
+	struct evidence e = { .n_questions = RATED, .n_candidates = MODELS, .base = 0, .epoch = WORLD_EPOCHS, .thumbs = thumbs };
+	struct decision_context context = { .n_planned = RATED };
+	struct bootstrap_options options = bootstrap_defaults();
+	struct rating_plan plan;
+	struct decision d;
+
+	for (size_t i = 0; i < RATED * MODELS; i++) {
+		snprintf(texts[i / MODELS], sizeof *texts, "q%zu", i / MODELS);
+		questions[i / MODELS] = str_of(texts[i / MODELS]);
+		answers[i] = str_of(WORDS[i % MODELS]);
+		thumbs[i] = NAN;
+	}
+	while ((plan = rating_plan_make(&(struct rating_request){ &e, questions, answers })).n_more > 0) {
+		double quality[MODELS], best = -INFINITY;
+		for (size_t c = 0; c < MODELS; c++) {
+			quality[c] = mu[c] + world_normal(&dice);
+			best = fmax(best, quality[c]);
+		}
+		for (size_t c = 0; c < MODELS; c++)
+			thumbs[plan.questions[0] * MODELS + c] = quality[c] > best - 0.3;
+	}
+	*n_rated = plan.n_rated;
+	if (!decision_make(&e, &context, &options, &d))
+		abort();
+	mem_free(thumbs);
+	return d;
+}
+
+static void rating_sessions(void)
+{
+	int n = runs_of(500), alarms = 0, right = 0;
+	double equal[MODELS] = { 0 }, asked = 0;
+	size_t n_rated;
+
+	for (int i = 0; i < n; i++) {
+		struct decision d = rate(equal, seed_of(48, i), &n_rated);
+		bool any = false;
+		for (size_t c = 1; c < MODELS; c++)
+			any = any || d.candidates[c].beats_base;
+		alarms += any;
+		double mu[MODELS] = { 0 };
+		size_t planted = 1 + (size_t)i % (MODELS - 1);
+		mu[planted] = world_lead(0.8);
+		right += rate(mu, seed_of(49, i), &n_rated).recommended == planted;
+		asked += (double)n_rated;
+	}
+	line("G2  a rating session among equals: some epoch \"beats base\" when it ends", share(alarms, n) <= 0.05, share(alarms, n), "<= .05", n);
+	line("G1  the planted best (80 % against each) is recommended after a rating session", share(right, n) >= 0.95, share(right, n), ">= .95", n);
+	note("      questions rated, mean", asked / n, n);
+}
+
 /* --- G4: intervals --- */
 
 static bool wilson_covers(struct splitmix *dice, size_t n)
@@ -369,6 +495,8 @@ int main(int argc, char **argv)
 	peeking();
 	coverage();
 	racing();
+	ending_early();
+	rating_sessions();
 	honesty();
 	calibration();
 	false_alarms();

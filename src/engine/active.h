@@ -8,6 +8,7 @@
  *   flight.c   one group under way: request, texts, answers
  *   cell.c     one answer: live, then into the store
  *   column.c   what a column needs before its first group: adapter, plan, provenance
+ *   eta.c      how long it still takes
  *   prompt.c   "prompt actually sent"
  *   remote_run.c   columns that a provider answers: they need neither host nor groups and go on beside them
  *   chat.c     turns of conversations, between the groups of the run
@@ -142,6 +143,8 @@ struct active_column {
 	bool hashing;
 	int64_t n_running;
 	bool dirty;
+	int64_t n_left, n_heard; /* eta.c: cells to come; answers since it was loaded, */
+	double work;		 /* and what they took */
 	struct remote_column *remote; /* a provider answers; NULL: this machine */
 };
 
@@ -164,8 +167,10 @@ struct active {
 	struct remote_flight *remote_flights;
 	struct remote_endpoint *remote_endpoints;
 	int n_storing;
-	int64_t started_ms, done_since; /* for the ETA */
-	int64_t cells_left;
+	/* eta.c */
+	int64_t started_ms;
+	int64_t pace_since_ms; /* when the first group of several was sent, 0: not yet; what was heard since: */
+	double pace_work;
 	bool dirty;
 };
 
@@ -275,6 +280,18 @@ void cell_answered(struct engine *e, size_t column, struct live_cell *cell, cons
 void cell_failed(struct engine *e, size_t column, struct live_cell *cell, const struct err *cause);
 /* Groups of the run under way; 0 for NULL. */
 int active_flights(const struct active *a);
+
+/* eta.c: what is left, by how long the answers of each column are and how fast text comes; counted in bytes */
+/* The columns were loaded. */
+void eta_begin(struct active *a);
+/* A group goes to the worker: the first of several questions starts the watch, single ones are slower. */
+void eta_group_sent(struct active *a, size_t n_cells);
+/* Text came from this machine. */
+void eta_heard(struct active *a, size_t n_bytes);
+/* A cell is stored; `n_bytes` of its answer, 0: it failed. */
+void eta_over(struct active *a, struct active_column *c, size_t n_bytes);
+/* -1: unknown. */
+int64_t eta_ms(const struct active *a);
 
 /* flight.c */
 /* Asks the worker for the group; `f` is free, its column and group are set. */

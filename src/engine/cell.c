@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -34,6 +35,8 @@ bool cell_text(struct engine *e, size_t column, struct live_cell *cell, struct s
 	if (text.len == 0)
 		return true;
 	buf_add_str(&cell->text, text);
+	if (!e->active->columns[column].remote)
+		eta_heard(e->active, text.len);
 	cell->repeated = cell->text.len;
 	if (cell->text.overflow)
 		return false;
@@ -77,13 +80,12 @@ static void home_store_cell(struct job *job)
 	if (job_is_current(job)) {
 		struct active *a = e->active;
 		a->n_storing--;
-		if (!s->was_done) {
-			a->done_since++;
-			a->cells_left--;
-		}
 		for (size_t i = 0; i < a->n_columns; i++) {
-			if (a->columns[i].row.id == s->cell.column_id)
-				engine_touch(e, &a->columns[i]);
+			if (a->columns[i].row.id != s->cell.column_id)
+				continue;
+			if (!s->was_done)
+				eta_over(a, &a->columns[i], strlen(s->cell.text) + strlen(s->cell.thinking));
+			engine_touch(e, &a->columns[i]);
 		}
 		if (job->task.err.code != ERR_OK)
 			run_interrupt(e, &job->task.err);

@@ -363,11 +363,7 @@ size_t engine_columns(const struct engine *e, int64_t run_id, struct column_live
 
 int64_t engine_eta_ms(const struct engine *e, int64_t run_id)
 {
-	const struct active *a = e->active;
-
-	if (!is_live(e, run_id) || a->done_since < 2)
-		return -1;
-	return (clock_mono_ms() - a->started_ms) * a->cells_left / a->done_since;
+	return is_live(e, run_id) ? eta_ms(e->active) : -1;
 }
 
 size_t engine_cells(const struct engine *e, int64_t run_id, struct cell_live *out, size_t max)

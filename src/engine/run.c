@@ -180,7 +180,6 @@ static void adopt_columns(struct active *a, struct load_job *j)
 {
 	struct active_column *columns = arena_array(j->keep, j->n, sizeof *columns);
 
-	a->cells_left = 0;
 	for (size_t i = 0; i < j->n; i++) {
 		struct active_column *c = &columns[i];
 		if (i < a->n_columns)
@@ -199,10 +198,10 @@ static void adopt_columns(struct active *a, struct load_job *j)
 		c->state = c->row.n_waiting > 0 ? COLUMN_WAITING : COLUMN_DONE;
 		c->first_group_done = c->exhausted = c->state == COLUMN_DONE;
 		c->tries = c->n_given_up = c->n_adapter_deaths = 0;
-		a->cells_left += c->row.n_waiting;
 	}
 	a->columns = columns;
 	a->n_columns = j->n;
+	eta_begin(a);
 }
 
 static void home_load(struct job *job)
@@ -235,7 +234,6 @@ static void home_load(struct job *job)
 	a->loaded = true;
 	a->base_id = 0;
 	a->started_ms = clock_mono_ms();
-	a->done_since = 0;
 	if (active_flights(a) == 0 && !e->holder)
 		host_refresh(e);
 	remote_adopt(e, j->remotes);
@@ -423,6 +421,7 @@ static void home_page(struct job *job)
 		f->column = j->column;
 		f->group = j->group;
 		flight_send(e, f, j->questions, j->n);
+		eta_group_sent(a, j->n);
 		e->n_groups_since++;
 	} else if (waits && !a->stopping && c->state != COLUMN_FAILED) {
 		/* The worker died meanwhile: look at this group again when there is one, or at an earlier one that it lost. */

@@ -25,6 +25,7 @@
 #define DECISION_TIE_P 0.8	  /* a difference that chance alone makes in 4 of 5 cases is none */
 #define DECISION_UNUSABLE_MAX 0.2 /* a candidate with a larger share of unusable answers is out */
 #define DECISION_WIN_RATE 0.6	  /* the difference that `more_questions` would settle, 80 % of the time */
+#define DECISION_FRESH_MIN 20	  /* questions that no choice has looked at: fewer tell no win rate */
 #define DECISION_RATE_SECONDS 15  /* that a person takes to rate a question */
 
 enum decision_kind {
@@ -52,6 +53,7 @@ const char *decision_level_name(enum decision_level level);
 /* What the run's circumstances were. */
 struct decision_context {
 	bool is_time_up;
+	bool is_settled; /* fewer than planned were asked, because they sufficed (judge/plan.h) */
 	size_t n_planned; /* questions; evidence->n_questions of them are answered */
 	bool judge_agrees_with_people; /* checked on enough shared votes: only then can a judge alone make the level very high */
 };

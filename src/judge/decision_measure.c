@@ -9,7 +9,6 @@
 #include "metric/splitmix.h"
 
 #define OPTIMISM_DRAWS 400
-#define UNBIASED_QUESTIONS_MIN 20
 
 void measure_release(struct measure *m)
 {
@@ -249,7 +248,7 @@ static bool measure_rate(struct measure *m, struct decision *d, double *rates, d
 {
 	size_t n = m->e->n_candidates, skipped = m->e->n_selection;
 	struct splitmix dice = { m->options->seed };
-	bool is_raced = skipped && m->e->n_questions >= skipped + UNBIASED_QUESTIONS_MIN;
+	bool is_raced = skipped && m->e->n_questions >= skipped + DECISION_FRESH_MIN;
 
 	skipped = is_raced ? skipped : 0;
 	for (size_t c = 0; c < n; c++)

@@ -242,8 +242,9 @@ void decision_explain(const struct measure *m, const struct decision_context *co
 		explain_best_set(m, d);
 		explain_length(m, d);
 	}
-	if (context->is_time_up && d->kind != DECISION_TIME_UP && d->recommended != SIZE_MAX && d->n_questions < context->n_planned) {
-		struct reason *r = add(d, "decision_time_was_up");
+	bool is_early = context->is_settled || (context->is_time_up && d->kind != DECISION_TIME_UP);
+	if (is_early && d->recommended != SIZE_MAX && d->n_questions < context->n_planned) {
+		struct reason *r = add(d, context->is_settled ? "decision_settled" : "decision_time_was_up");
 		with(r, "q", (double)d->n_questions);
 		with(r, "m", (double)context->n_planned);
 	}

@@ -107,10 +107,16 @@ static size_t count_left(const struct evidence *e, const bool *is_out)
 	return n;
 }
 
+/* ln of the wealth that tells any two candidates apart: alpha is shared by all pairs. */
+static double wealth_wanted(const struct evidence *e)
+{
+	return log((double)(e->n_candidates * (e->n_candidates - 1)) / 2 / DECISION_ALPHA);
+}
+
 size_t plan_race(const struct evidence *e, bool is_dropped[EVIDENCE_CANDIDATES_MAX])
 {
 	size_t n = e->n_candidates, n_left = count_left(e, is_dropped), n_dropped = 0, losers[EVIDENCE_CANDIDATES_MAX];
-	double wanted = log((double)(n * (n - 1)) / 2 / DECISION_ALPHA), sum;
+	double wanted = wealth_wanted(e), sum;
 
 	if (e->n_questions < PLAN_QUESTIONS_MIN || n_left <= LEFT_MIN)
 		return 0;
@@ -125,4 +131,31 @@ size_t plan_race(const struct evidence *e, bool is_dropped[EVIDENCE_CANDIDATES_M
 	for (size_t i = 0; i < n_dropped; i++)
 		is_dropped[losers[i]] = true;
 	return n_dropped;
+}
+
+/* --- the end --- */
+
+bool plan_is_settled(const struct evidence *e, const bool is_dropped[EVIDENCE_CANDIDATES_MAX])
+{
+	struct evidence looked = *e;
+	bool settled = true;
+	double sum;
+
+	if (e->n_questions < PLAN_QUESTIONS_MIN + DECISION_FRESH_MIN || e->n_candidates < 2)
+		return false;
+	looked.n_questions -= DECISION_FRESH_MIN;
+	struct evidence_reader *reader = evidence_reader_new(&looked);
+	size_t leader = find_leader(reader, &looked, is_dropped);
+	for (size_t c = 0; c < e->n_candidates && settled; c++)
+		if (c != leader && !is_dropped[c])
+			settled = bet(reader, &looked, is_dropped, (size_t[]){ leader, c }, &sum) >= wealth_wanted(e) && sum > 0;
+	evidence_reader_free(reader);
+	return settled;
+}
+
+size_t plan_round(size_t n_asked, size_t n)
+{
+	size_t round = n_asked / 2 > DECISION_FRESH_MIN ? n_asked / 2 : DECISION_FRESH_MIN;
+
+	return smaller(round, n);
 }

@@ -48,4 +48,13 @@ struct plan_result plan_make(const struct plan_request *request);
  * model stays, and so do at least two others.  Returns how many it dropped.  Those that are dropped already are not looked at. */
 size_t plan_race(const struct evidence *e, bool is_dropped[EVIDENCE_CANDIDATES_MAX]);
 
+/* More questions would not change the result: the leader, which may be the base model, is known to beat each other candidate
+ * that is left, by the e-processes of plan_race(), at any time it is asked.  Of the questions the last DECISION_FRESH_MIN are not
+ * looked at, so that the win rate can be read from them; never before PLAN_QUESTIONS_MIN others. */
+bool plan_is_settled(const struct evidence *e, const bool is_dropped[EVIDENCE_CANDIDATES_MAX]);
+
+/* Questions of the next round, of at most `n`: with half as many again as there are, at least DECISION_FRESH_MIN, little is asked in
+ * vain where they settle it. */
+size_t plan_round(size_t n_asked, size_t n);
+
 #endif

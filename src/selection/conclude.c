@@ -314,18 +314,18 @@ static json_t *whole(struct material *m, const struct opinions *o, const struct 
 			 "curves", curves_json(m, d), "leak", leak_json(m));
 }
 
-enum err_code conclude(struct material *m, const struct opinions *o, bool is_time_up, size_t n_planned, size_t n_raced,
-		       const atomic_bool *cancel, struct conclusion *out, struct err *err)
+enum err_code conclude(struct material *m, const struct opinions *o, const struct conclude_course *course, const atomic_bool *cancel,
+		       struct conclusion *out, struct err *err)
 {
 	struct evidence e = material_evidence(m);
 	struct bootstrap_options options = bootstrap_defaults();
-	struct decision_context context = { .is_time_up = is_time_up, .n_planned = n_planned,
+	struct decision_context context = { .is_time_up = course->is_time_up, .is_settled = course->is_settled, .n_planned = course->n_planned,
 					    .judge_agrees_with_people = o->has_card && o->card.agrees_with_people };
 
 	*out = (struct conclusion){ 0 };
 	options.cancel = cancel;
 	for (size_t i = 0; i < m->n_answered; i++)
-		e.n_selection += (size_t)m->questions[m->answered[i]].position < n_raced;
+		e.n_selection += (size_t)m->questions[m->answered[i]].position < course->n_raced;
 	e.pairs = o->pairs;
 	e.n_pairs = o->n_pairs;
 	e.has_judge = o->has_card;

@@ -30,9 +30,15 @@ struct conclusion {
 	struct decision decision;
 };
 
-/* Arrays belong to the material's arena, `result` is the caller's; `n_raced`: the first questions, which racing looked at, 0
- * without it.  ERR_CANCELLED. */
-MUST_USE enum err_code conclude(struct material *m, const struct opinions *opinions, bool is_time_up, size_t n_planned,
-				size_t n_raced, const atomic_bool *cancel, struct conclusion *out, struct err *err);
+/* How the questions came to be these. */
+struct conclude_course {
+	bool is_time_up, is_settled; /* judge/decision.h */
+	size_t n_planned;
+	size_t n_raced; /* the first questions, which racing or the decision to end looked at; 0: neither did */
+};
+
+/* Arrays belong to the material's arena, `result` is the caller's.  ERR_CANCELLED. */
+MUST_USE enum err_code conclude(struct material *m, const struct opinions *opinions, const struct conclude_course *course,
+				const atomic_bool *cancel, struct conclusion *out, struct err *err);
 
 #endif

@@ -344,13 +344,24 @@ void selection_fail(struct selection *s, const struct err *cause)
 struct begin_chore {
 	struct chore chore;
 	struct selection_row row;
+	int64_t n_questions, n_likelihoods;
 };
 
 /* On the store's thread: its state is the newest there. */
 static void run_begin(struct task *task, void *context)
 {
 	struct begin_chore *b = (struct begin_chore *)task;
-	(void)!selection_store_get(context, b->chore.arena, b->row.id, &b->row, &task->err);
+	struct run_row run;
+	struct column_row *columns;
+	size_t n;
+	int64_t n_references;
+
+	if (selection_store_get(context, b->chore.arena, b->row.id, &b->row, &task->err) != ERR_OK ||
+	    run_store_get(context, b->chore.arena, b->row.run_id, &run, &columns, &n, &task->err) != ERR_OK ||
+	    run_store_count_references(context, b->row.run_id, &n_references, &task->err) != ERR_OK)
+		return;
+	b->n_questions = run.n_questions;
+	b->n_likelihoods = likelihood_count(n_references) * (int64_t)n;
 }
 
 static void home_begin(struct chore *c)
@@ -361,6 +372,8 @@ static void home_begin(struct chore *c)
 
 	if (chore_failed(c))
 		return;
+	s->n_questions = b->n_questions;
+	s->n_likelihoods = b->n_likelihoods;
 	s->row = b->row;
 	s->row.name = arena_strdup(s->arena, b->row.name);
 	s->row.params = s->row.steps = ""; /* written anew */
@@ -466,22 +479,6 @@ bool selections_stop(struct selections *ss, int64_t id)
 
 /* --- how far --- */
 
-/* Of what is running only: what comes after it was not measured yet, and is short but for the judge. */
-static int64_t remaining_ms(const struct selection *s)
-{
-	const struct step *one = &s->steps[s->at < STEP_COUNT ? s->at : STEP_COUNT - 1];
-	int64_t left = selection_left_ms(s);
-
-	if (s->at == STEP_ANSWERS) {
-		int64_t eta = engine_eta_ms(s->ss->options.engine, s->row.run_id);
-		return eta >= 0 && s->row.judge_model_id == 0 ? (eta < left ? eta : left) : left == INT64_MAX ? -1 : left;
-	}
-	if (one->fraction <= 0.02)
-		return left == INT64_MAX ? -1 : left;
-	int64_t rest = (int64_t)((double)step_ms(one) * (1 - one->fraction) / one->fraction);
-	return rest < left ? rest : left;
-}
-
 bool selections_live(const struct selections *ss, int64_t id, struct selection_live *live, struct buf *steps)
 {
 	*live = (struct selection_live){ 0, -1 };
@@ -493,7 +490,7 @@ bool selections_live(const struct selections *ss, int64_t id, struct selection_l
 	if (!ss->active || ss->active->row.id != id)
 		return false;
 	live->elapsed_ms = elapsed_ms(ss->active);
-	live->remaining_ms = remaining_ms(ss->active);
+	live->remaining_ms = selection_remaining_ms(ss->active);
 	write_steps(ss->active, steps);
 	return true;
 }
@@ -506,8 +503,10 @@ static void on_engine(void *user, const struct engine_event *event)
 
 	if (ss->closing)
 		return;
-	if (ss->active)
+	if (ss->active) {
+		remaining_heard(ss->active, event);
 		answers_event(ss->active, event);
+	}
 	/* Nobody waits for the end of that stop. */
 	bool is_mine = ss->active && ss->active->row.run_id == event->run_id;
 	if (event->kind == ENGINE_RUN && event->run_id == ss->stopping_run_id && !is_mine &&

@@ -7,8 +7,7 @@ struct decide_chore {
 	struct chore chore;
 	struct material *material; /* the selection's: it is not touched meanwhile */
 	struct opinions opinions;
-	bool is_time_up;
-	size_t n_planned, n_raced;
+	struct conclude_course course;
 	int64_t id;
 	struct conclusion conclusion;
 	const char *result;
@@ -19,7 +18,7 @@ static void run_decide(struct task *task, void *context)
 	struct decide_chore *d = (struct decide_chore *)task;
 
 	(void)context;
-	if (conclude(d->material, &d->opinions, d->is_time_up, d->n_planned, d->n_raced, &task->cancelled, &d->conclusion, &task->err) == ERR_OK)
+	if (conclude(d->material, &d->opinions, &d->course, &task->cancelled, &d->conclusion, &task->err) == ERR_OK)
 		d->result = json_text_of(d->chore.arena, d->conclusion.result);
 }
 
@@ -59,8 +58,11 @@ void begin_decision(struct selection *s)
 	selection_give_machine(s);
 	d->material = s->material;
 	d->opinions = judging_opinions(s);
-	d->is_time_up = s->is_time_up;
-	d->n_planned = s->params.n_planned > 0 ? (size_t)s->params.n_planned : s->material->n_questions;
-	d->n_raced = (size_t)s->params.n_raced;
+	d->course = (struct conclude_course){
+		.is_time_up = s->is_time_up,
+		.is_settled = s->is_settled,
+		.n_planned = s->params.n_planned > 0 ? (size_t)s->params.n_planned : s->material->n_questions,
+		.n_raced = (size_t)s->params.n_raced,
+	};
 	chore_work(&d->chore);
 }

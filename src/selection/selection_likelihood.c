@@ -33,9 +33,16 @@ static bool is_due(const struct material *m, size_t q, size_t c)
 }
 
 /* Questions with references, every how many one is taken. */
-static size_t stride(const struct material *m)
+static size_t stride(size_t n_references)
 {
-	return 1 + m->n_references / (QUESTIONS_MAX + 1);
+	return 1 + n_references / (QUESTIONS_MAX + 1);
+}
+
+int64_t likelihood_count(int64_t n_references)
+{
+	size_t n = (size_t)n_references;
+
+	return (int64_t)((n + stride(n) - 1) / stride(n));
 }
 
 static size_t count_due(const struct material *m, size_t c)
@@ -46,7 +53,7 @@ static size_t count_due(const struct material *m, size_t c)
 		return 0;
 	for (size_t i = 0; i < m->n_answered; i++) {
 		size_t q = m->answered[i];
-		if (m->questions[q].q.reference.len > 0 && seen++ % stride(m) == 0)
+		if (m->questions[q].q.reference.len > 0 && seen++ % stride(m->n_references) == 0)
 			n += is_due(m, q, c);
 	}
 	return n;
@@ -60,7 +67,7 @@ static json_t *items(const struct material *m, size_t c)
 	for (size_t i = 0; i < m->n_answered && bytes < REQUEST_BYTES; i++) {
 		size_t q = m->answered[i];
 		const struct run_question *question = &m->questions[q];
-		if (question->q.reference.len == 0 || seen++ % stride(m) != 0 || !is_due(m, q, c))
+		if (question->q.reference.len == 0 || seen++ % stride(m->n_references) != 0 || !is_due(m, q, c))
 			continue;
 		bytes += question->q.text.len + question->q.system.len + question->q.reference.len;
 		json_array_append_new(list, json_pack("{s:I, s:o, s:o}", "cell", (json_int_t)question->cells[c].id, "messages",
@@ -148,6 +155,21 @@ static void give_up(struct selection *s, const struct err *cause)
 
 /* --- a column --- */
 
+/* Of the step: an adapter is computed beside its base. */
+static double work_of(const struct material *m, size_t c)
+{
+	return m->models[c].model.kind == MODEL_ADAPTER ? 1.5 : 1;
+}
+
+static double work_before(const struct material *m, size_t column)
+{
+	double sum = 0;
+
+	for (size_t c = 0; c < column; c++)
+		sum += work_of(m, c);
+	return sum;
+}
+
 static void ask(struct selection *s)
 {
 	struct likelihood_work *w = s->likelihood;
@@ -158,8 +180,8 @@ static void ask(struct selection *s)
 				 items(s->material, w->column));
 
 	s->on_item = on_item;
-	s->share_from = (double)w->column / (double)w->n_columns;
-	s->share = 1.0 / (double)w->n_columns;
+	s->share_from = work_before(s->material, w->column) / work_before(s->material, w->n_columns);
+	s->share = work_of(s->material, w->column) / work_before(s->material, w->n_columns);
 	selection_ask(s, REQ_LIKELIHOOD, body, -1, MSG_OK, answered);
 }
 

@@ -10,6 +10,7 @@
  *   selection_ask_judge.c   how a judge is asked
  *   selection_rounds.c      more questions, as far as there is time
  *   selection_decide.c      the decision, stored
+ *   selection_remaining.c   how long it still takes
  *   material.c              what is known of the answers: pure over the store
  *   conclude.c              from the material to the decision: pure
  *
@@ -44,7 +45,10 @@ struct selection {
 	int64_t n_cells, n_cells_done; /* of the run, as far as events tell */
 	int64_t n_new_cells;     /* answered for this start */
 	int64_t n_set_questions; /* of the question set that more may be taken from; 0: none */
+	int64_t n_questions, n_likelihoods; /* selection_remaining.c: of the run at the begin; to take at most; */
+	int64_t prompt_ms;	 /* the least that reading a question took, 0: unknown */
 	bool is_last_round;
+	bool is_settled; /* the questions so far suffice */
 	struct material *material;
 	struct judging *judging; /* selection_judge.c */
 	char *result;            /* JSON, NULL: none yet */
@@ -137,6 +141,8 @@ void begin_scores(struct selection *s);
 /* selection_likelihood.c */
 void begin_likelihood(struct selection *s);
 void likelihood_free(struct selection *s);
+/* Of how many of `n_references` questions likelihoods are taken. */
+int64_t likelihood_count(int64_t n_references);
 
 /* selection_judge.c */
 void begin_exam(struct selection *s);
@@ -152,6 +158,10 @@ void judging_free(struct selection *s);
 /* selection_rounds.c: more questions, or the decision.  Whether there are questions left that may be asked yet. */
 void begin_round(struct selection *s);
 bool selection_may_ask_more(const struct selection *s);
+
+/* selection_remaining.c: what the engine tells is measured; of all steps and rounds to come, -1: unknown. */
+void remaining_heard(struct selection *s, const struct engine_event *event);
+int64_t selection_remaining_ms(const struct selection *s);
 
 /* selection_decide.c */
 void begin_decision(struct selection *s);

@@ -2,6 +2,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "judge/decision.h"
 #include "judge/plan.h"
 #include "selection/selection_judge.h"
 #include "store/question_store.h"
@@ -25,7 +26,7 @@ struct round_chore {
 	int64_t run_id, question_set_id;
 	size_t from, n; /* questions of the set that are added */
 	bool is_out[LIMIT_COLUMNS];
-	bool has_raced;
+	bool has_raced, is_settled, is_last;
 };
 
 static size_t count_in(const struct round_chore *r)
@@ -37,8 +38,7 @@ static size_t count_in(const struct round_chore *r)
 	return n;
 }
 
-/* Whom the leader beats for certain, where there is no time for all. */
-static void race(struct round_chore *r)
+static struct evidence evidence_so_far(const struct round_chore *r)
 {
 	struct evidence e = material_evidence(r->material);
 
@@ -46,22 +46,31 @@ static void race(struct round_chore *r)
 	e.n_pairs = r->opinions.n_pairs;
 	e.has_judge = r->opinions.has_card;
 	e.judge_is_fit = r->opinions.state == JUDGE_PASSED;
-	r->has_raced = plan_race(&e, r->is_out) > 0;
+	return e;
 }
 
 static void run_plan(struct task *task, void *context)
 {
 	struct round_chore *r = (struct round_chore *)task;
+	struct evidence e = evidence_so_far(r);
 
 	(void)context;
+	r->from = r->material->n_questions;
+	if (r->request.budget_s > 0 && plan_is_settled(&e, r->is_out)) {
+		r->is_settled = true;
+		return;
+	}
 	struct plan_result plan = plan_make(&r->request);
 	if (plan.n_finalists < r->request.n_candidates || plan.n_questions < r->request.n_questions) {
-		race(r);
+		/* No time for all: those that the leader beats for certain go. */
+		r->has_raced = plan_race(&e, r->is_out) > 0;
 		r->request.n_candidates = count_in(r);
 		plan = plan_make(&r->request);
 	}
-	r->from = r->material->n_questions;
 	r->n = plan.n_questions > r->from ? plan.n_questions - r->from : 0;
+	if (r->request.budget_s > 0)
+		r->n = plan_round(r->from, r->n);
+	r->is_last = r->from + r->n >= plan.n_questions;
 }
 
 /* --- adding them --- */
@@ -106,6 +115,12 @@ static void home_planned(struct chore *c)
 	s->is_last_round = true;
 	if (chore_failed(c))
 		return;
+	if (r->is_settled) {
+		s->is_settled = true;
+		s->params.n_raced = (int64_t)r->material->answered[r->material->n_answered - DECISION_FRESH_MIN];
+		begin_decision(s);
+		return;
+	}
 	if (r->n == 0) {
 		s->is_time_up = r->from < (size_t)s->n_set_questions;
 		begin_decision(s);
@@ -121,7 +136,7 @@ static void home_planned(struct chore *c)
 	add->n = r->n;
 	for (size_t i = 0; i < LIMIT_COLUMNS; i++)
 		add->is_out[i] = r->is_out[i];
-	s->is_last_round = r->from + r->n >= (size_t)s->n_set_questions || s->params.budget_s > 0;
+	s->is_last_round = r->is_last;
 	chore_write(&add->chore);
 }
 

@@ -72,7 +72,7 @@ export const SCENARIOS: Scenario[] = [
 	},
 	{
 		kind: "nothing_to_judge_by", level: "none", use: null, n_references: 0, judge: "failed",
-		sentence: ["decision_nothing_to_judge_by", { n: 40, t: 10 }], reasons: [["decision_judge_unfit"]], steps: [["rate"], ["add_references"], ["choose_judge"]],
+		sentence: ["decision_nothing_to_judge_by", { n: 20, t: 5 }], reasons: [["decision_judge_unfit"]], steps: [["rate"], ["add_references"], ["choose_judge"]],
 	},
 	{
 		kind: "too_few", level: "low", use: 8, right: [0, 0.25, 0.25, 0.5, 0.63], n: 8, n_references: 8, more: 12,

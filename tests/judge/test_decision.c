@@ -175,6 +175,23 @@ static void without_a_whole_question_there_is_no_time_for_a_result(void **state)
 	assert_false(has_reason(&d, "decision_time_was_up"));
 }
 
+static void fewer_questions_than_planned_are_explained(void **state)
+{
+	clear(&run);
+	set_references(&run, (double[]){ 0, 0.3, 0.5, 1 }, 1);
+	run.context = (struct decision_context){ .is_settled = true, .n_planned = 100 };
+	struct decision d = decide(&run);
+
+	(void)state;
+	assert_true(has_reason(&d, "decision_settled") && !has_reason(&d, "decision_time_was_up"));
+	run.context = (struct decision_context){ .is_time_up = true, .n_planned = 100 };
+	d = decide(&run);
+	assert_true(!has_reason(&d, "decision_settled") && has_reason(&d, "decision_time_was_up"));
+	run.context.n_planned = QUESTIONS;
+	d = decide(&run);
+	assert_false(has_reason(&d, "decision_time_was_up"));
+}
+
 static void twenty_questions_without_a_difference_prove_nothing(void **state)
 {
 	clear(&run);
@@ -408,7 +425,8 @@ int main(void)
 		cmocka_unit_test(references_find_the_winner), cmocka_unit_test(equals_are_a_tie_and_the_earlier_is_taken),
 		cmocka_unit_test(worse_later_epochs_are_overfitting), cmocka_unit_test(a_worse_family_keeps_the_base_model),
 		cmocka_unit_test(small_differences_are_undecided),
-		cmocka_unit_test(without_a_whole_question_there_is_no_time_for_a_result), cmocka_unit_test(twenty_questions_without_a_difference_prove_nothing), cmocka_unit_test(the_questions_needed_are_those_of_the_exact_sign_test),
+		cmocka_unit_test(without_a_whole_question_there_is_no_time_for_a_result), cmocka_unit_test(fewer_questions_than_planned_are_explained),
+		cmocka_unit_test(twenty_questions_without_a_difference_prove_nothing), cmocka_unit_test(the_questions_needed_are_those_of_the_exact_sign_test),
 		cmocka_unit_test(without_anything_to_judge_by_nothing_is_said), cmocka_unit_test(few_questions_that_nothing_judges_are_too_few),
 		cmocka_unit_test(few_questions_are_an_impression),
 		cmocka_unit_test(guards_veto), cmocka_unit_test(answers_of_the_base_model_are_identical),

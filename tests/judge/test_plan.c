@@ -83,11 +83,47 @@ static void racing_leaves_the_hopeless_behind(void **state)
 	assert_int_equal(race(200, 3, is_dropped), 0); /* two are left */
 }
 
+/* Looks after each round, as an automatic validation does; questions asked when it ended, and who led. */
+static size_t settle(double lead, uint64_t seed)
+{
+	struct world w = { .n_questions = 300, .n_models = 4, .agreement = 0.8, .mu = { 0, 0, 0, lead } };
+	struct evidence e = { .n_questions = PLAN_QUESTIONS_MIN, .n_candidates = 4, .epoch = WORLD_EPOCHS, .has_judge = true, .judge_is_fit = true };
+	struct splitmix dice = { seed };
+	struct judged_pair *pairs = world_judge(&w, &dice, &e.n_pairs);
+	bool nobody[EVIDENCE_CANDIDATES_MAX] = { false };
+
+	e.pairs = pairs;
+	while (!plan_is_settled(&e, nobody) && e.n_questions < w.n_questions)
+		e.n_questions += plan_round(e.n_questions, w.n_questions - e.n_questions);
+	mem_free(pairs);
+	return e.n_questions;
+}
+
+static void it_ends_where_more_would_not_change_the_result(void **state)
+{
+	(void)state;
+	assert_int_equal(settle(3, 1), PLAN_QUESTIONS_MIN + DECISION_FRESH_MIN); /* the earliest: 20 are never looked at */
+	assert_in_range(settle(1, 2), PLAN_QUESTIONS_MIN + DECISION_FRESH_MIN, 202);
+	for (uint64_t seed = 3; seed < 23; seed++)
+		assert_int_equal(settle(0, seed), 300);
+}
+
+static void rounds_grow_with_what_is_there(void **state)
+{
+	(void)state;
+	assert_int_equal(plan_round(40, 1000), 20);
+	assert_int_equal(plan_round(60, 1000), 30);
+	assert_int_equal(plan_round(60, 7), 7);
+	assert_int_equal(plan_round(400, 1000), 200);
+	assert_int_equal(plan_round(400, 0), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_fits_in_enough_time), cmocka_unit_test(less_time_means_finalists_then_fewer_questions),
 		cmocka_unit_test(never_below_40_questions), cmocka_unit_test(racing_leaves_the_hopeless_behind),
+		cmocka_unit_test(it_ends_where_more_would_not_change_the_result), cmocka_unit_test(rounds_grow_with_what_is_there),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -327,6 +327,7 @@ static void with_time_it_asks_as_many_more_as_there_is_time_for(void **state)
 	if (!have_model())
 		skip();
 	struct wish w = family();
+	w.models[1] = last_id; /* equals: more questions could settle it */
 	w.n_set = n_all;
 	w.params.budget_s = 600;
 	w.params.n_planned = (int64_t)n_all;
@@ -334,7 +335,7 @@ static void with_time_it_asks_as_many_more_as_there_is_time_for(void **state)
 	assert_int_equal(l.row.state, SELECTION_DONE);
 	json_t *en = words(&l, LANG_EN);
 	assert_int_equal(json_integer_value(json_object_get(en, "n_answered")), n_all);
-	assert_string_equal(at(json_object_get(en, "decision"), "kind", NULL), "winner");
+	assert_string_equal(at(json_object_get(en, "decision"), "kind", NULL), "tie");
 	assert_true(l.n_likelihoods >= 3 * N_QUESTIONS);
 	json_decref(en);
 	/* A little time: the first questions, and the sentence that it was up or that they sufficed. */
@@ -351,6 +352,29 @@ static void with_time_it_asks_as_many_more_as_there_is_time_for(void **state)
 	l = follow(w.selection_id);
 	en = words(&l, LANG_EN);
 	assert_int_equal(json_integer_value(json_object_get(en, "n_answered")), n_all);
+	json_decref(en);
+}
+
+static void it_ends_when_more_questions_would_not_change_the_result(void **state)
+{
+	(void)state;
+	if (!have_model())
+		skip();
+	struct wish w = family();
+	w.n_set = n_all;
+	w.params.budget_s = 600;
+	w.params.n_planned = (int64_t)n_all;
+	struct look l = validate(&w);
+	json_t *en = words(&l, LANG_EN);
+	const json_t *decision = json_object_get(en, "decision");
+	assert_int_equal(json_integer_value(json_object_get(en, "n_answered")), 60); /* 40, and 20 that nobody looked at */
+	assert_string_equal(at(decision, "kind", NULL), "winner");
+	assert_string_equal(at(decision, "level", NULL), "very_high");
+	bool said = false;
+	for (size_t i = 0; i < json_array_size(json_object_get(decision, "reasons")); i++)
+		said |= !strcmp(at(json_array_get(json_object_get(decision, "reasons"), i), "text", NULL),
+				"It ended after 60 of 68 questions: more would not change the result.");
+	assert_true(said);
 	json_decref(en);
 }
 
@@ -376,6 +400,7 @@ int main(void)
 		cmocka_unit_test(the_same_epoch_under_two_names_is_no_difference),
 		cmocka_unit_test(one_that_is_stopped_goes_on_later),
 		cmocka_unit_test(with_time_it_asks_as_many_more_as_there_is_time_for),
+		cmocka_unit_test(it_ends_when_more_questions_would_not_change_the_result),
 		cmocka_unit_test(when_the_time_is_up_it_says_so),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { flushSync } from "svelte";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import type { Run } from "../types";
+import type { Run, Selection } from "../types";
 import { DEFAULTS } from "./draft.svelte";
 import { toasts } from "./toasts.svelte";
 import { ValidateStore } from "./validate.svelte";
@@ -10,6 +10,7 @@ interface Call { method: string; path: string; body: unknown }
 let calls: Call[];
 let state: Run["state"];
 let questions: { text: string }[];
+let rating: { n_rated: number; n_more: number; questions: { question_id: number; position: number }[] };
 
 function run(): Run {
 	return {
@@ -28,6 +29,7 @@ beforeEach(() => {
 		const body: unknown = init.body ? JSON.parse(String(init.body)) : null;
 		calls.push({ method: init.method ?? "GET", path, body });
 		const given = (body as { questions?: { text: string }[] } | null)?.questions ?? [];
+		if (path === "/selections/5/rating") return new Response(JSON.stringify(rating));
 		if (init.method === "POST" && path.startsWith("/runs")) questions = [...questions, ...given];
 		if (path === "/runs/7/questions" && init.method === "GET") {
 			return new Response(JSON.stringify({
@@ -179,4 +181,24 @@ test("only the last reset can be undone: an older message with Undo would bring 
 	expect(undo).toHaveLength(1);
 	undo[0]?.action?.run();
 	expect(store.draft.typed).toEqual([{ text: "How?" }]);
+});
+
+test("a rating session goes by what the server asks for, shows nothing twice, and ends", async () => {
+	questions = [{ text: "a" }, { text: "b" }, { text: "c" }];
+	const at = (...positions: number[]): typeof rating.questions => positions.map((position) => ({ question_id: position + 1, position }));
+	rating = { n_rated: 0, n_more: 2, questions: at(2, 0) };
+	const store = new ValidateStore();
+	await store.rate({ id: 5, run_id: 7 } as Selection);
+	expect([store.layout, store.line, store.rating]).toEqual(["single", 2, { id: 5, rated: 0, more: 2 }]);
+	expect(calls.some((call) => call.method === "PATCH" && call.path === "/runs/7")).toBe(true); // names are hidden
+	await store.rate_next(5); // nothing was liked
+	expect([store.line, store.rating?.more]).toEqual([0, 2]);
+	rating = { n_rated: 1, n_more: 1, questions: at(2) };
+	await store.rate_next(5);
+	expect([store.line, store.rating]).toEqual([0, { id: 5, rated: 1, more: 0 }]);
+	rating = { n_rated: 1, n_more: 0, questions: at(1) };
+	await store.rate_next(5);
+	expect([store.line, store.rating?.more]).toEqual([0, 0]);
+	await store.open(null);
+	expect(store.rating).toBeNull();
 });

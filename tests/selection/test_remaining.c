@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/clock.h"
+#include "selection/selection_private.h"
+#include "support/check.h"
+
+/* Answers took 40 s; their scores are next. */
+static struct selection scoring(void)
+{
+	return (struct selection){ .at = STEP_SCORES, .started_ms = clock_mono_ms(), .n_questions = 40, .n_set_questions = 40,
+				   .steps = { [STEP_ANSWERS] = { .state = STEP_DONE, .ms = 40000 } } };
+}
+
+static void what_comes_after_the_answers_counts(void **state)
+{
+	struct selection s = scoring();
+
+	(void)state;
+	assert_int_equal(selection_remaining_ms(&s), 0);
+	s.n_likelihoods = 100;
+	struct cell_row cell = { .prompt_us = 80000 };
+	struct engine_event event = { .kind = ENGINE_CELL, .cell = &cell };
+	remaining_heard(&s, &event);
+	cell.prompt_us = 50000; /* the fastest was alone */
+	remaining_heard(&s, &event);
+	cell.prompt_us = 900000;
+	remaining_heard(&s, &event);
+	assert_int_equal(selection_remaining_ms(&s), 5000);
+	s.at = STEP_DECISION;
+	assert_int_equal(selection_remaining_ms(&s), 0);
+	s.at = STEP_COUNT;
+	assert_int_equal(selection_remaining_ms(&s), 0);
+}
+
+static void a_step_goes_on_as_it_went(void **state)
+{
+	struct selection s = scoring();
+
+	(void)state;
+	s.at = STEP_LIKELIHOOD;
+	s.steps[STEP_LIKELIHOOD] = (struct step){ .state = STEP_DONE, .ms = 3000 };
+	assert_int_equal(selection_remaining_ms(&s), -1);
+	s.steps[STEP_LIKELIHOOD].fraction = 0.25;
+	assert_int_equal(selection_remaining_ms(&s), 9000);
+}
+
+static void further_rounds_count_up_to_the_limit(void **state)
+{
+	struct selection s = scoring();
+
+	(void)state;
+	s.n_set_questions = 100;
+	assert_int_equal(selection_remaining_ms(&s), 60000);
+	s.params.budget_s = 30;
+	assert_in_range(selection_remaining_ms(&s), 29000, 30000);
+	s.is_last_round = true;
+	assert_int_equal(selection_remaining_ms(&s), 0);
+}
+
+static void a_judge_that_was_never_asked_may_take_any_time(void **state)
+{
+	struct selection s = scoring();
+
+	(void)state;
+	s.row.judge_model_id = 1;
+	assert_int_equal(selection_remaining_ms(&s), -1);
+	s.params.budget_s = 30;
+	assert_in_range(selection_remaining_ms(&s), 29000, 30000);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_comes_after_the_answers_counts), cmocka_unit_test(a_step_goes_on_as_it_went),
+		cmocka_unit_test(further_rounds_count_up_to_the_limit), cmocka_unit_test(a_judge_that_was_never_asked_may_take_any_time),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
