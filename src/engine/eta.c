@@ -3,7 +3,7 @@
 #include "engine/active.h"
 
 #define PROMPT_WORK 32	    /* what reading a question costs, in bytes of answer */
-#define WINDOW_MS 120000    /* what was measured longer ago counts half */
+#define WINDOW_MS 240000    /* what was measured longer ago counts half: others use the machine too */
 #define MEASURED_MS 2000    /* less says nothing */
 
 void eta_begin(struct active *a)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/clock.h"
-#include "selection/selection_private.h"
+#include "selection/selection_judge.h"
 #include "support/check.h"
 
 /* Answers took 40 s; their scores are next. */
@@ -39,6 +39,9 @@ static void a_step_goes_on_as_it_went(void **state)
 	s.at = STEP_LIKELIHOOD;
 	s.steps[STEP_LIKELIHOOD] = (struct step){ .state = STEP_DONE, .ms = 3000 };
 	assert_int_equal(selection_remaining_ms(&s), -1);
+	s.n_likelihoods = 100;
+	s.prompt_ms = 80;
+	assert_int_equal(selection_remaining_ms(&s), 5000); /* as was thought before it began */
 	s.steps[STEP_LIKELIHOOD].fraction = 0.25;
 	assert_int_equal(selection_remaining_ms(&s), 9000);
 }
@@ -67,11 +70,38 @@ static void a_judge_that_was_never_asked_may_take_any_time(void **state)
 	assert_in_range(selection_remaining_ms(&s), 29000, 30000);
 }
 
+static void its_speed_is_known_from_the_exam(void **state)
+{
+	struct selection s = scoring();
+	size_t answered[] = { 0, 1, 2, 3 };
+	bool is_short[] = { true, true, true, false };
+	struct material m = { .n_columns = 2, .n_questions = 4, .n_answered = 4, .answered = answered, .is_short = is_short };
+	struct judging j = { .state = JUDGE_ASKED, .n_calls = 50 };
+
+	(void)state;
+	s.row.judge_model_id = 1;
+	s.material = &m;
+	s.judging = &j;
+	s.n_cells = 2 * 4;
+	s.n_set_questions = 4;
+	s.at = STEP_EXAM;
+	s.steps[STEP_EXAM] = (struct step){ .state = STEP_DONE, .ms = 5000, .fraction = 0.5 };
+	assert_int_equal(selection_remaining_ms(&s), 5000 + 2 * 100); /* one question without a short reference, in both orders */
+	j.n_pairs = 1;
+	s.n_cells = 2 * 12; /* eight new ones, two of them like that one */
+	s.n_set_questions = 12;
+	s.at = STEP_SCORES;
+	assert_int_equal(selection_remaining_ms(&s), 2 * 2 * 100);
+	j.state = JUDGE_FAILED;
+	assert_int_equal(selection_remaining_ms(&s), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_comes_after_the_answers_counts), cmocka_unit_test(a_step_goes_on_as_it_went),
 		cmocka_unit_test(further_rounds_count_up_to_the_limit), cmocka_unit_test(a_judge_that_was_never_asked_may_take_any_time),
+		cmocka_unit_test(its_speed_is_known_from_the_exam),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

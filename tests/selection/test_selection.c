@@ -361,6 +361,9 @@ static void it_ends_when_more_questions_would_not_change_the_result(void **state
 	if (!have_model())
 		skip();
 	struct wish w = family();
+	w.n_models = 2;
+	w.models[1] = last_id;
+	w.epochs[1] = 8;
 	w.n_set = n_all;
 	w.params.budget_s = 600;
 	w.params.n_planned = (int64_t)n_all;
