@@ -344,24 +344,16 @@ void selection_fail(struct selection *s, const struct err *cause)
 struct begin_chore {
 	struct chore chore;
 	struct selection_row row;
-	int64_t n_questions, n_likelihoods;
+	struct selection_before before;
 };
 
 /* On the store's thread: its state is the newest there. */
 static void run_begin(struct task *task, void *context)
 {
 	struct begin_chore *b = (struct begin_chore *)task;
-	struct run_row run;
-	struct column_row *columns;
-	size_t n;
-	int64_t n_references;
 
-	if (selection_store_get(context, b->chore.arena, b->row.id, &b->row, &task->err) != ERR_OK ||
-	    run_store_get(context, b->chore.arena, b->row.run_id, &run, &columns, &n, &task->err) != ERR_OK ||
-	    run_store_count_references(context, b->row.run_id, &n_references, &task->err) != ERR_OK)
-		return;
-	b->n_questions = run.n_questions;
-	b->n_likelihoods = likelihood_count(n_references) * (int64_t)n;
+	if (selection_store_get(context, b->chore.arena, b->row.id, &b->row, &task->err) == ERR_OK)
+		(void)!selection_look_before(context, b->chore.arena, &b->row, &b->before, &task->err);
 }
 
 static void home_begin(struct chore *c)
@@ -372,8 +364,7 @@ static void home_begin(struct chore *c)
 
 	if (chore_failed(c))
 		return;
-	s->n_questions = b->n_questions;
-	s->n_likelihoods = b->n_likelihoods;
+	s->before = b->before;
 	s->row = b->row;
 	s->row.name = arena_strdup(s->arena, b->row.name);
 	s->row.params = s->row.steps = ""; /* written anew */

@@ -32,6 +32,15 @@ struct step {
 	int64_t started_ms, ms;
 };
 
+/* What is known before anything was asked, to say how long it takes. */
+struct selection_before {
+	int64_t n_questions, n_columns, n_references; /* of the run */
+	/* Where there is a judge: */
+	int64_t n_open;	      /* questions without a short reference */
+	double judge_call_ms; /* NAN: it was never asked */
+	size_t n_exam_calls;
+};
+
 struct selection {
 	struct selections *ss;
 	struct arena *arena;
@@ -45,7 +54,7 @@ struct selection {
 	int64_t n_cells, n_cells_done; /* of the run, as far as events tell */
 	int64_t n_new_cells;     /* answered for this start */
 	int64_t n_set_questions; /* of the question set that more may be taken from; 0: none */
-	int64_t n_questions, n_likelihoods; /* selection_remaining.c: of the run at the begin; to take at most; */
+	struct selection_before before;
 	int64_t prompt_ms;	 /* the least that reading a question took, 0: unknown */
 	bool is_last_round;
 	bool is_settled; /* the questions so far suffice */
@@ -159,8 +168,12 @@ void judging_free(struct selection *s);
 void begin_round(struct selection *s);
 bool selection_may_ask_more(const struct selection *s);
 
-/* selection_remaining.c: what the engine tells is measured; of all steps and rounds to come, -1: unknown. */
+/* selection_remaining.c */
+MUST_USE enum err_code selection_look_before(struct db *db, struct arena *a, const struct selection_row *row,
+					     struct selection_before *out, struct err *err);
+/* What the engine tells is measured. */
 void remaining_heard(struct selection *s, const struct engine_event *event);
+/* Of all steps and rounds to come; -1: unknown. */
 int64_t selection_remaining_ms(const struct selection *s);
 
 /* selection_decide.c */

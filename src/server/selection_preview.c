@@ -6,12 +6,9 @@
 
 #include "base/json.h"
 #include "judge/decision.h"
-#include "judge/probe.h"
+#include "selection/judge_speed.h"
 #include "server/json_view.h"
 #include "server/judge_choice.h"
-#include "store/selection_store.h"
-
-#define LOOK_BACK 100 /* automatic validations that a judge's speed is looked for in */
 
 /* --- speeds --- */
 
@@ -33,52 +30,6 @@ static enum err_code answer_speed(struct db *db, const struct selection_wish *w,
 	return ERR_OK;
 }
 
-/* Seconds of a step that was done, 0 for one that was not. */
-static double step_seconds(const json_t *steps, const char *name)
-{
-	size_t i;
-	json_t *step;
-
-	json_array_foreach(steps, i, step) {
-		const char *its = json_string_value(json_object_get(step, "name")), *state = json_string_value(json_object_get(step, "state"));
-		if (its && state && !strcmp(its, name) && !strcmp(state, "done"))
-			return json_number_value(json_object_get(step, "seconds"));
-	}
-	return 0;
-}
-
-/* The judge's last exam: seconds for one of its calls, NAN where there was none that took any time. */
-static double exam_speed(const struct selection_row *row, size_t *n_calls)
-{
-	struct err ignored = { 0 };
-	json_t *result = json_parse(str_of(row->result), "result", &ignored), *steps = json_parse(str_of(row->steps), "steps", &ignored);
-	json_int_t asked = json_integer_value(json_object_get(json_object_get(json_object_get(result, "judge"), "exam"), "asked"));
-	double seconds = step_seconds(steps, "exam");
-
-	json_decref(result);
-	json_decref(steps);
-	if (asked < 1 || seconds < 1)
-		return NAN;
-	*n_calls = 2 * (size_t)asked;
-	return seconds / (double)*n_calls;
-}
-
-static enum err_code judge_speed(struct db *db, struct arena *a, const struct selection_wish *w, double *seconds, size_t *n_calls,
-				 struct err *err)
-{
-	struct selection_row *rows;
-	size_t n = 0;
-
-	*seconds = NAN;
-	*n_calls = 2 * PROBES_MAX;
-	if (selection_store_list(db, a, 0, 0, LOOK_BACK, &rows, &n, err) != ERR_OK)
-		return err->code;
-	for (size_t i = 0; i < n && isnan(*seconds); i++)
-		if (rows[i].judge_model_id == w->judge.id)
-			*seconds = exam_speed(&rows[i], n_calls);
-	return ERR_OK;
-}
-
 /* --- the plan --- */
 
 enum err_code selection_preview_make(struct db *db, struct arena *a, const struct selection_wish *w, struct selection_preview *out,
@@ -89,7 +40,7 @@ enum err_code selection_preview_make(struct db *db, struct arena *a, const struc
 	double answer_s = NAN, call_s = NAN;
 
 	if (answer_speed(db, w, &answer_s, err) != ERR_OK ||
-	    (w->has_judge && judge_speed(db, a, w, &call_s, &request.n_exam_calls, err) != ERR_OK))
+	    (w->has_judge && judge_speed(db, a, w->judge.id, &call_s, &request.n_exam_calls, err) != ERR_OK))
 		return err->code;
 	bool needs_answers = w->n_stored < w->n_questions * (int64_t)w->n_columns;
 	out->knows_time = (!needs_answers || !isnan(answer_s)) && (!w->has_judge || !isnan(call_s));

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+
 #include "base/clock.h"
 #include "selection/selection_judge.h"
 #include "support/check.h"
@@ -6,7 +8,8 @@
 /* Answers took 40 s; their scores are next. */
 static struct selection scoring(void)
 {
-	return (struct selection){ .at = STEP_SCORES, .started_ms = clock_mono_ms(), .n_questions = 40, .n_set_questions = 40,
+	return (struct selection){ .at = STEP_SCORES, .started_ms = clock_mono_ms(), .n_set_questions = 40,
+				   .before = { .n_questions = 40, .n_columns = 2, .judge_call_ms = NAN },
 				   .steps = { [STEP_ANSWERS] = { .state = STEP_DONE, .ms = 40000 } } };
 }
 
@@ -16,7 +19,7 @@ static void what_comes_after_the_answers_counts(void **state)
 
 	(void)state;
 	assert_int_equal(selection_remaining_ms(&s), 0);
-	s.n_likelihoods = 100;
+	s.before.n_references = 50;
 	struct cell_row cell = { .prompt_us = 80000 };
 	struct engine_event event = { .kind = ENGINE_CELL, .cell = &cell };
 	remaining_heard(&s, &event);
@@ -24,7 +27,7 @@ static void what_comes_after_the_answers_counts(void **state)
 	remaining_heard(&s, &event);
 	cell.prompt_us = 900000;
 	remaining_heard(&s, &event);
-	assert_int_equal(selection_remaining_ms(&s), 5000);
+	assert_int_equal(selection_remaining_ms(&s), 7500); /* half as long again with the reference */
 	s.at = STEP_DECISION;
 	assert_int_equal(selection_remaining_ms(&s), 0);
 	s.at = STEP_COUNT;
@@ -39,11 +42,11 @@ static void a_step_goes_on_as_it_went(void **state)
 	s.at = STEP_LIKELIHOOD;
 	s.steps[STEP_LIKELIHOOD] = (struct step){ .state = STEP_DONE, .ms = 3000 };
 	assert_int_equal(selection_remaining_ms(&s), -1);
-	s.n_likelihoods = 100;
+	s.before.n_references = 50;
 	s.prompt_ms = 80;
-	assert_int_equal(selection_remaining_ms(&s), 5000); /* as was thought before it began */
-	s.steps[STEP_LIKELIHOOD].fraction = 0.25;
-	assert_int_equal(selection_remaining_ms(&s), 9000);
+	assert_int_equal(selection_remaining_ms(&s), 9000); /* as was thought before it began */
+	s.steps[STEP_LIKELIHOOD].fraction = 0.2;
+	assert_int_equal(selection_remaining_ms(&s), 12000);
 }
 
 static void further_rounds_count_up_to_the_limit(void **state)
@@ -68,6 +71,14 @@ static void a_judge_that_was_never_asked_may_take_any_time(void **state)
 	assert_int_equal(selection_remaining_ms(&s), -1);
 	s.params.budget_s = 30;
 	assert_in_range(selection_remaining_ms(&s), 29000, 30000);
+	/* One that was asked in another validation: its exam, and each question in both orders. */
+	s.params.budget_s = 0;
+	s.before.judge_call_ms = 100;
+	s.before.n_exam_calls = 90;
+	s.before.n_open = 30; /* short references decide the others */
+	assert_int_equal(selection_remaining_ms(&s), 9000 + 30 * 2 * 100);
+	s.at = STEP_EXAM;
+	assert_int_equal(selection_remaining_ms(&s), 9000 + 30 * 2 * 100);
 }
 
 static void its_speed_is_known_from_the_exam(void **state)
