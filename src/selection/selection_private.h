@@ -35,9 +35,9 @@ struct step {
 /* What is known before anything was asked, to say how long it takes. */
 struct selection_before {
 	int64_t n_questions, n_columns, n_references; /* of the run */
-	/* Where there is a judge: */
-	int64_t n_open;	      /* questions without a short reference */
-	double judge_call_ms; /* NAN: it was never asked */
+	double question_bytes, reference_bytes; /* of the first ones, */
+	double open_share;			/* and how many of them have no short reference */
+	double judge_call_ms; /* NAN: it was never asked, or there is none */
 	size_t n_exam_calls;
 };
 

@@ -6,36 +6,29 @@
 #include "selection/judge_speed.h"
 #include "selection/selection_judge.h"
 
-#define STARTED 0.1 /* of a step: less says little */
+#define STARTED 0.3	  /* of a step: before it goes on as it began, what was thought counts */
+#define SAMPLE 200	  /* questions that tell how long they are */
+#define TEMPLATE_BYTES 60 /* of a prompt, beside the question */
 
 /* --- before anything is asked --- */
 
-struct counting {
-	struct text_space *space;
-	int64_t n_open;
-};
-
-static bool count_one(void *user, const struct run_question *q, size_t n_columns)
+static enum err_code look_at_questions(struct db *db, struct arena *a, int64_t run_id, struct selection_before *out, struct err *err)
 {
-	struct counting *c = user;
+	struct text_space *space = text_space_new();
+	struct run_question *questions;
+	double n_open = 0;
+	size_t n = 0;
 
-	(void)n_columns;
-	c->n_open += q->q.reference.len == 0 || !reference_is_short(text_new(c->space, q->q.reference));
-	text_space_clear(c->space);
-	return true;
-}
-
-static enum err_code look_at_judge(struct db *db, struct arena *a, const struct selection_row *row, struct selection_before *out,
-				   struct err *err)
-{
-	struct counting c = { .space = text_space_new() };
-	double call_s = NAN;
-
-	if (judge_speed(db, a, row->judge_model_id, &call_s, &out->n_exam_calls, err) == ERR_OK)
-		(void)!run_store_each(db, row->run_id, count_one, &c, err);
-	out->judge_call_ms = 1000 * call_s;
-	out->n_open = c.n_open;
-	text_space_free(c.space);
+	if (run_store_page(db, a, run_id, RUN_ALL, 0, SAMPLE, &questions, &n, &out->n_questions, err) == ERR_OK)
+		for (size_t q = 0; q < n; q++) {
+			struct str reference = questions[q].q.reference;
+			out->question_bytes += (double)questions[q].q.text.len;
+			out->reference_bytes += (double)reference.len;
+			n_open += reference.len == 0 || !reference_is_short(text_new(space, reference));
+			text_space_clear(space);
+		}
+	out->open_share = n > 0 ? n_open / (double)n : 0;
+	text_space_free(space);
 	return err->code;
 }
 
@@ -45,13 +38,16 @@ enum err_code selection_look_before(struct db *db, struct arena *a, const struct
 	struct run_row run;
 	struct column_row *columns;
 	size_t n = 0;
+	double call_s = NAN;
 
 	if (run_store_get(db, a, row->run_id, &run, &columns, &n, err) != ERR_OK ||
-	    run_store_count_references(db, row->run_id, &out->n_references, err) != ERR_OK)
+	    run_store_count_references(db, row->run_id, &out->n_references, err) != ERR_OK ||
+	    look_at_questions(db, a, row->run_id, out, err) != ERR_OK ||
+	    (row->judge_model_id && judge_speed(db, a, row->judge_model_id, &call_s, &out->n_exam_calls, err) != ERR_OK))
 		return err->code;
-	out->n_questions = run.n_questions;
 	out->n_columns = (int64_t)n;
-	return row->judge_model_id ? look_at_judge(db, a, row, out, err) : ERR_OK;
+	out->judge_call_ms = 1000 * call_s;
+	return ERR_OK;
 }
 
 /* --- what is left --- */
@@ -65,32 +61,14 @@ void remaining_heard(struct selection *s, const struct engine_event *event)
 		s->prompt_ms = ms;
 }
 
-/* Reading a question with its reference takes about half as long again as reading the question took when it was asked. */
-static int64_t likelihood_ms(const struct selection *s)
+/* As long as reading the questions took when they were asked, and by so much longer as the references make them. */
+static double likelihood_ms(const struct selection *s)
 {
-	return likelihood_count(s->before.n_references) * s->before.n_columns * s->prompt_ms * 3 / 2;
-}
+	const struct selection_before *b = &s->before;
+	double prompts = b->question_bytes + TEMPLATE_BYTES * fmin(SAMPLE, (double)b->n_questions);
+	double times = prompts > 0 ? 1 + b->reference_bytes / prompts : 1;
 
-/* What the step at hand was thought to take; NAN: unknown. */
-static double thought_ms(const struct selection *s)
-{
-	if (s->at == STEP_EXAM)
-		return (double)s->before.n_exam_calls * s->before.judge_call_ms;
-	return s->at == STEP_LIKELIHOOD ? (double)likelihood_ms(s) : NAN;
-}
-
-/* Of the step at hand; -1: unknown. */
-static int64_t step_rest_ms(const struct selection *s)
-{
-	double fraction = s->steps[s->at].fraction, spent = (double)selection_step_ms(s, s->at);
-
-	if (s->at == STEP_ANSWERS)
-		return engine_eta_ms(s->ss->options.engine, s->row.run_id);
-	if (s->at == STEP_SCORES || s->at == STEP_DECISION)
-		return 0;
-	if (fraction > STARTED)
-		return (int64_t)(spent * (1 - fraction) / fraction);
-	return thought_ms(s) > spent ? (int64_t)(thought_ms(s) - spent) : -1;
+	return (double)(likelihood_count(b->n_references) * b->n_columns * s->prompt_ms) * times;
 }
 
 /* Questions of the run, those of the round at hand too. */
@@ -99,37 +77,73 @@ static int64_t count_questions(const struct selection *s)
 	return s->material && s->n_cells > 0 ? s->n_cells / s->before.n_columns : s->before.n_questions;
 }
 
-/* Questions whose answers the judge is still to compare: those without a short reference; of further rounds as many as so far. */
-static double count_open(const struct selection *s)
-{
-	const struct material *m = s->material;
-	double n = (double)count_questions(s), n_open = 0;
-
-	if (!m || m->n_answered == 0)
-		return (double)s->before.n_open;
-	for (size_t i = 0; i < m->n_answered; i++)
-		n_open += !m->is_short[m->answered[i]];
-	n -= s->judging && s->judging->n_pairs > 0 ? (double)m->n_answered : 0;
-	return n * n_open / (double)m->n_answered;
-}
-
-/* The judge's steps to come, exam and pairs; -1: nobody knows how fast it is. */
-static int64_t judge_ms(const struct selection *s)
+static double call_ms(const struct selection *s)
 {
 	const struct judging *j = s->judging;
-	double call_ms = s->before.judge_call_ms, n_calls = count_open(s) * (double)plan_calls((size_t)s->before.n_columns);
 
-	if (s->row.judge_model_id == 0 || s->at >= STEP_JUDGE || (j && j->state == JUDGE_FAILED))
+	if (!j || j->n_calls == 0)
+		return s->before.judge_call_ms;
+	return (double)(selection_step_ms(s, STEP_EXAM) + selection_step_ms(s, STEP_JUDGE)) / (double)j->n_calls;
+}
+
+/* Pairs of answers to questions that no short reference decides and that it was not asked about in a round before. */
+static double pairs_ms(const struct selection *s)
+{
+	bool was_asked = s->judging && s->judging->n_pairs > 0;
+	double n = (double)count_questions(s) - (was_asked ? (double)s->material->n_answered : 0);
+
+	return n * s->before.open_share * (double)plan_calls((size_t)s->before.n_columns) * call_ms(s);
+}
+
+static double exam_ms(const struct selection *s)
+{
+	return s->judging && s->judging->has_card ? 0 : (double)s->before.n_exam_calls * call_ms(s);
+}
+
+/* The steps to come; NAN: nobody knows how fast the judge is. */
+static double later_ms(const struct selection *s)
+{
+	bool is_judged = s->row.judge_model_id != 0 && !(s->judging && s->judging->state == JUDGE_FAILED);
+	double sum = s->at < STEP_LIKELIHOOD ? likelihood_ms(s) : 0;
+
+	if (is_judged && s->at < STEP_EXAM)
+		sum += exam_ms(s);
+	if (is_judged && s->at < STEP_JUDGE)
+		sum += pairs_ms(s);
+	return sum;
+}
+
+/* What the step at hand was thought to take; NAN: unknown. */
+static double thought_ms(const struct selection *s)
+{
+	switch (s->at) {
+	case STEP_LIKELIHOOD:
+		return likelihood_ms(s);
+	case STEP_EXAM:
+		return exam_ms(s);
+	case STEP_JUDGE:
+		return pairs_ms(s);
+	default:
 		return 0;
-	if (j && j->n_calls > 0)
-		call_ms = (double)(selection_step_ms(s, STEP_EXAM) + selection_step_ms(s, STEP_JUDGE)) / (double)j->n_calls;
-	if (s->at < STEP_EXAM && !(j && j->has_card))
-		n_calls += (double)s->before.n_exam_calls;
-	return isnan(call_ms) ? -1 : (int64_t)(n_calls * call_ms);
+	}
+}
+
+/* Of the step at hand; NAN: unknown. */
+static double step_rest_ms(const struct selection *s)
+{
+	double fraction = s->steps[s->at].fraction, spent = (double)selection_step_ms(s, s->at);
+
+	if (s->at == STEP_ANSWERS) {
+		int64_t eta = engine_eta_ms(s->ss->options.engine, s->row.run_id);
+		return eta < 0 ? NAN : (double)eta;
+	}
+	if (fraction > STARTED)
+		return spent * (1 - fraction) / fraction;
+	return thought_ms(s) > spent ? thought_ms(s) - spent : s->at == STEP_SCORES || s->at == STEP_DECISION ? 0 : NAN;
 }
 
 /* Rounds to come take as long for a question as those before. */
-static int64_t rounds_ms(const struct selection *s, int64_t rest)
+static double rounds_ms(const struct selection *s, double rest)
 {
 	int64_t n = count_questions(s), spent = 0;
 
@@ -137,21 +151,18 @@ static int64_t rounds_ms(const struct selection *s, int64_t rest)
 		return 0;
 	for (size_t i = 0; i < STEP_COUNT; i++)
 		spent += i == STEP_EXAM ? 0 : selection_step_ms(s, (enum step_name)i);
-	return (spent + rest) * (s->n_set_questions - n) / n;
+	return ((double)spent + rest) * (double)(s->n_set_questions - n) / (double)n;
 }
 
 int64_t selection_remaining_ms(const struct selection *s)
 {
-	int64_t left = selection_left_ms(s), parts[3];
+	int64_t left = selection_left_ms(s);
 
 	if (s->at >= STEP_COUNT)
 		return 0;
-	parts[0] = step_rest_ms(s);
-	parts[1] = s->at < STEP_LIKELIHOOD ? likelihood_ms(s) : 0;
-	parts[2] = judge_ms(s);
-	if (parts[0] < 0 || parts[2] < 0)
-		return left == INT64_MAX ? -1 : left;
-	int64_t rest = parts[0] + parts[1] + parts[2];
+	double rest = step_rest_ms(s) + later_ms(s);
 	rest += rounds_ms(s, rest);
-	return rest < left ? rest : left;
+	if (isnan(rest))
+		return left == INT64_MAX ? -1 : left;
+	return rest < (double)left ? (int64_t)rest : left;
 }
