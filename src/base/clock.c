@@ -53,6 +53,16 @@ void clock_format_utc(int64_t wall_ms, char out[32])
 		tm.tm_hour, tm.tm_min, tm.tm_sec);
 }
 
+bool clock_same_day(int64_t wall_ms, int64_t other_ms)
+{
+	time_t one = (time_t)(wall_ms / 1000), other = (time_t)(other_ms / 1000);
+	struct tm a, b;
+
+	localtime_r(&one, &a);
+	localtime_r(&other, &b);
+	return a.tm_year == b.tm_year && a.tm_yday == b.tm_yday;
+}
+
 static void fix(struct fixed *clock, const int64_t *value)
 {
 	if (value)

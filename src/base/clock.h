@@ -4,6 +4,7 @@
 #ifndef ASSAY_BASE_CLOCK_H
 #define ASSAY_BASE_CLOCK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,6 +18,9 @@ int64_t clock_wall_ms(void);
 
 /* "2026-11-24T09:15:02Z" into at least 21 bytes. */
 void clock_format_utc(int64_t wall_ms, char out[32]);
+
+/* Both on one day of this machine's calendar. */
+bool clock_same_day(int64_t wall_ms, int64_t other_ms);
 
 /* Tests only: fixes each clock at the value given (copied; NULL restores that clock). */
 void clock_set_test(const int64_t *mono_us, const int64_t *wall_ms);

@@ -21,6 +21,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "engine/engine.h"
+#include "engine/group_key.h"
 #include "engine/machine.h"
 #include "engine/plan.h"
 #include "engine/remote.h"
@@ -78,6 +79,7 @@ struct host {
 	int64_t kv_bytes_per_token, weights_bytes, n_ctx_train;
 	int64_t chat_tokens;   /* KV cells for conversations, 0: not chosen yet */
 	char template_hash[65], build[64], sandbox[16];
+	char machine[HASH_HEX_SIZE]; /* group_machine() */
 	double progress;
 	int64_t file_bytes;
 	uint32_t next_stream, load_stream, calibrate_stream;
@@ -117,6 +119,8 @@ struct flight {
 	struct live_cell *cells;
 	size_t n_cells;
 	struct arena *arena;
+	char key[HASH_HEX_SIZE]; /* of the group; "": its answers are not used again */
+	int64_t sent_ms;
 };
 
 struct remote_column; /* remote_run.c */
@@ -212,7 +216,10 @@ struct engine {
 	int64_t n_groups_since;     /* groups sent since a turn had the machine */
 	struct hashed hashed; /* thread: hash */
 	struct loop_timer *events, *stop_timer, *unsaved_timer;
-	char probed_sandbox[16];
+	struct {
+		char sandbox[16], build[64]; /* "" before */
+		bool has_gpu;
+	} probed;
 	struct job *jobs;
 	struct reservation *reservations; /* who has the machine (is_reserved) or waits for it, in order */
 	bool is_reserved;
@@ -268,7 +275,6 @@ void column_store(struct engine *e, const struct active_column *c);
 bool run_adapter_frame(struct engine *e, uint32_t stream, uint8_t kind, const json_t *body);
 
 /* cell.c: one answer from its first word to its row; `column` is the index in the active run */
-int64_t cell_seed(const struct active *a, const struct active_column *c, const struct run_question *q);
 /* It is being answered. */
 void cell_start(struct engine *e, size_t column, struct live_cell *cell);
 /* More of its text; what was heard before a death is not told twice.  False when it is too long. */

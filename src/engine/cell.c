@@ -6,13 +6,6 @@
 #include "base/log.h"
 #include "engine/active.h"
 
-int64_t cell_seed(const struct active *a, const struct active_column *c, const struct run_question *q)
-{
-	uint64_t seed = seed_mix(seed_mix((uint64_t)a->run.seed, (uint64_t)q->position), (uint64_t)c->row.position);
-
-	return (int64_t)(seed & 0x7fffffff);
-}
-
 /* --- under way --- */
 
 void cell_start(struct engine *e, size_t column, struct live_cell *cell)

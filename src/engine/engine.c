@@ -400,8 +400,8 @@ size_t engine_workers(const struct engine *e, struct worker_info *out, size_t ma
 	return 1;
 }
 
-/* Runs `assay-worker --self-test` once and keeps the level. */
-static void probe_sandbox(struct engine *e)
+/* Runs `assay-worker --self-test` and keeps what it says. */
+static void probe_worker(struct engine *e)
 {
 	int out[2];
 	struct buf text = BUF_INIT(64 * 1024);
@@ -427,8 +427,11 @@ static void probe_sandbox(struct engine *e)
 	if (pid > 0)
 		waitpid(pid, NULL, 0);
 	json_t *report = json_parse(buf_str(&text), "self-test", &err);
-	if (json_is_object(report))
-		str_format(e->probed_sandbox, sizeof e->probed_sandbox, "%s", json_get_text(report, "sandbox", "", &err));
+	if (json_is_object(report)) {
+		str_format(e->probed.sandbox, sizeof e->probed.sandbox, "%s", json_get_text(report, "sandbox", "", &err));
+		str_format(e->probed.build, sizeof e->probed.build, "%s", json_get_text(report, "build", "", &err));
+		e->probed.has_gpu = json_get_bool(report, "gpu", true, &err);
+	}
 	json_decref(report);
 	buf_release(&text);
 }
@@ -437,9 +440,17 @@ const char *engine_sandbox(struct engine *e)
 {
 	if (e->host.sandbox[0])
 		return e->host.sandbox;
-	if (!e->probed_sandbox[0] && access(e->worker_path, X_OK) == 0)
-		probe_sandbox(e);
-	return e->probed_sandbox;
+	if (!e->probed.sandbox[0] && access(e->worker_path, X_OK) == 0)
+		probe_worker(e);
+	return e->probed.sandbox;
+}
+
+void engine_machine(struct engine *e, char out[HASH_HEX_SIZE])
+{
+	e->probed.build[0] = 0;
+	if (access(e->worker_path, X_OK) == 0)
+		probe_worker(e);
+	group_machine(e->worker_path, e->probed.build, e->device, e->probed.has_gpu, out);
 }
 
 /* --- life --- */

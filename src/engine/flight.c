@@ -27,8 +27,9 @@ json_t *engine_messages(const struct column_row *c, const struct run_question *q
 
 static json_t *cell_request(const struct engine *e, const struct active_column *c, const struct run_question *q)
 {
-	return json_pack("{s:I, s:I, s:o}", "cell", (json_int_t)q->cells[0].id, "seed", (json_int_t)cell_seed(e->active, c, q),
-			 "messages", engine_messages(&c->row, q));
+	return json_pack("{s:I, s:I, s:o}", "cell", (json_int_t)q->cells[0].id, "seed",
+			 (json_int_t)group_seed(e->active->run.seed, q->position, c->row.position), "messages",
+			 engine_messages(&c->row, q));
 }
 
 static json_t *group_request(const struct engine *e, const struct active_column *c, struct run_question *questions, size_t n)
@@ -84,6 +85,54 @@ void heard_free(struct active *a)
 	a->heard = NULL;
 }
 
+/* --- what another run may take over --- */
+
+/* Only exact groups: what fast mode says depends on which questions were left when it was asked. */
+static void make_key(const struct engine *e, struct flight *f, const struct run_question *questions, size_t n)
+{
+	const struct active_column *c = &e->active->columns[f->column];
+	struct group_facts facts = { .machine = e->host.machine, .base_stamp = e->host.base_stamp,
+				     .adapter = c->adapter_file ? c->adapter_file : "", .params = &c->row.params,
+				     .plan = { c->row.slots, c->row.kv_tokens }, .run_seed = e->active->run.seed,
+				     .column_position = c->row.position };
+
+	f->sent_ms = clock_wall_ms();
+	if (!e->active->run.is_fast && e->host.machine[0] && e->host.base_stamp[0])
+		group_key(&facts, questions, n, f->key);
+}
+
+struct group_job {
+	struct job job;
+	int64_t column_id, first, count, made_ms;
+	char key[HASH_HEX_SIZE];
+};
+
+static void run_group(struct task *task, void *context)
+{
+	struct group_job *j = (struct group_job *)task;
+	(void)!group_store_add(context, j->column_id, j->first, j->count, j->key, j->made_ms, &task->err);
+}
+
+static void home_group(struct job *job)
+{
+	if (job->task.err.code != ERR_OK)
+		log_error("engine", "group not stored: %s %s", job->task.err.key, job->task.err.args);
+}
+
+/* Behind the last of its answers. */
+static void keep_group(struct engine *e, const struct flight *f)
+{
+	if (!f->key[0])
+		return;
+	struct group_job *j = job_new(e, sizeof *j, run_group, home_group);
+	j->column_id = e->active->columns[f->column].row.id;
+	j->first = f->group.first;
+	j->count = f->group.count;
+	j->made_ms = clock_same_day(f->sent_ms, clock_wall_ms()) ? f->sent_ms : 0;
+	str_format(j->key, sizeof j->key, "%s", f->key);
+	job_write(&j->job);
+}
+
 /* --- life --- */
 
 void flight_send(struct engine *e, struct flight *f, struct run_question *questions, size_t n)
@@ -99,6 +148,7 @@ void flight_send(struct engine *e, struct flight *f, struct run_question *questi
 						  .text = BUF_INIT(LIMIT_ANSWER_BYTES) };
 		take_heard(e->active, &f->cells[i]);
 	}
+	make_key(e, f, questions, n);
 	f->stream = host_send(e, REQ_GROUP, group_request(e, c, questions, n), -1);
 	c->state = COLUMN_ANSWERING;
 	engine_touch(e, c);
@@ -246,6 +296,8 @@ static void on_end(struct engine *e, struct flight *f, uint8_t kind, const json_
 		if (!f->cells[i].over)
 			cell_over(e, f->column, &f->cells[i]);
 	}
+	if (kind == MSG_OK)
+		keep_group(e, f);
 	flight_free(f);
 	run_advance(e);
 	chat_advance(e);

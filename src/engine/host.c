@@ -261,6 +261,7 @@ static void on_ready(struct engine *e, const json_t *body)
 		return;
 	}
 	machine_file_stamp(h->base_path, h->base_stamp);
+	group_machine(e->worker_path, h->build, e->device, load_has_gpu(body), h->machine);
 	int fd;
 	json_t *load = load_request(h->base_path, e->n_threads, e->options.n_gpu_layers, load_has_gpu(body), &fd, &h->file_bytes, &err);
 	if (!load) {

@@ -410,7 +410,7 @@ static void start_flight(struct engine *e, size_t column, const struct run_quest
 	struct active_column *c = &a->columns[column];
 	struct remote_flight *f = mem_alloc(sizeof *f);
 
-	*f = (struct remote_flight){ .e = e, .column = column, .messages = messages_of(c, q), .seed = cell_seed(a, c, q),
+	*f = (struct remote_flight){ .e = e, .column = column, .messages = messages_of(c, q), .seed = group_seed(a->run.seed, q->position, c->row.position),
 				     .cell = { .cell_id = q->cells[0].id, .question_id = q->id, .text = BUF_INIT(LIMIT_ANSWER_BYTES) } };
 	f->retry = loop_timer_new(e->options.loop, on_retry, f);
 	f->next = a->remote_flights;

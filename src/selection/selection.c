@@ -18,9 +18,9 @@ void selection_params_write(const struct selection_params *p, struct buf *out)
 	json_t *dropped = json_array();
 	for (size_t i = 0; i < p->n_dropped; i++)
 		json_array_append_new(dropped, json_integer(p->dropped[i]));
-	json_t *obj = json_pack("{s:I, s:I, s:o, s:I, s:o}", "budget_s", (json_int_t)p->budget_s, "n_planned", (json_int_t)p->n_planned,
+	json_t *obj = json_pack("{s:I, s:I, s:o, s:I, s:o, s:b}", "budget_s", (json_int_t)p->budget_s, "n_planned", (json_int_t)p->n_planned,
 				"training_path", json_text(str_of(p->training_path ? p->training_path : "")), "n_raced",
-				(json_int_t)p->n_raced, "dropped", dropped);
+				(json_int_t)p->n_raced, "dropped", dropped, "fresh", p->fresh);
 	json_write(out, obj);
 	json_decref(obj);
 }
@@ -38,6 +38,7 @@ enum err_code selection_params_parse(struct arena *a, const char *text, struct s
 	out->budget_s = json_get_int(obj, "budget_s", 0, INT32_MAX, 0, &field);
 	out->n_planned = json_get_int(obj, "n_planned", 0, LIMIT_QUESTIONS, 0, &field);
 	out->training_path = arena_strdup(a, json_get_text(obj, "training_path", "", &field));
+	out->fresh = json_get_bool(obj, "fresh", false, &field);
 	out->n_raced = json_get_int(obj, "n_raced", 0, LIMIT_QUESTIONS, 0, &field);
 	const json_t *dropped = json_get_array(obj, "dropped", &field);
 	for (; out->n_dropped < LIMIT_COLUMNS && out->n_dropped < json_array_size(dropped); out->n_dropped++)

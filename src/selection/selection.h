@@ -13,7 +13,7 @@
  * those are added and go through the same steps (selection_rounds.c).
  *
  * One at a time.  It may be stopped, die, run out of time and go on: answers, likelihoods and readings are stored as they
- * come and never computed twice.  Thread: loop. */
+ * come and never computed twice, in no run (selection_reuse.c).  Thread: loop. */
 #ifndef ASSAY_SELECTION_SELECTION_H
 #define ASSAY_SELECTION_SELECTION_H
 
@@ -49,6 +49,7 @@ struct selection_params {
 	int64_t budget_s;	   /* 0: no limit */
 	int64_t n_planned;	   /* questions; 0: all */
 	const char *training_path; /* "": none */
+	bool fresh;		   /* no answers of earlier runs */
 	/* Racing, where the time is short: candidates that were left behind after the first questions. */
 	int64_t n_raced;
 	int64_t dropped[LIMIT_COLUMNS]; /* ids of columns */

@@ -10,7 +10,6 @@ struct run_chore {
 	struct chore chore;
 	int64_t run_id;
 	struct run_row run;
-	bool resumes;
 	int64_t question_set_id, n_set_questions;
 	const struct selection_params *params; /* of the selection, not touched meanwhile */
 };
@@ -49,10 +48,21 @@ static void run_open(struct task *task, void *context)
 
 	if (run_store_get(context, r->chore.arena, r->run_id, &r->run, &columns, &n, err) != ERR_OK)
 		return;
-	r->resumes = r->run.state == RUN_STOPPED || r->run.state == RUN_INTERRUPTED;
-	if (r->resumes && reset_cells(r, context, columns, n, err) != ERR_OK)
+	bool resumes = r->run.state == RUN_STOPPED || r->run.state == RUN_INTERRUPTED;
+	if (resumes && reset_cells(r, context, columns, n, err) != ERR_OK)
 		return;
 	count_set(r, context);
+}
+
+void answers_compute(struct selection *s)
+{
+	if (s->is_time_up) {
+		step_done(s);
+		return;
+	}
+	s->run_is_mine = true;
+	step_progress(s, (double)s->n_cells_done / (double)s->n_cells);
+	engine_start(s->ss->options.engine, s->row.run_id);
 }
 
 static void home_opened(struct chore *c)
@@ -70,10 +80,10 @@ static void home_opened(struct chore *c)
 		step_done(s);
 		return;
 	}
-	s->run_is_mine = true;
-	step_progress(s, (double)s->n_cells_done / (double)s->n_cells);
-	if (!is_active || r->resumes)
-		engine_start(s->ss->options.engine, s->row.run_id);
+	if (s->params.fresh || r->run.is_fast || is_active)
+		answers_compute(s);
+	else
+		answers_reuse(s);
 }
 
 void begin_answers(struct selection *s)

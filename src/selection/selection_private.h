@@ -5,6 +5,7 @@
  *   selection.c             the line, the steps in order, what is told and stored
  *   selection_work.c        what steps are done with: other threads, the machine, the worker and the model in it
  *   selection_answers.c     the run
+ *   selection_reuse.c       answers of earlier runs
  *   selection_likelihood.c  references under each candidate
  *   selection_judge.c       exam and pairs
  *   selection_ask_judge.c   how a judge is asked
@@ -143,6 +144,10 @@ int selection_threads(const struct selection *s);
 /* selection_answers.c */
 void begin_answers(struct selection *s);
 void answers_event(struct selection *s, const struct engine_event *event);
+/* What is still missing is computed. */
+void answers_compute(struct selection *s);
+/* selection_reuse.c: takes over what earlier runs have answered, to the bit as it would be computed; then answers_compute(). */
+void answers_reuse(struct selection *s);
 /* Time is up, or it is stopped. */
 void answers_stop(struct selection *s);
 void begin_scores(struct selection *s);

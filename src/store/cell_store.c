@@ -55,9 +55,10 @@ static enum err_code count_answer(struct db *db, const struct cell_row *cell, in
 	int64_t question_id = cell->id / CELLS_A_QUESTION;
 
 	enum err_code code = db_run(db, err,
-				    "UPDATE \"column\" SET sum_generated = sum_generated + ?2, sum_us = sum_us + ?3,"
+				    "UPDATE \"column\" SET n_reused = n_reused + ?5, sum_generated = sum_generated + iif(?5, 0, ?2),"
+				    " sum_us = sum_us + iif(?5, 0, ?3),"
 				    " n_rated = n_rated + (SELECT n_likes > 0 FROM question WHERE id = ?4) WHERE id = ?1",
-				    "iiii", column_id, cell->n_generated, cell->total_us, question_id);
+				    "iiiib", column_id, cell->n_generated, cell->total_us, question_id, cell->reused_cell_id > 0);
 	if (code == ERR_OK)
 		code = db_run(db, err,
 			      "UPDATE question SET differs = 1 WHERE id = ?1 AND differs = 0 AND EXISTS (SELECT 1 FROM cell"
@@ -72,10 +73,10 @@ static enum err_code write_answer(struct db *db, const struct cell_row *cell, st
 	return db_run(db, err,
 		      "UPDATE cell SET state = 1, finish = ?2, n_prompt = ?3, n_generated = ?4, n_thinking = ?5,"
 		      " prompt_us = ?6, total_us = ?7, mean_ll = ?8, tokens = ?9, problem = NULL, text = ?10,"
-		      " thinking = nullif(?11, '') WHERE id = ?1",
-		      "ibiiiiidttt", cell->id, cell->finish, cell->n_prompt, cell->n_generated, cell->n_thinking,
+		      " thinking = nullif(?11, ''), reused_run_id = ?12, reused_cell_id = ?13 WHERE id = ?1",
+		      "ibiiiiidtttii", cell->id, cell->finish, cell->n_prompt, cell->n_generated, cell->n_thinking,
 		      cell->prompt_us, cell->total_us, cell->mean_ll, cell->tokens ? cell->tokens : "",
-		      cell->text ? cell->text : "", cell->thinking);
+		      cell->text ? cell->text : "", cell->thinking, cell->reused_run_id, cell->reused_cell_id);
 }
 
 enum err_code run_store_answer(struct db *db, const struct cell_row *cell, bool *equal, struct err *err)

@@ -50,6 +50,8 @@ void row_cell(const struct query *q, struct arena *a, struct cell_row *out)
 		.thinking = row_text(q, a, 13),
 		.n_likes = row_int(q, 14),
 		.is_liked = row_int(q, 15) != 0,
+		.reused_run_id = row_int(q, 16),
+		.reused_cell_id = row_int(q, 17),
 	};
 	err_from_text(&out->problem, row_peek(q, 11));
 }

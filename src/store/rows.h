@@ -37,7 +37,7 @@ void row_question(const struct query *q, struct arena *a, struct question *out);
 #define CELL_FIELDS \
 	"c.id, c.column_id, c.state, c.finish, c.n_prompt, c.n_generated, c.n_thinking, c.prompt_us, c.total_us, c.mean_ll," \
 	" c.tokens, c.problem, c.text, c.thinking, (SELECT count(*) FROM vote v WHERE v.cell_id = c.id)," \
-	" EXISTS (SELECT 1 FROM vote v WHERE v.cell_id = c.id AND v.rater_id = 1)"
+	" EXISTS (SELECT 1 FROM vote v WHERE v.cell_id = c.id AND v.rater_id = 1), c.reused_run_id, c.reused_cell_id"
 /* Columns of CELL_FIELDS; run and question position are the caller's. */
 void row_cell(const struct query *q, struct arena *a, struct cell_row *out);
 

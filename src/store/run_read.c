@@ -81,6 +81,7 @@ static enum err_code row_column(const struct query *q, struct arena *a, struct c
 		.n_rated = row_int(q, 21),
 		.sum_generated = row_int(q, 22),
 		.sum_us = row_int(q, 23),
+		.n_reused = row_int(q, 24),
 	};
 	err_from_text(&out->problem, row_peek(q, 15));
 	return gen_params_parse(a, str_of(row_peek(q, 6)), &out->params, err);
@@ -131,7 +132,7 @@ static enum err_code read_columns(struct db *db, struct arena *a, int64_t run_id
 	struct query q = query_start(db, err,
 				     "SELECT id, run_id, position, model_id, label, epoch, params, own_params, slots,"
 				     " kv_tokens, model_hash, adapter_hash, template_hash, build, device, problem, n_done,"
-				     " n_failed, n_cancelled, n_waiting, n_likes, n_rated, sum_generated, sum_us"
+				     " n_failed, n_cancelled, n_waiting, n_likes, n_rated, sum_generated, sum_us, n_reused"
 				     " FROM \"column\" WHERE run_id = ?1 ORDER BY position",
 				     "i", run_id);
 	while (bad == ERR_OK && *n < LIMIT_COLUMNS && query_next(&q))
@@ -170,7 +171,8 @@ enum err_code run_store_speed(struct db *db, int64_t model_id, int64_t max_token
 {
 	*seconds = NAN;
 	struct query q = query_start(db, err,
-				     "SELECT sum_us / 1e6 / n_done / max(slots, 1) FROM \"column\" WHERE model_id = ?1 AND n_done > 0"
+				     "SELECT sum_us / 1e6 / (n_done - n_reused) / max(slots, 1) FROM \"column\" WHERE model_id = ?1"
+				     " AND n_done > n_reused"
 				     " ORDER BY params ->> '$.max_tokens' = ?2 DESC, id DESC LIMIT 1",
 				     "ii", model_id, max_tokens);
 	if (query_next(&q))
@@ -335,8 +337,8 @@ enum err_code cell_store_get(struct db *db, struct arena *a, int64_t cell_id, st
 	if (query_next(&q)) {
 		found = true;
 		row_cell(&q, a, out);
-		out->run_id = row_int(&q, 16);
-		out->question_position = row_int(&q, 17);
+		out->run_id = row_int(&q, 18);
+		out->question_position = row_int(&q, 19);
 	}
 	enum err_code code = query_end(&q);
 	if (code == ERR_OK && !found)

@@ -44,7 +44,8 @@ struct column_row {
 	struct err problem;     /* why the column failed; code ERR_OK: none */
 	/* filled by reads; n_rated: its answers to questions where anybody liked something */
 	int64_t n_done, n_failed, n_cancelled, n_waiting, n_likes, n_rated;
-	int64_t sum_generated, sum_us; /* of done cells */
+	int64_t n_reused;              /* of its done cells: taken over from other runs */
+	int64_t sum_generated, sum_us; /* of done cells that were computed here */
 };
 
 struct run_row {
@@ -74,6 +75,7 @@ struct cell_row {
 	struct err problem;
 	int64_t n_likes;           /* thumbs of all raters */
 	bool is_liked;             /* by the owner (rater 1) */
+	int64_t reused_run_id, reused_cell_id; /* where it was computed; both may be gone, 0: here */
 };
 
 struct run_question {

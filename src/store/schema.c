@@ -261,7 +261,21 @@ static const char step_4[] =
 	"	key TEXT PRIMARY KEY, a REAL NOT NULL, b REAL NOT NULL, in_words INTEGER NOT NULL, created_ms INTEGER NOT NULL"
 	") STRICT, WITHOUT ROWID;";
 
-const char *const schema_steps[] = { step_1, step_2, step_3, step_4 };
+/* Answers that are used again: where they were computed, and the groups of answers by all that their texts depend on. */
+static const char step_5[] =
+	"ALTER TABLE cell ADD COLUMN reused_run_id INTEGER NOT NULL DEFAULT 0;" /* both may be gone; 0: computed here */
+	"ALTER TABLE cell ADD COLUMN reused_cell_id INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE \"column\" ADD COLUMN n_reused INTEGER NOT NULL DEFAULT 0;"
+	"CREATE TABLE answer_group ("
+	"	key TEXT NOT NULL," /* engine/group_key.h */
+	"	column_id INTEGER NOT NULL REFERENCES \"column\"(id) ON DELETE CASCADE,"
+	"	first INTEGER NOT NULL,"   /* position of its first question */
+	"	made_ms INTEGER NOT NULL," /* when its prompts were made; 0: before and after midnight */
+	"	PRIMARY KEY (key, column_id, first)"
+	") STRICT, WITHOUT ROWID;"
+	"CREATE INDEX answer_group_column ON answer_group(column_id);";
+
+const char *const schema_steps[] = { step_1, step_2, step_3, step_4, step_5 };
 const size_t schema_n_steps = sizeof schema_steps / sizeof *schema_steps;
 
 /* Copies the file as it is, by the backup API (a plain copy would miss the WAL and drop SQLite's locks). */

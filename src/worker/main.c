@@ -140,11 +140,12 @@ static void send_ready(struct worker *w)
 	link_flush(w->link);
 }
 
-static int print_self_test(const struct sandbox_report *s)
+static int print_self_test(const struct sandbox_report *s, bool has_gpu)
 {
-	json_t *report = json_pack("{s:s, s:s, s:i, s:{s:b, s:b, s:b, s:b}}", "sandbox", s->level, "detail", s->detail,
+	json_t *report = json_pack("{s:s, s:s, s:i, s:{s:b, s:b, s:b, s:b}, s:s, s:b}", "sandbox", s->level, "detail", s->detail,
 				   "landlock_abi", s->landlock_abi, "refused", "open", s->open_refused, "write",
-				   s->write_refused, "socket", s->socket_refused, "exec", s->exec_refused);
+				   s->write_refused, "socket", s->socket_refused, "exec", s->exec_refused, "build",
+				   llama_version(), "gpu", has_gpu);
 	struct buf text = BUF_INIT(KIB * 16);
 	json_write(&text, report);
 	json_decref(report);
@@ -200,7 +201,7 @@ int main(int argc, char **argv)
 	open_everything(w, &options);
 	sandbox_enter(&options, &w->sandbox);
 	if (self_test)
-		_exit(print_self_test(&w->sandbox)); /* exit handlers may want what is forbidden now */
+		_exit(print_self_test(&w->sandbox, options.gpu)); /* exit handlers may want what is forbidden now */
 	w->link = link_new(WORKER_SOCKET_FD);
 	guard_init(w->link);
 	engine_init(&w->engine, w->link, &w->model);

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "engine/adapter_cache.h"
+#include "engine/group_key.h"
+#include "engine/plan.h"
+#include "model/gguf.h"
+#include "selection/selection_private.h"
+
+#define PLANS_MAX 8 /* of earlier columns that are tried */
+
+/* --- looking: long work, on a connection of its own --- */
+
+struct look_chore {
+	struct chore chore;
+	struct store *store;
+	const char *data_dir;
+	int64_t run_id;
+	char machine[HASH_HEX_SIZE];
+	struct run_row run;
+	int64_t *parts;
+	size_t n_parts;
+	struct group_copy *copies;
+	size_t n;
+};
+
+/* A column that has something to answer, and what its answers depend on. */
+struct looked {
+	const struct column_row *column;
+	const struct run_question *questions; /* with the column's cell each */
+	size_t n_questions;
+	char base_stamp[FILE_STAMP_SIZE], adapter_hash[HASH_HEX_SIZE];
+	const char *base_path, *base_hash;
+	char *adapter; /* owned, NULL: none */
+};
+
+/* How long the group is that begins at `first`, as the engine cuts it. */
+static size_t group_length(const struct looked *l, const struct plan *plan, size_t first)
+{
+	struct plan_group group = plan_group_at(plan, (int64_t)first);
+	int64_t bytes = 0;
+
+	for (int64_t i = 0; i < group.count; i++) {
+		const struct question *q = &l->questions[first + (size_t)i].q;
+		bytes += (int64_t)(q->text.len + q->system.len);
+		if (!plan_fits(i, bytes))
+			return (size_t)i;
+	}
+	return (size_t)group.count;
+}
+
+/* Something is missing in it, and nothing has failed or was left behind. */
+static bool is_open(const struct run_question *questions, size_t n)
+{
+	bool waits = false;
+
+	for (size_t i = 0; i < n; i++) {
+		if (questions[i].cells[0].state != CELL_WAITING && questions[i].cells[0].state != CELL_DONE)
+			return false;
+		waits |= questions[i].cells[0].state == CELL_WAITING;
+	}
+	return waits;
+}
+
+/* Adds the groups that are known under this plan; returns how many answers they have. */
+static size_t look_up(struct look_chore *w, struct db *db, const struct looked *l, struct group_plan plan, struct err *err)
+{
+	struct plan cut = { .starts = w->parts, .n_starts = w->n_parts, .n_questions = (int64_t)l->n_questions, .slots = plan.slots };
+	struct group_facts facts = { .machine = w->machine, .base_stamp = l->base_stamp, .adapter = l->adapter ? l->adapter : "",
+				     .params = &l->column->params, .plan = plan, .run_seed = w->run.seed,
+				     .column_position = l->column->position };
+	size_t n_answers = 0, n;
+
+	for (size_t first = 0; first < l->n_questions; first += n) {
+		struct group_copy copy = { .column_id = l->column->id, .first = (int64_t)first };
+		bool found;
+		n = group_length(l, &cut, first);
+		if (!is_open(&l->questions[first], n))
+			continue;
+		group_key(&facts, &l->questions[first], n, copy.key);
+		if (group_store_find(db, l->column->id, copy.key, l->base_hash, l->adapter_hash, &copy.source, &found, err) != ERR_OK)
+			return 0;
+		if (!found)
+			continue;
+		copy.count = (int64_t)n;
+		w->copies[w->n++] = copy;
+		n_answers += n;
+	}
+	return n_answers;
+}
+
+/* A template that prints the date makes another prompt every day; one that cannot be read may. */
+static bool has_date(const struct looked *l)
+{
+	const char *own = l->column->params.template;
+	struct buf text = BUF_INIT(MIB);
+	struct err err = { 0 };
+	struct gguf *g = own && *own ? NULL : gguf_open_model(l->base_path, &err);
+
+	if (own)
+		buf_add_text(&text, own);
+	if (g)
+		(void)gguf_get_text(g, "tokenizer.chat_template", &text);
+	bool found = err.code != ERR_OK || text.overflow || strstr(buf_text(&text), "strftime") || strstr(buf_text(&text), "date");
+	gguf_close(g);
+	buf_release(&text);
+	return found;
+}
+
+/* The plan of an earlier column under which most answers are known is taken over with them. */
+static void look_up_plans(struct look_chore *w, struct db *db, const struct looked *l, struct err *err)
+{
+	struct group_plan plans[PLANS_MAX];
+	size_t n_plans, begin = w->n, best = PLANS_MAX, most = 0;
+
+	if (group_store_plans(db, l->base_hash, l->adapter_hash, plans, PLANS_MAX, &n_plans, err) != ERR_OK)
+		return;
+	for (size_t i = 0; i < n_plans && err->code == ERR_OK; i++) {
+		const struct column_row *c = l->column;
+		if ((c->slots && c->slots != plans[i].slots) || (c->kv_tokens && c->kv_tokens != plans[i].kv_tokens))
+			continue;
+		size_t n_answers = look_up(w, db, l, plans[i], err);
+		w->n = begin;
+		if (n_answers > most)
+			best = i;
+		most = n_answers > most ? n_answers : most;
+	}
+	if (best == PLANS_MAX || err->code != ERR_OK)
+		return;
+	(void)look_up(w, db, l, plans[best], err);
+	if (!has_date(l))
+		return;
+	size_t end = w->n;
+	w->n = begin;
+	for (size_t i = begin; i < end; i++)
+		if (clock_same_day(w->copies[i].source.made_ms, clock_wall_ms()))
+			w->copies[w->n++] = w->copies[i];
+}
+
+/* False where its files are not those that were hashed, or cannot be read: the engine will say why. */
+static bool look_at_files(struct look_chore *w, struct db *db, struct looked *l)
+{
+	struct arena *a = w->chore.arena;
+	struct model_row model, base;
+	struct err gone = { 0 };
+
+	if (model_store_get(db, a, l->column->model_id, &model, &gone) != ERR_OK || model.model.kind == MODEL_REMOTE)
+		return false;
+	base = model;
+	if (model.model.kind == MODEL_ADAPTER && (model_store_get(db, a, model.base_model_id, &base, &gone) != ERR_OK ||
+						  adapter_cache_get(w->data_dir, model.model.path, base.model.path, &l->adapter,
+								    &w->chore.task.cancelled, &gone) != ERR_OK ||
+						  adapter_hash(model.model.path, l->adapter_hash, &w->chore.task.cancelled, &gone) != ERR_OK))
+		return false;
+	l->base_path = base.model.path;
+	l->base_hash = arena_strdup(a, base.sha256);
+	machine_file_stamp(base.model.path, l->base_stamp);
+	return l->base_hash[0] && l->base_stamp[0] && strcmp(l->base_stamp, base.sha256_of) == 0;
+}
+
+static void look_at(struct look_chore *w, struct db *db, const struct column_row *column, struct err *err)
+{
+	struct looked l = { .column = column };
+	struct run_question *questions;
+
+	if (look_at_files(w, db, &l) &&
+	    run_store_column_cells(db, w->chore.arena, column->id, 0, w->run.n_questions, &questions, &l.n_questions, err) == ERR_OK) {
+		l.questions = questions;
+		look_up_plans(w, db, &l, err);
+	}
+	mem_free(l.adapter);
+}
+
+static void run_look(struct task *task, void *context)
+{
+	struct look_chore *w = (struct look_chore *)task;
+	struct arena *a = w->chore.arena;
+	struct column_row *columns;
+	struct err *err = &task->err;
+	struct db *db = NULL;
+	size_t n = 0;
+
+	(void)context;
+	if (store_open_reader(w->store, &db, err) != ERR_OK)
+		return;
+	if (run_store_get(db, a, w->run_id, &w->run, &columns, &n, err) == ERR_OK && !w->run.is_fast)
+		(void)!run_store_parts(db, a, w->run_id, &w->parts, &w->n_parts, err);
+	w->copies = arena_array(a, (size_t)w->run.n_questions * n + 1, sizeof *w->copies);
+	for (size_t i = 0; i < n && !w->run.is_fast && err->code == ERR_OK && !atomic_load(&task->cancelled); i++)
+		if (columns[i].n_waiting > 0)
+			look_at(w, db, &columns[i], err);
+	db_close(db);
+}
+
+/* --- taking over --- */
+
+struct copy_chore {
+	struct chore chore;
+	struct group_copy *copies;
+	size_t n_copies;
+	int64_t n_answers; /* out */
+};
+
+/* All of them in one piece: after a death there are all or none. */
+static void run_copy(struct task *task, void *context)
+{
+	struct copy_chore *c = (struct copy_chore *)task;
+	int64_t n;
+
+	for (size_t i = 0; i < c->n_copies; i++) {
+		if (group_store_copy(context, &c->copies[i], &n, &task->err) != ERR_OK)
+			return;
+		c->n_answers += n;
+	}
+}
+
+static void home_copied(struct chore *chore)
+{
+	const struct copy_chore *c = (struct copy_chore *)chore;
+	struct selection *s = chore->s;
+
+	if (chore_failed(chore))
+		return;
+	log_info("selection", "%lld: %lld answers of earlier runs", (long long)s->row.id, (long long)c->n_answers);
+	s->n_cells_done += c->n_answers;
+	answers_compute(s);
+}
+
+static void home_looked_up(struct chore *chore)
+{
+	const struct look_chore *w = (struct look_chore *)chore;
+	struct selection *s = chore->s;
+
+	if (chore_failed(chore))
+		return;
+	/* Where somebody has started it meanwhile, the engine has made its own plan. */
+	if (w->n == 0 || engine_is_active(s->ss->options.engine, s->row.run_id)) {
+		answers_compute(s);
+		return;
+	}
+	struct copy_chore *c = chore_new(s, sizeof *c, run_copy, home_copied);
+	c->copies = arena_array(c->chore.arena, w->n, sizeof *c->copies);
+	c->n_copies = w->n;
+	memcpy(c->copies, w->copies, w->n * sizeof *c->copies);
+	chore_write(&c->chore);
+}
+
+void answers_reuse(struct selection *s)
+{
+	char machine[HASH_HEX_SIZE];
+
+	engine_machine(s->ss->options.engine, machine);
+	if (!machine[0]) {
+		answers_compute(s);
+		return;
+	}
+	struct look_chore *w = chore_new(s, sizeof *w, run_look, home_looked_up);
+	w->store = s->ss->options.store;
+	w->data_dir = s->ss->data_dir;
+	w->run_id = s->row.run_id;
+	memcpy(w->machine, machine, sizeof machine);
+	chore_work(&w->chore);
+}
