@@ -26,6 +26,7 @@ static const struct arg_option auto_options[] = {
 	{ "training", "FILE", "cli_opt_training", false },
 	{ "fail-below", "RULE", "cli_opt_fail_below", false },
 	{ "seed", "N", "cli_opt_seed", false },
+	{ "fresh", NULL, "cli_opt_fresh", false },
 	{ "name", "NAME", "cli_opt_run_name", false },
 	{ "resume", "ID", "cli_opt_auto_resume", false },
 	{ "html", "FILE", "cli_opt_html", false },
@@ -174,6 +175,7 @@ static enum err_code fill_body(const struct cli *cli, struct client *c, struct w
 		mem_free(path);
 	}
 	json_object_set_new(w->body, "budget_s", json_integer(w->budget_s));
+	json_object_set_new(w->body, "fresh", json_boolean(args_has(cli->args, "fresh")));
 	return ERR_OK;
 }
 

@@ -105,6 +105,20 @@ const char *export_text(struct export *e, const char *key, const char *args, ...
 	return copy;
 }
 
+int64_t export_n_reused(const struct export *e)
+{
+	int64_t n = 0;
+
+	for (size_t i = 0; i < e->n_columns; i++)
+		n += e->columns[i].n_reused;
+	return n;
+}
+
+const char *export_reused(struct export *e)
+{
+	return export_text(e, "report_reused", "n=%lld|of=%lld", (long long)export_n_reused(e), (long long)e->run.n_done);
+}
+
 const char *export_state(const struct export *e, enum cell_state state)
 {
 	static const char *const keys[] = { "report_state_waiting", "report_state_done", "report_state_failed",
@@ -125,9 +139,15 @@ const char *export_settings(struct export *e, const struct column_row *c)
 
 void export_remark(const struct export *e, struct buf *out, const struct column_row *c, const struct cell_row *cell)
 {
-	if (cell->state == CELL_DONE && cell->finish == FINISH_LENGTH)
+	bool is_cut = cell->state == CELL_DONE && cell->finish == FINISH_LENGTH, is_reused = cell->reused_cell_id > 0;
+
+	if (is_cut)
 		msg_format(out, e->lang, "report_length", "n=%lld", (long long)c->params.max_tokens);
-	else if (cell->state == CELL_FAILED && cell->problem.code != ERR_OK)
+	if (is_reused)
+		buf_add_text(out, is_cut ? " · " : "");
+	if (is_reused)
+		msg_format(out, e->lang, "report_reused_cell", "id=%lld", (long long)cell->reused_run_id);
+	if (cell->state == CELL_FAILED && cell->problem.code != ERR_OK)
 		err_message(out, e->lang, &cell->problem);
 	else if (cell->state != CELL_DONE)
 		buf_add_text(out, export_state(e, cell->state));

@@ -72,6 +72,11 @@ static void head(struct export *e)
 	text(e, export_text(e, "report_made", "when=%s|questions=%lld|done=%lld|cells=%lld", when,
 			    (long long)e->run.n_questions, (long long)e->run.n_done, (long long)e->run.n_cells));
 	raw(e, "</p>");
+	if (export_n_reused(e) > 0) {
+		raw(e, "<p>");
+		text(e, export_reused(e));
+		raw(e, "</p>");
+	}
 	paragraph_if(e, e->run.is_blind, "report_blind");
 	paragraph_if(e, e->run.is_fast, "report_fast");
 	paragraph_if(e, e->run.is_drifted, "report_drifted");

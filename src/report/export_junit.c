@@ -57,6 +57,7 @@ static void suite_head(struct export *e, size_t i)
 	export_property(e, "template_sha256", c->template_hash);
 	export_property(e, "build", c->build);
 	export_property(e, "device", c->device);
+	export_property(e, "reused", arena_printf(e->arena, "%lld", (long long)c->n_reused));
 	export_property(e, "likes", arena_printf(e->arena, "%lld", (long long)c->n_likes));
 	raw(e, "  </properties>\n");
 }
@@ -83,7 +84,7 @@ static bool test_case(struct export *e, size_t column, const struct run_question
 	raw(e, "  <testcase");
 	case_name(e, q);
 	export_attribute(e, "classname", str_of(e->titles[column]));
-	buf_printf(&e->out, " time=\"%.3f\">", (double)cell->total_us / 1e6);
+	buf_printf(&e->out, " time=\"%.3f\">", cell->reused_cell_id ? 0.0 : (double)cell->total_us / 1e6);
 	export_remark(e, &remark, &e->columns[column], cell);
 	if (cell->state == CELL_FAILED) {
 		raw(e, "<error");

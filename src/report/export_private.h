@@ -38,8 +38,12 @@ bool export_flush(struct export *e);
 const char *export_text(struct export *e, const char *key, const char *args, ...) PRINTF_LIKE(3, 4);
 /* "max_tokens=256 temperature=0 ... seed=7" of a column. */
 const char *export_settings(struct export *e, const struct column_row *c);
-/* Why a cell has no answer, or that it was cut; "" for a normal answer.  In the export's language, into `out`. */
+/* Why a cell has no answer, that it was cut, which run it was taken from; "" for a normal answer.  In the export's language, into `out`. */
 void export_remark(const struct export *e, struct buf *out, const struct column_row *c, const struct cell_row *cell);
+/* Answers that were taken over from other runs, */
+int64_t export_n_reused(const struct export *e);
+/* and the sentence that says so. */
+const char *export_reused(struct export *e);
 /* "done", "failed", ... in the export's language. */
 const char *export_state(const struct export *e, enum cell_state state);
 

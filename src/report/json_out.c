@@ -103,6 +103,7 @@ static void put_column(struct buf *out, enum lang lang, const struct column_row 
 	put_text(out, "build", c->build);
 	put_text(out, "device", c->device);
 	put_int(out, "done", c->n_done);
+	put_int(out, "reused", c->n_reused);
 	put_int(out, "failed", c->n_failed);
 	put_int(out, "likes", c->n_likes);
 	put_int(out, "rated", c->n_rated);
@@ -153,6 +154,8 @@ void put_cell_members(struct export *e, const struct cell_row *cell, size_t colu
 		put_int(out, "total_us", cell->total_us);
 		put_real(out, "mean_ll", cell->mean_ll);
 		put_text(out, "tokens_sha256", cell->tokens);
+		put_int(out, "reused_run_id", cell->reused_run_id);
+		put_int(out, "reused_cell_id", cell->reused_cell_id);
 		put_int(out, "likes", cell->n_likes);
 		put_bool(out, "liked", cell->is_liked);
 	}

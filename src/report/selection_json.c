@@ -58,6 +58,8 @@ static void put_selection(struct report *r)
 	put_int(out, "question_set_id", row->question_set_id);
 	put_int(out, "judge_model_id", row->judge_model_id);
 	put_text(out, "judge_name", r->judge_name);
+	put_int(out, "answers", r->e.run.n_done);
+	put_int(out, "reused", export_n_reused(&r->e));
 	put_stored(out, "params", row->params);
 	put_stored(out, "steps", row->steps);
 	put_problem(out, r->e.lang, &row->problem);

@@ -10,6 +10,7 @@ struct run_chore {
 	struct chore chore;
 	int64_t run_id;
 	struct run_row run;
+	bool resumes;
 	int64_t question_set_id, n_set_questions;
 	const struct selection_params *params; /* of the selection, not touched meanwhile */
 };
@@ -48,21 +49,23 @@ static void run_open(struct task *task, void *context)
 
 	if (run_store_get(context, r->chore.arena, r->run_id, &r->run, &columns, &n, err) != ERR_OK)
 		return;
-	bool resumes = r->run.state == RUN_STOPPED || r->run.state == RUN_INTERRUPTED;
-	if (resumes && reset_cells(r, context, columns, n, err) != ERR_OK)
+	r->resumes = r->run.state == RUN_STOPPED || r->run.state == RUN_INTERRUPTED;
+	if (r->resumes && reset_cells(r, context, columns, n, err) != ERR_OK)
 		return;
 	count_set(r, context);
 }
 
-void answers_compute(struct selection *s)
+void answers_compute(struct selection *s, bool starts)
 {
+	s->is_reusing = false;
 	if (s->is_time_up) {
 		step_done(s);
 		return;
 	}
 	s->run_is_mine = true;
 	step_progress(s, (double)s->n_cells_done / (double)s->n_cells);
-	engine_start(s->ss->options.engine, s->row.run_id);
+	if (starts)
+		engine_start(s->ss->options.engine, s->row.run_id);
 }
 
 static void home_opened(struct chore *c)
@@ -81,7 +84,7 @@ static void home_opened(struct chore *c)
 		return;
 	}
 	if (s->params.fresh || r->run.is_fast || is_active)
-		answers_compute(s);
+		answers_compute(s, !is_active || r->resumes);
 	else
 		answers_reuse(s);
 }
@@ -155,7 +158,9 @@ void answers_event(struct selection *s, const struct engine_event *event)
 
 void answers_stop(struct selection *s)
 {
-	if (!s->run_is_mine)
+	if (s->is_reusing) /* it has not begun, and ends as stopped all the same */
+		engine_start(s->ss->options.engine, s->row.run_id);
+	else if (!s->run_is_mine)
 		return;
 	s->ss->stopping_run_id = s->row.run_id;
 	engine_stop(s->ss->options.engine, s->row.run_id);

@@ -52,6 +52,7 @@ struct selection {
 	int64_t started_ms;      /* of this start, monotonic */
 	bool is_over, is_stopped, is_time_up;
 	bool run_is_mine;        /* it was started for this selection and is not over */
+	bool is_reusing;         /* it will be, when the answers of earlier runs are there */
 	int64_t n_cells, n_cells_done; /* of the run, as far as events tell */
 	int64_t n_new_cells;     /* answered for this start */
 	int64_t n_set_questions; /* of the question set that more may be taken from; 0: none */
@@ -144,8 +145,8 @@ int selection_threads(const struct selection *s);
 /* selection_answers.c */
 void begin_answers(struct selection *s);
 void answers_event(struct selection *s, const struct engine_event *event);
-/* What is still missing is computed. */
-void answers_compute(struct selection *s);
+/* What is still missing is computed; without `starts` the run is at work, or ends first. */
+void answers_compute(struct selection *s, bool starts);
 /* selection_reuse.c: takes over what earlier runs have answered, to the bit as it would be computed; then answers_compute(). */
 void answers_reuse(struct selection *s);
 /* Time is up, or it is stopped. */

@@ -227,7 +227,7 @@ static void home_copied(struct chore *chore)
 		return;
 	log_info("selection", "%lld: %lld answers of earlier runs", (long long)s->row.id, (long long)c->n_answers);
 	s->n_cells_done += c->n_answers;
-	answers_compute(s);
+	answers_compute(s, true);
 }
 
 static void home_looked_up(struct chore *chore)
@@ -238,8 +238,9 @@ static void home_looked_up(struct chore *chore)
 	if (chore_failed(chore))
 		return;
 	/* Where somebody has started it meanwhile, the engine has made its own plan. */
-	if (w->n == 0 || engine_is_active(s->ss->options.engine, s->row.run_id)) {
-		answers_compute(s);
+	bool is_active = engine_is_active(s->ss->options.engine, s->row.run_id);
+	if (w->n == 0 || is_active) {
+		answers_compute(s, !is_active);
 		return;
 	}
 	struct copy_chore *c = chore_new(s, sizeof *c, run_copy, home_copied);
@@ -255,10 +256,11 @@ void answers_reuse(struct selection *s)
 
 	engine_machine(s->ss->options.engine, machine);
 	if (!machine[0]) {
-		answers_compute(s);
+		answers_compute(s, true);
 		return;
 	}
 	struct look_chore *w = chore_new(s, sizeof *w, run_look, home_looked_up);
+	s->is_reusing = true;
 	w->store = s->ss->options.store;
 	w->data_dir = s->ss->data_dir;
 	w->run_id = s->row.run_id;

@@ -355,6 +355,7 @@ void view_column(struct buf *b, enum lang lang, const struct column_row *c, cons
 	json_int(b, "n_done", c->n_done);
 	json_int(b, "n_failed", c->n_failed);
 	json_int(b, "n_cancelled", c->n_cancelled);
+	json_int(b, "n_reused", c->n_reused);
 	json_int(b, "n_total", c->n_done + c->n_failed + c->n_cancelled + c->n_waiting);
 	json_int(b, "likes", c->n_likes);
 	json_int(b, "rated", c->n_rated);
@@ -419,8 +420,12 @@ void view_cell(struct buf *b, enum lang lang, const struct cell_row *c, struct s
 		json_int(b, "n_thinking", c->n_thinking);
 		json_num(b, "prompt_ms", (double)c->prompt_us / 1e3);
 		json_num(b, "total_ms", (double)c->total_us / 1e3);
-		json_num(b, "tokens_per_s", seconds > 0 ? (double)c->n_generated / seconds : NAN);
+		json_num(b, "tokens_per_s", seconds > 0 && !c->reused_cell_id ? (double)c->n_generated / seconds : NAN);
 		json_num(b, "mean_ll", c->mean_ll);
+		if (c->reused_cell_id) {
+			json_int(b, "reused_run_id", c->reused_run_id);
+			json_int(b, "reused_cell_id", c->reused_cell_id);
+		}
 	}
 	json_int(b, "likes", c->n_likes);
 	json_flag(b, "liked", c->is_liked);

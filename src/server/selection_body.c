@@ -98,6 +98,7 @@ enum err_code selection_body_read(const json_t *json, struct arena *a, struct se
 	params_body_read(json_get_object(json, "params", err), &out->params, "params.", err);
 	out->seed = json_get_int(json, "seed", 0, UINT32_MAX, (int64_t)(random_u64() & UINT32_MAX), err);
 	out->budget_s = json_get_int(json, "budget_s", 0, SELECTION_BUDGET_MAX, 0, err);
+	out->fresh = json_get_bool(json, "fresh", false, err);
 	read_judge(json, out, err);
 	read_training(json, a, out, err);
 	check_sources(json, out, err);

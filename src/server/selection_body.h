@@ -27,6 +27,7 @@ struct selection_body {
 	enum judge_wish judge;
 	int64_t judge_model_id; /* with JUDGE_THIS */
 	const char *training_path; /* absolute; "": none */
+	bool fresh; /* no answers of earlier runs */
 };
 
 /* Texts are borrowed from `json` or belong to the arena; errors name the field. */

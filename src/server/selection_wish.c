@@ -229,7 +229,8 @@ enum err_code selection_wish_store(struct db *db, struct arena *a, struct select
 		return err->code;
 	n_planned = w->n_questions > w->run.n_questions ? w->n_questions : 0;
 	selection_params_write(&(struct selection_params){ .budget_s = w->body->budget_s, .n_planned = n_planned,
-							   .training_path = w->body->training_path },
+							   .training_path = w->body->training_path,
+							   .fresh = w->body->fresh },
 			       &params);
 	struct selection_row row = { .name = *w->body->name ? w->body->name : w->run.name, .state = SELECTION_WAITING,
 				     .run_id = w->run.id, .family_id = w->body->family_id, .question_set_id = set_id,

@@ -351,7 +351,7 @@ def test_where_nothing_judges_a_few_ratings_decide(live, demo):
 
 
 def test_when_the_time_is_up_what_is_there_decides_and_more_time_goes_on(live, demo):
-    selection = wait(live, add(live, demo, family_id=None, model_ids=[demo[1][0], demo[1][4]], budget_s=1, seed=3))
+    selection = wait(live, add(live, demo, family_id=None, model_ids=[demo[1][0], demo[1][4]], budget_s=1, seed=3, fresh=True))
     assert selection["state"] == "done" and selection["budget_s"] == 1, selection
     assert selection["n_answered"] < 23 and selection["decision"]["kind"] == "time_up", selection
     live.call("POST", f"/selections/{selection['id']}/resume", {"budget_s": 0})
@@ -431,6 +431,83 @@ def test_one_that_died_with_its_server_goes_on(demo, tmp_path):
         assert whole["state"] == "done" and whole["n_answered"] == 12 and whole["decision"]["kind"] == "too_few", whole
     finally:
         server.stop()
+
+
+# --- answers of earlier runs ---
+
+FEW = QUESTIONS[:12]
+
+
+@pytest.fixture(scope="module")
+def earlier(tmp_path_factory):
+    """A server that was started again after two candidates had answered twelve questions: its models, and that validation."""
+    server = Live(tmp_path_factory.mktemp("earlier") / "data").start()
+    models = add_demo(server, MODEL)
+    first = wait(server, few(server, models))
+    assert first["state"] == "done" and (first["n_answers"], first["n_reused"]) == (24, 0), first
+    server.stop()
+    server.start()
+    yield server, models, first
+    server.stop()
+
+
+def few(server, models, **fields):
+    return add(server, (None, []), **{"model_ids": [models[0], models[4]], "questions": FEW, "params": {"max_tokens": 8}, **fields})
+
+
+def origins(server, selection):
+    return [cell.get("reused_run_id") for cell in server.cells(selection["run_id"])]
+
+
+def said(server, selection):
+    return [(cell["text"], cell["n_generated"], cell["finish"], cell["total_ms"]) for cell in server.cells(selection["run_id"])]
+
+
+def test_what_was_answered_once_is_not_computed_again(earlier):
+    server, models, first = earlier
+    again = wait(server, few(server, models))
+    assert again["run_id"] != first["run_id"] and (again["n_answers"], again["n_reused"]) == (24, 24)
+    assert server.workers() == [], "nobody was asked anything"
+    assert again["decision"] == {**first["decision"], **{k: again["decision"][k] for k in again["decision"] if k.endswith("_column_id")}}
+    assert [c["score"] for c in again["candidates"]] == [c["score"] for c in first["candidates"]]
+    assert [c["log_likelihood"] for c in again["candidates"]] == [c["log_likelihood"] for c in first["candidates"]]
+    assert said(server, again) == said(server, first) and set(origins(server, again)) == {first["run_id"]}
+    run = server.call("GET", f"/runs/{again['run_id']}")
+    assert run["state"] == "done" and [(c["n_done"], c["n_reused"], c["tokens_per_s"]) for c in run["columns"]] == [(12, 12, None)] * 2
+    assert "earlier validations: 24 of 24 answers" in report(server, again, "html").decode()
+    whole = json.loads(report(server, again, "json"))
+    assert (whole["answers"], whole["reused"]) == (24, 24) and whole["run"]["columns"][1]["adapter_hash"]
+    assert "24 則中的 24 則" in server.call("GET", f"/runs/{again['run_id']}/export?format=html&lang=zh-TW", raw=True).decode()
+    assert f"from validation {first['run_id']}" in server.call("GET", f"/runs/{again['run_id']}/export?format=csv&lang=en", raw=True).decode()
+
+
+def test_what_is_asked_in_another_way_is_computed(earlier):
+    server, models, first = earlier
+    longer = wait(server, few(server, models, params={"max_tokens": 9}))
+    assert longer["state"] == "done" and longer["n_reused"] == 0
+    changed = wait(server, few(server, models, questions=FEW[:11] + [{**FEW[11], "text": FEW[11]["text"] + " Really?"}]))
+    assert changed["n_reused"] == 2 and origins(server, changed)[:3] == [first["run_id"], first["run_id"], None], "the first group is whole"
+    fresh = wait(server, few(server, models, fresh=True))
+    assert fresh["n_reused"] == 0 and [s[:3] for s in said(server, fresh)] == [s[:3] for s in said(server, first)]
+    assert all(c["tokens_per_s"] for c in server.call("GET", f"/runs/{fresh['run_id']}")["columns"])
+
+
+def test_of_another_candidate_only_that_one_is_asked(earlier):
+    server, models, first = earlier
+    more = wait(server, few(server, models, model_ids=[models[0], models[2], models[4]]))
+    run = server.call("GET", f"/runs/{more['run_id']}")
+    assert [c["n_reused"] for c in run["columns"]] == [12, 0, 12] and run["n_done"] == 36
+
+
+def test_a_copy_stays_when_the_run_goes_that_it_came_from(earlier):
+    server, models, first = earlier
+    copy = wait(server, few(server, models))
+    before = server.cells(copy["run_id"])
+    (source,) = set(origins(server, copy))
+    server.call("DELETE", f"/runs/{source}")
+    assert server.cells(copy["run_id"]) == before and all(cell["state"] == "done" for cell in before)
+    again = wait(server, few(server, models))
+    assert again["n_reused"] == 24 and set(origins(server, again)) == {source}, "it says who computed them, also when that is gone"
 
 
 def test_a_judge_at_a_provider_passes_its_exam_and_decides(live, demo):

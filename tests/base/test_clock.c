@@ -27,6 +27,20 @@ static void times_are_written_in_utc(void **state)
 	assert_string_equal(utc(INT64_MIN), "0000-01-01T00:00:00Z");
 }
 
+static void a_day_ends_at_midnight(void **state)
+{
+	const int64_t day = 24LL * 3600 * 1000, noon = 1795478400000; /* of UTC; the zone of this machine moves it by hours only */
+	int n_ends = 0;
+
+	(void)state;
+	assert_true(clock_same_day(noon, noon));
+	assert_false(clock_same_day(noon, noon + day));
+	assert_false(clock_same_day(noon, noon + 365 * day));
+	for (int64_t t = noon; t < noon + day; t += 3600 * 1000)
+		n_ends += !clock_same_day(t, t + 3600 * 1000);
+	assert_int_equal(n_ends, 1);
+}
+
 static void a_test_can_stop_either_clock(void **state)
 {
 	(void)state;
@@ -71,6 +85,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(times_are_written_in_utc),
+		cmocka_unit_test(a_day_ends_at_midnight),
 		cmocka_unit_test(a_test_can_stop_either_clock),
 		cmocka_unit_test(random_bytes_fill_all_and_differ),
 		cmocka_unit_test(seeds_never_change),

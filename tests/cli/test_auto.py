@@ -90,6 +90,21 @@ def test_a_folder_names_a_fine_tune_too(demo):  # noqa: F811
     assert "Nobody can tell yet" in few.stdout and "Too few questions" in few.stderr
 
 
+@needs_model
+def test_the_second_time_the_answers_are_taken_over_and_can_be_computed_anew(found, demo, questions):  # noqa: F811
+    done, _, whole = found
+    again = assay("auto", questions, "--family", "kestrel", *SHORT, data=demo)
+    assert again.returncode == 0, again.stderr
+    assert "Taken over from earlier validations: 115 of 115 answers" in again.stdout
+    assert [line for line in again.stdout.splitlines() if "Taken over" not in line] == done.stdout.splitlines()
+    run = json.loads(assay("runs", "list", "--json", data=demo).stdout)["runs"][0]["id"]
+    replay = assay("runs", "replay", run, "--json", data=demo)
+    assert replay.returncode == 0 and json.loads(replay.stdout)["identical"] and json.loads(replay.stdout)["answers"] == 115, replay
+    few = ["--model", f"{KESTREL}@1", "--model", f"{KESTREL}@8", "--max-tokens", 4, "--json"]
+    reused = [json.loads(assay("auto", "-", *few, *more, data=demo, stdin="One?\nTwo?\n").stdout)["n_reused"] for more in ([], [], ["--fresh"])]
+    assert reused == [0, 4, 0]
+
+
 # --- wrong use ---
 
 @pytest.mark.parametrize("words,text", [

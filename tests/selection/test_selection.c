@@ -302,6 +302,7 @@ static void one_that_is_stopped_goes_on_later(void **state)
 	if (!have_model())
 		skip();
 	struct wish w = family();
+	w.params.fresh = true;
 	bench_store(&bench, add_selection, &w);
 	selections_start(selections, w.selection_id);
 	bench.watched = 0;
@@ -329,6 +330,7 @@ static void with_time_it_asks_as_many_more_as_there_is_time_for(void **state)
 	struct wish w = family();
 	w.models[1] = last_id; /* equals: more questions could settle it */
 	w.n_set = n_all;
+	w.params.fresh = true;
 	w.params.budget_s = 600;
 	w.params.n_planned = (int64_t)n_all;
 	struct look l = validate(&w);
@@ -387,6 +389,7 @@ static void when_the_time_is_up_it_says_so(void **state)
 	if (!have_model())
 		skip();
 	struct wish w = family();
+	w.params.fresh = true;
 	w.params.budget_s = 1;
 	struct look l = validate(&w);
 	assert_int_equal(l.row.state, SELECTION_DONE);
