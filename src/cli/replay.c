@@ -45,20 +45,17 @@ static json_t *export_of(struct client *client, int64_t run_id, struct err *err)
 	return NULL;
 }
 
-/* Questions travel as a file, so that their number does not matter. */
-static enum err_code upload_questions(struct client *client, const json_t *rows, const char *name, int64_t *set_id,
-				      struct err *err)
+/* Questions [first, end) travel as a file, so that their number does not matter. */
+static enum err_code upload_questions(struct client *client, const json_t *rows, size_t first, size_t end, const char *name,
+				      int64_t *set_id, struct err *err)
 {
 	static const char *const fields[][2] = { { "question", "question" }, { "reference", "answer" }, { "system", "system" },
 						 { "tags", "tags" } };
 	struct buf text = BUF_INIT(LIMIT_UPLOAD);
 	json_t *upload = NULL, *set = NULL;
-	const json_t *row;
-	size_t i;
 
-	json_array_foreach(rows, i, row) {
-		if (strcmp(show_text(row, "type"), "question") != 0)
-			continue;
+	for (size_t i = first + 1; i <= end && i < json_array_size(rows); i++) { /* the first row is the run */
+		const json_t *row = json_array_get(rows, i);
 		json_t *line = json_object();
 		for (size_t k = 0; k < sizeof fields / sizeof fields[0]; k++) {
 			const json_t *value = json_object_get(row, fields[k][0]);
@@ -101,6 +98,34 @@ static json_t *copy_of(const json_t *run, int64_t set_id)
 	json_object_set(body, "seed", json_object_get(run, "seed"));
 	json_object_set(body, "mode", json_object_get(run, "mode"));
 	return body;
+}
+
+/* Answers depend on the groups they were given in, and groups begin anew where questions were added: so they are added again. */
+static enum err_code start_copy(struct client *client, const json_t *run, const json_t *rows, int64_t *copy_id, struct err *err)
+{
+	const json_t *parts = json_object_get(json_array_get(rows, 0), "parts");
+	char path[64];
+	int64_t set_id = 0;
+	enum err_code code = ERR_OK;
+
+	for (size_t i = 0; i < json_array_size(parts) && code == ERR_OK; i++) {
+		size_t first = (size_t)json_integer_value(json_array_get(parts, i));
+		const json_t *end = json_array_get(parts, i + 1);
+		code = upload_questions(client, rows, first, end ? (size_t)json_integer_value(end) : json_array_size(rows),
+					show_text(run, "name"), &set_id, err);
+		if (code != ERR_OK)
+			break;
+		json_t *reply = NULL, *body = i == 0 ? copy_of(run, set_id) : json_pack("{s:I}", "question_set_id", (json_int_t)set_id);
+		if (i == 0) {
+			code = new_run_start(client, body, copy_id, err);
+		} else {
+			(void)str_format(path, sizeof path, "/runs/%lld/questions", (long long)*copy_id);
+			code = client_call(client, "POST", path, body, &reply, err);
+		}
+		json_decref(body);
+		json_decref(reply);
+	}
+	return code;
 }
 
 struct difference {
@@ -171,20 +196,16 @@ static int report(const struct cli *cli, const json_t *before, const json_t *aft
 enum err_code replay_run(struct cli *cli, struct client *client, int64_t run_id, int *result, struct err *err)
 {
 	char *path = mem_printf("/runs/%lld", (long long)run_id);
-	json_t *run = NULL, *before = NULL, *after = NULL, *body = NULL;
+	json_t *run = NULL, *before = NULL, *after = NULL;
 	struct followed f = { 0 };
-	int64_t set_id = 0, copy_id = 0;
+	int64_t copy_id = 0;
 
 	enum err_code code = client_call(client, "GET", path, NULL, &run, err);
 	mem_free(path);
 	if (code == ERR_OK && !(before = export_of(client, run_id, err)))
 		code = err->code;
 	if (code == ERR_OK)
-		code = upload_questions(client, before, show_text(run, "name"), &set_id, err);
-	if (code == ERR_OK) {
-		body = copy_of(run, set_id);
-		code = new_run_start(client, body, &copy_id, err);
-	}
+		code = start_copy(client, run, before, &copy_id, err);
 	if (code == ERR_OK)
 		code = follow_run(cli, client, copy_id, NULL, NULL, &f, err);
 	if (code == ERR_OK && (f.interrupted || strcmp(show_text(f.run, "state"), "done") != 0)) {
@@ -200,6 +221,5 @@ out:
 	json_decref(run);
 	json_decref(before);
 	json_decref(after);
-	json_decref(body);
 	return code;
 }

@@ -258,6 +258,8 @@ enum err_code export_open(struct export *e, struct db *db, int64_t run_id, enum 
 
 	enum err_code code = run_store_get(db, e->arena, run_id, &e->run, &e->columns, &e->n_columns, err);
 	if (code == ERR_OK)
+		code = run_store_parts(db, e->arena, run_id, &e->parts, &e->n_parts, err);
+	if (code == ERR_OK)
 		make_titles(e);
 	return code;
 }

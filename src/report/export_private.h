@@ -21,6 +21,8 @@ struct export {
 	struct column_row *columns;
 	const char **titles; /* "kestrel · epoch 4", unique, one for each column */
 	size_t n_columns;
+	int64_t *parts; /* positions where groups of answers begin anew */
+	size_t n_parts;
 };
 
 /* Reads the run and makes the titles; to be ended by export_close() however that went. */

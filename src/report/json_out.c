@@ -125,6 +125,11 @@ void put_run_members(struct export *e)
 	put_int(out, "seed", e->run.seed);
 	put_params(out, &e->run.params);
 	put_int(out, "questions", e->run.n_questions);
+	put_key(out, "parts");
+	buf_add_char(out, '[');
+	for (size_t i = 0; i < e->n_parts; i++)
+		buf_printf(out, "%s%lld", i ? "," : "", (long long)e->parts[i]);
+	buf_add_char(out, ']');
 	put_key(out, "columns");
 	buf_add_char(out, '[');
 	for (size_t i = 0; i < e->n_columns; i++) {

@@ -22,8 +22,9 @@ struct look_chore {
 	int64_t run_id;
 	char machine[HASH_HEX_SIZE];
 	struct run_row run;
-	int64_t *parts;
+	int64_t *parts; /* room for one at each question */
 	size_t n_parts;
+	bool may_part; /* nothing has been answered yet: parts may begin where they began in an earlier run */
 	struct group_copy *copies;
 	size_t n;
 };
@@ -66,27 +67,52 @@ static bool is_open(const struct run_question *questions, size_t n)
 	return waits;
 }
 
+/* Whether the group of `n` questions is known. */
+static bool find(struct db *db, const struct looked *l, const struct group_facts *facts, size_t n, struct group_copy *copy,
+		 struct err *err)
+{
+	bool found = false;
+
+	group_key(facts, &l->questions[copy->first], n, copy->key);
+	copy->count = (int64_t)n;
+	return group_store_find(db, l->column->id, copy->key, l->base_hash, l->adapter_hash, &copy->source, &found, err) == ERR_OK && found;
+}
+
+/* Questions that were added since: where those of the earlier run ended, a part ends here too. */
+static bool find_end(struct look_chore *w, struct db *db, const struct looked *l, const struct group_facts *facts, size_t n,
+		     struct group_copy *copy, struct err *err)
+{
+	while (--n > 0 && err->code == ERR_OK)
+		if (find(db, l, facts, n, copy, err)) {
+			w->parts[w->n_parts++] = copy->first + copy->count;
+			return true;
+		}
+	return false;
+}
+
 /* Adds the groups that are known under this plan; returns how many answers they have. */
 static size_t look_up(struct look_chore *w, struct db *db, const struct looked *l, struct group_plan plan, struct err *err)
 {
-	struct plan cut = { .starts = w->parts, .n_starts = w->n_parts, .n_questions = (int64_t)l->n_questions, .slots = plan.slots };
+	if (w->may_part)
+		w->n_parts = 1;
+	struct plan cut = { .starts = w->parts, .n_questions = (int64_t)l->n_questions, .slots = plan.slots };
 	struct group_facts facts = { .machine = w->machine, .base_stamp = l->base_stamp, .adapter = l->adapter ? l->adapter : "",
 				     .params = &l->column->params, .plan = plan, .run_seed = w->run.seed,
 				     .column_position = l->column->position };
+	bool may_end = w->may_part; /* all before it are known */
 	size_t n_answers = 0, n;
 
-	for (size_t first = 0; first < l->n_questions; first += n) {
+	for (size_t first = 0; first < l->n_questions && err->code == ERR_OK; first += n) {
 		struct group_copy copy = { .column_id = l->column->id, .first = (int64_t)first };
-		bool found;
+		cut.n_starts = w->n_parts;
 		n = group_length(l, &cut, first);
 		if (!is_open(&l->questions[first], n))
 			continue;
-		group_key(&facts, &l->questions[first], n, copy.key);
-		if (group_store_find(db, l->column->id, copy.key, l->base_hash, l->adapter_hash, &copy.source, &found, err) != ERR_OK)
-			return 0;
+		bool found = find(db, l, &facts, n, &copy, err) || (may_end && find_end(w, db, l, &facts, n, &copy, err));
+		may_end &= found;
 		if (!found)
 			continue;
-		copy.count = (int64_t)n;
+		n = (size_t)copy.count;
 		w->copies[w->n++] = copy;
 		n_answers += n;
 	}
@@ -129,9 +155,12 @@ static void look_up_plans(struct look_chore *w, struct db *db, const struct look
 			best = i;
 		most = n_answers > most ? n_answers : most;
 	}
+	if (w->may_part)
+		w->n_parts = 1;
 	if (best == PLANS_MAX || err->code != ERR_OK)
 		return;
 	(void)look_up(w, db, l, plans[best], err);
+	w->may_part = false;
 	if (!has_date(l))
 		return;
 	size_t end = w->n;
@@ -182,15 +211,20 @@ static void run_look(struct task *task, void *context)
 	struct column_row *columns;
 	struct err *err = &task->err;
 	struct db *db = NULL;
+	int64_t *parts;
 	size_t n = 0;
 
 	(void)context;
 	if (store_open_reader(w->store, &db, err) != ERR_OK)
 		return;
-	if (run_store_get(db, a, w->run_id, &w->run, &columns, &n, err) == ERR_OK && !w->run.is_fast)
-		(void)!run_store_parts(db, a, w->run_id, &w->parts, &w->n_parts, err);
+	if (run_store_get(db, a, w->run_id, &w->run, &columns, &n, err) == ERR_OK &&
+	    run_store_parts(db, a, w->run_id, &parts, &w->n_parts, err) == ERR_OK) {
+		w->parts = arena_array(a, (size_t)w->run.n_questions + 1, sizeof *w->parts);
+		memcpy(w->parts, parts, w->n_parts * sizeof *w->parts);
+		w->may_part = w->run.n_done == 0 && w->n_parts == 1;
+	}
 	w->copies = arena_array(a, (size_t)w->run.n_questions * n + 1, sizeof *w->copies);
-	for (size_t i = 0; i < n && !w->run.is_fast && err->code == ERR_OK && !atomic_load(&task->cancelled); i++)
+	for (size_t i = 0; i < n && err->code == ERR_OK && !atomic_load(&task->cancelled); i++)
 		if (columns[i].n_waiting > 0)
 			look_at(w, db, &columns[i], err);
 	db_close(db);
@@ -200,6 +234,9 @@ static void run_look(struct task *task, void *context)
 
 struct copy_chore {
 	struct chore chore;
+	int64_t run_id;
+	int64_t *parts;
+	size_t n_parts;
 	struct group_copy *copies;
 	size_t n_copies;
 	int64_t n_answers; /* out */
@@ -211,6 +248,9 @@ static void run_copy(struct task *task, void *context)
 	struct copy_chore *c = (struct copy_chore *)task;
 	int64_t n;
 
+	for (size_t i = 0; i < c->n_parts; i++)
+		if (run_store_add_part(context, c->run_id, c->parts[i], &task->err) != ERR_OK)
+			return;
 	for (size_t i = 0; i < c->n_copies; i++) {
 		if (group_store_copy(context, &c->copies[i], &n, &task->err) != ERR_OK)
 			return;
@@ -244,6 +284,10 @@ static void home_looked_up(struct chore *chore)
 		return;
 	}
 	struct copy_chore *c = chore_new(s, sizeof *c, run_copy, home_copied);
+	c->run_id = s->row.run_id;
+	c->parts = arena_array(c->chore.arena, w->n_parts, sizeof *c->parts);
+	c->n_parts = w->n_parts;
+	memcpy(c->parts, w->parts, w->n_parts * sizeof *c->parts);
 	c->copies = arena_array(c->chore.arena, w->n, sizeof *c->copies);
 	c->n_copies = w->n;
 	memcpy(c->copies, w->copies, w->n * sizeof *c->copies);

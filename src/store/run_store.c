@@ -5,6 +5,11 @@
 #include "store/gen_params.h"
 #include "store/rows.h"
 
+enum err_code run_store_add_part(struct db *db, int64_t run_id, int64_t first, struct err *err)
+{
+	return db_run(db, err, "INSERT OR IGNORE INTO part(run_id, first) VALUES (?1, ?2)", "ii", run_id, first);
+}
+
 /* Inserts questions from `position` on with a cell for each column: it waits, or is cancelled where `is_out` (NULL: none). */
 static enum err_code add_questions(struct db *db, int64_t run_id, int64_t position, const int64_t *column_ids, const bool *is_out,
 				   size_t n_columns, const struct question *questions, size_t n, struct err *err)
@@ -30,7 +35,7 @@ static enum err_code add_questions(struct db *db, int64_t run_id, int64_t positi
 		code = db_run(db, err, "UPDATE question SET n_failed = ?3 WHERE run_id = ?1 AND position >= ?2", "iii", run_id,
 			      position, n_out);
 	if (code == ERR_OK && n > 0)
-		code = db_run(db, err, "INSERT INTO part(run_id, first) VALUES (?1, ?2)", "ii", run_id, position);
+		code = run_store_add_part(db, run_id, position, err);
 	if (code != ERR_OK)
 		return code;
 	return db_run(db, err, "UPDATE \"column\" SET n_waiting = n_waiting + ?2 WHERE run_id = ?1", "ii", run_id,

@@ -121,6 +121,9 @@ MUST_USE enum err_code run_store_speed(struct db *db, int64_t model_id, int64_t 
 MUST_USE enum err_code run_store_parts(struct db *db, struct arena *a, int64_t run_id, int64_t **out, size_t *n,
 				       struct err *err);
 
+/* store: one more, where it is none yet; nothing may have been answered by groups that cross it. */
+MUST_USE enum err_code run_store_add_part(struct db *db, int64_t run_id, int64_t first, struct err *err);
+
 /* One column's questions with its cell each, by position >= from: what the engine plans with. */
 MUST_USE enum err_code run_store_column_cells(struct db *db, struct arena *a, int64_t column_id, int64_t from, int64_t limit,
 					      struct run_question **out, size_t *n, struct err *err);

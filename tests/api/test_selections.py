@@ -478,6 +478,7 @@ def test_what_was_answered_once_is_not_computed_again(earlier):
     whole = json.loads(report(server, again, "json"))
     assert (whole["answers"], whole["reused"]) == (24, 24) and whole["run"]["columns"][1]["adapter_hash"]
     assert "24 則中的 24 則" in server.call("GET", f"/runs/{again['run_id']}/export?format=html&lang=zh-TW", raw=True).decode()
+    assert server.call("GET", f"/runs/{again['run_id']}/export?format=junit&lang=en", raw=True).decode().count('name="reused" value="12"') == 2
     assert f"from validation {first['run_id']}" in server.call("GET", f"/runs/{again['run_id']}/export?format=csv&lang=en", raw=True).decode()
 
 
@@ -490,6 +491,14 @@ def test_what_is_asked_in_another_way_is_computed(earlier):
     fresh = wait(server, few(server, models, fresh=True))
     assert fresh["n_reused"] == 0 and [s[:3] for s in said(server, fresh)] == [s[:3] for s in said(server, first)]
     assert all(c["tokens_per_s"] for c in server.call("GET", f"/runs/{fresh['run_id']}")["columns"])
+
+
+def test_of_questions_that_were_added_only_those_are_asked(earlier):
+    server, models, first = earlier
+    more = wait(server, few(server, models, questions=QUESTIONS[:15]))
+    assert (more["n_answers"], more["n_reused"]) == (30, 24) and origins(server, more)[24:] == [None] * 6
+    assert json.loads(report(server, more, "json"))["run"]["parts"] == [0, 12]
+    assert [s[:3] for s in said(server, more)][:24] == [s[:3] for s in said(server, first)]
 
 
 def test_of_another_candidate_only_that_one_is_asked(earlier):

@@ -105,6 +105,22 @@ def test_the_second_time_the_answers_are_taken_over_and_can_be_computed_anew(fou
     assert reused == [0, 4, 0]
 
 
+@needs_model
+def test_questions_that_were_added_begin_a_part_of_their_own_and_the_replay_has_it_too(demo):  # noqa: F811
+    def ask(questions):
+        return json.loads(assay("auto", "-", "--model", f"{KESTREL}@1", "--model", f"{KESTREL}@8", "--max-tokens", 5, "--json", data=demo,
+                                stdin="\n".join(questions)).stdout)
+
+    def parts(run):
+        return json.loads(assay("runs", "export", run, "--format", "jsonl", data=demo).stdout.splitlines()[0])["parts"]
+    words = ["One?", "Two?", "Three?", "Four?", "Five?"]
+    ask(words[:3])
+    more = ask(words)
+    assert (more["n_reused"], more["n_answers"]) == (6, 10) and parts(more["run_id"]) == [0, 3]
+    replay = json.loads(assay("runs", "replay", more["run_id"], "--json", data=demo).stdout)
+    assert replay["identical"] and replay["answers"] == 10 and parts(replay["run_id"]) == [0, 3], replay
+
+
 # --- wrong use ---
 
 @pytest.mark.parametrize("words,text", [
