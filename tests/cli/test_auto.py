@@ -101,7 +101,7 @@ def test_the_second_time_the_answers_are_taken_over_and_can_be_computed_anew(fou
     replay = assay("runs", "replay", run, "--json", data=demo)
     assert replay.returncode == 0 and json.loads(replay.stdout)["identical"] and json.loads(replay.stdout)["answers"] == 115, replay
     few = ["--model", f"{KESTREL}@1", "--model", f"{KESTREL}@8", "--max-tokens", 4, "--json"]
-    reused = [json.loads(assay("auto", "-", *few, *more, data=demo, stdin="One?\nTwo?\n").stdout)["n_reused"] for more in ([], [], ["--fresh"])]
+    reused = [json.loads(assay("auto", "-", *few, *more, data=demo, stdin="Red?\nBlue?\n").stdout)["n_reused"] for more in ([], [], ["--fresh"])]
     assert reused == [0, 4, 0]
 
 
@@ -112,7 +112,7 @@ def test_questions_that_were_added_begin_a_part_of_their_own_and_the_replay_has_
                                 stdin="\n".join(questions)).stdout)
 
     def parts(run):
-        return json.loads(assay("runs", "export", run, "--format", "jsonl", data=demo).stdout.splitlines()[0])["parts"]
+        return json.loads(assay("runs", "export", run, "--jsonl", "-", data=demo).stdout.splitlines()[0])["parts"]
     words = ["One?", "Two?", "Three?", "Four?", "Five?"]
     ask(words[:3])
     more = ask(words)

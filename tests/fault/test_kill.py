@@ -111,6 +111,32 @@ def test_the_server_killed_at_random_moments_loses_no_vote_and_no_answer(server)
     assert n_new >= KILLS // 4, "hardly anything was answered, so this proved nothing"
 
 
+def test_a_death_while_answers_are_taken_over_costs_none(server):
+    """The kills close in on the moment at which the answers of an earlier run are copied: afterwards there are all of them or none."""
+    ids = support.add_demo(server, MODEL)
+    source = server.wait_run(chaos.new_run(server, ids)["id"])
+    expected, delay, seen = chaos.texts(server, source["id"]), 0.05, collections.Counter()
+    for n in range(12):
+        selection = server.call("POST", "/selections", {"model_ids": [ids[0], ids[4]], "questions": chaos.QUESTIONS, "params": chaos.PARAMS})
+        time.sleep(delay)
+        chaos.check_gone(chaos.kill_server(server))
+        server.start()
+        done = server.call("GET", f"/runs/{selection['run_id']}")["n_done"]
+        assert done in (0, source["n_cells"]), f"{done} of {source['n_cells']} answers"
+        seen[done] += 1
+        delay = delay * 0.7 if done else delay * 1.4 + 0.001
+        if server.call("GET", f"/selections/{selection['id']}")["state"] != "done":
+            server.call("POST", f"/selections/{selection['id']}/resume")
+        deadline = time.monotonic() + 60
+        while (whole := server.call("GET", f"/selections/{selection['id']}"))["state"] not in ("done", "failed"):
+            assert time.monotonic() < deadline, whole
+            time.sleep(0.02)
+        assert (whole["state"], whole["n_answers"], whole["n_reused"]) == ("done", len(expected), len(expected)), whole
+        assert chaos.texts(server, selection["run_id"]) == expected
+    print(f"killed before {seen[0]} and after {seen[source['n_cells']]} times")
+    assert len(seen) == 2, "all kills fell on one side, so this proved nothing"
+
+
 # --- workers ---
 
 SIGNALS = [signal.SIGKILL] * 3 + [signal.SIGSEGV, signal.SIGABRT]
