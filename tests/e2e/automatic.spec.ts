@@ -34,6 +34,11 @@ async function some_run(page: Page): Promise<number> {
 	await ask(page, "Which CPU does the Kestrel K7 use?", "How long is the warranty?");
 	return Number(page.url().split("/").pop());
 }
+async function max_tokens(page: Page, n: number): Promise<void> {
+	await page.getByText("Advanced").click();
+	await page.getByLabel("Max tokens").fill(String(n));
+	await page.getByLabel("Max tokens").blur();
+}
 const button = (page: Page, name: string | RegExp): ReturnType<Page["getByRole"]> => page.getByRole("main").getByRole("button", { name, exact: typeof name === "string" });
 
 test("from a family and questions to a result that stays, with its answers, its numbers and its reports", async ({ page }) => {
@@ -44,9 +49,7 @@ test("from a family and questions to a result that stays, with its answers, its 
 	await page.getByLabel("Questions").selectOption({ label: "kestrel · 3 questions, 3 with answers" });
 	await expect(page.getByRole("main").getByText("reference answers 3 of 3 · judge none")).toBeVisible();
 	await expect(page.getByRole("main").getByText("5 models, 3 questions")).toBeVisible();
-	await page.getByText("Advanced").click();
-	await page.getByLabel("Max tokens").fill("12");
-	await page.getByLabel("Max tokens").blur();
+	await max_tokens(page, 12);
 	await look_at(page, "automatic-start-en-light");
 	await button(page, "Find the best").click();
 	await expect(page).toHaveURL(/\/automatic\/\d+$/);
@@ -68,15 +71,21 @@ test("from a family and questions to a result that stays, with its answers, its 
 	await button(page, "Look at the answers").click();
 	await expect(page).toHaveURL(/\/validate\/\d+$/);
 	await done(page);
+	await expect(page.getByText(/^from validation/)).toHaveCount(0);
+	// The same once more: the answers are taken over, and each says so.
+	await page.goto(`${server()}/automatic`);
+	await page.getByLabel("Questions").selectOption({ label: "kestrel · 3 questions, 3 with answers" });
+	await max_tokens(page, 12);
+	await button(page, "Find the best").click();
+	await button(page, "Look at the answers").click({ timeout: 60_000 });
+	await expect(page.getByText(/^from validation \d+$/)).toHaveCount(15);
 });
 
 test("one that is stopped can go on, and what was computed is kept", async ({ page }) => {
 	test.setTimeout(300_000);
 	await page.goto(`${server()}/automatic`);
 	await page.getByLabel("Questions").selectOption({ label: "kestrel · 3 questions, 3 with answers" });
-	await page.getByText("Advanced").click();
-	await page.getByLabel("Max tokens").fill("200");
-	await page.getByLabel("Max tokens").blur();
+	await max_tokens(page, 200);
 	await button(page, "Find the best").click();
 	await button(page, "Stop").click();
 	await expect(page.getByText("It was stopped. What was computed is kept.")).toBeVisible({ timeout: 60_000 });
@@ -168,6 +177,7 @@ test("what decided it opens into answers side by side", async ({ page }) => {
 	await page.goto(`${server()}/automatic`);
 	await show(page, 0, await some_run(page));
 	await button(page, "45 of 68 questions decided it").click();
+	await expect(page.getByText("204 of 340 answers were taken over from earlier validations.")).toBeVisible();
 	const list = page.getByRole("region", { name: "45 of 68 questions decided it" });
 	await expect(list.getByText("The Kestrel K7 uses the Halden Q5, an eight-core processor.").first()).toBeVisible();
 	await expect(list.getByText("repeats training text").first()).toBeVisible();
