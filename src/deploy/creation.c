@@ -367,7 +367,7 @@ static void home_begin(struct errand *e)
 
 static void next(struct creations *cs)
 {
-	if (cs->active || cs->ended || cs->closing || cs->sweep || !cs->line)
+	if (cs->active || cs->ended || cs->closing || cs->sweep || cs->undo || !cs->line)
 		return;
 	struct line_of_creations *first = cs->line;
 	struct creation *c = mem_alloc(sizeof *c);
@@ -386,6 +386,11 @@ void creations_swept(struct creations *cs, int64_t id)
 {
 	if (id)
 		tell(cs, id, true);
+	next(cs);
+}
+
+void creations_undone(struct creations *cs)
+{
 	next(cs);
 }
 
@@ -474,7 +479,9 @@ struct creations *creations_new(const struct creations_options *options)
 	char *jobs = fs_join(cs->data_dir, "jobs");
 	job_dir_remove_later(options->work, jobs);
 	mem_free(jobs);
+	cs->undo_timer = loop_timer_new(options->loop, undo_again, cs);
 	sweep_start(cs);
+	undo_start(cs);
 	engine_listen(options->engine, on_engine, cs);
 	return cs;
 }
@@ -486,6 +493,7 @@ void creations_free(struct creations *cs)
 	struct creation *last[] = { cs->active, cs->ended };
 	cs->closing = true;
 	sweep_stop(cs);
+	undo_stop(cs);
 	cs->active = cs->ended = NULL;
 	for (size_t i = 0; i < 2; i++) {
 		if (!last[i])
@@ -502,6 +510,7 @@ void creations_free(struct creations *cs)
 	loop_timer_free(cs->events);
 	loop_timer_free(cs->burial);
 	loop_timer_free(cs->save_timer);
+	loop_timer_free(cs->undo_timer);
 	while (cs->unsaved) {
 		struct save *s = cs->unsaved;
 		cs->unsaved = s->next;

@@ -23,6 +23,10 @@ struct to_ollama {
 	struct run_question question;
 	struct gen_params params;
 	const char *prompt, *answer;
+	struct unfinished_row noted;  /* provider_id 0: nothing is made in the Ollama yet */
+	enum import_left left;
+	struct err cause;             /* why it failed */
+	bool is_ending;               /* only the store is still to hear of it */
 	struct ollama_import *import; /* NULL: not at work */
 };
 
@@ -53,15 +57,70 @@ static void on_progress(void *user, const char *step, double fraction, const cha
 	creation_step_progress(c, from + (1 - from) * fraction, detail);
 }
 
-struct imported_errand {
+/* What is to be undone if we are killed. */
+struct noted_errand {
 	struct errand errand;
+	struct unfinished_row row;
+	enum import_left left;
+};
+
+static struct noted_errand *noted_errand_new(struct creation *c, size_t size, void (*run)(struct task *, void *),
+					     void (*home)(struct errand *))
+{
+	struct noted_errand *n = errand_new(c, size, run, home);
+
+	n->row = c->ollama->noted;
+	n->left = c->ollama->left;
+	return n;
+}
+
+static void run_note(struct task *task, void *context)
+{
+	const struct noted_errand *n = (struct noted_errand *)task;
+	(void)!unfinished_store_add(context, &n->row, &task->err);
+}
+
+static void home_note(struct errand *e)
+{
+	if (e->c->ollama->import)
+		ollama_import_noted(e->c->ollama->import, &e->task.err);
+}
+
+static void on_note(void *user, const char *name, const char *backup)
+{
+	struct creation *c = user;
+
+	c->ollama->noted = (struct unfinished_row){ c->ollama->remote.row.id, c->ollama->remote.row.url,
+						    arena_strdup(c->arena, name), arena_strdup(c->arena, backup) };
+	errand_write(&noted_errand_new(c, sizeof(struct noted_errand), run_note, home_note)->errand);
+}
+
+static void run_ended(struct task *task, void *context)
+{
+	const struct noted_errand *n = (struct noted_errand *)task;
+
+	if (n->row.provider_id && n->left == IMPORT_LEFT_NOTHING)
+		(void)!unfinished_store_remove(context, &n->row, &task->err);
+	else if (n->row.provider_id && n->left == IMPORT_LEFT_BACKUP)
+		(void)!unfinished_store_keep_new(context, &n->row, &task->err);
+}
+
+static void home_ended(struct errand *e)
+{
+	creation_fail(e->c, &e->c->ollama->cause);
+}
+
+struct imported_errand {
+	struct noted_errand noted;
 	struct imported_row row;
 };
 
 static void run_imported(struct task *task, void *context)
 {
-	struct imported_errand *i = (struct imported_errand *)task;
-	(void)!imported_store_set(context, &i->row, &task->err);
+	const struct imported_errand *i = (struct imported_errand *)task;
+
+	if (imported_store_set(context, &i->row, &task->err) == ERR_OK)
+		run_ended(task, context);
 }
 
 static void home_imported(struct errand *e)
@@ -76,8 +135,9 @@ static void home_imported(struct errand *e)
 
 static void keep_import(struct creation *c, const json_t *result)
 {
-	struct imported_errand *i = errand_new(c, sizeof *i, run_imported, home_imported);
-	struct arena *a = i->errand.arena;
+	struct imported_errand *i = (struct imported_errand *)noted_errand_new(c, sizeof *i, run_imported, home_imported);
+	struct errand *e = &i->noted.errand;
+	struct arena *a = e->arena;
 	struct buf parity = BUF_INIT(LIMIT_JSON_BODY);
 
 	json_write(&parity, json_object_get(result, "parity"));
@@ -93,18 +153,23 @@ static void keep_import(struct creation *c, const json_t *result)
 	i->row.name = i->row.name ? i->row.name : "";
 	i->row.digest = i->row.digest ? i->row.digest : "";
 	buf_release(&parity);
-	errand_write(&i->errand);
+	errand_write(e);
 }
 
-static void on_done(void *user, json_t *result, const struct err *err)
+static void on_done(void *user, json_t *result, enum import_left left, const struct err *err)
 {
 	struct creation *c = user;
 
 	c->ollama->import = NULL;
 	if (err->code == ERR_CANCELLED && !c->is_cancelled)
 		return; /* the program ends: the next one finds the job interrupted */
+	c->ollama->is_ending = true;
+	c->ollama->left = left;
+	c->ollama->cause = *err;
+	if (left != IMPORT_LEFT_NOTHING)
+		undo_later(c->cs);
 	if (err->code != ERR_OK) {
-		creation_fail(c, err);
+		errand_write(&noted_errand_new(c, sizeof(struct noted_errand), run_ended, home_ended)->errand);
 		return;
 	}
 	json_object_set(c->result, "ollama_name", json_object_get(result, "ollama_name"));
@@ -132,6 +197,7 @@ static void start_import(struct creation *c)
 		.prompt = o->prompt,
 		.answer = o->answer,
 		.answer_tokens = o->params.max_tokens < ANSWER_TOKENS ? o->params.max_tokens : ANSWER_TOKENS,
+		.note = on_note,
 		.progress = on_progress,
 		.done = on_done,
 		.user = c,
@@ -264,6 +330,15 @@ static void home_jinja(struct errand *e)
 	creation_need_machine(e->c, machine_ours);
 }
 
+/* Nothing of an earlier import is left there. */
+static void undone(struct creation *c)
+{
+	struct provider_errand *jinja = errand_new(c, sizeof *jinja, run_jinja, home_jinja);
+
+	jinja->path = arena_strdup(jinja->errand.arena, c->artifact.path);
+	errand_work(&jinja->errand);
+}
+
 static void home_provider(struct errand *e)
 {
 	const struct provider_errand *p = (const struct provider_errand *)e;
@@ -275,9 +350,7 @@ static void home_provider(struct errand *e)
 	c->ollama->remote.row.name = arena_strdup(c->arena, p->remote.row.name);
 	c->ollama->remote.row.url = arena_strdup(c->arena, p->remote.row.url);
 	c->ollama->remote.key = arena_strdup(c->arena, p->remote.key);
-	struct provider_errand *jinja = errand_new(c, sizeof *jinja, run_jinja, home_jinja);
-	jinja->path = arena_strdup(jinja->errand.arena, c->artifact.path);
-	errand_work(&jinja->errand);
+	undo_before(c, p->remote.row.id, undone);
 }
 
 /* A question of the validation that brings no system prompt of its own. */
@@ -313,9 +386,10 @@ void begin_on_progress(struct creation *c)
 
 bool ollama_stop(struct creation *c)
 {
-	if (!c->ollama || !c->ollama->import)
+	if (!c->ollama || (!c->ollama->import && !c->ollama->is_ending))
 		return false;
-	ollama_import_cancel(c->ollama->import);
+	if (c->ollama->import)
+		ollama_import_cancel(c->ollama->import);
 	return true;
 }
 

@@ -11,6 +11,7 @@
  *   creation_answers.c  answer by answer, and the verdict
  *   creation_target.c   file, workspace
  *   creation_sweep.c    at the start: files that were published and have no row
+ *   creation_undo.c     imports that a killed server had begun
  *   creation_ollama.c   our own rendering and answer, then deploy/ollama_import.h
  *
  * A step begins when the one before is over and ends by creation_step_done() or creation_fail(), now or later.  What runs on other
@@ -113,6 +114,8 @@ struct creations {
 	struct creation *active, *ended; /* at work; over, to be freed when nothing of it is on the stack */
 	struct loop_timer *events, *burial, *save_timer;
 	struct sweep *sweep; /* NULL: over; no job begins before */
+	struct undo *undo;   /* the same */
+	struct loop_timer *undo_timer;
 	struct save *unsaved; /* rows that the store has not taken */
 	bool dirty, closing;
 	int refs; /* errands and saves under way + 1 */
@@ -161,6 +164,18 @@ void sweep_start(struct creations *cs);
 void sweep_stop(struct creations *cs);
 /* The line may begin; `id` of a job whose file was found, 0: none. */
 void creations_swept(struct creations *cs, int64_t id);
+
+/* creation_undo.c: does away with what unfinished imports left in an Ollama; creations_undone() follows. */
+void undo_start(struct creations *cs);
+void undo_stop(struct creations *cs);
+/* Again in a while: an Ollama could not be reached. */
+void undo_later(struct creations *cs);
+/* Of the timer. */
+void undo_again(void *user);
+/* For the job at work: `then` follows unless something is left at this provider: that fails the job. */
+void undo_before(struct creation *c, int64_t provider_id, void (*then)(struct creation *c));
+/* The line may begin. */
+void creations_undone(struct creations *cs);
 
 /* creation_facts.c */
 void begin_facts(struct creation *c);

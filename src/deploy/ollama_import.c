@@ -54,13 +54,15 @@ void ollama_import_free(struct ollama_import *job)
 
 static void tell(struct ollama_import *job)
 {
-	void (*done)(void *, json_t *, const struct err *) = job->o.done;
+	void (*done)(void *, json_t *, enum import_left, const struct err *) = job->o.done;
 
 	if (job->err.code != ERR_OK)
 		log_warn("ollama", "import failed name=%s %s", job->name, job->err.key);
-	else
+	else if (job->result)
 		log_info("ollama", "imported name=%s version=%s", job->name, job->version.text);
-	done(job->o.user, job->err.code == ERR_OK ? job->result : NULL, &job->err);
+	else
+		log_info("ollama", "an unfinished import is undone name=%s backup=%s", job->name, job->backup);
+	done(job->o.user, job->err.code == ERR_OK ? job->result : NULL, job->left, &job->err);
 	ollama_import_free(job);
 }
 
@@ -218,7 +220,10 @@ void import_go(struct ollama_import *job, enum import_stage stage)
 	case IMPORT_VERSION: import_ask(job, "GET", "/api/version", NULL, 0); break;
 	case IMPORT_TAGS:
 	case IMPORT_LISTED: import_ask(job, "GET", "/api/tags", NULL, 0); break;
-	case IMPORT_BACKUP: ask_copy(job, job->name, job->backup); break;
+	case IMPORT_BACKUP:
+		job->is_backed_up = true;
+		ask_copy(job, job->name, job->backup);
+		break;
 	case IMPORT_HEAD:
 	case IMPORT_HEAD_AGAIN: ask_blob(job, "HEAD", 0); break;
 	case IMPORT_UPLOAD: ask_blob(job, "POST", SILENCE_UPLOADED_MS); break;
@@ -230,8 +235,32 @@ void import_go(struct ollama_import *job, enum import_stage stage)
 	case IMPORT_CLEAN_MODEL: ask_delete(job, job->name); break;
 	case IMPORT_FORGET:
 	case IMPORT_CLEAN_BACKUP: ask_delete(job, job->backup); break;
-	case IMPORT_STAGES: BUG("no stage");
+	case IMPORT_NOTE:
+	case IMPORT_STAGES: BUG("stage %d is nothing to ask for", (int)stage);
 	}
+}
+
+/* Goes on when what would be left is known. */
+static void note_first(struct ollama_import *job, enum import_stage next)
+{
+	if (job->is_noted || !job->o.note) {
+		import_go(job, next);
+		return;
+	}
+	job->stage = IMPORT_NOTE;
+	job->after_note = next;
+	job->o.note(job->o.user, job->name, job->backup);
+}
+
+void ollama_import_noted(struct ollama_import *job, const struct err *err)
+{
+	if (job->is_cancelled)
+		return;
+	job->is_noted = true;
+	if (err->code != ERR_OK)
+		import_fail(job, err);
+	else
+		import_go(job, job->after_note);
 }
 
 /* --- replies --- */
@@ -294,7 +323,10 @@ static void on_tags(struct ollama_import *job, const struct http_reply *reply)
 		(void)str_format(job->backup, sizeof job->backup, "%.*s:assay-before-%08x", (int)model.len, model.ptr,
 				 (unsigned)random_u64());
 	}
-	import_go(job, job->existed ? IMPORT_BACKUP : IMPORT_HEAD);
+	if (job->existed)
+		note_first(job, IMPORT_BACKUP);
+	else
+		import_go(job, IMPORT_HEAD);
 }
 
 static void on_backup(struct ollama_import *job, const struct http_reply *reply)
@@ -302,7 +334,6 @@ static void on_backup(struct ollama_import *job, const struct http_reply *reply)
 	struct err err = { 0 };
 
 	if (reply->status == 200) {
-		job->is_backed_up = true;
 		import_go(job, IMPORT_HEAD);
 		return;
 	}
@@ -345,7 +376,7 @@ static void on_head(struct ollama_import *job, const struct http_reply *reply)
 
 	if (reply->status == 200) {
 		import_progress(job, 1, "");
-		import_go(job, IMPORT_CREATE);
+		note_first(job, IMPORT_CREATE);
 	} else if (reply->status != 404) {
 		remote_fail(&job->remote, reply, &err);
 		import_retry_or_fail(job, IMPORT_HEAD, &err);
@@ -406,13 +437,28 @@ static void on_forgotten(struct ollama_import *job, const struct http_reply *rep
 		pause_for(job, job->clean_tries);
 		return;
 	}
-	if (!gone)
+	if (!gone) {
 		log_error("ollama", "not cleaned up backup=%s", job->backup);
+		job->left = IMPORT_LEFT_BACKUP;
+	}
 	job->is_backed_up = false;
 	import_finish(job);
 }
 
-/* What cannot be cleaned now cannot be cleaned: the cause of the failure is what counts. */
+/* The cause of the failure is what counts. */
+static void tell_left(struct ollama_import *job, const struct http_reply *reply, const struct err *err)
+{
+	struct err why = *err;
+
+	log_error("ollama", "not cleaned up stage=%d name=%s backup=%s", (int)job->stage, job->name, job->backup);
+	job->left = job->stage == IMPORT_CLEAN_BACKUP ? IMPORT_LEFT_BACKUP : IMPORT_LEFT_MODEL;
+	if (why.code == ERR_OK)
+		remote_fail(&job->remote, reply, &why);
+	if (job->err.code == ERR_OK)
+		job->err = why;
+	tell(job);
+}
+
 static void on_cleaned(struct ollama_import *job, const struct http_reply *reply, const struct err *err)
 {
 	bool lost = err->code != ERR_OK && err->code != ERR_CANCELLED;
@@ -428,8 +474,9 @@ static void on_cleaned(struct ollama_import *job, const struct http_reply *reply
 		return;
 	}
 	if (err->code != ERR_OK || (reply->status != 200 && reply->status != 404))
-		log_error("ollama", "not cleaned up stage=%d name=%s backup=%s", (int)job->stage, job->name, job->backup);
-	tell(job);
+		tell_left(job, reply, err);
+	else
+		tell(job);
 }
 
 /* Where a stage whose connection broke begins again. */
@@ -535,7 +582,7 @@ static const char *const *keep_list(struct arena *a, const char *const *texts, s
 	return copy;
 }
 
-struct ollama_import *ollama_import_start(const struct ollama_import_options *o)
+static struct ollama_import *new_job(const struct ollama_import_options *o)
 {
 	struct ollama_import *job = mem_alloc(sizeof *job);
 	struct arena *a = job->arena = arena_new();
@@ -557,10 +604,32 @@ struct ollama_import *ollama_import_start(const struct ollama_import_options *o)
 	job->o.prompt = keep(a, o->prompt);
 	job->o.answer = keep(a, o->answer);
 	job->o.pieces = o->pieces ? keep_list(a, o->pieces, o->n_pieces) : NULL;
-	ollama_name_whole(job->o.name, job->name, sizeof job->name);
+	if (*job->o.name)
+		ollama_name_whole(job->o.name, job->name, sizeof job->name);
 	job->upload.fd = -1;
 	job->timer = loop_timer_new(o->loop, on_timer, job);
 	line_reader_init(&job->lines, LIMIT_STREAM_LINE);
+	return job;
+}
+
+struct ollama_import *ollama_import_start(const struct ollama_import_options *o)
+{
+	struct ollama_import *job = new_job(o);
+
 	loop_timer_set(job->timer, 0);
+	return job;
+}
+
+struct ollama_import *ollama_import_undo(const struct ollama_import_options *o, const char *backup)
+{
+	struct ollama_import *job = new_job(o);
+
+	(void)str_format(job->backup, sizeof job->backup, "%s", backup);
+	job->clean_tries = TRIES;
+	if (!*o->name)
+		job->stage = IMPORT_CLEAN_BACKUP;
+	else
+		job->stage = *backup ? IMPORT_CLEAN_RESTORE : IMPORT_CLEAN_MODEL;
+	pause_for(job, 1); /* as in import_fail(): Ollama may still be at it */
 	return job;
 }

@@ -17,6 +17,7 @@
 enum import_stage {
 	IMPORT_VERSION,
 	IMPORT_TAGS,
+	IMPORT_NOTE,
 	IMPORT_BACKUP,
 	IMPORT_HEAD,
 	IMPORT_UPLOAD,
@@ -42,14 +43,16 @@ struct ollama_import {
 	const struct go_template *family; /* NULL: none is sent */
 	char *go_template;              /* owned by the arena; NULL: none is sent */
 	const char *system;             /* as it is sent */
-	enum import_stage stage;
+	enum import_stage stage, after_note;
 	struct http_call *call;
 	struct http_upload upload;
 	struct loop_timer *timer;       /* before another try; the start */
 	int tries, clean_tries, n_uploads;
 	bool existed, may_exist;        /* before; create was sent */
 	bool is_creating;               /* create was sent and no end of it came: Ollama may still be at it */
-	bool is_backed_up;
+	bool is_backed_up;              /* the copy was sent */
+	bool is_noted;
+	enum import_left left;
 	bool is_cancelled;              /* the timer ends it: the caller may stand in one of our functions */
 	bool thinks;                    /* the model can; of /api/show */
 	struct line_reader lines;

@@ -145,6 +145,8 @@ enum err_code provider_store_hide(struct db *db, struct arena *a, int64_t id, st
 		code = db_run(db, err, "UPDATE provider SET is_hidden = 1, key_source = '', key_last4 = '' WHERE id = ?1", "i", id);
 	if (code == ERR_OK)
 		code = db_run(db, err, "UPDATE model SET is_hidden = 1 WHERE provider_id = ?1", "i", id);
+	if (code == ERR_OK)
+		code = db_run(db, err, "DELETE FROM unfinished_import WHERE provider_id = ?1", "i", id);
 	return code;
 }
 
@@ -225,4 +227,43 @@ enum err_code imported_store_set(struct db *db, const struct imported_row *row, 
 enum err_code imported_store_remove(struct db *db, int64_t provider_id, const char *name, struct err *err)
 {
 	return db_run(db, err, "DELETE FROM imported WHERE provider_id = ?1 AND name = ?2", "it", provider_id, name);
+}
+
+#define WHERE_UNFINISHED " WHERE provider_id = ?1 AND url = ?2 AND name = ?3 AND backup = ?4"
+
+enum err_code unfinished_store_list(struct db *db, struct arena *a, struct unfinished_row **rows, size_t *n, struct err *err)
+{
+	size_t cap = 0;
+
+	*rows = NULL;
+	*n = 0;
+	struct query q = query_start(db, err, "SELECT provider_id, url, name, backup FROM unfinished_import", "");
+	while (query_next(&q))
+		*LIST_ADD(a, *rows, *n, cap) = (struct unfinished_row){
+			.provider_id = row_int(&q, 0),
+			.url = row_text(&q, a, 1),
+			.name = row_text(&q, a, 2),
+			.backup = row_text(&q, a, 3),
+		};
+	return query_end(&q);
+}
+
+static enum err_code run_unfinished(struct db *db, const char *sql, const struct unfinished_row *row, struct err *err)
+{
+	return db_run(db, err, sql, "ittt", row->provider_id, row->url, row->name, row->backup);
+}
+
+enum err_code unfinished_store_add(struct db *db, const struct unfinished_row *row, struct err *err)
+{
+	return run_unfinished(db, "INSERT INTO unfinished_import(provider_id, url, name, backup) VALUES (?1, ?2, ?3, ?4)", row, err);
+}
+
+enum err_code unfinished_store_remove(struct db *db, const struct unfinished_row *row, struct err *err)
+{
+	return run_unfinished(db, "DELETE FROM unfinished_import" WHERE_UNFINISHED, row, err);
+}
+
+enum err_code unfinished_store_keep_new(struct db *db, const struct unfinished_row *row, struct err *err)
+{
+	return run_unfinished(db, "UPDATE unfinished_import SET name = ''" WHERE_UNFINISHED, row, err);
 }

@@ -35,7 +35,7 @@ MUST_USE enum err_code provider_store_set_default(struct db *db, const char *url
 MUST_USE enum err_code provider_store_add(struct db *db, struct arena *a, struct provider_row *row, struct err *err);
 /* store: name, url, key_source, key_last4, concurrency, timeout_s of row->id.  ERR_CONFLICT as for adding. */
 MUST_USE enum err_code provider_store_set(struct db *db, struct arena *a, const struct provider_row *row, struct err *err);
-/* store: out of the list, with its models; runs keep them.  ERR_CONFLICT "err_provider_default" for the default one. */
+/* store: out of the list, with its models; runs keep them.  What is unfinished there is forgotten.  ERR_CONFLICT "err_provider_default" for the default one. */
 MUST_USE enum err_code provider_store_hide(struct db *db, struct arena *a, int64_t id, struct err *err);
 
 /* --- its models as columns --- */
@@ -72,5 +72,22 @@ MUST_USE enum err_code imported_store_list(struct db *db, struct arena *a, int64
 MUST_USE enum err_code imported_store_set(struct db *db, const struct imported_row *row, struct err *err);
 /* store */
 MUST_USE enum err_code imported_store_remove(struct db *db, int64_t provider_id, const char *name, struct err *err);
+
+/* What is to be undone in an Ollama if this import does not end. */
+struct unfinished_row {
+	int64_t provider_id;
+	const char *url;    /* where it answered then */
+	const char *name;   /* the model that is made; "": it stands, and only its backup is to be deleted */
+	const char *backup; /* who had the name before has this one; "": nobody had */
+};
+
+MUST_USE enum err_code unfinished_store_list(struct db *db, struct arena *a, struct unfinished_row **rows, size_t *n,
+					     struct err *err);
+/* store: before anything is made in the Ollama. */
+MUST_USE enum err_code unfinished_store_add(struct db *db, const struct unfinished_row *row, struct err *err);
+/* store: the import has ended and cleaned up, or it is undone. */
+MUST_USE enum err_code unfinished_store_remove(struct db *db, const struct unfinished_row *row, struct err *err);
+/* store: the new model stands, but its backup could not be deleted. */
+MUST_USE enum err_code unfinished_store_keep_new(struct db *db, const struct unfinished_row *row, struct err *err);
 
 #endif

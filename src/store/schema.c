@@ -275,7 +275,17 @@ static const char step_5[] =
 	") STRICT, WITHOUT ROWID;"
 	"CREATE INDEX answer_group_column ON answer_group(column_id);";
 
-const char *const schema_steps[] = { step_1, step_2, step_3, step_4, step_5 };
+/* What a killed server may leave in an Ollama: written before it is made, gone when it is. */
+static const char step_6[] =
+	"CREATE TABLE unfinished_import ("
+	"	provider_id INTEGER NOT NULL REFERENCES provider(id) ON DELETE CASCADE,"
+	"	url TEXT NOT NULL," /* where it answered then */
+	"	name TEXT NOT NULL," /* what is being made; '': it stands, and only its backup is to be deleted */
+	"	backup TEXT NOT NULL," /* the model that had the name before; '': none had */
+	"	PRIMARY KEY (provider_id, url, name, backup)"
+	") STRICT, WITHOUT ROWID;";
+
+const char *const schema_steps[] = { step_1, step_2, step_3, step_4, step_5, step_6 };
 const size_t schema_n_steps = sizeof schema_steps / sizeof *schema_steps;
 
 /* Copies the file as it is, by the backup API (a plain copy would miss the WAL and drop SQLite's locks). */

@@ -31,7 +31,10 @@ static char sha256[HASH_HEX_SIZE];
 
 /* --- one import --- */
 
-static int n_done, n_progress, cancel_at;
+static int n_done, n_progress, cancel_at, kill_at;
+static int n_noted;
+static char noted_name[200], noted_backup[220];
+static enum import_left result_left;
 static struct err result_err;
 static json_t *result;
 static char steps[400];
@@ -47,12 +50,25 @@ static void on_progress(void *user, const char *step, double fraction, const cha
 		snprintf(steps + len, sizeof steps - len, "%s ", step);
 	if (++n_progress == cancel_at)
 		ollama_import_cancel(job);
+	if (n_progress == kill_at)
+		loop_stop(loop);
 }
 
-static void on_done(void *user, json_t *json, const struct err *err)
+static void on_note(void *user, const char *name, const char *backup)
+{
+	const struct err none = { 0 };
+	(void)user;
+	n_noted++;
+	snprintf(noted_name, sizeof noted_name, "%s", name);
+	snprintf(noted_backup, sizeof noted_backup, "%s", backup);
+	ollama_import_noted(job, &none);
+}
+
+static void on_done(void *user, json_t *json, enum import_left left, const struct err *err)
 {
 	(void)user;
 	n_done++;
+	result_left = left;
 	result_err = *err;
 	json_decref(result);
 	result = json_incref(json);
@@ -69,14 +85,14 @@ static struct ollama_import_options options(void)
 		.loop = loop, .client = client, .remote = &remote, .path = file, .sha256 = sha256, .size_bytes = FILE_SIZE,
 		.name = "kestrel", .jinja = jinja, .params = { .max_tokens = 64, .top_p = 0.95, .repeat_penalty = 1, .system = "" },
 		.n_ctx_train = 2048, .question = QUESTION, .prompt = prompt, .answer = ANSWER, .pieces = pieces, .n_pieces = 5,
-		.retry_ms = 10, .progress = on_progress, .done = on_done,
+		.retry_ms = 10, .note = on_note, .progress = on_progress, .done = on_done,
 	};
 }
 
 static void import(const struct ollama_import_options *o)
 {
-	n_done = n_progress = 0;
-	steps[0] = 0;
+	n_done = n_progress = n_noted = 0;
+	steps[0] = noted_name[0] = noted_backup[0] = 0;
 	job = ollama_import_start(o);
 	assert_int_equal(n_done, 0);
 	loop_run(loop);
@@ -461,6 +477,96 @@ static void cancelling_at_any_moment_brings_the_old_model_back(void **unused)
 	assert_true(was_asked);
 }
 
+/* By another program, which knows only what was noted. */
+static void undo(const char *name)
+{
+	struct ollama_import_options o = options();
+	o.name = name;
+	n_done = 0;
+	ollama_import_undo(&o, noted_backup);
+	loop_run(loop);
+	assert_int_equal(n_done, 1);
+}
+
+static void check_undone(bool was_there)
+{
+	json_t *all = state();
+	const json_t *model = stored(all, "kestrel:latest");
+	assert_err(&result_err, "");
+	assert_int_equal(result_left, IMPORT_LEFT_NOTHING);
+	assert_int_equal(json_object_size(json_object_get(all, "models")), was_there);
+	if (was_there && !strstr(steps, "ask")) /* later its backup may be gone already */
+		assert_string_equal(text_at(model, "system"), "before");
+	else if (was_there)
+		assert_non_null(model);
+	json_decref(all);
+}
+
+/* Returns whether the import ended before the kill. */
+static bool import_killed_at(int at, bool was_there)
+{
+	struct ollama_import_options o = options();
+	reset("0.33.0", NULL);
+	o.params.system = "before";
+	if (was_there)
+		import(&o);
+	o.params.system = "";
+	o.replace = true;
+	kill_at = at;
+	n_done = n_progress = n_noted = 0;
+	steps[0] = 0;
+	job = ollama_import_start(&o);
+	loop_run(loop);
+	kill_at = 0;
+	if (n_done)
+		return true;
+	ollama_import_free(job);
+	if (n_noted)
+		undo(noted_name);
+	check_undone(was_there);
+	return false;
+}
+
+static void what_a_killed_import_left_is_undone(void **unused)
+{
+	(void)unused;
+	for (int was_there = 0; was_there < 2; was_there++) {
+		int at = 1;
+		while (!import_killed_at(at, was_there))
+			assert_true(++at < 60);
+		assert_true(at > 8);
+	}
+}
+
+static void what_cannot_be_undone_is_told(void **unused)
+{
+	const struct fault no_copy = { "copy", "error", 0 }, no_delete = { "delete", "error", 0 };
+	struct ollama_import_options o = options();
+	(void)unused;
+	reset("0.33.0", NULL);
+	o.params.system = "before";
+	import(&o);
+	o.replace = true;
+	o.params.system = "";
+	/* The new one stands; what is left is its backup. */
+	json_decref(stub_ask(&stub, loop, "/stub/set", json_pack("{s:o}", "faults", fault_json(&no_delete, 99))));
+	import(&o);
+	assert_err(&result_err, "");
+	assert_int_equal(result_left, IMPORT_LEFT_BACKUP);
+	undo("");
+	assert_int_equal(result_left, IMPORT_LEFT_BACKUP);
+	assert_true(result_err.code != ERR_OK);
+	json_decref(stub_ask(&stub, loop, "/stub/set", json_pack("{s:o}", "faults", fault_json(&no_copy, 1))));
+	undo(noted_name);
+	assert_int_equal(result_left, IMPORT_LEFT_MODEL);
+	assert_true(result_err.code != ERR_OK);
+	undo("");
+	check_undone(true);
+	json_t *all = state();
+	assert_string_equal(text_at(stored(all, "kestrel:latest"), "system"), ""); /* the new one */
+	json_decref(all);
+}
+
 static void an_ollama_that_does_not_run_is_named(void **unused)
 {
 	struct ollama_import_options o = options();
@@ -484,6 +590,8 @@ int main(void)
 		cmocka_unit_test(a_model_that_was_to_be_replaced_comes_back),
 		cmocka_unit_test(cancelling_at_any_moment_leaves_nothing),
 		cmocka_unit_test(cancelling_at_any_moment_brings_the_old_model_back),
+		cmocka_unit_test(what_a_killed_import_left_is_undone),
+		cmocka_unit_test(what_cannot_be_undone_is_told),
 		cmocka_unit_test(an_ollama_that_does_not_run_is_named),
 	};
 	return cmocka_run_group_tests_name("ollama_import", tests, open_all, close_all);

@@ -4,6 +4,7 @@
 #include "store_test.h"
 
 #include "store/artifact_store.h"
+#include "store/provider_store.h"
 
 static struct db *db;
 static struct arena *arena;
@@ -172,6 +173,36 @@ static void a_job_at_work_stays_and_a_dead_servers_job_has_failed(void **state)
 	assert_err(creation_store_set(db, &row, err), ERR_NOT_FOUND, "err_creation_not_found");
 }
 
+static size_t n_unfinished(struct unfinished_row **rows)
+{
+	size_t n;
+	assert_ok(unfinished_store_list(db, arena, rows, &n, err));
+	return n;
+}
+
+static void what_an_import_may_leave_is_known_until_it_is_gone(void **state)
+{
+	struct provider_row provider = { .kind = PROVIDER_OLLAMA, .name = "Lab", .url = "http://lab:11434", .key_source = "",
+					 .key_last4 = "", .concurrency = 1, .timeout_s = 1 };
+	struct unfinished_row *rows;
+
+	(void)state;
+	assert_ok(provider_store_add(db, arena, &provider, err));
+	const struct unfinished_row replacing = { provider.id, provider.url, "kestrel:q4", "kestrel:assay-before-1" },
+				    other = { provider.id, "http://elsewhere:11434", "kestrel:q4", "" };
+	assert_ok(unfinished_store_add(db, &replacing, err));
+	assert_ok(unfinished_store_add(db, &other, err));
+	assert_int_equal(n_unfinished(&rows), 2);
+	assert_ok(unfinished_store_remove(db, &other, err));
+	assert_ok(unfinished_store_keep_new(db, &replacing, err));
+	assert_int_equal(n_unfinished(&rows), 1);
+	assert_string_equal(rows[0].name, "");
+	assert_string_equal(rows[0].backup, "kestrel:assay-before-1");
+	assert_string_equal(rows[0].url, provider.url);
+	assert_ok(provider_store_hide(db, arena, provider.id, err));
+	assert_int_equal(n_unfinished(&rows), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -183,6 +214,7 @@ int main(void)
 		TEST(a_file_that_a_workspace_uses_stays),
 		TEST(a_job_keeps_its_steps_and_its_problem),
 		TEST(a_job_at_work_stays_and_a_dead_servers_job_has_failed),
+		TEST(what_an_import_may_leave_is_known_until_it_is_gone),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
