@@ -9,6 +9,7 @@ void view_workspace(struct buf *b, const struct workspace_row *w, const struct w
 	json_open(b, NULL, '{');
 	json_int(b, "id", w->id);
 	json_cstr(b, "name", w->name);
+	json_cstr(b, "api_name", w->api_name);
 	json_int(b, "model_id", w->model_id);
 	json_cstr(b, "model_name", model->label);
 	json_num(b, "epoch", model->epoch);

@@ -12,13 +12,11 @@ static bool is_taken(const struct openai_name *all, size_t n, const char *name)
 	return false;
 }
 
-static void add(struct arena *a, struct openai_name *all, size_t *n, struct openai_name one)
+static void add_model(struct arena *a, struct openai_name *all, size_t *n, struct openai_name one)
 {
-	int64_t number = one.workspace_id ? one.workspace_id : one.model_id;
-	if (is_taken(all, *n, one.name))
-		one.name = arena_printf(a, "%s-%lld", one.name, (long long)number);
-	if (!is_taken(all, *n, one.name))
-		all[(*n)++] = one;
+	while (is_taken(all, *n, one.name))
+		one.name = arena_printf(a, "%s-%lld", one.name, (long long)one.model_id);
+	all[(*n)++] = one;
 }
 
 static const char *model_name(struct arena *a, const struct model_list *list, const struct model_row *m)
@@ -43,14 +41,14 @@ enum err_code openai_names(struct db *db, struct arena *a, struct openai_name **
 	if (workspace_store_list(db, a, &workspaces, &n_workspaces, err) != ERR_OK || model_store_list(db, a, &list, err) != ERR_OK)
 		return err->code;
 	*out = arena_array(a, n_workspaces + list.n_models + 1, sizeof **out);
-	for (size_t i = n_workspaces; i > 0; i--) { /* the oldest keeps its name */
-		const struct workspace_row *w = &workspaces[i - 1];
-		add(a, *out, n, (struct openai_name){ w->name, w->id, w->model_id, w->created_ms });
+	for (size_t i = 0; i < n_workspaces; i++) {
+		const struct workspace_row *w = &workspaces[i];
+		(*out)[(*n)++] = (struct openai_name){ w->api_name, w->id, w->model_id, w->created_ms };
 	}
 	for (size_t i = 0; i < list.n_models; i++) {
 		const struct model_row *m = &list.models[i];
 		if (m->model.kind != MODEL_ADAPTER || m->base_model_id)
-			add(a, *out, n, (struct openai_name){ model_name(a, &list, m), 0, m->id, 0 });
+			add_model(a, *out, n, (struct openai_name){ model_name(a, &list, m), 0, m->id, 0 });
 	}
 	return ERR_OK;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * openai_name - what workspaces and models are called in /v1: a workspace by its name, a base model by its name, a checkpoint as
- * on the command line (kestrel@4).  Where two have the same name, the later one gets its number behind it.
+ * openai_name - what workspaces and models are called in /v1: a workspace by its api_name, a base model by its name, a checkpoint
+ * as on the command line (kestrel@4).  A model whose name is taken has its number behind it.
  * Thread: reader. */
 #ifndef ASSAY_SERVER_OPENAI_NAME_H
 #define ASSAY_SERVER_OPENAI_NAME_H

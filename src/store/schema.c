@@ -285,7 +285,15 @@ static const char step_6[] =
 	"	PRIMARY KEY (provider_id, url, name, backup)"
 	") STRICT, WITHOUT ROWID;";
 
-const char *const schema_steps[] = { step_1, step_2, step_3, step_4, step_5, step_6 };
+/* What a workspace is called in OpenAI's API: its own for as long as it keeps its name, whatever others are called. */
+static const char step_7[] =
+	"ALTER TABLE workspace ADD COLUMN api_name TEXT NOT NULL DEFAULT '';"
+	"UPDATE workspace SET api_name = name || CASE WHEN EXISTS"
+	" (SELECT 1 FROM workspace o WHERE o.name = workspace.name AND o.id < workspace.id) THEN '-' || id ELSE '' END;"
+	"UPDATE workspace SET api_name = api_name || '-' || id WHERE EXISTS" /* one that was called "Bot-7" anyway */
+	" (SELECT 1 FROM workspace o WHERE o.api_name = workspace.api_name AND o.id <> workspace.id);";
+
+const char *const schema_steps[] = { step_1, step_2, step_3, step_4, step_5, step_6, step_7 };
 const size_t schema_n_steps = sizeof schema_steps / sizeof *schema_steps;
 
 /* Copies the file as it is, by the backup API (a plain copy would miss the WAL and drop SQLite's locks). */

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "base/mem.h"
 #include "store/artifact_store.h"
 #include "store/document_store.h"
 #include "store/gen_params.h"
@@ -11,7 +12,7 @@
 #define WORKSPACE_FIELDS \
 	"w.id, w.name, w.model_id, ifnull(w.artifact_id, 0), w.run_id, w.column_id, w.params, w.n_passages, w.created_ms," \
 	" w.updated_ms, (SELECT count(*) FROM chat c WHERE c.workspace_id = w.id)," \
-	" (SELECT count(*) FROM document d WHERE d.workspace_id = w.id)"
+	" (SELECT count(*) FROM document d WHERE d.workspace_id = w.id), w.api_name"
 
 struct gen_params workspace_params_default(void)
 {
@@ -36,6 +37,7 @@ static void row_workspace(const struct query *q, struct arena *a, struct workspa
 		.updated_ms = row_int(q, 9),
 		.n_chats = row_int(q, 10),
 		.n_documents = row_int(q, 11),
+		.api_name = row_text(q, a, 12),
 	};
 	if (gen_params_parse(a, str_of(row_peek(q, 6)), &out->params, NULL) != ERR_OK)
 		out->params = workspace_params_default();
@@ -79,6 +81,30 @@ static enum err_code check_parts(struct db *db, const struct workspace_row *row,
 	return code;
 }
 
+/* The name itself, with the workspace's number behind it as often as somebody else is called so.  One that has not changed keeps
+ * what it was given. */
+static enum err_code set_api_name(struct db *db, int64_t id, const char *name, struct err *err)
+{
+	char *wanted = mem_strdup(name);
+	int64_t n = 0;
+
+	enum err_code code = db_number(db, err, &n, 0, "SELECT count(*) FROM workspace WHERE id = ?1 AND name = ?2 AND api_name <> ''",
+				       "it", id, name);
+	bool has_name = n > 0;
+	while (code == ERR_OK && !has_name) {
+		code = db_number(db, err, &n, 0, "SELECT count(*) FROM workspace WHERE api_name = ?1 AND id <> ?2", "ti", wanted, id);
+		if (n == 0)
+			break;
+		char *longer = mem_printf("%s-%lld", wanted, (long long)id);
+		mem_free(wanted);
+		wanted = longer;
+	}
+	if (code == ERR_OK && !has_name)
+		code = db_run(db, err, "UPDATE workspace SET api_name = ?2 WHERE id = ?1", "it", id, wanted);
+	mem_free(wanted);
+	return code;
+}
+
 enum err_code workspace_store_add(struct db *db, struct workspace_row *row, struct err *err)
 {
 	enum err_code code = db_check_space(db, err);
@@ -99,13 +125,15 @@ enum err_code workspace_store_add(struct db *db, struct workspace_row *row, stru
 		      row->n_passages, row->created_ms);
 	row->id = db_last_id(db);
 	buf_release(&params);
-	return code;
+	return code == ERR_OK ? set_api_name(db, row->id, row->name, err) : code;
 }
 
 enum err_code workspace_store_set(struct db *db, struct workspace_row *row, struct err *err)
 {
 	enum err_code code = check_parts(db, row, err);
 
+	if (code == ERR_OK)
+		code = set_api_name(db, row->id, row->name, err);
 	if (code != ERR_OK)
 		return code;
 	struct buf params = BUF_INIT(16 * MIB);

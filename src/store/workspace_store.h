@@ -12,6 +12,7 @@
 struct workspace_row {
 	int64_t id;
 	const char *name;
+	const char *api_name;      /* in OpenAI's API: no two have the same, and it changes with the name only; filled by reads */
 	int64_t model_id;
 	int64_t artifact_id;       /* the file that assay made for it, 0: none */
 	int64_t run_id, column_id; /* where the model was chosen, 0: nowhere; may be gone */

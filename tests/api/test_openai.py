@@ -45,6 +45,33 @@ def test_models_and_workspaces_are_listed_under_names_that_can_be_asked(client, 
         assert reply.object == "chat.completion" and reply.model == name
 
 
+def make_twin(server, max_tokens):
+    model = next(m["id"] for m in server.api("GET", "/models").json["models"])
+    made = server.api("POST", "/workspaces", {"name": "Twin", "model_id": model, "params": {"temperature": 0, "max_tokens": max_tokens}}).json
+    return made["id"], made["api_name"]
+
+
+@needs_model
+def test_workspaces_of_one_name_keep_names_of_their_own(server, client, bot):
+    def who_answers(name):
+        return client.chat.completions.create(model=name, messages=user("Count to ten.")).usage.completion_tokens
+
+    (first, name), (second, other) = make_twin(server, 2), make_twin(server, 3)
+    assert name == "Twin" and other != name
+    assert {name, other} <= {m.id for m in client.models.list()}
+    assert [who_answers(n) for n in (name, other)] == [2, 3]
+    # Neither using them nor changing their settings, nor that one of them goes, makes one name mean the other workspace.
+    server.api("PATCH", f"/workspaces/{first}", {"n_passages": 2})
+    assert [who_answers(n) for n in (name, other)] == [2, 3]
+    assert server.api("DELETE", f"/workspaces/{first}").status == 204
+    assert who_answers(other) == 3
+    with pytest.raises(openai.NotFoundError):
+        who_answers(name)
+    assert server.api("PATCH", f"/workspaces/{second}", {"name": "Alone"}).json["api_name"] == "Alone"
+    assert who_answers("Alone") == 3
+    server.api("DELETE", f"/workspaces/{second}")
+
+
 @needs_model
 def test_an_answer_has_its_reason_and_its_usage(client, bot):
     reply = client.chat.completions.create(model=bot, messages=user("What is the capital of France?"), temperature=0, seed=1)

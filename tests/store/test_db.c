@@ -425,6 +425,32 @@ static void a_database_of_the_first_version_is_migrated_with_its_rows(void **sta
 	mem_free(path);
 }
 
+/* Names that were the same until then. */
+static void workspaces_get_names_of_their_own(void **state)
+{
+	struct fixture *f = *state;
+	char *path = fs_join(f->dir, "assay.db");
+	struct db old = { 0 }, *db = NULL;
+
+	assert_int_equal(sqlite3_open(path, &old.conn), SQLITE_OK);
+	for (int i = 0; i < 6; i++)
+		assert_int_equal(sqlite3_exec(old.conn, schema_steps[i], NULL, NULL, NULL), SQLITE_OK);
+	for (int i = 0; i < 4; i++) {
+		static const char *const names[] = { "Bot", "Bot", "Bot-2", "Other" };
+		char *sql = mem_printf("PRAGMA user_version = 6; INSERT INTO workspace(name, model_id, run_id, column_id, params,"
+				       " n_passages, created_ms, updated_ms) VALUES ('%s', 1, 0, 0, '{}', 4, 0, %d)", names[i], -i);
+		assert_int_equal(sqlite3_exec(old.conn, sql, NULL, NULL, NULL), SQLITE_OK);
+		mem_free(sql);
+	}
+	sqlite3_close(old.conn);
+	assert_ok(db_open_plain(path, &db, err));
+	assert_int_equal(number(db, "SELECT count(DISTINCT api_name) FROM workspace WHERE api_name LIKE name || '%'"), 4);
+	assert_int_equal(number(db, "SELECT id FROM workspace WHERE api_name = 'Bot'"), 1);
+	assert_int_equal(number(db, "SELECT id FROM workspace WHERE api_name = 'Other'"), 4);
+	db_close(db);
+	mem_free(path);
+}
+
 /* The child is killed between the two statements of a step: the next start finds the old schema whole. */
 static void a_migration_killed_midway_is_done_again(void **state)
 {
@@ -569,6 +595,7 @@ int main(void)
 		TEST(a_migration_copies_first_and_a_broken_one_changes_nothing),
 		TEST(a_migration_without_room_for_its_backup_does_not_begin),
 		TEST(a_database_of_the_first_version_is_migrated_with_its_rows),
+		TEST(workspaces_get_names_of_their_own),
 		TEST(a_migration_killed_midway_is_done_again),
 		TEST(flipped_bytes_never_crash),
 		TEST(a_file_that_is_no_database_is_named_as_damaged),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import type { Message } from "../types";
+import type { Message, ServerEvent } from "../types";
 import { ChatView } from "./chat.svelte";
 import { toasts } from "./toasts.svelte";
 
@@ -11,17 +11,27 @@ const message = (id: number, rest: Partial<Message> = {}): Message => ({
 });
 const live = (id: number, rest: Partial<Message> = {}): Message => message(id, { role: "assistant", state: "streaming", text: "", phase: "waiting", ...rest });
 let stored: Message[] = [];
+/** The newest event that is in `stored`. */
+let event_id = 0;
+const word = (id: number, text: string, message_id = 2): ServerEvent => ({ id, event: "chat_text", data: { message_id, chat_id: 5, text } });
+/** What comes while the chat is read. */
+let meanwhile: () => void = () => undefined;
 let calls: string[] = [];
 /** What the server answers to a request that is not for the chat itself. */
 let other: (path: string) => unknown = () => ({});
 beforeEach(() => {
 	stored = [message(1), message(2)];
+	event_id = 0;
+	meanwhile = () => undefined;
 	calls = [];
 	other = () => ({});
 	vi.stubGlobal("fetch", async (address: string, init: RequestInit) => {
 		const path = address.replace("/api/v1", "");
 		calls.push(`${init.method} ${path}${typeof init.body === "string" ? ` ${init.body}` : ""}`);
-		if (init.method === "GET") return new Response(JSON.stringify({ id: 5, workspace_id: 1, title: "", n_messages: 2, created_ms: 0, updated_ms: 0, messages: stored, context: { n_used: 9, n_max: 100 } }));
+		if (init.method === "GET") {
+			meanwhile();
+			return new Response(JSON.stringify({ id: 5, workspace_id: 1, title: "", n_messages: 2, created_ms: 0, updated_ms: 0, event_id, messages: stored, context: { n_used: 9, n_max: 100 } }));
+		}
 		const body = other(path);
 		return new Response(JSON.stringify(body), { status: body && typeof body === "object" && "error" in body ? 409 : 200 });
 	});
@@ -59,12 +69,40 @@ test("words that arrive before the reply to the question are not lost", async ()
 	view.take({ id: 2, event: "chat_text", data: { message_id: 4, chat_id: 5, text: "bird" } });
 	expect(view.last?.text).toBe("Early bird");
 });
-test("a chat that is read again while it streams does not lose words", async () => {
-	stored = [message(1), live(2, { text: "One" })];
-	const view = await open();
-	view.take({ id: 2, event: "chat_text", data: { message_id: 2, chat_id: 5, text: " two" } });
+test("what a chat that is read while it streams has already is not written twice, and what comes meanwhile is not lost", async () => {
+	stored = [message(1), live(2, { text: "One two" })];
+	event_id = 3;
+	const view = new ChatView(5);
+	meanwhile = () => [word(3, " two"), word(4, " three")].forEach((event) => view.take(event));
 	await view.load();
-	expect(view.last?.text).toBe("One two");
+	expect(view.last?.text).toBe("One two three");
+	meanwhile = () => undefined;
+	view.take(word(3, " two"));
+	view.take(word(5, " four"));
+	expect(view.last?.text).toBe("One two three four");
+});
+test("words that were missed are there after reading again, in their order", async () => {
+	stored = [message(1), live(2, { text: "One" })];
+	event_id = 1;
+	const view = await open();
+	stored = [message(1), live(2, { text: "One two" })];
+	event_id = 2;
+	meanwhile = () => view.take(word(3, " three"));
+	view.take({ id: 2, event: "resync", data: {} });
+	await vi.waitFor(() => expect(view.last?.text).toBe("One two three"));
+});
+test("a chat that is read while a question is sent shows each of its words once", async () => {
+	const view = await open();
+	stored = [message(1), message(2), message(3), live(4, { text: "Early" })];
+	event_id = 1;
+	other = () => {
+		view.take(word(1, "Early", 4));
+		return { user: message(3), assistant: live(4) };
+	};
+	const reading = view.load();
+	await Promise.all([reading, view.ask("Why?")]);
+	view.take(word(2, " bird", 4));
+	expect(view.last?.text).toBe("Early bird");
 });
 test("editing asks from the same place and hides what came after, answering again replaces the answer", async () => {
 	stored = [message(1), message(2), message(3), message(4)];

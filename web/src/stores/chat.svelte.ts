@@ -14,10 +14,10 @@ export class MessageView {
 	constructor(message: Message) {
 		this.take(message);
 	}
-	take(message: Message): void {
+	/** A message of a chat that was read has all words up to an event; one that was voted on may be older than what has streamed. */
+	take(message: Message, is_read = false): void {
 		this.data = message;
-		// What was asked for may be older than what has streamed since.
-		if (message.text.length > this.#streamed.length) this.#streamed = message.text;
+		if (is_read || message.text.length > this.#streamed.length) this.#streamed = message.text;
 	}
 	get text(): string {
 		return this.data.state === "streaming" ? this.#split.text : this.data.text;
@@ -38,8 +38,11 @@ export class ChatView {
 	problem = $state.raw<Problem | null>(null);
 	/** True from sending until the server has taken the message. */
 	sending = $state(false);
-	/** Events of messages that are not here yet. */
-	#early: ServerEvent[] = [];
+	/** Events since the first of the requests that are under way: replies may be older than these, or have messages that they are of. */
+	#recent: ServerEvent[] = [];
+	#asking = 0;
+	/** Events up to this one are in the chat that was read. */
+	#event_id = 0;
 	#loading = 0;
 
 	constructor(readonly id: number) {}
@@ -53,6 +56,7 @@ export class ChatView {
 
 	async load(): Promise<void> {
 		const generation = ++this.#loading;
+		this.#asking++;
 		try {
 			const chat = await api.chat(this.id);
 			if (generation !== this.#loading) return;
@@ -60,42 +64,48 @@ export class ChatView {
 			this.problem = null;
 		} catch (error) {
 			if (generation === this.#loading) this.problem = problem_of(error);
+		} finally {
+			this.#asked();
 		}
+	}
+	#asked(): void {
+		if (--this.#asking === 0) this.#recent = [];
 	}
 	#take_chat(chat: Chat): void {
 		this.chat = chat;
+		this.#event_id = chat.event_id ?? 0;
 		const old = new Map(this.messages.map((view) => [view.data.id, view]));
 		this.messages = (chat.messages ?? []).map((message) => {
 			const view = old.get(message.id);
 			if (!view) return new MessageView(message);
-			view.take(message);
+			view.take(message, true);
 			return view;
 		});
+		for (const event of this.#recent) if (event.id > this.#event_id) this.#apply(event);
 	}
 	take(event: ServerEvent): void {
 		if (event.event === "resync" || event.event === "hello") void this.load();
-		else if ((event.event === "chat_text" || event.event === "chat_state") && event.data.chat_id === this.id) this.#apply(event);
-		else if (event.event === "chat_message" && event.data.chat_id === this.id) {
-			this.#apply(event);
+		else if ((event.event === "chat_text" || event.event === "chat_state" || event.event === "chat_message") && event.data.chat_id === this.id) {
+			if (this.#asking > 0) this.#recent.push(event);
+			if (event.id > this.#event_id) this.#apply(event);
 			// What the context holds is said with the chat.
-			if (event.data.state !== "streaming") void this.load();
+			if (event.event === "chat_message" && event.data.state !== "streaming") void this.load();
 		}
 	}
-	#apply(event: ServerEvent): void {
+	#apply(event: ServerEvent, only?: Set<number>): void {
 		const id = event.event === "chat_text" || event.event === "chat_state" ? event.data.message_id : event.event === "chat_message" ? event.data.id : 0;
-		const view = this.messages.find((message) => message.data.id === id);
-		if (!view) {
-			if (this.sending) this.#early.push(event);
-		} else if (event.event === "chat_text") view.add(event.data);
+		const view = only?.has(id) === false ? undefined : this.messages.find((message) => message.data.id === id);
+		if (!view) return;
+		if (event.event === "chat_text") view.add(event.data);
 		else if (event.event === "chat_state" && view.data.state === "streaming") view.data = { ...view.data, phase: event.data.phase, progress: event.data.progress };
 		else if (event.event === "chat_message") view.take(event.data);
 	}
-	/** Puts new messages behind the first `keep` ones; their first words may have come before them. */
+	/** Puts new messages behind the first `keep` ones, unless the chat was read with them meanwhile. */
 	#append(keep: number, ...added: Message[]): void {
-		this.messages = [...this.messages.slice(0, keep), ...added.map((message) => new MessageView(message))];
-		const early = this.#early;
-		this.#early = [];
-		for (const event of early) this.#apply(event);
+		const here = new Map(this.messages.map((view) => [view.data.id, view]));
+		this.messages = [...this.messages.slice(0, keep), ...added.map((message) => here.get(message.id) ?? new MessageView(message))];
+		const fresh = new Set(added.map((message) => message.id).filter((id) => !here.has(id)));
+		for (const event of this.#recent) this.#apply(event, fresh);
 	}
 
 	/** Asks behind the last message, or in place of `edited`, which stays as another branch; false where that failed. */
@@ -114,6 +124,7 @@ export class ChatView {
 	}
 	async #do(call: () => Promise<void>): Promise<boolean> {
 		this.sending = true;
+		this.#asking++;
 		try {
 			await call();
 			return true;
@@ -122,7 +133,7 @@ export class ChatView {
 			return false;
 		} finally {
 			this.sending = false;
-			this.#early = [];
+			this.#asked();
 		}
 	}
 	async stop(): Promise<void> {
