@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // From a validation to a file, a workspace and a model in Ollama: the real small model is merged and quantized.
 import { spawn, type ChildProcess } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Page } from "@playwright/test";
-import { look_at } from "./look";
+import { dress, look_at } from "./look";
 import { ask, cell, expect, open_empty, server, test } from "./page";
 import { call } from "./setup";
 
 const QUESTIONS = ["Which CPU does the Kestrel K7 use?", "How long is the warranty?"];
 const dialog = (page: Page) => page.getByRole("dialog");
+const LOOKS = [{ language: "en", theme: "light" }, { language: "en", theme: "dark" }, { language: "zh-TW", theme: "light" }, { language: "zh-TW", theme: "dark" }] as const;
 
 /** A validation with a base model and an epoch, where the epoch is liked once. */
 async function validation(page: Page): Promise<void> {
@@ -69,6 +70,38 @@ test("an epoch becomes a file with Q4_K_M, which is listed, used as a column and
 	await dialog(page).getByRole("button", { name: "Delete" }).click();
 	await expect(row).toHaveCount(0);
 	expect(existsSync(path)).toBe(false);
+});
+
+test("a job that is cancelled while it works says so, leaves nothing, and can be tried again", async ({ page }) => {
+	await validation(page);
+	await open_form(page);
+	await dialog(page).getByRole("checkbox", { name: /^Quality check/ }).uncheck();
+	await dialog(page).getByLabel("Name").fill("called off");
+	await dialog(page).getByRole("button", { name: "Save the file" }).click();
+	await expect(dialog(page).getByRole("listitem").filter({ hasText: "Merging" })).toHaveAttribute("aria-current", "step");
+	await dialog(page).getByRole("button", { name: "Cancel" }).click();
+	await expect(dialog(page).getByText("Cancelled. What was finished is used again on a retry.")).toBeVisible();
+	await look_at(page, "create-cancelled-en-light");
+	const { data_dir } = (await call(page, "GET", "/status")) as { data_dir: string };
+	expect(existsSync(`${data_dir}/artifacts`) ? readdirSync(`${data_dir}/artifacts`).filter((name) => /called|part/.test(name)) : []).toEqual([]);
+	await expect.poll(() => existsSync(`${data_dir}/jobs`) ? readdirSync(`${data_dir}/jobs`) : []).toEqual([]);
+	await dialog(page).getByRole("button", { name: "Retry" }).click();
+	await expect(dialog(page).getByText("The file is ready.")).toBeVisible({ timeout: 90_000 });
+});
+
+test("an importance matrix of the validation's own questions is computed where it is asked for", async ({ page }) => {
+	await validation(page);
+	await open_form(page);
+	await dialog(page).getByRole("checkbox", { name: /^Quality check/ }).uncheck();
+	await dialog(page).getByRole("checkbox", { name: /^Importance matrix/ }).check();
+	await dialog(page).getByLabel("Name").fill("weighed");
+	await dialog(page).getByRole("button", { name: "Save the file" }).click();
+	await expect(dialog(page).getByText("The file is ready.")).toBeVisible({ timeout: 90_000 });
+	await dialog(page).getByText("Steps", { exact: true }).click();
+	const step = dialog(page).getByRole("listitem").filter({ hasText: "importance matrix" });
+	await expect(step).toContainText(/\d/);
+	const { artifacts } = (await call(page, "GET", "/artifacts")) as { artifacts: { settings: { imatrix: boolean }; file_name: string }[] };
+	expect(artifacts.find((one) => one.file_name.startsWith("weighed"))).toMatchObject({ settings: { imatrix: true } });
 });
 
 test("closing the dialog keeps the work going; its end is told, with the way back to it", async ({ page }) => {
@@ -160,6 +193,49 @@ test.describe("into Ollama", () => {
 		const bench = page.getByRole("article", { name: "Bench", exact: true });
 		await expect(bench.getByText(/^Imported by assay from Kestrel bot · epoch 8/)).toBeVisible();
 		await look_at(page, "providers-imported-en-light");
+		await call(page, "DELETE", `/providers/${id}`).catch(() => undefined);
+	});
+
+	/** How Create looks: the work under way, the proof with its table, and the comparison with Ollama. */
+	async function pictures(page: Page, what: string, name: string, shown: (page: Page) => Promise<void>): Promise<void> {
+		for (const as of LOOKS) {
+			await dress(page, as);
+			await page.getByRole("button", { name: as.language === "en" ? "Create" : "創建", exact: true }).click();
+			await page.getByRole("menuitem", { name: new RegExp(name) }).click();
+			await shown(page);
+			await page.screenshot({ path: `test-results/screens/create-${what}-${as.language}-${as.theme}.png` });
+		}
+	}
+
+	test("a model that Ollama has already is replaced only when that is said, and the proof and the comparison are shown", async ({ page }) => {
+		test.setTimeout(300_000);
+		const old = { blob: `sha256:${"0".repeat(64)}`, size: 9, template: null, system: "the old one", parameters: {}, digest: "old" };
+		const slow = [{ at: "blob", bytes: 50_000_000, do: "delay", ms: 12_000 }];
+		await fetch(`${url}/stub/set`, { method: "POST", body: JSON.stringify({ models: { "kestrel-old:q5_k_m": old, "other:latest": old }, blobs: {}, faults: slow }) });
+		await validation(page);
+		const { id } = (await call(page, "POST", "/providers", { kind: "ollama", name: "Bench", url })) as { id: number };
+		await open_form(page, "Import into Ollama");
+		await dialog(page).getByLabel("Format").selectOption("Q5_K_M");
+		await dialog(page).getByLabel("Name").fill("other");
+		const replace = dialog(page).getByRole("checkbox", { name: /already exists in Ollama/ });
+		await replace.check();
+		await dialog(page).getByLabel("Name").fill("kestrel-old:q5_k_m");
+		await expect(replace).not.toBeChecked();
+		await expect(dialog(page).getByRole("button", { name: "Import", exact: true })).toBeDisabled();
+		await replace.check();
+		await look_at(page, "create-replace-en-light");
+		await dialog(page).getByRole("button", { name: "Import", exact: true }).click();
+		await expect(dialog(page).getByRole("listitem").filter({ hasText: "Uploading" })).toContainText(/[3-9]\d%/, { timeout: 200_000 });
+		await pictures(page, "progress", "kestrel-old", async () => { await expect(dialog(page).getByRole("progressbar")).toBeVisible(); });
+		await dress(page, LOOKS[0]);
+		await pictures(page, "result", "kestrel-old", async () => {
+			await expect(dialog(page).getByText("ollama run kestrel-old:q5_k_m")).toBeVisible({ timeout: 90_000 });
+			if (!(await dialog(page).getByRole("table").isVisible())) await dialog(page).locator("summary").first().click();
+			await expect(dialog(page).getByRole("table")).toBeVisible();
+		});
+		const { models } = (await (await fetch(`${url}/stub/state`)).json()) as { models: Record<string, { system: string }> };
+		expect(Object.keys(models).sort()).toEqual(["kestrel-old:q5_k_m", "other:latest"]);
+		expect(models["kestrel-old:q5_k_m"]?.system).not.toBe("the old one");
 		await call(page, "DELETE", `/providers/${id}`).catch(() => undefined);
 	});
 });

@@ -3,15 +3,20 @@ import AxeBuilder from "@axe-core/playwright";
 import type { Page } from "@playwright/test";
 import { expect } from "./page";
 
+interface Look { language: "en" | "zh-TW"; theme: "light" | "dark" }
+
+/** Opens the page anew in a language and theme. */
+export async function dress(page: Page, as: Look): Promise<void> {
+	await page.evaluate(([language, theme]) => {
+		localStorage.setItem("assay.locale", JSON.stringify(language));
+		localStorage.setItem("assay.theme", JSON.stringify(theme));
+	}, [as.language, as.theme] as const);
+	await page.reload();
+}
+
 /** Takes a picture of the page, in a language and theme where they are given, and lets axe look at it. */
-export async function look_at(page: Page, name: string, as?: { language: "en" | "zh-TW"; theme: "light" | "dark" }): Promise<void> {
-	if (as) {
-		await page.evaluate(([language, theme]) => {
-			localStorage.setItem("assay.locale", JSON.stringify(language));
-			localStorage.setItem("assay.theme", JSON.stringify(theme));
-		}, [as.language, as.theme] as const);
-		await page.reload();
-	}
+export async function look_at(page: Page, name: string, as?: Look): Promise<void> {
+	if (as) await dress(page, as);
 	await expect(page.getByRole("progressbar")).toHaveCount(0);
 	await page.screenshot({ path: `test-results/screens/${name}.png`, fullPage: true });
 	const { violations } = await new AxeBuilder({ page }).analyze();

@@ -113,7 +113,7 @@ def kill_and_try_again(server, ollama, wish, replace, after_s, whole):
     again = wait(server, server.call("POST", f"/creations/{creation['id']}/retry"))
     assert again["state"] == "done" and again["artifact"]["sha256"] == whole["sha256"], again
     n_uploads = sum(request.startswith("POST /api/blobs/") for request in ollama.requests[reached:])
-    assert n_uploads == (0 if has_blob else 1), ollama.requests
+    assert n_uploads <= (0 if has_blob else 1), ollama.requests  # it may have had the last bytes when we looked
     check_model(ollama, whole["sha256"], replace, True)
     return how_far
 
