@@ -115,8 +115,6 @@ void check_on_ask(struct ollama_import *job, const struct http_reply *reply, con
 		job->parity.question = job->o.question;
 		job->parity.our_answer = job->o.answer;
 		job->parity.their_answer = arena_strdup(job->arena, answer);
-		job->parity.pieces = job->o.pieces;
-		job->parity.n_pieces = job->o.n_pieces;
 	}
 	json_decref(json);
 	go_on(job, IMPORT_STAGES);

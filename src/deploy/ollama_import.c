@@ -603,7 +603,6 @@ static struct ollama_import *new_job(const struct ollama_import_options *o)
 	job->o.question = keep(a, o->question);
 	job->o.prompt = keep(a, o->prompt);
 	job->o.answer = keep(a, o->answer);
-	job->o.pieces = o->pieces ? keep_list(a, o->pieces, o->n_pieces) : NULL;
 	if (*job->o.name)
 		ollama_name_whole(job->o.name, job->name, sizeof job->name);
 	job->upload.fd = -1;

@@ -43,8 +43,6 @@ struct ollama_import_options {
 	const char *prompt;              /* our rendering of the question with params.system */
 	const char *answer;              /* ours, greedy */
 	int64_t answer_tokens;           /* the most that it could have had; 0: params.max_tokens */
-	const char *const *pieces;       /* the answer token by token; may be NULL */
-	size_t n_pieces;
 	int64_t retry_ms;                /* first pause before another try; 0: 1000 */
 
 	/* Before anything is made in the Ollama: `name` will be, and who has this name now goes to `backup` ("": nobody has).  To be

@@ -31,18 +31,6 @@ const char *prompt_skip_bos(const char *prompt)
 	return prompt;
 }
 
-/* Tokens of our answer that lie wholly in what both begin with. */
-static size_t count_equal(const struct parity *p)
-{
-	size_t common = 0, end = 0, n = 0;
-
-	while (p->our_answer[common] && p->our_answer[common] == p->their_answer[common])
-		common++;
-	while (n < p->n_pieces && (end += strlen(p->pieces[n])) <= common)
-		n++;
-	return n;
-}
-
 static bool has_prompts(const struct parity *p)
 {
 	return p->our_prompt && p->their_prompt;
@@ -88,10 +76,6 @@ json_t *parity_json(const struct parity *p)
 		answer = json_pack("{s:o, s:b, s:o, s:o, s:o}", "question", json_text(str_of(p->question)), "is_equal", at < 0,
 				   "first_difference", at < 0 ? json_null() : json_integer(at), "ours",
 				   json_text(str_of(p->our_answer)), "theirs", json_text(str_of(p->their_answer)));
-		if (p->pieces) {
-			json_object_set_new(answer, "n_equal_tokens", json_integer((json_int_t)count_equal(p)));
-			json_object_set_new(answer, "n_tokens", json_integer((json_int_t)p->n_pieces));
-		}
 	}
 	json_object_set_new(out, "template", template);
 	json_object_set_new(out, "answer", answer);

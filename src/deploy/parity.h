@@ -16,8 +16,6 @@ struct parity {
 	const char *version;                          /* of the other program */
 	const char *our_prompt, *their_prompt;
 	const char *question, *our_answer, *their_answer;
-	const char *const *pieces;                    /* our answer token by token; NULL: not known */
-	size_t n_pieces;
 	struct err problem;                           /* why something is not known */
 };
 

@@ -233,6 +233,12 @@ test.describe("into Ollama", () => {
 			if (!(await dialog(page).getByRole("table").isVisible())) await dialog(page).locator("summary").first().click();
 			await expect(dialog(page).getByRole("table")).toBeVisible();
 		});
+		await dress(page, LOOKS[0]);
+		await pictures(page, "parity", "kestrel-old", async () => {
+			await dialog(page).locator(".parity summary").click();
+			await expect(dialog(page).getByText(/^The answers differ from character 1 on\.|^回答從第 1 個字元開始不同。/)).toBeVisible();
+			await dialog(page).locator(".parity dl").last().scrollIntoViewIfNeeded();
+		});
 		const { models } = (await (await fetch(`${url}/stub/state`)).json()) as { models: Record<string, { system: string }> };
 		expect(Object.keys(models).sort()).toEqual(["kestrel-old:q5_k_m", "other:latest"]);
 		expect(models["kestrel-old:q5_k_m"]?.system).not.toBe("the old one");

@@ -160,6 +160,17 @@ test("a document is added; its passage goes with the question, is cited and open
 	await expect(sources.getByRole("button").first()).toContainText("osprey.md");
 });
 
+test("two workspaces of one name have model names of their own, and each shows its own", async ({ page }) => {
+	const [first, second] = [await add(page, "Twins"), await add(page, "Twins")];
+	for (const [id, name] of [[first.id, "Twins"], [second.id, `Twins-${second.id}`]] as const) {
+		await page.goto(`${server()}/workspaces/${id}`);
+		await page.getByRole("button", { name: "Use from other programs" }).click();
+		const panel = page.getByRole("complementary", { name: "Use from other programs" });
+		await expect(panel.getByText(name, { exact: true })).toBeVisible();
+		await expect(panel.getByText(`"model":"${name}"`)).toBeVisible();
+	}
+});
+
 test("a key for other programs is shown once, with the address and an example", async ({ page }) => {
 	await open(page, "Keys");
 	await page.getByRole("button", { name: "Use from other programs" }).click();
