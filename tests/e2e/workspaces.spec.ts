@@ -179,6 +179,7 @@ test("a key for other programs is shown once, with the address and an example", 
 	await panel.getByRole("button", { name: "Make a key" }).click();
 	await expect(panel.getByText("Copy the key now: it is shown only this once.")).toBeVisible();
 	await expect(panel.getByText("never used")).toBeVisible();
+	await expect(panel.getByRole("button", { name: "Copy: Example" })).toBeInViewport({ ratio: 1 });
 	await look_at(page, "chat-api-en-light");
 	await panel.getByRole("button", { name: "Remove my editor" }).click();
 	await page.getByRole("dialog").getByRole("button", { name: "Remove" }).click();
