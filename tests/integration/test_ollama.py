@@ -2,18 +2,22 @@
 """A real Ollama (script/ollama builds one): a small model is imported, compared, asked, unloaded and removed.
 
 ASSAY_OLLAMA names the program, ASSAY_TEST_MODEL the model; `script/test ollama` sets both."""
+import json
 import os
 import pathlib
+import random
 import socket
 import subprocess
 import sys
 import time
+import urllib.request
 
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests" / "api"), str(ROOT / "tests" / "support")]
 from conftest import Server  # noqa: E402
+from live import Live  # noqa: E402
 
 OLLAMA, MODEL = os.environ.get("ASSAY_OLLAMA", ""), os.environ.get("ASSAY_TEST_MODEL", "")
 pytestmark = pytest.mark.skipif(not OLLAMA or not MODEL, reason="no Ollama or no model")
@@ -109,3 +113,45 @@ def test_it_can_be_asked_unloaded_and_removed(server, created):
     assert server.api("POST", "/providers/1/models/unload", {"name": name}).status == 204
     assert server.api("DELETE", "/providers/1/models", {"name": name}).status == 204
     assert server.api("GET", "/providers/1/models").json == {"models": []}
+
+
+def listed(ollama):
+    with urllib.request.urlopen(f"http://{ollama}/api/tags") as reply:
+        return {model["name"]: model["digest"] for model in json.load(reply)["models"] if model["name"].startswith("kept:")}
+
+
+def until(holds, seconds=120):
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def finish(live, creation):
+    until(lambda: live.call("GET", f"/creations/{creation['id']}")["state"] not in ("waiting", "running"), 600)
+    return live.call("GET", f"/creations/{creation['id']}")
+
+
+def test_a_model_that_is_replaced_when_assay_is_killed_is_the_old_one_or_the_new_one(tmp_path, ollama):
+    live = Live(tmp_path / "data", env={**os.environ, "OLLAMA_HOST": ollama}).start()
+    chance = random.Random(3)
+    model = live.call("POST", "/models", {"path": MODEL})["model_ids"][0]
+    body = {"model_id": model, "target": "ollama", "format": "Q8_0", "prove": False, "name": "kept:v1"}
+    try:
+        assert finish(live, live.call("POST", "/creations", body))["state"] == "done"
+        for n in range(2):
+            old = listed(ollama)["kept:v1"]
+            wish = {**body, "replace": True, "format": ("Q4_K_M", "Q8_0")[n % 2]}
+            creation = live.call("POST", "/creations", wish)
+            until(lambda: len(listed(ollama)) > 1)
+            time.sleep(chance.random() * 0.6)
+            live.kill()
+            live.start()
+            until(lambda: set(listed(ollama)) == {"kept:v1"})
+            creation = live.call("GET", f"/creations/{creation['id']}")
+            print(creation["state"], "the old one" if listed(ollama)["kept:v1"] == old else "the new one")
+            if creation["state"] == "failed":
+                assert finish(live, live.call("POST", f"/creations/{creation['id']}/retry"))["state"] == "done"
+            assert set(listed(ollama)) == {"kept:v1"} and listed(ollama)["kept:v1"] != old
+    finally:
+        live.stop()
