@@ -29,13 +29,10 @@ struct undo {
 
 static void undo_free(struct undo *u)
 {
-	struct creations *cs = u->cs;
-
 	ollama_import_free(u->import);
-	cs->undo = NULL;
+	u->cs->undo = NULL;
 	arena_free(u->arena);
 	mem_free(u);
-	creations_unref(cs);
 }
 
 /* Who waits goes on where nothing is left in its Ollama. */
@@ -54,15 +51,14 @@ static void undo_end(struct undo *u)
 			cause = l->err;
 	}
 	undo_free(u);
-	if (cs->closing)
-		return;
-	if (is_left)
+	if (is_left && !cs->closing)
 		undo_later(cs);
 	if (c && cause.code != ERR_OK)
 		creation_fail(c, &cause);
 	else if (c)
 		then(c);
 	creations_undone(cs);
+	creations_unref(cs);
 }
 
 static void undo_next(struct undo *u);
@@ -185,6 +181,8 @@ void undo_again(void *user)
 
 void undo_stop(struct creations *cs)
 {
-	if (cs->undo && cs->undo->import)
-		undo_free(cs->undo);
+	if (!cs->undo || !cs->undo->import)
+		return; /* its task comes home */
+	undo_free(cs->undo);
+	creations_unref(cs);
 }
