@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import shutil
+import sqlite3
 import sys
 import time
 import xml.etree.ElementTree as ElementTree
@@ -506,6 +507,19 @@ def test_of_another_candidate_only_that_one_is_asked(earlier):
     more = wait(server, few(server, models, model_ids=[models[0], models[2], models[4]]))
     run = server.call("GET", f"/runs/{more['run_id']}")
     assert [c["n_reused"] for c in run["columns"]] == [12, 0, 12] and run["n_done"] == 36
+
+
+def test_answers_to_a_prompt_with_the_date_count_on_that_day_only(earlier):
+    server, models, first = earlier
+    dated = {"max_tokens": 4, "template": "{# date #}{% for m in messages %}{{ m['content'] }}{% endfor %}"}
+    assert wait(server, few(server, models, params=dated))["n_reused"] == 0
+    assert wait(server, few(server, models, params=dated))["n_reused"] == 24
+    server.stop()
+    with sqlite3.connect(server.data / "assay.db") as db:
+        db.execute("UPDATE answer_group SET made_ms = made_ms - 2 * 24 * 3600 * 1000")
+    server.start()
+    assert wait(server, few(server, models))["n_reused"] == 24
+    assert wait(server, few(server, models, params=dated))["n_reused"] == 0
 
 
 def test_a_copy_stays_when_the_run_goes_that_it_came_from(earlier):
