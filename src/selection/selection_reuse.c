@@ -11,7 +11,8 @@
 #include "model/gguf.h"
 #include "selection/selection_private.h"
 
-#define PLANS_MAX 8 /* of earlier columns that are tried */
+#define PLANS_MAX 8	  /* of earlier columns that are tried */
+#define COPY_ANSWERS 100 /* in one piece */
 
 /* --- looking: long work, on a connection of its own --- */
 
@@ -235,14 +236,15 @@ static void run_look(struct task *task, void *context)
 struct copy_chore {
 	struct chore chore;
 	int64_t run_id;
-	int64_t *parts;
+	const int64_t *parts;
 	size_t n_parts;
-	struct group_copy *copies;
-	size_t n_copies;
+	const struct group_copy *copies; /* all that are left */
+	size_t n_left;
+	size_t n_copied;   /* of them; out */
 	int64_t n_answers; /* out */
 };
 
-/* All of them in one piece: after a death there are all or none. */
+/* Whole groups, and not so many that others wait for the store; after a death the rest is looked for again. */
 static void run_copy(struct task *task, void *context)
 {
 	struct copy_chore *c = (struct copy_chore *)task;
@@ -251,11 +253,29 @@ static void run_copy(struct task *task, void *context)
 	for (size_t i = 0; i < c->n_parts; i++)
 		if (run_store_add_part(context, c->run_id, c->parts[i], &task->err) != ERR_OK)
 			return;
-	for (size_t i = 0; i < c->n_copies; i++) {
-		if (group_store_copy(context, &c->copies[i], &n, &task->err) != ERR_OK)
+	for (; c->n_copied < c->n_left && c->n_answers < COPY_ANSWERS; c->n_copied++) {
+		if (group_store_copy(context, &c->copies[c->n_copied], &n, &task->err) != ERR_OK)
 			return;
 		c->n_answers += n;
 	}
+}
+
+static void home_copied(struct chore *chore);
+
+/* The next of them; what `from` has read goes on with it. */
+static void copy_next(struct chore *from, const struct group_copy *copies, size_t n, const int64_t *parts, size_t n_parts)
+{
+	struct copy_chore *c = chore_new(from->s, sizeof *c, run_copy, home_copied);
+	struct arena *spare = c->chore.arena;
+
+	c->chore.arena = from->arena;
+	from->arena = spare;
+	c->run_id = from->s->row.run_id;
+	c->parts = parts;
+	c->n_parts = n_parts;
+	c->copies = copies;
+	c->n_left = n;
+	chore_write(&c->chore);
 }
 
 static void home_copied(struct chore *chore)
@@ -265,9 +285,12 @@ static void home_copied(struct chore *chore)
 
 	if (chore_failed(chore))
 		return;
-	log_info("selection", "%lld: %lld answers of earlier runs", (long long)s->row.id, (long long)c->n_answers);
 	s->n_cells_done += c->n_answers;
-	answers_compute(s, true);
+	step_progress(s, (double)s->n_cells_done / (double)s->n_cells, NULL);
+	if (c->n_copied < c->n_left && !s->is_time_up)
+		copy_next(chore, c->copies + c->n_copied, c->n_left - c->n_copied, NULL, 0);
+	else
+		answers_compute(s, true);
 }
 
 static void home_looked_up(struct chore *chore)
@@ -277,21 +300,13 @@ static void home_looked_up(struct chore *chore)
 
 	if (chore_failed(chore))
 		return;
+	log_info("selection", "%lld: %zu groups of answers are known", (long long)s->row.id, w->n);
 	/* Where somebody has started it meanwhile, the engine has made its own plan. */
 	bool is_active = engine_is_active(s->ss->options.engine, s->row.run_id);
-	if (w->n == 0 || is_active) {
+	if (w->n == 0 || is_active)
 		answers_compute(s, !is_active);
-		return;
-	}
-	struct copy_chore *c = chore_new(s, sizeof *c, run_copy, home_copied);
-	c->run_id = s->row.run_id;
-	c->parts = arena_array(c->chore.arena, w->n_parts, sizeof *c->parts);
-	c->n_parts = w->n_parts;
-	memcpy(c->parts, w->parts, w->n_parts * sizeof *c->parts);
-	c->copies = arena_array(c->chore.arena, w->n, sizeof *c->copies);
-	c->n_copies = w->n;
-	memcpy(c->copies, w->copies, w->n * sizeof *c->copies);
-	chore_write(&c->chore);
+	else
+		copy_next(chore, w->copies, w->n, w->parts, w->n_parts);
 }
 
 void answers_reuse(struct selection *s)
