@@ -36,6 +36,7 @@ struct step {
 /* What is known before anything was asked, to say how long it takes. */
 struct selection_before {
 	int64_t n_questions, n_columns, n_references; /* of the run */
+	bool is_fresh;				/* nothing of it is answered */
 	double question_bytes, reference_bytes; /* of the first ones, */
 	double open_share;			/* and how many of them have no short reference */
 	double judge_call_ms; /* NAN: it was never asked, or there is none */
@@ -57,7 +58,7 @@ struct selection {
 	int64_t n_new_cells;     /* answered for this start */
 	int64_t n_set_questions; /* of the question set that more may be taken from; 0: none */
 	struct selection_before before;
-	int64_t prompt_ms;	 /* the least that reading a question took, 0: unknown */
+	int64_t prompt_ms, n_prompts; /* the least that reading a question alone took, of so many */
 	bool is_last_round;
 	bool is_settled; /* the questions so far suffice */
 	struct material *material;

@@ -46,18 +46,22 @@ enum err_code selection_look_before(struct db *db, struct arena *a, const struct
 	    (row->judge_model_id && judge_speed(db, a, row->judge_model_id, &call_s, &out->n_exam_calls, err) != ERR_OK))
 		return err->code;
 	out->n_columns = (int64_t)n;
+	out->is_fresh = run.n_done + run.n_failed == 0;
 	out->judge_call_ms = 1000 * call_s;
 	return ERR_OK;
 }
 
 /* --- what is left --- */
 
+/* The first question is asked alone in each column; later ones are read with others, or have been in part. */
 void remaining_heard(struct selection *s, const struct engine_event *event)
 {
-	if (event->kind != ENGINE_CELL || event->run_id != s->row.run_id || event->cell->prompt_us <= 0)
+	bool is_alone = s->before.is_fresh && s->n_prompts < s->before.n_columns;
+
+	if (event->kind != ENGINE_CELL || event->run_id != s->row.run_id || event->cell->prompt_us <= 0 || !is_alone)
 		return;
 	int64_t ms = event->cell->prompt_us / 1000;
-	if (s->prompt_ms == 0 || ms < s->prompt_ms)
+	if (s->n_prompts++ == 0 || ms < s->prompt_ms)
 		s->prompt_ms = ms;
 }
 

@@ -9,7 +9,7 @@
 static struct selection scoring(void)
 {
 	return (struct selection){ .at = STEP_SCORES, .started_ms = clock_mono_ms(), .n_set_questions = 40,
-				   .before = { .n_questions = 40, .n_columns = 2, .question_bytes = 40 * 50, .reference_bytes = 40 * 55, .judge_call_ms = NAN },
+				   .before = { .n_questions = 40, .n_columns = 2, .is_fresh = true, .question_bytes = 40 * 50, .reference_bytes = 40 * 55, .judge_call_ms = NAN },
 				   .steps = { [STEP_ANSWERS] = { .state = STEP_DONE, .ms = 40000 } } };
 }
 
@@ -23,9 +23,9 @@ static void what_comes_after_the_answers_counts(void **state)
 	struct cell_row cell = { .prompt_us = 80000 };
 	struct engine_event event = { .kind = ENGINE_CELL, .cell = &cell };
 	remaining_heard(&s, &event);
-	cell.prompt_us = 50000; /* the fastest was alone */
+	cell.prompt_us = 50000; /* both were alone, as the first of their columns */
 	remaining_heard(&s, &event);
-	cell.prompt_us = 900000;
+	cell.prompt_us = 1000; /* its begin was there from others */
 	remaining_heard(&s, &event);
 	assert_int_equal(selection_remaining_ms(&s), 7500); /* the references are half as long as the prompts */
 	s.at = STEP_DECISION;
