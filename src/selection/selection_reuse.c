@@ -286,7 +286,7 @@ static void home_copied(struct chore *chore)
 	if (chore_failed(chore))
 		return;
 	s->n_cells_done += c->n_answers;
-	step_progress(s, (double)s->n_cells_done / (double)s->n_cells, NULL);
+	step_progress(s, (double)s->n_cells_done / (double)s->n_cells);
 	if (c->n_copied < c->n_left && !s->is_time_up)
 		copy_next(chore, c->copies + c->n_copied, c->n_left - c->n_copied, NULL, 0);
 	else
