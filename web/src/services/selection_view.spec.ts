@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import type { Selection, SelectionDecision } from "../types";
 import { general_loss, has_curve, more_sure, selection_input, type StartForm } from "./selection_view";
 
-const start_form = (): StartForm => ({ family_id: 0, model_ids: [], set_id: 0, minutes: 0, judge: "auto", training: "", params: { max_tokens: 256 } });
+const start_form = (): StartForm => ({ family_id: 0, model_ids: [], set_id: 0, minutes: 0, judge: "auto", training: "", fresh: false, params: { max_tokens: 256 } });
 const decision = (kind: SelectionDecision["kind"], rest: Partial<SelectionDecision> = {}): SelectionDecision =>
 	({ kind, level: "medium", more_questions: 0, n_decided: 30, ...rest } as SelectionDecision);
 const selection = (rest: Partial<Selection>): Selection => ({ n_answered: 68, curves: [], candidates: [], ...rest } as Selection);
@@ -15,8 +15,8 @@ test("nothing is asked for until candidates and questions are chosen", () => {
 	expect(selection_input({ ...start_form(), set_id: 5, model_ids: [1, 2] })).toMatchObject({ model_ids: [1, 2], question_set_id: 5, budget_s: 0, judge: "auto" });
 });
 test("time, judge and training file are passed on, empty ones are left out", () => {
-	const asked = selection_input({ ...start_form(), family_id: 3, set_id: 5, minutes: 5, judge: "9", training: " /data/train.jsonl " });
-	expect(asked).toMatchObject({ family_id: 3, budget_s: 300, judge: "model", judge_model_id: 9, training_path: "/data/train.jsonl" });
+	const asked = selection_input({ ...start_form(), family_id: 3, set_id: 5, minutes: 5, judge: "9", training: " /data/train.jsonl ", fresh: true });
+	expect(asked).toMatchObject({ family_id: 3, budget_s: 300, judge: "model", judge_model_id: 9, training_path: "/data/train.jsonl", fresh: true });
 	const plain = selection_input({ ...start_form(), family_id: 3, set_id: 5, judge: "none" });
 	expect(plain).toMatchObject({ judge: "none" });
 	expect(plain).not.toHaveProperty("judge_model_id");

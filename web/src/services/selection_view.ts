@@ -3,7 +3,7 @@
 import type { Params, Selection, SelectionDecision, SelectionInput } from "../types";
 
 /** What is chosen before the start. `family_id` 0: `model_ids` instead. `judge`: "auto", "none" or the id of a model. */
-export interface StartForm { family_id: number; model_ids: number[]; set_id: number; minutes: number; judge: string; training: string; params: Params }
+export interface StartForm { family_id: number; model_ids: number[]; set_id: number; minutes: number; judge: string; training: string; fresh: boolean; params: Params }
 
 /** What the server is asked for; null until enough is chosen. */
 export function selection_input(form: StartForm): SelectionInput | null {
@@ -12,7 +12,7 @@ export function selection_input(form: StartForm): SelectionInput | null {
 	const judge_model_id = Number(form.judge);
 	const training_path = form.training.trim();
 	return {
-		...candidates, question_set_id: form.set_id, budget_s: form.minutes * 60, params: form.params,
+		...candidates, question_set_id: form.set_id, budget_s: form.minutes * 60, params: form.params, fresh: form.fresh,
 		...(judge_model_id ? { judge: "model", judge_model_id } : { judge: form.judge === "none" ? "none" : "auto" }),
 		...(training_path ? { training_path } : {}),
 	};

@@ -16,7 +16,7 @@ export class SelectionStore {
 	/** The one that is looked at: it may be older than the list goes. */
 	#shown = $state.raw<Selection | null>(null);
 	/** What is chosen for the next one; leaving the page keeps it. A family that is not there: the first one. */
-	form = $state<StartForm>({ family_id: -1, model_ids: [], set_id: 0, minutes: 0, judge: "auto", training: "", params: { ...DEFAULTS } });
+	form = $state<StartForm>({ family_id: -1, model_ids: [], set_id: 0, minutes: 0, judge: "auto", training: "", fresh: false, params: { ...DEFAULTS } });
 
 	get(id: number): Selection | undefined {
 		return this.list.find((selection) => selection.id === id) ?? (this.#shown?.id === id ? this.#shown : undefined);
