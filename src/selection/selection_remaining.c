@@ -135,7 +135,7 @@ static double thought_ms(const struct selection *s)
 /* Of the step at hand; NAN: unknown. */
 static double step_rest_ms(const struct selection *s)
 {
-	double fraction = s->steps[s->at].fraction, spent = (double)selection_step_ms(s, s->at);
+	double fraction = s->steps[s->at].fraction, spent = (double)selection_step_ms(s, (enum step_name)s->at);
 
 	if (s->at == STEP_ANSWERS) {
 		int64_t eta = engine_eta_ms(s->ss->options.engine, s->row.run_id);
