@@ -25,6 +25,7 @@
 #include "engine/machine.h"
 #include "engine/plan.h"
 #include "engine/remote.h"
+#include "engine/worker_probe.h"
 #include "engine/worker_process.h"
 #include "store/model_store.h"
 
@@ -216,10 +217,7 @@ struct engine {
 	int64_t n_groups_since;     /* groups sent since a turn had the machine */
 	struct hashed hashed; /* thread: hash */
 	struct loop_timer *events, *stop_timer, *unsaved_timer;
-	struct {
-		char sandbox[16], build[64]; /* "" before */
-		bool has_gpu;
-	} probed;
+	struct worker_facts probed; /* empty before */
 	struct job *jobs;
 	struct reservation *reservations; /* who has the machine (is_reserved) or waits for it, in order */
 	bool is_reserved;

@@ -2,7 +2,6 @@
 #include "engine/engine.h"
 
 #include <stdio.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -400,57 +399,18 @@ size_t engine_workers(const struct engine *e, struct worker_info *out, size_t ma
 	return 1;
 }
 
-/* Runs `assay-worker --self-test` and keeps what it says. */
-static void probe_worker(struct engine *e)
-{
-	int out[2];
-	struct buf text = BUF_INIT(64 * 1024);
-	struct err err = { 0 };
-	char chunk[4096];
-
-	if (pipe(out) != 0)
-		return;
-	pid_t pid = fork();
-	if (pid == 0) {
-		char flag[] = "--self-test";
-		char *argv[] = { e->worker_path, flag, NULL }, *env[] = { NULL };
-		dup2(out[1], 1);
-		close(out[0]);
-		close(out[1]);
-		execve(e->worker_path, argv, env);
-		_exit(127);
-	}
-	close(out[1]);
-	for (ssize_t n; pid > 0 && (n = read(out[0], chunk, sizeof chunk)) > 0;)
-		buf_add(&text, chunk, (size_t)n);
-	close(out[0]);
-	if (pid > 0)
-		waitpid(pid, NULL, 0);
-	json_t *report = json_parse(buf_str(&text), "self-test", &err);
-	if (json_is_object(report)) {
-		str_format(e->probed.sandbox, sizeof e->probed.sandbox, "%s", json_get_text(report, "sandbox", "", &err));
-		str_format(e->probed.build, sizeof e->probed.build, "%s", json_get_text(report, "build", "", &err));
-		e->probed.has_gpu = json_get_bool(report, "gpu", true, &err);
-	}
-	json_decref(report);
-	buf_release(&text);
-}
-
 const char *engine_sandbox(struct engine *e)
 {
 	if (e->host.sandbox[0])
 		return e->host.sandbox;
-	if (!e->probed.sandbox[0] && access(e->worker_path, X_OK) == 0)
-		probe_worker(e);
+	if (!e->probed.sandbox[0])
+		(void)worker_probe(e->worker_path, &e->probed);
 	return e->probed.sandbox;
 }
 
-void engine_machine(struct engine *e, char out[HASH_HEX_SIZE])
+struct engine_program engine_program(const struct engine *e)
 {
-	e->probed.build[0] = 0;
-	if (access(e->worker_path, X_OK) == 0)
-		probe_worker(e);
-	group_machine(e->worker_path, e->probed.build, e->device, e->probed.has_gpu, out);
+	return (struct engine_program){ e->worker_path, e->device };
 }
 
 /* --- life --- */

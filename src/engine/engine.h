@@ -10,7 +10,6 @@
 #ifndef ASSAY_ENGINE_ENGINE_H
 #define ASSAY_ENGINE_ENGINE_H
 
-#include "base/hash.h"
 #include "base/http_client.h"
 #include "base/json.h"
 #include "base/loop.h"
@@ -117,9 +116,11 @@ size_t engine_workers(const struct engine *e, struct worker_info *out, size_t ma
 /* "full" etc. as the last worker reported it, or a probe by `assay-worker --self-test` ("" if the program is missing). */
 const char *engine_sandbox(struct engine *e);
 
-/* What a worker that started now would compute with, as it stands in the keys of groups (group_machine()): "" where the program
- * is missing or has a GPU. */
-void engine_machine(struct engine *e, char out[HASH_HEX_SIZE]);
+/* What would compute: paths and names as group_machine() takes them.  They belong to the engine and never change. */
+struct engine_program {
+	const char *worker_path, *device;
+};
+struct engine_program engine_program(const struct engine *e);
 
 /* Asks a waiting estimate: bytes needed for this model with this many KV tokens, against what is free now; ERR_LIMIT
  * "err_memory" with need and free.  Thread: work (reads a header). */

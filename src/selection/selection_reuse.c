@@ -8,6 +8,7 @@
 #include "engine/adapter_cache.h"
 #include "engine/group_key.h"
 #include "engine/plan.h"
+#include "engine/worker_probe.h"
 #include "model/gguf.h"
 #include "selection/selection_private.h"
 
@@ -19,9 +20,9 @@
 struct look_chore {
 	struct chore chore;
 	struct store *store;
-	const char *data_dir;
+	const char *data_dir, *worker_path, *device;
 	int64_t run_id;
-	char machine[HASH_HEX_SIZE];
+	char machine[HASH_HEX_SIZE]; /* what a worker that started now would compute with */
 	struct run_row run;
 	int64_t *parts; /* room for one at each question */
 	size_t n_parts;
@@ -212,11 +213,14 @@ static void run_look(struct task *task, void *context)
 	struct column_row *columns;
 	struct err *err = &task->err;
 	struct db *db = NULL;
+	struct worker_facts facts;
 	int64_t *parts;
 	size_t n = 0;
 
 	(void)context;
-	if (store_open_reader(w->store, &db, err) != ERR_OK)
+	(void)worker_probe(w->worker_path, &facts);
+	group_machine(w->worker_path, facts.build, w->device, facts.has_gpu, w->machine);
+	if (!w->machine[0] || store_open_reader(w->store, &db, err) != ERR_OK)
 		return;
 	if (run_store_get(db, a, w->run_id, &w->run, &columns, &n, err) == ERR_OK &&
 	    run_store_parts(db, a, w->run_id, &parts, &w->n_parts, err) == ERR_OK) {
@@ -311,18 +315,14 @@ static void home_looked_up(struct chore *chore)
 
 void answers_reuse(struct selection *s)
 {
-	char machine[HASH_HEX_SIZE];
-
-	engine_machine(s->ss->options.engine, machine);
-	if (!machine[0]) {
-		answers_compute(s, true);
-		return;
-	}
 	struct look_chore *w = chore_new(s, sizeof *w, run_look, home_looked_up);
+	struct engine_program program = engine_program(s->ss->options.engine);
+
 	s->is_reusing = true;
 	w->store = s->ss->options.store;
 	w->data_dir = s->ss->data_dir;
 	w->run_id = s->row.run_id;
-	memcpy(w->machine, machine, sizeof machine);
+	w->worker_path = arena_strdup(w->chore.arena, program.worker_path);
+	w->device = arena_strdup(w->chore.arena, program.device);
 	chore_work(&w->chore);
 }

@@ -240,7 +240,7 @@ test("when time is up, it goes on at a press", async ({ page }) => {
 	let body: unknown;
 	await page.route(`**/api/v1/selections/${SHOWN}/resume`, (route) => {
 		body = route.request().postDataJSON();
-		return route.fulfill({ json: { ...selection_of(SCENARIOS[9] as (typeof SCENARIOS)[number], "en", SHOWN, 1, null, []), state: "running", decision: null, steps: [{ name: "answers", state: "running", fraction: 0.4, detail: "", seconds: 1 }], remaining_ms: 90_000 } });
+		return route.fulfill({ json: { ...selection_of(SCENARIOS[9] as (typeof SCENARIOS)[number], "en", SHOWN, 1, null, []), state: "running", decision: null, steps: [{ name: "answers", state: "running", fraction: 0.4, seconds: 1 }], remaining_ms: 90_000 } });
 	});
 	await button(page, "Continue").click();
 	await expect(page.getByText("40%")).toBeVisible();

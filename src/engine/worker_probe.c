@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/worker_probe.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/json.h"
+#include "base/limits.h"
+
+static void exec_program(const char *program, int out)
+{
+	char flag[] = "--self-test";
+	char *argv[] = { (char *)program, flag, NULL }, *env[] = { NULL };
+
+	dup2(out, STDOUT_FILENO);
+	execve(program, argv, env);
+	_exit(127);
+}
+
+/* Its standard output; nothing else of this process stays open in it. */
+static void run(const char *program, struct buf *text)
+{
+	char chunk[4096];
+	int ends[2];
+	ssize_t n;
+
+	if (pipe2(ends, O_CLOEXEC) != 0)
+		return;
+	pid_t pid = fork();
+	if (pid == 0)
+		exec_program(program, ends[1]);
+	close(ends[1]);
+	while (pid > 0 && ((n = read(ends[0], chunk, sizeof chunk)) > 0 || (n < 0 && errno == EINTR)))
+		if (n > 0)
+			buf_add(text, chunk, (size_t)n);
+	close(ends[0]);
+	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
+bool worker_probe(const char *program, struct worker_facts *out)
+{
+	struct buf text = BUF_INIT(64 * KIB);
+	struct err err = { 0 };
+
+	*out = (struct worker_facts){ .sandbox = "" };
+	if (access(program, X_OK) == 0)
+		run(program, &text);
+	json_t *report = json_parse(buf_str(&text), "self-test", &err);
+	bool says = json_is_object(report);
+	if (says) {
+		str_format(out->sandbox, sizeof out->sandbox, "%s", json_get_text(report, "sandbox", "", &err));
+		str_format(out->build, sizeof out->build, "%s", json_get_text(report, "build", "", &err));
+		out->has_gpu = json_get_bool(report, "gpu", true, &err);
+	}
+	json_decref(report);
+	buf_release(&text);
+	return says;
+}

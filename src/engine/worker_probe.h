@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * worker_probe - what the worker program says of itself, without a model: `assay-worker --self-test`.
+ * Starts the program and waits for its end (some 10 ms, longer where it looks for a GPU).  Thread: any; on the loop at most once. */
+#ifndef ASSAY_ENGINE_WORKER_PROBE_H
+#define ASSAY_ENGINE_WORKER_PROBE_H
+
+#include <stdbool.h>
+
+struct worker_facts {
+	char sandbox[16]; /* "full" etc. */
+	char build[64];   /* of llama.cpp */
+	bool has_gpu;
+};
+
+/* False, and all of it empty, where the program is missing or says nothing. */
+bool worker_probe(const char *program, struct worker_facts *out);
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/worker_probe.h"
+
+#include <unistd.h>
+
+#include "support/check.h"
+
+static void the_program_says_what_it_is(void **state)
+{
+	struct worker_facts facts;
+
+	(void)state;
+	if (access(TEST_BIN "/assay-worker", X_OK) != 0)
+		skip(); /* built without llama.cpp */
+	assert_true(worker_probe(TEST_BIN "/assay-worker", &facts));
+	assert_true(facts.build[0] && facts.sandbox[0]);
+}
+
+static void one_that_says_nothing_leaves_all_empty(void **state)
+{
+	static const char *const programs[] = { "/bin/true", "/bin/echo", TEST_BIN "/missing", TEST_ROOT "/README.md" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof programs / sizeof *programs; i++) {
+		struct worker_facts facts = { "full", "1", true };
+		assert_false(worker_probe(programs[i], &facts));
+		assert_true(!facts.build[0] && !facts.sandbox[0] && !facts.has_gpu);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_program_says_what_it_is),
+		cmocka_unit_test(one_that_says_nothing_leaves_all_empty),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
