@@ -3,7 +3,7 @@
 import type { Page } from "@playwright/test";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { look_at } from "./look";
+import { dress, look_at } from "./look";
 import { ask, done, drop, expect, open_empty, server, test } from "./page";
 import { questions_of, say, SCENARIOS, selection_of, type Language } from "./selection_kinds";
 import { call } from "./setup";
@@ -50,7 +50,6 @@ test("from a family and questions to a result that stays, with its answers, its 
 	await expect(page.getByRole("main").getByText("reference answers 3 of 3 · judge none")).toBeVisible();
 	await expect(page.getByRole("main").getByText("5 models, 3 questions")).toBeVisible();
 	await max_tokens(page, 12);
-	await look_at(page, "automatic-start-en-light");
 	await button(page, "Find the best").click();
 	await expect(page).toHaveURL(/\/automatic\/\d+$/);
 	await expect(page.getByText("Every model answers the questions")).toBeVisible();
@@ -126,7 +125,6 @@ test("where nothing can judge, twenty thumbs on the most telling questions decid
 		const same = (worse?.text ?? "").includes(better?.text.trim() ?? ""); // then the longer one is the base model's
 		const answers = page.getByRole("region", { name: /^Answer / });
 		const answer = same ? answers.filter({ hasNotText: worse?.text.trim() ?? "" }) : answers.filter({ hasText: better?.text.trim() ?? "" });
-		if (n === 0) await look_at(page, "automatic-rating-en-light");
 		await answer.getByRole("button", { name: /^Like/ }).click();
 		await expect(answer).toHaveClass(/liked/);
 		await button(page, "Next question").click();
@@ -203,18 +201,27 @@ test("the winner is what Create proposes, whatever was liked", async ({ page }) 
 	await page.getByRole("menuitem", { name: "Save as a file" }).click();
 	await expect(page.getByRole("dialog").getByRole("radio", { name: /epoch 2/ })).toBeChecked();
 });
-test("rating opens the answers one at a time, without names", async ({ page }) => {
-	await page.goto(`${server()}/automatic`);
-	const run = await some_run(page);
-	const plan = { n_rated: 0, n_more: 20, questions: [{ question_id: 1, position: 0 }] };
-	await page.route(`**/api/v1/selections/${SHOWN}/rating`, (route) => route.fulfill({ json: plan }));
-	await show(page, 5, run);
-	await button(page, "Rate answers yourself").click();
-	await expect(page).toHaveURL(new RegExp(`/validate/${run}$`));
-	await expect(page.getByText("0 of about 20 rated")).toBeVisible();
-	await expect(page.getByLabel("Hide model names")).toBeChecked();
-	await page.getByLabel("Hide model names").uncheck();
-});
+for (const language of ["en", "zh-TW"] as const)
+	for (const theme of ["light", "dark"] as const)
+		test(`the start, and rating one question at a time without names, ${language}, ${theme}`, async ({ page }) => {
+			await page.goto(`${server()}/automatic`);
+			const run = await some_run(page);
+			await page.goto(`${server()}/automatic`);
+			await dress(page, { language, theme });
+			await page.getByText(say(language, ["validate_advanced"])).click();
+			await expect(page.getByLabel(say(language, ["auto_fresh"]))).not.toBeChecked();
+			await look_at(page, `automatic-start-${language}-${theme}`);
+			const plan = { n_rated: 3, n_more: 17, questions: [{ question_id: 1, position: 0 }] };
+			await page.route(`**/api/v1/selections/${SHOWN}/rating`, (route) => route.fulfill({ json: plan }));
+			await show(page, 5, run, language);
+			await button(page, say(language, ["selection_next_rate"])).click();
+			await expect(page).toHaveURL(new RegExp(`/validate/${run}$`));
+			await expect(page.getByText(say(language, ["validate_rated", { n: 3, m: 20 }]))).toBeVisible();
+			const hidden = page.getByLabel(say(language, ["validate_hide_names"]));
+			await expect(hidden).toBeChecked();
+			await look_at(page, `automatic-rating-${language}-${theme}`);
+			await hidden.uncheck();
+		});
 test("more questions come from a file, another judge from a menu, and a checked model from its page", async ({ page }) => {
 	await page.goto(`${server()}/automatic`);
 	const run = await some_run(page);
