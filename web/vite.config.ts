@@ -32,10 +32,9 @@ export default defineConfig({
 		assetsInlineLimit: 0,
 		modulePreload: { polyfill: false },
 		reportCompressedSize: false,
-		// One script and one style for all pages: together they compress to a tenth less than apart.
+		// One script and one style for all pages: together they compress to a tenth less than apart.  Only the languages are files of their own.
 		cssCodeSplit: false,
-		rollupOptions: { output: { codeSplitting: false } },
 	},
 	server: { proxy: { "/api": { target: SERVER, changeOrigin: true, headers: { Origin: SERVER } } } },
-	test: { environment: "jsdom", include: ["src/**/*.spec.ts"] },
+	test: { environment: "jsdom", include: ["src/**/*.spec.ts"], setupFiles: ["./src/test_setup.ts"] },
 });

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Writes what the build needs and git does not keep: the types of the API and the compiled messages.
 // Fails when a message is missing: Paraglide itself would build a page without text.
-// Paraglide's three functions for each sentence become one that holds both texts: 5 KiB less of 150 to load.
+// Paraglide's three functions for each sentence become one that looks its text up; the texts of each language are a file of their
+// own, so that a visit loads one language.
 import { compile } from "@inlang/paraglide-js";
 import openapi, { astToString } from "openapi-typescript";
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
@@ -31,35 +32,50 @@ function sources(folder) {
 
 function check_messages() {
 	const tables = ["en", "zh-TW"].map((locale) => [locale, JSON.parse(readFileSync(`${ROOT}messages/${locale}.json`, "utf8"))]);
-	const missing = [];
-	let used = 0;
+	const missing = [], used = new Set();
 	for (const path of sources(`${WEB}src`)) {
 		for (const [, key] of readFileSync(path, "utf8").matchAll(/\bm\.([a-z][a-z0-9_]*)\b/g)) {
-			used++;
+			used.add(key);
 			for (const [locale, table] of tables) if (!table[key]) missing.push(`${path.slice(WEB.length)}: m.${key} is missing in ${locale}`);
 		}
 	}
 	if (missing.length) fail(`\n${[...new Set(missing)].join("\n")}`);
-	if (!used) fail("no source uses a message");
-	return tables.map(([, table]) => table);
+	if (!used.size) fail("no source uses a message");
+	return [...tables.map(([, table]) => table), [...used].sort()];
 }
 
 const COMPILED = /\(\(inputs(?: = \{\})?, options = \{\}\) => \{\n[^\n]*\n\tif \(locale === "en"\) return __\w+\.(\w+)\(inputs\)\n[^\n]*\n\}\)/g;
-const PICK = `const pick = (en, zh) => (inputs) => {
-	const text = getLocale() === "en" ? en : zh;
+const PICK = `const pick = (index) => (inputs) => {
+	const text = texts(getLocale())[index] ?? "";
 	return inputs ? text.replace(/\\{(\\w+)\\}/g, (_, name) => inputs[name]) : text;
 };
 `;
 
-/** Writes each message as one function over its two texts, in place of Paraglide's function for each language and the choice between them. */
-function compact(path, [en, zh]) {
+const TABLES = `// Generated: the sentences of each language, of which a visit loads one.
+const tables = {};
+const loaders = { en: () => import("./en.js"), "zh-TW": () => import("./zh-TW.js") };
+
+export const has_texts = (locale) => locale in tables;
+export const texts = (locale) => tables[locale] ?? [];
+export async function load_texts(locale) {
+	tables[locale] ??= (await loaders[locale]()).default;
+}
+`;
+
+/** Writes each message as one function that looks its text up, in place of Paraglide's function for each language and the choice between them. */
+function compact(path, [en, zh, used]) {
 	let count = 0;
+	const place = new Map(used.map((key, index) => [key, index]));
 	const text = readFileSync(path, "utf8").replace(COMPILED, (_, key) => {
 		count++;
-		return `(/*#__PURE__*/ pick(${JSON.stringify(en[key])}, ${JSON.stringify(zh[key])}))`;
+		return `(/*#__PURE__*/ pick(${place.get(key) ?? -1}))`;
 	});
 	if (count !== Object.keys(en).length) fail(`${count} of ${Object.keys(en).length} messages have the form that is expected of Paraglide`);
-	writeFileSync(path, text.replace("export const ", `${PICK}export const `));
+	writeFileSync(path, text.replace("export const ", `import { texts } from "../texts/index.js";\n${PICK}export const `));
+	mkdirSync(`${WEB}src/messages/texts`, { recursive: true });
+	write(`${WEB}src/messages/texts/index.js`, TABLES);
+	for (const [name, table] of [["en", en], ["zh-TW", zh]])
+		write(`${WEB}src/messages/texts/${name}.js`, `export default ${JSON.stringify(used.map((key) => table[key]))};\n`);
 }
 
 const tables = check_messages();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The page must stay small: all its files together, gzipped, below one limit.
+// The page must stay small: what a visit loads, gzipped, below one limit.  Of the languages that is one: the larger counts.
 import { readFileSync, readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
@@ -10,6 +10,9 @@ const size = (path) => gzipSync(readFileSync(path), { level: 9 }).length;
 const files = readdirSync(DIST, { recursive: true, withFileTypes: true })
 	.filter((entry) => entry.isFile())
 	.map((entry) => `${entry.parentPath ?? entry.path}/${entry.name}`);
-const all = files.reduce((sum, path) => sum + size(path), 0);
+const sum = (paths) => paths.reduce((total, path) => total + size(path), 0);
+const languages = files.filter((path) => /\/(en|zh-TW)-[^/]*\.js$/.test(path));
+if (languages.length !== 2) throw new Error("the languages are not files of their own");
+const all = sum(files) - Math.min(...languages.map(size));
 console.log(`page: ${(all / 1024).toFixed(1)} KiB gzipped, limit ${MAX / 1024}`);
 if (!files.some((path) => path.endsWith(".js")) || all > MAX) process.exit(1);

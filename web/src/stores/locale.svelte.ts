@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { has_texts, load_texts } from "../messages/texts/index.js";
 import { locales, overwriteGetLocale, setLocale, type Locale } from "../messages/runtime.js";
 import * as prefs from "../services/prefs";
 
@@ -17,7 +18,16 @@ class LocaleStore {
 		overwriteGetLocale(() => this.current);
 		document.documentElement.lang = this.current;
 	}
+	/** Loads the texts of the chosen language; to be awaited before anything is shown. */
+	ready(): Promise<void> {
+		return load_texts(this.current);
+	}
+	/** At once where the texts are here, else when they have come. */
 	set(locale: Locale): void {
+		if (has_texts(locale)) this.#apply(locale);
+		else void load_texts(locale).then(() => this.#apply(locale));
+	}
+	#apply(locale: Locale): void {
 		this.current = locale;
 		void setLocale(locale, { reload: false });
 		document.documentElement.lang = locale;
