@@ -6,7 +6,7 @@
 
 Needs Python with torch, transformers 4.57.6 (LLAMA_SOURCE/requirements pins it), tokenizers 0.22, sentencepiece 0.2 and
 LLAMA_SOURCE (llama.cpp v0.5.0).  Writes hf_vocab/NAME/ (the folders) and hf_vocab/golden.json: for each folder the tokenizer.*
-keys that the converter writes, in its order, and the ids that the tokenizers library gives for the hostile texts below.
+keys that the converter writes, in its order, and the ids that transformers (the tokenizers library) gives for the hostile texts.
 
 The vocabularies have a few hundred tokens, trained here on the text below; everything else of a folder (pre-tokenizer,
 normalizer, post-processor, decoder, special and added tokens, their flags) is as in the family's own files.  The converter's code
@@ -293,7 +293,7 @@ def make_sp(root):
     folder = root / "llama2"
     folder.mkdir()
     train_sp(folder)
-    data = fast(folder, LlamaTokenizerFast)
+    data = fast(folder, LlamaTokenizerFast, add_prefix_space=True)
     n = SP_SIZE
     dump(folder, "added_tokens.json", {"<pad>": n, "beyond the end": n + 999})
     def named(text):
@@ -342,7 +342,7 @@ def make_sp(root):
     folder = root / "phi3"
     folder.mkdir()
     train_sp(folder)
-    t = LlamaTokenizerFast(vocab_file=str(folder / "tokenizer.model"))
+    t = LlamaTokenizerFast(vocab_file=str(folder / "tokenizer.model"), add_prefix_space=True, add_bos_token=False)
     t.add_tokens([token(x, strip=i > 0) for i, x in enumerate(("<|endoftext|>", "<|assistant|>", "<|placeholder1|>", "<|end|>"))])
     data = json.loads(t.backend_tokenizer.to_str())
     data["added_tokens"][2]["special"] = False
@@ -412,8 +412,10 @@ def convert(source, folder, pre):
 
 
 def encode(folder):
-    t = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    return [t.encode(text).ids for text in TEXTS]
+    """The tokenizers library, as transformers sets it up."""
+    from transformers import AutoTokenizer
+    t = AutoTokenizer.from_pretrained(folder)
+    return [t.encode(text) for text in TEXTS]
 
 
 def main():

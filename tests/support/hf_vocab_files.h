@@ -59,4 +59,20 @@ static inline void hf_vocab_head(const struct hf_vocab *v, const char *architect
 	gguf_writer_free(w);
 }
 
+/* Puts back the filling at the end of a key's array that golden.json leaves out. */
+static inline void hf_vocab_fill(json_t *entry)
+{
+	struct str key = str_of(json_string_value(json_object_get(entry, "key")));
+	json_t *value = json_object_get(entry, "value");
+	size_t n = (size_t)json_integer_value(json_object_get(entry, "n"));
+	for (size_t i = json_array_size(value); i < n; i++) {
+		char text[32];
+		snprintf(text, sizeof(text), "[PAD%zu]", i);
+		json_array_append_new(value, str_ends(key, ".tokens") ? json_string(text) :
+					     str_ends(key, ".scores") ? json_real(-10000) :
+									json_integer(5));
+	}
+	json_object_del(entry, "n");
+}
+
 #endif
