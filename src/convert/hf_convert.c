@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "convert/hf_convert.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/fs.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "convert/hf_keys.h"
+#include "convert/hf_rows.h"
+#include "convert/hf_vocab.h"
+
+#define SPARE_BYTES (64 * MIB) /* that stay free on the disk */
+
+struct work {
+	const struct hf_convert_options *o;
+	struct arena *arena;
+	struct hf_config config;
+	struct hf_weights *weights;
+	struct hf_vocab *vocab; /* NULL: from `base` or none */
+	struct gguf *base;
+	struct hf_plan plan;
+	struct gguf_writer *writer;
+	uint64_t size; /* of the whole file */
+	uint64_t done, total;
+};
+
+static const struct {
+	const char *name;
+	enum hf_type type;
+} types[] = { { "auto", HF_AUTO }, { "F32", HF_F32 }, { "F16", HF_F16 }, { "BF16", HF_BF16 }, { "Q8_0", HF_Q8_0 } };
+
+bool hf_type_named(const char *name, enum hf_type *out)
+{
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		if (str_eq_nocase(str_of(types[i].name), name)) {
+			*out = types[i].type;
+			return true;
+		}
+	}
+	return false;
+}
+
+const char *hf_type_name(enum hf_type type)
+{
+	return types[type].name;
+}
+
+/* --- vocabulary --- */
+
+static enum err_code open_base(struct work *k, struct err *err)
+{
+	const char *path = k->o->base_gguf;
+	k->base = gguf_open_model(path, err);
+	if (!k->base)
+		return err->code;
+	const char *found = gguf_get_label(k->base, "general.architecture", k->arena);
+	if (strcmp(found, k->config.architecture) != 0)
+		return err_set(err, ERR_DATA, "err_hf_base", "path=%s|found=%s|wanted=%s", path, *found ? found : "?",
+			       k->config.architecture);
+	return ERR_OK;
+}
+
+static enum err_code find_vocab(struct work *k, const char *dir, uint64_t *n_tokens, struct err *err)
+{
+	*n_tokens = 0;
+	if (k->o->no_tokenizer)
+		return ERR_OK;
+	if (k->o->base_gguf) {
+		enum err_code rc = open_base(k, err);
+		if (rc == ERR_OK)
+			*n_tokens = gguf_array_len(k->base, "tokenizer.ggml.tokens");
+		if (rc == ERR_OK && *n_tokens == 0)
+			rc = err_set(err, ERR_DATA, "err_hf_words", "tokens=0|rows=%u", k->config.n_vocab);
+		return rc;
+	}
+	struct hf_vocab_wish wish = { k->config.architecture, k->config.n_vocab, k->config.root };
+	enum err_code rc = hf_vocab_read(k->arena, dir, &wish, &k->vocab, k->o->cancel, err);
+	if (rc == ERR_OK)
+		*n_tokens = hf_vocab_count(k->vocab);
+	return rc;
+}
+
+/* Tokenizer, chat template and licence of the base. */
+static enum err_code copy_base_keys(struct work *k, struct err *err)
+{
+	for (size_t i = 0; i < gguf_n_keys(k->base); i++) {
+		struct str key = str_of(gguf_key_at(k->base, i));
+		if (!str_starts(key, "tokenizer.") && !str_starts(key, "general.license"))
+			continue;
+		enum err_code rc = gguf_writer_copy(k->writer, k->base, i, err);
+		if (rc != ERR_OK)
+			return rc;
+	}
+	return ERR_OK;
+}
+
+/* --- header --- */
+
+static const char *model_title(struct work *k, const char *dir)
+{
+	char *real = realpath(dir, NULL);
+	const char *name = k->config.name ? k->config.name : fs_basename(real ? real : dir);
+	const char *title = hf_keys_title(k->arena, name);
+	free(real);
+	return *title ? title : "Model";
+}
+
+static enum err_code write_keys(struct work *k, const char *dir, struct err *err)
+{
+	json_t *generation = hf_keys_generation(dir);
+	struct hf_keys keys = { .name = model_title(k, dir),
+				.generation = generation,
+				.n_values = k->plan.n_values,
+				.file_type = hf_type_file_type(k->plan.type) };
+	hf_keys_write(k->writer, &k->config, &keys);
+	json_decref(generation);
+	if (k->vocab)
+		hf_vocab_write(k->vocab, k->writer);
+	return k->base ? copy_base_keys(k, err) : ERR_OK;
+}
+
+/* The writer with all keys and tensors declared, and from it the exact size. */
+static enum err_code declare(struct work *k, const char *dir, struct err *err)
+{
+	struct buf head = BUF_INIT(LIMIT_GGUF_HEADER);
+	k->writer = gguf_writer_new();
+	enum err_code rc = write_keys(k, dir, err);
+	for (size_t i = 0; i < k->plan.n; i++) {
+		const struct hf_out *o = &k->plan.outs[i];
+		k->total += gguf_writer_tensor(k->writer, o->name, o->type, o->n_dims, o->ne);
+	}
+	if (rc == ERR_OK)
+		rc = gguf_writer_head(k->writer, &head, err);
+	if (rc == ERR_OK)
+		k->size = gguf_writer_place(k->writer, k->plan.n);
+	buf_release(&head);
+	return rc;
+}
+
+static enum err_code prepare(struct work *k, const char *dir, struct err *err)
+{
+	uint64_t n_tokens = 0;
+	k->arena = arena_new();
+	enum err_code rc = hf_config_read(k->arena, dir, &k->config, err);
+	if (rc != ERR_OK)
+		return rc;
+	k->weights = hf_weights_open(dir, err);
+	if (!k->weights)
+		return err->code;
+	/* Without the vocabulary first: what is wrong with the weights is said before megabytes of JSON are read. */
+	rc = hf_plan_make(k->arena, &k->config, k->weights, k->o->type, 0, &k->plan, err);
+	if (rc == ERR_OK)
+		rc = find_vocab(k, dir, &n_tokens, err);
+	if (rc == ERR_OK && n_tokens > 0)
+		rc = hf_plan_make(k->arena, &k->config, k->weights, k->o->type, n_tokens, &k->plan, err);
+	return rc == ERR_OK ? declare(k, dir, err) : rc;
+}
+
+static void release(struct work *k)
+{
+	gguf_writer_free(k->writer);
+	gguf_close(k->base);
+	hf_weights_close(k->weights);
+	hf_config_release(&k->config);
+	arena_free(k->arena);
+}
+
+static void tell_facts(const struct work *k, struct hf_convert_facts *facts)
+{
+	if (!facts)
+		return;
+	*facts = (struct hf_convert_facts){ .size_bytes = k->size,
+					    .source_bytes = hf_weights_bytes(k->weights),
+					    .n_values = k->plan.n_values,
+					    .n_tensors = k->plan.n,
+					    .type = k->plan.type };
+	(void)str_format(facts->architecture, sizeof(facts->architecture), "%s", k->config.architecture);
+}
+
+enum err_code hf_convert_size(const char *dir, const struct hf_convert_options *o, struct hf_convert_facts *facts,
+			      struct err *err)
+{
+	struct work k = { .o = o };
+	struct err own = { 0 };
+	enum err_code rc = prepare(&k, dir, err ? err : &own);
+	if (rc == ERR_OK)
+		tell_facts(&k, facts);
+	release(&k);
+	return rc;
+}
+
+/* --- writing --- */
+
+static bool step(void *user, uint64_t bytes)
+{
+	struct work *k = user;
+	k->done += bytes;
+	if (k->o->progress)
+		k->o->progress(k->o->user, k->done, k->total);
+	return !k->o->cancel || !atomic_load(k->o->cancel);
+}
+
+/* Opens the part and keeps it from other processes; -1 with `err`.  One that a killed process left is taken over. */
+static int open_part(const char *part, const char *out_path, struct err *err)
+{
+	struct stat by_name = { 0 }, by_fd = { 0 };
+	int fd = open(part, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0) {
+		fs_error(err, errno, "err_gguf_write", part);
+		return -1;
+	}
+	/* The name may have been given to the finished file of another process in between. */
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0 && stat(part, &by_name) == 0 && fstat(fd, &by_fd) == 0 &&
+	    by_name.st_ino == by_fd.st_ino && by_name.st_dev == by_fd.st_dev && ftruncate(fd, 0) == 0)
+		return fd;
+	close(fd);
+	err_set(err, ERR_BUSY, "err_convert_running", "path=%s", out_path);
+	return -1;
+}
+
+/* Looks at the free space and then takes it, so that a long conversion does not end in a full disk. */
+static enum err_code take_space(const struct work *k, int fd, const char *out_path, struct err *err)
+{
+	uint64_t room = fs_free_space(out_path);
+	bool full = room != UINT64_MAX && room < k->size + SPARE_BYTES;
+	if (!full && fallocate(fd, 0, 0, (off_t)k->size) != 0)
+		full = errno == ENOSPC || errno == EDQUOT; /* others: the file system cannot do it */
+	if (!full)
+		return ERR_OK;
+	return err_set(err, ERR_IO, "err_convert_space", "path=%s|need=%llu|free=%llu", out_path,
+		       (unsigned long long)((k->size + SPARE_BYTES) / MIB + 1), (unsigned long long)(fs_free_space(out_path) / MIB));
+}
+
+static enum err_code write_tensors(struct work *k, int fd, struct err *err)
+{
+	enum err_code rc = gguf_writer_begin(k->writer, fd, err);
+	struct hf_rows *rows = hf_rows_new();
+	for (size_t i = 0; i < k->plan.n && rc == ERR_OK; i++)
+		rc = hf_rows_write(rows, &k->plan.outs[i], k->writer, step, k, err);
+	hf_rows_free(rows);
+	if (rc == ERR_OK)
+		gguf_writer_end(k->writer);
+	return rc;
+}
+
+static enum err_code write_file(struct work *k, const char *out_path, struct err *err)
+{
+	char *part = mem_printf("%s.part", out_path);
+	int fd = open_part(part, out_path, err);
+	enum err_code rc = fd < 0 ? err->code : take_space(k, fd, out_path, err);
+	if (rc == ERR_OK)
+		rc = write_tensors(k, fd, err);
+	if (rc == ERR_OK) {
+		rc = k->o->replace ? fs_publish(fd, part, out_path, err) : fs_publish_new(fd, part, out_path, err);
+	} else if (fd >= 0) {
+		unlink(part);
+		close(fd);
+	}
+	mem_free(part);
+	return rc;
+}
+
+enum err_code hf_convert(const char *dir, const char *out_path, const struct hf_convert_options *o,
+			 struct hf_convert_facts *facts, struct err *err)
+{
+	struct work k = { .o = o };
+	struct err own = { 0 };
+	if (!err)
+		err = &own;
+	if (!o->replace && fs_exists(out_path))
+		return err_set(err, ERR_CONFLICT, "err_file_exists", "path=%s", out_path);
+	enum err_code rc = prepare(&k, dir, err);
+	if (rc == ERR_OK)
+		tell_facts(&k, facts);
+	if (rc == ERR_OK)
+		rc = write_file(&k, out_path, err);
+	release(&k);
+	return rc;
+}

@@ -1,0 +1,468 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Equal to convert_hf_to_gguf.py: tests/golden/make_hf_convert.py has asked it. */
+#include "support/check.h"
+
+#include <math.h>
+#include <stdatomic.h>
+#include <sys/file.h>
+
+#include "base/hash.h"
+#include "convert/hf_convert.h"
+#include "convert/hf_keys.h"
+#include "convert/hf_rows.h"
+#include "model/ggml_type.h"
+#include "model/gguf.h"
+#include "support/hf_files.h"
+
+static struct temp temp;
+static json_t *golden;
+
+static const struct {
+	const char *name; /* in the golden file */
+	enum hf_type type;
+} types[] = { { "f32", HF_F32 }, { "f16", HF_F16 }, { "bf16", HF_BF16 }, { "q8_0", HF_Q8_0 } };
+
+/* --- comparing --- */
+
+static void assert_tensor(const char *model, const char *type, const struct gguf *g, const char *name, const json_t *made)
+{
+	const struct gguf_tensor *t = gguf_tensor_find(g, name);
+	const json_t *ne = json_object_get(made, "ne"), *expected = json_object_get(made, type);
+	uint8_t digest[HASH_SIZE];
+	char hex[HASH_HEX_SIZE];
+	struct err err = { 0 };
+	if (!t)
+		fail_msg("%s %s: %s is missing", model, type, name);
+	assert_int_equal(t->n_dims, json_array_size(ne));
+	for (uint32_t i = 0; i < t->n_dims; i++)
+		assert_int_equal(t->ne[i], json_integer_value(json_array_get(ne, i)));
+	assert_string_equal(ggml_type_find(t->type)->name, json_string_value(json_array_get(expected, 0)));
+	char *data = mem_alloc((size_t)t->size);
+	assert_ok(gguf_read_data(g, t, 0, data, (size_t)t->size, &err));
+	hash_bytes(data, (size_t)t->size, digest);
+	hash_hex(digest, hex);
+	mem_free(data);
+	if (strncmp(hex, json_string_value(json_array_get(expected, 1)), 16) != 0)
+		fail_msg("%s %s: the values of %s differ", model, type, name);
+}
+
+static void assert_value(const char *model, const struct gguf *g, const char *key, const char *kind, const json_t *value)
+{
+	uint64_t n = 0;
+	double real = 0;
+	if (strcmp(kind, "STRING") == 0) {
+		struct buf text = BUF_INIT(4096);
+		assert_true(gguf_get_text(g, key, &text));
+		assert_string_equal(buf_text(&text), json_string_value(value));
+		buf_release(&text);
+	} else if (strcmp(kind, "FLOAT32") == 0) {
+		uint32_t bits;
+		assert_int_equal(gguf_key_type(g, key), GGUF_F32);
+		assert_true(gguf_get_f64(g, key, &real));
+		float single = (float)real;
+		memcpy(&bits, &single, sizeof(bits));
+		if (bits != json_integer_value(value))
+			fail_msg("%s: %s is %.9g", model, key, real);
+	} else {
+		assert_int_equal(gguf_key_type(g, key), strcmp(kind, "INT32") == 0 ? GGUF_I32 : GGUF_U32);
+		assert_true(gguf_get_u64(g, key, &n));
+		if ((json_int_t)n != json_integer_value(value))
+			fail_msg("%s: %s is %llu", model, key, (unsigned long long)n);
+	}
+}
+
+/* Every key of upstream in its order, and no other. */
+static void assert_keys(const char *model, const struct gguf *g, const json_t *keys)
+{
+	size_t n = 0, i;
+	const json_t *key;
+	json_array_foreach ((json_t *)keys, i, key) {
+		if (n < gguf_n_keys(g) && strcmp(gguf_key_at(g, n), "general.file_type") == 0)
+			n++;
+		const char *name = json_string_value(json_array_get(key, 0));
+		if (n >= gguf_n_keys(g) || strcmp(gguf_key_at(g, n), name) != 0)
+			fail_msg("%s: key %zu is %s, expected %s", model, n, n < gguf_n_keys(g) ? gguf_key_at(g, n) : "none", name);
+		assert_value(model, g, name, json_string_value(json_array_get(key, 1)), json_array_get(key, 2));
+		n++;
+	}
+	assert_int_equal(n, gguf_n_keys(g));
+}
+
+static void assert_equal(const char *name, const char *type, const struct gguf *g, const json_t *model)
+{
+	const char *tensor;
+	json_t *made;
+	uint64_t file_type = 0;
+	size_t i = 0;
+	assert_true(gguf_get_u64(g, "general.file_type", &file_type));
+	assert_int_equal(file_type, json_integer_value(json_object_get(json_object_get(model, "file_types"), type)));
+	assert_keys(name, g, json_object_get(model, "keys"));
+	assert_int_equal(gguf_n_tensors(g), json_object_size(json_object_get(model, "made")));
+	json_object_foreach (json_object_get(model, "made"), tensor, made) {
+		assert_string_equal(gguf_tensor_at(g, i++)->name, tensor); /* in upstream's order too */
+		assert_tensor(name, type, g, tensor, made);
+	}
+}
+
+static void assert_model(const char *name, const json_t *model)
+{
+	const char *dir = hf_folder(&temp, name, model);
+	struct err err = { 0 };
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		struct hf_convert_options o = { .type = types[i].type, .no_tokenizer = true };
+		struct hf_convert_facts before, facts;
+		const char *out = temp_path(&temp, arena_printf(temp.arena, "%s-%s.gguf", name, types[i].name));
+		assert_ok(hf_convert_size(dir, &o, &before, &err));
+		assert_ok(hf_convert(dir, out, &o, &facts, &err));
+		struct gguf *g = gguf_open(out, &err);
+		assert_err(&err, "");
+		assert_equal(name, types[i].name, g, model);
+		assert_int_equal(gguf_file_size(g), before.size_bytes);
+		assert_int_equal(gguf_file_size(g), facts.size_bytes);
+		assert_int_equal(gguf_n_tensors(g), facts.n_tensors);
+		gguf_close(g);
+	}
+	struct hf_convert_options automatic = { .no_tokenizer = true };
+	struct hf_convert_facts facts;
+	assert_ok(hf_convert_size(dir, &automatic, &facts, &err));
+	assert_int_equal(hf_type_file_type(facts.type), json_integer_value(json_object_get(model, "auto")));
+}
+
+static void every_architecture_equals_the_converter_of_llama_cpp(void **state)
+{
+	const char *name;
+	json_t *model;
+	(void)state;
+	assert_true(json_object_size(golden) >= 16);
+	json_object_foreach (golden, name, model)
+		assert_model(name, model);
+}
+
+/* --- other ways of writing the same --- */
+
+static json_t *model_of(const char *name)
+{
+	json_t *model = json_deep_copy(json_object_get(golden, name));
+	assert_non_null(model);
+	return model;
+}
+
+static void newer_configuration_files_give_the_same_keys(void **state)
+{
+	static const char *const names[] = { "llama3-bf16", "gemma3-bf16", "qwen2-yarn" };
+	struct err err = { 0 };
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		json_t *model = model_of(names[i]), *config = json_object_get(model, "config");
+		json_t *rope = json_incref(json_object_get(config, "rope_scaling"));
+		if (!rope)
+			rope = json_pack("{s:{s:s, s:f}, s:{s:s, s:f}}", "full_attention", "rope_type", "default", "rope_theta", 1e6,
+					 "sliding_attention", "rope_type", "default", "rope_theta", 1e4);
+		else
+			json_object_set(rope, "rope_theta", json_object_get(config, "rope_theta"));
+		json_object_del(config, "rope_theta");
+		json_object_del(config, "rope_scaling");
+		json_object_del(config, "rope_local_base_freq");
+		json_object_set_new(config, "rope_parameters", rope);
+		/* The title comes from the folder: it must be called the same. */
+		const char *dir = hf_folder(&temp, arena_printf(temp.arena, "new/%s", names[i]), model);
+		const char *out = temp_path(&temp, arena_printf(temp.arena, "new-%zu.gguf", i));
+		struct hf_convert_options o = { .type = HF_F16, .no_tokenizer = true };
+		assert_ok(hf_convert(dir, out, &o, NULL, &err));
+		struct gguf *g = gguf_open(out, &err);
+		assert_equal(names[i], "f16", g, model);
+		gguf_close(g);
+		json_decref(model);
+	}
+}
+
+static void names_become_titles(void **state)
+{
+	static const struct {
+		const char *name, *title;
+	} cases[] = { { "Llama-3.2-1B-Instruct", "Llama 3.2 1B Instruct" }, { "smollm2-135m", "Smollm2 135m" },
+		      { "checkpoint-500", "Checkpoint 500" }, { "my_model v2.1 a1b", "My_Model v2.1 A1B" }, { "--", "" } };
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_string_equal(hf_keys_title(temp.arena, cases[i].name), cases[i].title);
+}
+
+static void sizes_have_two_digits(void **state)
+{
+	static const struct {
+		uint64_t n;
+		const char *label;
+	} cases[] = { { 134515008, "135M" }, { 8030261248, "8.0B" }, { 1000000, "1000K" }, { 999, "1.0K" }, { 400, "0.40K" },
+		      { 1500000, "1.5M" }, { 405853388800, "406B" }, { 9400000000000, "9.4T" } };
+	char label[32];
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		hf_keys_size_label(cases[i].n, label);
+		assert_string_equal(label, cases[i].label);
+	}
+}
+
+/* --- values --- */
+
+/* The definition, slowly: of all halves the nearest, of two equally near ones the even. */
+static uint16_t half_by_search(double value)
+{
+	uint16_t low = 0, high = 0x7C00;
+	double size = value < 0 ? -value : value;
+	while (high - low > 1) { /* positive halves are in the order of their bits */
+		uint16_t middle = (uint16_t)((low + high) / 2);
+		int exponent = middle >> 10;
+		double v = exponent ? ldexp(1024 + (middle & 1023), exponent - 25) : ldexp(middle & 1023, -24);
+		if (v <= size)
+			low = middle;
+		else
+			high = middle;
+	}
+	int exponent = low >> 10;
+	double under = exponent ? ldexp(1024 + (low & 1023), exponent - 25) : ldexp(low & 1023, -24);
+	double gap = ldexp(1, exponent ? exponent - 25 : -24), over = under + gap;
+	uint16_t best = size - under < over - size || (!(size - under > over - size) && low % 2 == 0) ? low : high;
+	return (uint16_t)(best | (value < 0 ? 0x8000 : 0));
+}
+
+static void halves_are_the_nearest(void **state)
+{
+	(void)state;
+	for (uint64_t k = 0; k < 200000; k++) {
+		uint32_t bits = hf_word(3, k) & 0x8FFFFFFF;
+		float value;
+		bits |= k % 2 ? 0x30000000 : 0x40000000; /* 2^-31 to 2^32 */
+		memcpy(&value, &bits, sizeof(value));
+		if (hf_rows_half(value) != half_by_search(value))
+			fail_msg("%.9g", (double)value);
+	}
+	assert_int_equal(hf_rows_half(65519.996F), 0x7BFF);
+	assert_int_equal(hf_rows_half(65520), 0x7C00);
+	assert_int_equal(hf_rows_half(-0.0F), 0x8000);
+	assert_int_equal(hf_rows_half(INFINITY), 0x7C00);
+	assert_true((hf_rows_half(NAN) & 0x7FFF) > 0x7C00);
+}
+
+/* --- a tensor larger than a piece --- */
+
+static void a_tensor_of_many_pieces_is_whole(void **state)
+{
+	struct err err = { 0 };
+	json_t *model = model_of("smollm2-tied"), *tensors = json_object_get(model, "tensors");
+	json_int_t rows = 20000; /* 64 wide: more than two pieces, the last not full */
+	(void)state;
+	json_object_set_new(json_object_get(model, "config"), "vocab_size", json_integer(rows));
+	json_array_set_new(json_array_get(json_array_get(tensors, 0), 2), 0, json_integer(rows));
+	const char *dir = hf_folder(&temp, "many", model), *out = temp_path(&temp, "many.gguf");
+	struct hf_convert_options o = { .type = HF_BF16, .no_tokenizer = true };
+	assert_ok(hf_convert(dir, out, &o, NULL, &err));
+	struct gguf *g = gguf_open(out, &err);
+	const struct gguf_tensor *t = gguf_tensor_find(g, "token_embd.weight");
+	struct buf expected = BUF_INIT(16 * MIB);
+	char *data = mem_alloc((size_t)t->size);
+	for (uint64_t k = 0; k < (uint64_t)rows * 64; k++)
+		hf_value(&expected, "BF16", 0, k);
+	assert_int_equal(t->size, expected.len);
+	assert_ok(gguf_read_data(g, t, 0, data, expected.len, &err));
+	assert_memory_equal(data, expected.ptr, expected.len);
+	mem_free(data);
+	buf_release(&expected);
+	gguf_close(g);
+	json_decref(model);
+}
+
+/* --- files --- */
+
+struct stopper {
+	atomic_bool stop;
+	uint64_t after, done, total;
+};
+
+static void stop_after(void *user, uint64_t done, uint64_t total)
+{
+	struct stopper *s = user;
+	assert_true(done > s->done && done <= total);
+	s->done = done;
+	s->total = total;
+	if (done >= s->after)
+		atomic_store(&s->stop, true);
+}
+
+static void cancelling_leaves_nothing(void **state)
+{
+	struct err err = { 0 };
+	struct stopper s = { .after = 1000 };
+	json_t *model = model_of("llama2-f16");
+	const char *dir = hf_folder(&temp, "stopped", model), *out = temp_path(&temp, "stopped.gguf");
+	struct hf_convert_options o = { .no_tokenizer = true, .progress = stop_after, .user = &s, .cancel = &s.stop };
+	(void)state;
+	assert_int_equal(hf_convert(dir, out, &o, NULL, &err), ERR_CANCELLED);
+	assert_err(&err, "err_cancelled");
+	assert_true(s.done >= 1000 && s.done < s.total);
+	assert_false(fs_exists(out));
+	assert_false(fs_exists(temp_path(&temp, "stopped.gguf.part")));
+	atomic_store(&s.stop, false);
+	s = (struct stopper){ .after = UINT64_MAX };
+	err = (struct err){ 0 };
+	assert_ok(hf_convert(dir, out, &o, NULL, &err));
+	assert_int_equal(s.done, s.total);
+	json_decref(model);
+}
+
+static void what_a_killed_process_left_is_written_over(void **state)
+{
+	struct err err = { 0 };
+	json_t *model = model_of("smollm3-bf16");
+	const char *dir = hf_folder(&temp, "smollm3-bf16", model), *out = temp_path(&temp, "left.gguf");
+	struct hf_convert_options o = { .type = HF_F16, .no_tokenizer = true };
+	struct buf rubbish = BUF_INIT(4 * MIB);
+	(void)state;
+	memset(buf_reserve(&rubbish, 2 * MIB), 7, 2 * MIB);
+	temp_file(&temp, "left.gguf.part", rubbish.ptr, 2 * MIB);
+	buf_release(&rubbish);
+	assert_ok(hf_convert(dir, out, &o, NULL, &err));
+	struct gguf *g = gguf_open(out, &err);
+	assert_equal("smollm3-bf16", "f16", g, model);
+	gguf_close(g);
+	json_decref(model);
+}
+
+static void two_conversions_do_not_write_one_file(void **state)
+{
+	struct err err = { 0 };
+	json_t *model = model_of("smollm3-bf16");
+	const char *dir = hf_folder(&temp, "smollm3-bf16", model), *out = temp_path(&temp, "busy.gguf");
+	struct hf_convert_options o = { .no_tokenizer = true };
+	int fd = open(temp_text(&temp, "busy.gguf.part", "theirs"), O_RDWR | O_CLOEXEC);
+	(void)state;
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	assert_int_equal(hf_convert(dir, out, &o, NULL, &err), ERR_BUSY);
+	assert_err(&err, "err_convert_running");
+	assert_true(fs_exists(temp_path(&temp, "busy.gguf.part"))); /* the other one goes on */
+	close(fd);
+	json_decref(model);
+}
+
+static void a_file_that_exists_stays(void **state)
+{
+	struct err err = { 0 };
+	json_t *model = model_of("smollm3-bf16");
+	const char *dir = hf_folder(&temp, "smollm3-bf16", model), *out = temp_text(&temp, "mine.gguf", "mine");
+	struct hf_convert_options o = { .no_tokenizer = true };
+	struct buf text = BUF_INIT(64);
+	(void)state;
+	assert_int_equal(hf_convert(dir, out, &o, NULL, &err), ERR_CONFLICT);
+	assert_err(&err, "err_file_exists");
+	assert_ok(fs_read(out, &text, &err));
+	assert_string_equal(buf_text(&text), "mine");
+	buf_release(&text);
+	o.replace = true;
+	err = (struct err){ 0 };
+	assert_ok(hf_convert(dir, out, &o, NULL, &err));
+	json_decref(model);
+}
+
+/* --- a base's tokenizer --- */
+
+static const char *base_with(const char *architecture, size_t n_tokens)
+{
+	const char *path = temp_path(&temp, arena_printf(temp.arena, "base-%s-%zu.gguf", architecture, n_tokens));
+	const char **tokens = mem_array(n_tokens, sizeof(tokens[0]));
+	struct gguf_writer *w = gguf_writer_new();
+	struct buf head = BUF_INIT(1 * MIB);
+	for (size_t i = 0; i < n_tokens; i++)
+		tokens[i] = "t";
+	gguf_writer_text(w, "general.architecture", architecture);
+	gguf_writer_text(w, "general.name", "Not Taken");
+	gguf_writer_text(w, "general.license", "apache-2.0");
+	gguf_writer_text(w, "tokenizer.ggml.model", "gpt2");
+	gguf_writer_texts(w, "tokenizer.ggml.tokens", tokens, n_tokens);
+	if (gguf_writer_head(w, &head, NULL) != ERR_OK || fs_write(path, head.ptr, head.len, NULL) != ERR_OK)
+		BUG("no base");
+	buf_release(&head);
+	gguf_writer_free(w);
+	mem_free(tokens);
+	return path;
+}
+
+static void the_tokenizer_may_come_from_the_base(void **state)
+{
+	struct err err = { 0 };
+	json_t *model = model_of("llama2-f16");
+	const char *dir = hf_folder(&temp, "tuned", model), *out = temp_path(&temp, "tuned.gguf");
+	struct hf_convert_options o = { .base_gguf = base_with("llama", 48) };
+	struct buf text = BUF_INIT(64);
+	(void)state;
+	assert_ok(hf_convert(dir, out, &o, NULL, &err));
+	struct gguf *g = gguf_open(out, &err);
+	assert_int_equal(gguf_array_len(g, "tokenizer.ggml.tokens"), 48);
+	assert_true(gguf_get_text(g, "general.license", &text));
+	buf_clear(&text);
+	assert_true(gguf_get_text(g, "general.name", &text));
+	assert_string_equal(buf_text(&text), "Tuned");
+	buf_release(&text);
+	gguf_close(g);
+	o.replace = true;
+	o.base_gguf = base_with("qwen2", 48);
+	assert_int_equal(hf_convert(dir, out, &o, NULL, &err), ERR_DATA);
+	assert_err(&err, "err_hf_base");
+	o.base_gguf = base_with("llama", 47);
+	assert_int_equal(hf_convert(dir, out, &o, NULL, &err), ERR_DATA);
+	assert_err(&err, "err_hf_words");
+	json_decref(model);
+}
+
+/* Gemma 3's embedding has rows that no token has. */
+static void rows_behind_the_last_token_are_cut(void **state)
+{
+	struct err err = { 0 };
+	json_t *model = model_of("gemma3-bf16");
+	const char *dir = hf_folder(&temp, "cut", model), *out = temp_path(&temp, "cut.gguf");
+	struct hf_convert_options o = { .base_gguf = base_with("gemma3", 40) };
+	(void)state;
+	assert_ok(hf_convert(dir, out, &o, NULL, &err));
+	struct gguf *g = gguf_open(out, &err);
+	assert_int_equal(gguf_tensor_find(g, "token_embd.weight")->ne[1], 40);
+	gguf_close(g);
+	json_decref(model);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	struct buf text = BUF_INIT(1 * MIB);
+	temp_open(&temp);
+	if (fs_read(TEST_ROOT "/tests/golden/hf_convert.json", &text, NULL) != ERR_OK)
+		return -1;
+	golden = json_parse(buf_str(&text), "hf_convert.json", NULL);
+	buf_release(&text);
+	return golden ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	json_decref(golden);
+	temp_close(&temp);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_architecture_equals_the_converter_of_llama_cpp),
+		cmocka_unit_test(newer_configuration_files_give_the_same_keys),
+		cmocka_unit_test(names_become_titles),
+		cmocka_unit_test(sizes_have_two_digits),
+		cmocka_unit_test(halves_are_the_nearest),
+		cmocka_unit_test(a_tensor_of_many_pieces_is_whole),
+		cmocka_unit_test(cancelling_leaves_nothing),
+		cmocka_unit_test(what_a_killed_process_left_is_written_over),
+		cmocka_unit_test(two_conversions_do_not_write_one_file),
+		cmocka_unit_test(a_file_that_exists_stays),
+		cmocka_unit_test(the_tokenizer_may_come_from_the_base),
+		cmocka_unit_test(rows_behind_the_last_token_are_cut),
+	};
+	return cmocka_run_group_tests_name("hf_convert", tests, setup, teardown);
+}
