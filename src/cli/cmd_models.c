@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "cli/column_label.h"
+#include "cli/models_convert.h"
 #include "cli/resolve.h"
 #include "cli/show.h"
 
@@ -273,6 +274,8 @@ static const struct command model_commands[] = {
 	{ "add", "PATH [--base FILE|SPEC|ID] [--name NAME]", "cli_models_add_summary", "cli_models_add_about", add_tables, 1, 1,
 	  exec_add, NULL },
 	{ "show", "SPEC|FAMILY|ID", "cli_models_show_summary", NULL, NULL, 1, 1, exec_show, NULL },
+	{ "convert", "DIR [--type NAME] [--out FILE] [--base FILE] [--replace]", "cli_models_convert_summary", "cli_models_convert_about",
+	  models_convert_tables, 1, 1, models_convert_exec, NULL },
 	{ "remove", "SPEC|FAMILY|ID ...", "cli_models_remove_summary", NULL, NULL, 1, 100, exec_remove, NULL },
 	{ NULL, NULL, NULL, NULL, NULL, 0, 0, NULL, NULL },
 };

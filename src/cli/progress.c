@@ -11,6 +11,7 @@
 
 #define BAR_WIDTH 24
 #define PLAIN_EVERY_MS 5000
+#define LIVE_EVERY_MS 100
 #define LINE_MAX 4096
 
 struct progress {
@@ -84,13 +85,12 @@ static void describe(const struct progress *p, const json_t *run, struct buf *ou
 	}
 }
 
-static void draw(struct progress *p, const json_t *run)
+/* Takes the content of `text`. */
+static void draw_bar(struct progress *p, double share, struct buf *text)
 {
-	struct buf text = BUF_INIT(LINE_MAX), line = BUF_INIT(LINE_MAX);
-	int64_t total = show_int(run, "n_cells"), done = show_int(run, "n_done") + show_int(run, "n_failed");
-	int filled = total > 0 ? (int)(BAR_WIDTH * done / total) : 0;
-	describe(p, run, &text);
-	char *clean = buf_take(&text);
+	struct buf line = BUF_INIT(LINE_MAX);
+	int filled = (int)(BAR_WIDTH * share);
+	char *clean = buf_take(text);
 	utf8_clean(clean, strlen(clean), 0);
 	buf_add_char(&line, '[');
 	for (int i = 0; i < BAR_WIDTH; i++)
@@ -102,6 +102,23 @@ static void draw(struct progress *p, const json_t *run)
 	p->drawn = true;
 	mem_free(clean);
 	buf_release(&line);
+}
+
+static void draw(struct progress *p, const json_t *run)
+{
+	struct buf text = BUF_INIT(LINE_MAX);
+	int64_t total = show_int(run, "n_cells"), done = show_int(run, "n_done") + show_int(run, "n_failed");
+	describe(p, run, &text);
+	draw_bar(p, total > 0 ? (double)done / (double)total : 0, &text);
+}
+
+/* Frees the content of `text`. */
+static void tell_line(struct progress *p, struct buf *text)
+{
+	term_print(stderr, buf_str(text));
+	fputc('\n', stderr);
+	buf_release(text);
+	p->told_ms = clock_mono_ms();
 }
 
 /* A line for every column that began or ended something, and one now and then. */
@@ -123,10 +140,7 @@ static void tell(struct progress *p, const json_t *run)
 		return;
 	struct buf text = BUF_INIT(LINE_MAX);
 	describe(p, run, &text);
-	term_print(stderr, buf_str(&text));
-	fputc('\n', stderr);
-	buf_release(&text);
-	p->told_ms = clock_mono_ms();
+	tell_line(p, &text);
 }
 
 void progress_show(struct progress *p, const json_t *run)
@@ -137,4 +151,20 @@ void progress_show(struct progress *p, const json_t *run)
 		draw(p, run);
 	else
 		tell(p, run);
+}
+
+void progress_share(struct progress *p, double share, const char *sentence)
+{
+	int64_t now = clock_mono_ms(), every = p->live ? LIVE_EVERY_MS : PLAIN_EVERY_MS;
+	if (p->told_ms == 0)
+		p->told_ms = now; /* what is over at once needs no line */
+	if (p->cli->json || now - p->told_ms < every)
+		return;
+	struct buf text = BUF_INIT(LINE_MAX);
+	buf_add_text(&text, sentence);
+	if (p->live)
+		draw_bar(p, share, &text);
+	else
+		tell_line(p, &text);
+	p->told_ms = now;
 }

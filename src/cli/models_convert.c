@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/models_convert.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fs.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "cli/interrupt.h"
+#include "cli/progress.h"
+#include "cli/resolve.h"
+#include "cli/show.h"
+#include "convert/hf_convert.h"
+
+static const struct arg_option convert_options[] = {
+	{ "type", "NAME", "cli_opt_convert_type", false },
+	{ "out", "FILE", "cli_opt_convert_out", false },
+	{ "base", "FILE", "cli_opt_convert_base", false },
+	{ "replace", NULL, "cli_opt_convert_replace", false },
+	{ NULL, NULL, NULL, false },
+};
+const struct arg_option *const models_convert_tables[] = { convert_options, NULL };
+
+struct conversion {
+	struct cli *cli;
+	char *dir, *out;
+	struct progress *progress;
+	atomic_bool stop;
+};
+
+/* "SmolLM2-135M-F16.gguf" in the current folder. */
+static char *default_out(const char *dir, enum hf_type type)
+{
+	char *real = realpath(dir, NULL);
+	const char *name = fs_basename(real ? real : dir);
+	char *file = mem_printf("%s-%s.gguf", *name && *name != '/' ? name : "model", hf_type_name(type));
+	char *path = resolve_path(file);
+	mem_free(file);
+	free(real);
+	return path;
+}
+
+static void show_share(void *user, uint64_t done, uint64_t total)
+{
+	struct conversion *v = user;
+	if (interrupt_seen())
+		atomic_store(&v->stop, true);
+	double share = total ? (double)done / (double)total : 1;
+	char *text = cli_text(v->cli, "cli_convert_progress", "percent=%.0f|name=%s", 100 * share, fs_basename(v->out));
+	progress_share(v->progress, share, text);
+	mem_free(text);
+}
+
+static void tell_begin(const struct conversion *v, const struct hf_convert_facts *facts)
+{
+	char size[32];
+	show_bytes((int64_t)facts->size_bytes, size);
+	if (!v->cli->json)
+		cli_say(v->cli, stderr, "cli_convert_begin", "name=%s|type=%s|size=%s", v->out, hf_type_name(facts->type), size);
+}
+
+static void tell_end(const struct conversion *v, const struct hf_convert_facts *facts)
+{
+	if (!v->cli->json) {
+		cli_say(v->cli, stdout, "cli_convert_done", "path=%s|n=%zu", v->out, facts->n_tensors);
+		return;
+	}
+	json_t *made = json_pack("{s:o, s:s, s:s, s:I, s:I, s:I}", "path", json_text(str_of(v->out)), "architecture", facts->architecture,
+				 "type", hf_type_name(facts->type), "size_bytes", (json_int_t)facts->size_bytes, "n_params",
+				 (json_int_t)facts->n_values, "n_tensors", (json_int_t)facts->n_tensors);
+	cli_print_json(made);
+	json_decref(made);
+}
+
+static enum err_code convert(struct conversion *v, struct hf_convert_options *o, struct err *err)
+{
+	struct hf_convert_facts facts;
+	const char *out = args_text(v->cli->args, "out", NULL);
+	/* What is wrong with the folder is said at once, and how big the result will be. */
+	enum err_code code = hf_convert_size(v->dir, o, &facts, err);
+	if (code != ERR_OK)
+		return code;
+	o->type = facts.type;
+	v->out = out ? resolve_path(out) : default_out(v->dir, facts.type);
+	tell_begin(v, &facts);
+	v->progress = progress_new(v->cli);
+	code = hf_convert(v->dir, v->out, o, &facts, err);
+	progress_free(v->progress);
+	if (code == ERR_OK)
+		tell_end(v, &facts);
+	return code;
+}
+
+int models_convert_exec(struct cli *cli)
+{
+	struct err err = { 0 };
+	struct conversion v = { .cli = cli, .dir = resolve_path(args_word(cli->args, 0)) };
+	const char *type = args_text(cli->args, "type", "auto"), *base = args_text(cli->args, "base", NULL);
+	char *base_path = base ? resolve_path(base) : NULL;
+	struct hf_convert_options o = { .base_gguf = base_path,
+					.replace = args_has(cli->args, "replace"),
+					.progress = show_share,
+					.user = &v,
+					.cancel = &v.stop };
+	enum err_code code = ERR_OK;
+	interrupt_install(NULL);
+	if (!hf_type_named(type, &o.type))
+		code = err_set(&err, ERR_INVALID, "err_convert_type", "type=%.60s", type);
+	if (code == ERR_OK)
+		code = convert(&v, &o, &err);
+	mem_free(base_path);
+	mem_free(v.dir);
+	mem_free(v.out);
+	return code == ERR_OK ? EXIT_DONE : cli_fail(cli, &err);
+}
