@@ -2,9 +2,9 @@
 #include "cli/models_convert.h"
 
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -13,6 +13,7 @@
 #include "cli/resolve.h"
 #include "cli/show.h"
 #include "convert/hf_convert.h"
+#include "convert/hf_keys.h"
 
 static const struct arg_option convert_options[] = {
 	{ "type", "NAME", "cli_opt_convert_type", false },
@@ -33,12 +34,9 @@ struct conversion {
 /* "SmolLM2-135M-F16.gguf" in the current folder. */
 static char *default_out(const char *dir, enum hf_type type)
 {
-	char *real = realpath(dir, NULL);
-	const char *name = fs_basename(real ? real : dir);
-	char *file = mem_printf("%s-%s.gguf", *name && *name != '/' ? name : "model", hf_type_name(type));
-	char *path = resolve_path(file);
-	mem_free(file);
-	free(real);
+	struct arena *a = arena_new();
+	char *path = resolve_path(arena_printf(a, "%s-%s.gguf", hf_keys_folder_name(a, dir), hf_type_name(type)));
+	arena_free(a);
 	return path;
 }
 

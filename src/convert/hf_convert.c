@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -106,10 +105,8 @@ static enum err_code copy_base_keys(struct work *k, struct err *err)
 
 static const char *model_title(struct work *k, const char *dir)
 {
-	char *real = realpath(dir, NULL);
-	const char *name = k->config.name ? k->config.name : fs_basename(real ? real : dir);
+	const char *name = k->config.name ? k->config.name : hf_keys_folder_name(k->arena, dir);
 	const char *title = hf_keys_title(k->arena, name);
-	free(real);
 	return *title ? title : "Model";
 }
 

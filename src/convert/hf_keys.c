@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -63,6 +64,41 @@ const char *hf_keys_title(struct arena *a, const char *name)
 	const char *title = arena_strdup(a, buf_text(&out));
 	buf_release(&out);
 	return title;
+}
+
+/* "/a/b/c" becomes "/a/b"; returns "c". */
+static const char *cut_last(char *path)
+{
+	size_t n = strlen(path);
+	while (n > 1 && path[n - 1] == '/')
+		path[--n] = 0;
+	char *slash = strrchr(path, '/');
+	if (!slash)
+		return path;
+	*slash = 0;
+	return slash + 1;
+}
+
+const char *hf_keys_folder_name(struct arena *a, const char *dir)
+{
+	char *path = arena_strdup(a, dir);
+	const char *name = cut_last(path);
+	if (!*name || strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
+		char *real = realpath(dir, NULL);
+		path = arena_strdup(a, real ? real : "model");
+		free(real);
+		name = cut_last(path);
+	}
+	if (!*name)
+		return "model"; /* the root */
+	if (name == path) /* no folder above it is known */
+		return name;
+	const char *above = cut_last(path), *model = above == path ? "" : cut_last(path);
+	if (strcmp(above, "snapshots") != 0 || !str_starts(str_of(model), "models--"))
+		return name;
+	for (const char *at = model; at; at = strstr(at + 2, "--"))
+		name = at == model ? model : at + 2;
+	return name;
 }
 
 void hf_keys_size_label(uint64_t n_values, char out[32])

@@ -30,6 +30,10 @@ void hf_keys_write(struct gguf_writer *w, const struct hf_config *c, const struc
  * The caller frees it. */
 json_t *hf_keys_generation(const char *dir);
 
+/* What the folder is called, without following it where it is a link: "Kestrel" of "/models/Kestrel/"; of a snapshot in the
+ * Hugging Face cache ("models--org--Kestrel/snapshots/4f0a") the model's name, not the snapshot's.  Into the arena. */
+const char *hf_keys_folder_name(struct arena *a, const char *dir);
+
 /* "smollm2-tied" as a title: "Smollm2 Tied".  Into the arena. */
 const char *hf_keys_title(struct arena *a, const char *name);
 

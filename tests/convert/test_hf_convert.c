@@ -188,6 +188,23 @@ static void names_become_titles(void **state)
 		assert_string_equal(hf_keys_title(temp.arena, cases[i].name), cases[i].title);
 }
 
+static void folders_are_called_by_the_name_that_says_most(void **state)
+{
+	static const struct {
+		const char *dir, *name;
+	} cases[] = { { "/models/Kestrel", "Kestrel" }, { "/models/Kestrel//", "Kestrel" }, { "Kestrel", "Kestrel" },
+		      { "./Kestrel", "Kestrel" }, { "/hub/models--org--Kestrel-1B/snapshots/4f0a12", "Kestrel-1B" },
+		      { "/hub/models--gpt2/snapshots/4f0a12", "gpt2" }, { "/hub/other/snapshots/4f0a12", "4f0a12" },
+		      { "snapshots/4f0a12", "4f0a12" } };
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_string_equal(hf_keys_folder_name(temp.arena, cases[i].dir), cases[i].name);
+	char *here = realpath(".", NULL);
+	assert_string_equal(hf_keys_folder_name(temp.arena, "."), fs_basename(here));
+	free(here);
+	assert_string_equal(hf_keys_folder_name(temp.arena, "/."), "model");
+}
+
 static void sizes_have_two_digits(void **state)
 {
 	static const struct {
@@ -454,6 +471,7 @@ int main(void)
 		cmocka_unit_test(every_architecture_equals_the_converter_of_llama_cpp),
 		cmocka_unit_test(newer_configuration_files_give_the_same_keys),
 		cmocka_unit_test(names_become_titles),
+		cmocka_unit_test(folders_are_called_by_the_name_that_says_most),
 		cmocka_unit_test(sizes_have_two_digits),
 		cmocka_unit_test(halves_are_the_nearest),
 		cmocka_unit_test(a_tensor_of_many_pieces_is_whole),
