@@ -38,11 +38,11 @@ uint32_t hf_type_file_type(enum hf_type type)
 	return FILE_TYPE_F16;
 }
 
-/* Vectors and norms stay exact; a row that Q8_0 cannot cut into blocks becomes F16. */
+/* Vectors, which all norms are, stay exact; a row that Q8_0 cannot cut into blocks becomes F16. */
 static uint32_t tensor_type(enum hf_type type, const struct hf_out *o)
 {
 	const struct ggml_type_info *q8 = ggml_type_find(GGML_ID_Q8_0);
-	if (o->n_dims < 2 || str_ends(str_of(o->name), "_norm.weight") || type == HF_F32)
+	if (o->n_dims < 2 || type == HF_F32)
 		return GGML_ID_F32;
 	if (type == HF_BF16)
 		return GGML_ID_BF16;

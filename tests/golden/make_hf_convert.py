@@ -146,6 +146,8 @@ MODELS = {  # name: config.json, tensors, generation_config.json
                      phi3("F16", tied=True), None),
     "smollm3-bf16": (config("SmolLM3ForCausalLM", "smollm3", rope_theta=5000000.0, tie_word_embeddings=True, no_rope_layer_interval=4),
                      llama_like(tied=True), None),
+    "smollm3-llama3": (config("SmolLM3ForCausalLM", "smollm3", rope_theta=2000000.0, tie_word_embeddings=True, head_dim=64,
+                              rope_scaling=LLAMA3 | {"factor": 32.0}), llama_like(tied=True, head=64), None),
 }
 SHARDS = {"llama3-bf16": 3, "gemma3-vision": 2}
 
