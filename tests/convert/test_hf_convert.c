@@ -18,6 +18,17 @@
 static struct temp temp;
 static json_t *golden;
 
+static json_t *read_golden(const char *name)
+{
+	struct buf text = BUF_INIT(1 * MIB);
+	struct err err = { 0 };
+	assert_ok(fs_read(arena_printf(temp.arena, TEST_ROOT "/tests/golden/%s", name), &text, &err));
+	json_t *root = json_parse(buf_str(&text), name, &err);
+	assert_err(&err, "");
+	buf_release(&text);
+	return root;
+}
+
 static const struct {
 	const char *name; /* in the golden file */
 	enum hf_type type;
@@ -137,6 +148,58 @@ static void every_architecture_equals_the_converter_of_llama_cpp(void **state)
 	assert_true(json_object_size(golden) >= 17);
 	json_object_foreach (golden, name, model)
 		assert_model(name, model);
+}
+
+/* --- whole files, with their tokenizers --- */
+
+struct copying {
+	const char *from, *to; /* folders */
+};
+
+static bool copy_file(void *user, const char *name, bool is_dir)
+{
+	const struct copying *c = user;
+	struct buf bytes = BUF_INIT(64 * MIB);
+	struct err err = { 0 };
+	if (is_dir || strcmp(name, "config.json") == 0)
+		return true;
+	assert_ok(fs_read(arena_printf(temp.arena, "%s/%s", c->from, name), &bytes, &err));
+	assert_ok(fs_write(arena_printf(temp.arena, "%s/%s", c->to, name), bytes.ptr, bytes.len, &err));
+	buf_release(&bytes);
+	return true;
+}
+
+static void assert_whole(const char *name, const json_t *model)
+{
+	const char *dir = hf_folder(&temp, arena_printf(temp.arena, "whole/%s", name), model);
+	const char *out = temp_path(&temp, arena_printf(temp.arena, "whole/%s.gguf", name));
+	const char *tokenizer = json_string_value(json_object_get(model, "tokenizer"));
+	struct copying c = { arena_printf(temp.arena, TEST_ROOT "/tests/golden/hf_vocab/%s", tokenizer), dir };
+	struct hf_convert_options o = { .type = HF_F16 };
+	struct err err = { 0 };
+	uint8_t digest[HASH_SIZE];
+	char hex[HASH_HEX_SIZE];
+	uint64_t size = 0;
+	assert_ok(fs_list(c.from, 100, copy_file, &c, &err));
+	assert_ok(hf_convert(dir, out, &o, NULL, &err));
+	int fd = fs_open(out, &size, &err);
+	assert_int_equal(size, json_integer_value(json_object_get(model, "size")));
+	assert_ok(hash_file(fd, digest, NULL, &err));
+	close(fd);
+	hash_hex(digest, hex);
+	if (strcmp(hex, json_string_value(json_object_get(model, "sha256"))) != 0)
+		fail_msg("%s is not the file that convert_hf_to_gguf.py makes", name);
+}
+
+static void whole_files_equal_those_of_llama_cpp(void **state)
+{
+	const char *name;
+	json_t *model, *files = read_golden("hf_convert_whole.json");
+	(void)state;
+	assert_true(json_object_size(files) >= 15);
+	json_object_foreach (files, name, model)
+		assert_whole(name, model);
+	json_decref(files);
 }
 
 /* --- other ways of writing the same --- */
@@ -448,12 +511,8 @@ static void rows_behind_the_last_token_are_cut(void **state)
 static int setup(void **state)
 {
 	(void)state;
-	struct buf text = BUF_INIT(1 * MIB);
 	temp_open(&temp);
-	if (fs_read(TEST_ROOT "/tests/golden/hf_convert.json", &text, NULL) != ERR_OK)
-		return -1;
-	golden = json_parse(buf_str(&text), "hf_convert.json", NULL);
-	buf_release(&text);
+	golden = read_golden("hf_convert.json");
 	return golden ? 0 : -1;
 }
 
@@ -469,6 +528,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_architecture_equals_the_converter_of_llama_cpp),
+		cmocka_unit_test(whole_files_equal_those_of_llama_cpp),
 		cmocka_unit_test(newer_configuration_files_give_the_same_keys),
 		cmocka_unit_test(names_become_titles),
 		cmocka_unit_test(folders_are_called_by_the_name_that_says_most),

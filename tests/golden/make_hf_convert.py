@@ -3,15 +3,19 @@
 """make_hf_convert - what llama.cpp's own converter makes of tiny Hugging Face models, for tests/convert/test_hf_convert.c.
 
     PYTHONPATH=LLAMA_SOURCE/gguf-py python make_hf_convert.py LLAMA_SOURCE > hf_convert.json
+    PYTHONPATH=LLAMA_SOURCE/gguf-py python make_hf_convert.py LLAMA_SOURCE whole > hf_convert_whole.json
 
 Needs Python with torch, transformers 4.57.6 (LLAMA_SOURCE/requirements pins it), numpy and LLAMA_SOURCE (llama.cpp v0.5.0).
-The values of every tensor follow a formula that the test repeats.  The tokenizer is left out (the model class's set_vocab does
-nothing): weights and hyperparameters only.  Of each tensor the first 16 digits of the SHA-256 of its data are kept, for each type.
+The values of every tensor follow a formula that the test repeats.  In the first file the tokenizer is left out (the model class's
+set_vocab does nothing): weights and hyperparameters only; of each tensor the first 16 digits of the SHA-256 of its data are kept,
+for each type.  The second has the SHA-256 of whole F16 files, with the tokenizers of hf_vocab/ (see make_hf_vocab.py, also for
+why the pre-tokenizer's name is given).
 """
 import hashlib
 import json
 import logging
 import pathlib
+import shutil
 import sys
 import tempfile
 
@@ -219,7 +223,53 @@ def keys(reader):
     return out
 
 
-def main(source):
+def whole_tensors(settings, full):
+    wide, ff, heads, kv, vocab = (full[key] for key in ("hidden_size", "intermediate_size", "num_attention_heads",
+                                                        "num_key_value_heads", "vocab_size"))
+    arch, tied = settings["architectures"][0], full["tie_word_embeddings"]
+    if arch == "Phi3ForCausalLM":
+        return phi3("BF16", wide, ff, heads, kv, vocab, tied)
+    return llama_like(wide, ff, heads, kv, full.get("head_dim") or wide // heads, vocab, "BF16", tied or arch.startswith("Gemma"),
+                      ("q_proj", "k_proj", "v_proj") if "Qwen2" in arch else (), "Qwen3" in arch or "Gemma3" in arch, "Gemma" in arch,
+                      prefix="language_model.model." if "Conditional" in arch else "model.")
+
+
+def whole(source):
+    """Whole files.  Folders are renamed so that the converter guesses nothing from "mini"; the order of Qwen3's two chat templates
+    is that of a Python set."""
+    sys.path.insert(0, source)
+    import conversion
+    import gguf
+    import torch
+    logging.disable(logging.CRITICAL)
+    root = pathlib.Path(__file__).parent / "hf_vocab"
+    known = json.loads((root / "golden.json").read_text())["folders"]
+    result = {}
+    with tempfile.TemporaryDirectory() as tmp:
+        for tokenizer in sorted(p for p in root.iterdir() if p.is_dir() and p.name != "qwen3"):
+            folder = pathlib.Path(tmp) / tokenizer.name.replace("-", "")
+            shutil.copytree(tokenizer, folder)
+            settings = json.loads((folder / "config.json").read_text())
+            settings.get("text_config", settings)["num_hidden_layers"] = 2
+            (folder / "config.json").write_text(json.dumps(settings))
+            full = conversion.ModelBase.load_hparams(folder, False)
+            tensors = whole_tensors(settings, full | full.get("text_config", {}))
+            write_safetensors(folder / "model.safetensors", [[i, *t] for i, t in enumerate(tensors)])
+            pre = [k["value"] for k in known[tokenizer.name]["keys"] if k["key"] == "tokenizer.ggml.pre"]
+            conversion.base.TextModel.get_vocab_base_pre = lambda self, t, pre=pre: pre[0]
+            found = conversion.get_model_class(conversion.get_model_architecture(full, conversion.ModelType.TEXT))
+            out = folder.with_suffix(".gguf")
+            with torch.inference_mode():
+                found(folder, gguf.LlamaFileType.MOSTLY_F16, out).write()
+            result[folder.name] = {"tokenizer": tokenizer.name, "config": settings, "shards": 1, "tensors": tensors,
+                                   "size": out.stat().st_size, "sha256": hashlib.sha256(out.read_bytes()).hexdigest()}
+    print("{\n" + ",\n".join(f"{json.dumps(name)}: " + json.dumps(item) for name, item in result.items()) + "\n}")
+
+
+def main(source, what="parts"):
+    if what == "whole":
+        whole(source)
+        return
     sys.path.insert(0, source)
     import conversion
     import gguf
