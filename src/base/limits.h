@@ -43,6 +43,7 @@
 #define LIMIT_PROMPT_BYTES (4 * MIB)
 #define LIMIT_SAFETENSORS_HEADER (16 * MIB)
 #define LIMIT_SAFETENSORS_TENSORS 65536
+#define LIMIT_WEIGHT_FILES 1024 /* of one Hugging Face folder */
 #define LIMIT_FOLDER_ENTRIES 20000
 #define LIMIT_SCAN_ENTRIES 200000 /* of all folders of one scan */
 

@@ -15,6 +15,7 @@
 #include "convert/hf_keys.h"
 #include "convert/hf_rows.h"
 #include "convert/hf_vocab.h"
+#include "model/sniff.h"
 
 #define SPARE_BYTES (64 * MIB) /* that stay free on the disk */
 
@@ -236,6 +237,21 @@ static enum err_code take_space(const struct work *k, int fd, const char *out_pa
 		       (unsigned long long)((k->size + SPARE_BYTES) / MIB + 1), (unsigned long long)(fs_free_space(out_path) / MIB));
 }
 
+/* With `replace` too nothing is lost that was no model before, and not what is being read. */
+static enum err_code check_place(const struct hf_convert_options *o, const char *out_path, struct err *err)
+{
+	struct stat there = { 0 }, base = { 0 };
+	if (stat(out_path, &there) != 0)
+		return ERR_OK;
+	if (!o->replace)
+		return err_set(err, ERR_CONFLICT, "err_file_exists", "path=%s", out_path);
+	enum file_kind kind = sniff_path(out_path);
+	bool same = o->base_gguf && stat(o->base_gguf, &base) == 0 && base.st_ino == there.st_ino && base.st_dev == there.st_dev;
+	if (same || (kind != FILE_GGUF && kind != FILE_EMPTY))
+		return err_set(err, ERR_CONFLICT, "err_convert_not_replaced", "path=%s", out_path);
+	return ERR_OK;
+}
+
 static enum err_code write_tensors(struct work *k, int fd, struct err *err)
 {
 	enum err_code rc = gguf_writer_begin(k->writer, fd, err);
@@ -272,9 +288,9 @@ enum err_code hf_convert(const char *dir, const char *out_path, const struct hf_
 	struct err own = { 0 };
 	if (!err)
 		err = &own;
-	if (!o->replace && fs_exists(out_path))
-		return err_set(err, ERR_CONFLICT, "err_file_exists", "path=%s", out_path);
-	enum err_code rc = prepare(&k, dir, err);
+	enum err_code rc = check_place(o, out_path, err);
+	if (rc == ERR_OK)
+		rc = prepare(&k, dir, err);
 	if (rc == ERR_OK)
 		tell_facts(&k, facts);
 	if (rc == ERR_OK)

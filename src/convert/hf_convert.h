@@ -26,7 +26,7 @@ struct hf_convert_options {
 	enum hf_type type;
 	const char *base_gguf; /* tokenizer and licence are taken from this GGUF of the same architecture; NULL: from DIR */
 	bool no_tokenizer;     /* without one: such a file can be compared, not run */
-	bool replace;	       /* what lies at the result's place */
+	bool replace;	       /* a GGUF (or an empty file) that lies at the result's place */
 	hf_convert_fn progress;
 	void *user;
 	const atomic_bool *cancel; /* may be NULL */
@@ -47,8 +47,8 @@ struct hf_convert_facts {
 MUST_USE enum err_code hf_convert_size(const char *dir, const struct hf_convert_options *o, struct hf_convert_facts *facts,
 				       struct err *err);
 
-/* Writes `out_path`.  Also ERR_IO "err_convert_space" and others of the disk, ERR_CONFLICT "err_file_exists", ERR_BUSY
- * "err_convert_running" where another process writes the same file, ERR_CANCELLED.  `facts` may be NULL. */
+/* Writes `out_path`.  Also ERR_IO "err_convert_space" and others of the disk, ERR_CONFLICT "err_file_exists" and
+ * "err_convert_not_replaced", ERR_BUSY "err_convert_running" where another process writes the same file, ERR_CANCELLED.  `facts` may be NULL. */
 MUST_USE enum err_code hf_convert(const char *dir, const char *out_path, const struct hf_convert_options *o,
 				  struct hf_convert_facts *facts, struct err *err);
 

@@ -13,7 +13,6 @@
 #include "base/mem.h"
 
 #define INDEX "model.safetensors.index.json"
-#define MAX_SHARDS 1024
 
 struct hf_weights {
 	struct arena *arena;
@@ -116,7 +115,7 @@ static bool is_pickle_name(struct str name)
 
 static void add_file(struct hf_weights *w, const char *name)
 {
-	if (w->n_files < MAX_SHARDS)
+	if (w->n_files <= LIMIT_WEIGHT_FILES)
 		w->names[w->n_files++] = arena_strdup(w->arena, name);
 }
 
@@ -164,7 +163,7 @@ static enum err_code check_numbered(const struct hf_weights *w, struct err *err)
 	for (size_t i = 0; i < w->n_files; i++)
 		if (shard_number(w->names[i], &no, &count) && count > most)
 			most = count;
-	for (unsigned want = 1; want <= most && want <= MAX_SHARDS; want++) {
+	for (unsigned want = 1; want <= most && want <= LIMIT_WEIGHT_FILES; want++) {
 		bool there = false;
 		for (size_t i = 0; i < w->n_files; i++)
 			there |= shard_number(w->names[i], &no, &count) && no == want && count == most;
@@ -190,7 +189,7 @@ static enum err_code find_files(struct hf_weights *w, struct index *x, struct er
 {
 	struct folder f = { .w = w };
 	const char *index_path = arena_printf(w->arena, "%s/%s", w->dir, INDEX);
-	w->names = arena_array(w->arena, MAX_SHARDS, sizeof(w->names[0]));
+	w->names = arena_array(w->arena, LIMIT_WEIGHT_FILES + 1, sizeof(w->names[0]));
 	enum err_code rc = fs_list(w->dir, LIMIT_FOLDER_ENTRIES, look_at, &f, err);
 	if (rc != ERR_OK)
 		return rc;
@@ -206,8 +205,8 @@ static enum err_code find_files(struct hf_weights *w, struct index *x, struct er
 static enum err_code find_all(struct hf_weights *w, struct index *x, struct err *err)
 {
 	enum err_code rc = find_files(w, x, err);
-	if (rc == ERR_OK && w->n_files >= MAX_SHARDS)
-		rc = err_set(err, ERR_LIMIT, "err_hf_many_files", "path=%s|limit=%d", w->dir, MAX_SHARDS - 1);
+	if (rc == ERR_OK && w->n_files > LIMIT_WEIGHT_FILES)
+		rc = err_set(err, ERR_LIMIT, "err_hf_many_files", "path=%s|limit=%d", w->dir, LIMIT_WEIGHT_FILES);
 	return rc;
 }
 

@@ -103,7 +103,12 @@ def test_an_existing_file_is_replaced_on_request_only(tmp_path, base):
     out.write_text("mine")
     done = convert(source, "--base", base, "--out", out)
     assert done.returncode == 4 and out.read_text() == "mine" and str(out) in done.stderr
-    assert convert(source, "--base", base, "--out", out, "--replace").returncode == 0
+    kept = convert(source, "--base", base, "--out", out, "--replace")
+    assert kept.returncode == 4 and out.read_text() == "mine", "only a model is replaced"
+    assert convert(source, "--base", base, "--out", base, "--replace").returncode == 4, "not what is read"
+    out.unlink()
+    assert convert(source, "--base", base, "--out", out).returncode == 0
+    assert convert(source, "--base", base, "--out", out, "--type", "F32", "--replace").returncode == 0
     assert out.read_bytes()[:4] == b"GGUF"
 
 

@@ -437,10 +437,78 @@ static void a_file_that_exists_stays(void **state)
 	assert_ok(fs_read(out, &text, &err));
 	assert_string_equal(buf_text(&text), "mine");
 	buf_release(&text);
-	o.replace = true;
+	o.replace = true; /* but only another model */
+	assert_int_equal(hf_convert(dir, out, &o, NULL, &err), ERR_CONFLICT);
+	assert_err(&err, "err_convert_not_replaced");
+	const char *source = arena_printf(temp.arena, "%s/model.safetensors", dir);
+	assert_int_equal(hf_convert(dir, source, &o, NULL, &err), ERR_CONFLICT);
 	err = (struct err){ 0 };
+	out = temp_text(&temp, "mine.gguf", "");
+	assert_ok(hf_convert(dir, out, &o, NULL, &err));
 	assert_ok(hf_convert(dir, out, &o, NULL, &err));
 	json_decref(model);
+}
+
+/* --- disks --- */
+
+/* The weights of a model of nine terabytes: a file with a hole in it. */
+static void write_hole(const char *dir, uint64_t words, uint64_t wide)
+{
+	static const struct {
+		const char *name;
+		unsigned rows, columns; /* 0: as wide as the model; rows 1: a vector */
+	} tensors[] = { { "self_attn.q_proj", 2, 0 }, { "self_attn.k_proj", 2, 0 }, { "self_attn.v_proj", 2, 0 },
+			{ "self_attn.o_proj", 0, 2 }, { "mlp.gate_proj", 2, 0 },    { "mlp.up_proj", 2, 0 },
+			{ "mlp.down_proj", 0, 2 },    { "input_layernorm", 1, 0 },  { "post_attention_layernorm", 1, 0 } };
+	struct buf head = BUF_INIT(1 * MIB), file = BUF_INIT(1 * MIB);
+	uint64_t at = 2 * words * wide;
+	buf_printf(&head, "{\"model.embed_tokens.weight\":{\"dtype\":\"BF16\",\"shape\":[%llu,%llu],\"data_offsets\":[0,%llu]}",
+		   (unsigned long long)words, (unsigned long long)wide, (unsigned long long)at);
+	buf_printf(&head, ",\"model.norm.weight\":{\"dtype\":\"BF16\",\"shape\":[%llu],\"data_offsets\":[%llu,%llu]}",
+		   (unsigned long long)wide, (unsigned long long)at, (unsigned long long)(at + 2 * wide));
+	at += 2 * wide;
+	for (size_t i = 0; i < sizeof(tensors) / sizeof(tensors[0]); i++) {
+		uint64_t rows = tensors[i].rows ? tensors[i].rows : wide, columns = tensors[i].columns ? tensors[i].columns : wide;
+		char shape[64];
+		snprintf(shape, sizeof(shape), "%llu,%llu", (unsigned long long)rows, (unsigned long long)columns);
+		buf_printf(&head, ",\"model.layers.0.%s.weight\":{\"dtype\":\"BF16\",\"shape\":[%s],\"data_offsets\":[%llu,%llu]}",
+			   tensors[i].name, rows == 1 ? shape + 2 : shape, (unsigned long long)at,
+			   (unsigned long long)(at + 2 * rows * columns));
+		at += 2 * rows * columns;
+	}
+	buf_add_char(&head, '}');
+	buf_add_u64le(&file, head.len);
+	buf_add_str(&file, buf_str(&head));
+	const char *path = temp_file(&temp, arena_printf(temp.arena, "%s/model.safetensors", dir), file.ptr, file.len);
+	if (truncate(path, (off_t)(file.len + at)) != 0)
+		skip(); /* a file system that cannot do that */
+	buf_release(&head);
+	buf_release(&file);
+}
+
+static void a_disk_without_room_is_told_before(void **state)
+{
+	struct err err = { 0 };
+	struct hf_convert_facts facts;
+	uint64_t words = 1 << 24, wide = 1 << 18;
+	struct stopper s = { .after = 1 }; /* should there be room for it */
+	struct hf_convert_options o = { .no_tokenizer = true, .progress = stop_after, .user = &s, .cancel = &s.stop };
+	json_t *config = json_pack("{s:[s], s:I, s:i, s:i, s:i, s:i, s:i, s:I, s:b}", "architectures", "MistralForCausalLM", "hidden_size",
+				   (json_int_t)wide, "head_dim", 2, "intermediate_size", 2, "num_hidden_layers", 1, "num_attention_heads",
+				   1, "num_key_value_heads", 1, "vocab_size", (json_int_t)words, "tie_word_embeddings", true);
+	(void)state;
+	hf_json(&temp, "huge/config.json", config);
+	json_decref(config);
+	write_hole("huge", words, wide);
+	const char *dir = temp_path(&temp, "huge"), *out = temp_path(&temp, "huge.gguf");
+	assert_ok(hf_convert_size(dir, &o, &facts, &err));
+	assert_true(facts.size_bytes > 2 * words * wide && facts.size_bytes < 2 * words * wide + 64 * MIB);
+	if (fs_free_space(out) > facts.size_bytes)
+		skip();
+	assert_int_equal(hf_convert(dir, out, &o, NULL, &err), ERR_IO);
+	assert_err(&err, "err_convert_space");
+	assert_false(fs_exists(temp_path(&temp, "huge.gguf.part")));
+	assert_int_equal(s.done, 0);
 }
 
 /* --- a base's tokenizer --- */
@@ -539,6 +607,7 @@ int main(void)
 		cmocka_unit_test(what_a_killed_process_left_is_written_over),
 		cmocka_unit_test(two_conversions_do_not_write_one_file),
 		cmocka_unit_test(a_file_that_exists_stays),
+		cmocka_unit_test(a_disk_without_room_is_told_before),
 		cmocka_unit_test(the_tokenizer_may_come_from_the_base),
 		cmocka_unit_test(rows_behind_the_last_token_are_cut),
 	};

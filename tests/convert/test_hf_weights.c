@@ -28,6 +28,17 @@ static const char *in_folder(const char *name)
 	return arena_printf(temp.arena, "folder-%d/%s", serial, name);
 }
 
+static const char *folder_with(const char *file, const char *content)
+{
+	json_t *model = model_of("smollm3-bf16");
+	serial++;
+	hf_json(&temp, in_folder("config.json"), json_object_get(model, "config"));
+	if (file)
+		temp_text(&temp, in_folder(file), content);
+	json_decref(model);
+	return temp_path(&temp, arena_printf(temp.arena, "folder-%d", serial));
+}
+
 static enum err_code convert(const char *dir)
 {
 	struct hf_convert_options o = { .no_tokenizer = true };
@@ -140,18 +151,22 @@ static void an_index_points_nowhere_else(void **state)
 	assert_int_equal(hf_index_parse(STR("{\"weight_map\": {\"a\": 1}}"), "index", NULL, NULL, &err), ERR_DATA);
 }
 
-/* --- other forms --- */
-
-static const char *folder_with(const char *file, const char *content)
+static void folders_with_too_many_files_are_refused(void **state)
 {
-	json_t *model = model_of("smollm3-bf16");
-	serial++;
-	hf_json(&temp, in_folder("config.json"), json_object_get(model, "config"));
-	if (file)
-		temp_text(&temp, in_folder(file), content);
-	json_decref(model);
-	return temp_path(&temp, arena_printf(temp.arena, "folder-%d", serial));
+	json_t *map = json_object(), *root = json_pack("{s:o}", "weight_map", map);
+	(void)state;
+	const char *dir = folder_with(NULL, NULL);
+	for (int i = 0; i <= LIMIT_WEIGHT_FILES; i++)
+		json_object_set_new(map, arena_printf(temp.arena, "t%d", i), json_sprintf("model-%d.safetensors", i));
+	hf_json(&temp, in_folder("model.safetensors.index.json"), root);
+	assert_refused(dir, ERR_LIMIT, "err_hf_many_files", "limit", "1024");
+	json_object_del(map, "t7");
+	hf_json(&temp, in_folder("model.safetensors.index.json"), root);
+	assert_refused(dir, ERR_DATA, "err_hf_shard_missing", "name", "model-0.safetensors");
+	json_decref(root);
 }
+
+/* --- other forms --- */
 
 static void other_forms_are_recognized(void **state)
 {
@@ -283,6 +298,7 @@ int main(void)
 		cmocka_unit_test(index_and_files_must_agree),
 		cmocka_unit_test(a_tensor_in_two_files_is_refused),
 		cmocka_unit_test(an_index_points_nowhere_else),
+		cmocka_unit_test(folders_with_too_many_files_are_refused),
 		cmocka_unit_test(other_forms_are_recognized),
 		cmocka_unit_test(tensors_that_do_not_fit_are_named),
 		cmocka_unit_test(tensors_of_no_such_model_are_named),
