@@ -46,6 +46,7 @@
 #define LIMIT_WEIGHT_FILES 1024 /* of one Hugging Face folder */
 #define LIMIT_FOLDER_ENTRIES 20000
 #define LIMIT_SCAN_ENTRIES 200000 /* of all folders of one scan */
+#define LIMIT_MODEL_CACHE (200 * GIB) /* of converted models; those unused for longest go first */
 
 #define LIMIT_STREAM_LINE (1 * MIB) /* of what a provider sends */
 #define LIMIT_REMOTE_MODELS 10000   /* of one provider */

@@ -244,6 +244,44 @@ static int exec_show(struct cli *cli)
 	return result;
 }
 
+static void print_changes(const struct cli *cli, const json_t *found)
+{
+	size_t i;
+	const json_t *name;
+	cli_say(cli, stdout, "cli_changes", "n=%lld|m=%lld|name=%s", (long long)(show_int(found, "n_changed") + show_int(found, "n_added")),
+		(long long)show_int(found, "n_tensors"), show_text(found, "against_name"));
+	json_array_foreach(json_object_get(found, "changed"), i, name)
+		printf("  %s\n", json_string_value(name));
+	if (show_int(found, "n_changed") > (int64_t)json_array_size(json_object_get(found, "changed")))
+		puts("  ...");
+}
+
+static int exec_changes(struct cli *cli)
+{
+	struct client *c = NULL;
+	struct err err = { 0 };
+	json_t *found = NULL;
+	int64_t id = 0, against = 0;
+	char path[96];
+	const char *other = args_text(cli->args, "against", NULL);
+	enum err_code code = cli_connect(cli, &c, &err);
+	if (code == ERR_OK)
+		code = resolve_text(c, args_word(cli->args, 0), &id, &err);
+	if (code == ERR_OK && other)
+		code = resolve_text(c, other, &against, &err);
+	snprintf(path, sizeof path, against ? "/models/%lld/changes?against=%lld" : "/models/%lld/changes", (long long)id, (long long)against);
+	if (code == ERR_OK)
+		code = client_call(c, "GET", path, NULL, &found, &err);
+	int result = code == ERR_OK ? EXIT_DONE : cli_fail(cli, &err);
+	if (code == ERR_OK && cli->json)
+		cli_print_json(found);
+	else if (code == ERR_OK)
+		print_changes(cli, found);
+	json_decref(found);
+	client_close(c);
+	return result;
+}
+
 static int exec_remove(struct cli *cli)
 {
 	struct client *c = NULL;
@@ -268,6 +306,11 @@ static const struct arg_option add_options[] = {
 	{ NULL, NULL, NULL, false },
 };
 static const struct arg_option *const add_tables[] = { add_options, NULL };
+static const struct arg_option changes_options[] = {
+	{ "against", "SPEC|ID", "cli_opt_against", false },
+	{ NULL, NULL, NULL, false },
+};
+static const struct arg_option *const changes_tables[] = { changes_options, NULL };
 
 static const struct command model_commands[] = {
 	{ "list", "", "cli_models_list_summary", NULL, NULL, 0, 0, exec_list, NULL },
@@ -276,6 +319,8 @@ static const struct command model_commands[] = {
 	{ "show", "SPEC|FAMILY|ID", "cli_models_show_summary", NULL, NULL, 1, 1, exec_show, NULL },
 	{ "convert", "DIR [--type NAME] [--out FILE] [--base FILE] [--replace]", "cli_models_convert_summary", "cli_models_convert_about",
 	  models_convert_tables, 1, 1, models_convert_exec, NULL },
+	{ "changes", "SPEC|ID [--against SPEC|ID]", "cli_models_changes_summary", "cli_models_changes_about", changes_tables, 1, 1,
+	  exec_changes, NULL },
 	{ "remove", "SPEC|FAMILY|ID ...", "cli_models_remove_summary", NULL, NULL, 1, 100, exec_remove, NULL },
 	{ NULL, NULL, NULL, NULL, NULL, 0, 0, NULL, NULL },
 };

@@ -69,8 +69,8 @@ static void describe(const struct progress *p, const json_t *run, struct buf *ou
 		char *title = show_column_title(p->cli, column);
 		buf_add_text(out, "  ");
 		if (strcmp(show_text(column, "state"), "loading") == 0)
-			msg_format(out, lang, "cli_progress_loading", "name=%s|percent=%.0f", title,
-				   100 * show_number(column, "progress"));
+			msg_format(out, lang, json_is_true(json_object_get(column, "is_converting")) ? "cli_progress_converting" : "cli_progress_loading",
+				   "name=%s|percent=%.0f", title, 100 * show_number(column, "progress"));
 		else
 			buf_add_text(out, title);
 		mem_free(title);

@@ -13,7 +13,7 @@
 #include <jansson.h>
 #include <stdint.h>
 
-#include "convert/hf_config.h"
+#include "model/hf_config.h"
 #include "model/gguf_write.h"
 
 struct hf_keys {

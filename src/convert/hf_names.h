@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "base/str.h"
-#include "convert/hf_config.h"
+#include "model/hf_config.h"
 #include "model/tensor_name.h"
 
 #define HF_NAME_SIZE 256

@@ -13,8 +13,8 @@
 
 #include "base/arena.h"
 #include "base/err.h"
-#include "convert/hf_config.h"
-#include "convert/hf_weights.h"
+#include "model/hf_config.h"
+#include "model/hf_weights.h"
 #include "model/tensor_name.h"
 
 enum hf_type {

@@ -10,6 +10,7 @@
 #include "deploy/job_files.h"
 #include "engine/adapter_cache.h"
 #include "engine/machine.h"
+#include "engine/model_cache.h"
 #include "model/gguf.h"
 #include "model/quant_types.h"
 
@@ -81,6 +82,24 @@ static void run_load(struct task *task, void *context)
 		return;
 	if (l->run_id)
 		load_column(l, db, err);
+}
+
+/* --- the file of a model that is a folder --- */
+
+struct file_errand {
+	struct errand errand;
+	const char *data_dir, *path, *file;
+};
+
+static void run_file(struct task *task, void *context)
+{
+	struct file_errand *f = (struct file_errand *)task;
+	char *file = NULL;
+
+	(void)context;
+	if (model_cache_get(f->data_dir, f->path, &file, NULL, &task->cancelled, &task->err) == ERR_OK)
+		f->file = arena_strdup(f->errand.arena, file);
+	mem_free(file);
 }
 
 /* --- what the disk says --- */
@@ -351,6 +370,40 @@ static void home_disk(struct errand *e)
 	start_hash(c);
 }
 
+static void look_at_disk(struct creation *c)
+{
+	struct disk_errand *d = errand_new(c, sizeof *d, run_disk, home_disk);
+	struct arena *a = d->errand.arena;
+
+	d->data_dir = arena_strdup(a, c->cs->data_dir);
+	d->job_dir = arena_strdup(a, c->job_dir);
+	d->base_path = arena_strdup(a, c->facts.base.model.path);
+	d->adapter_path = c->facts.is_adapter ? arena_strdup(a, c->facts.model.model.path) : NULL;
+	d->target = arena_strdup(a, strcmp(c->row.target, "file") == 0 ? c->params.path : "");
+	d->replaces = c->params.replace;
+	errand_work(&d->errand);
+}
+
+static void home_file(struct errand *e)
+{
+	struct creation *c = e->c;
+
+	if (errand_failed(e))
+		return;
+	c->facts.base.model.path = arena_strdup(c->arena, ((struct file_errand *)e)->file);
+	look_at_disk(c);
+}
+
+/* Converting may take minutes: on the thread of big files. */
+static void find_file(struct creation *c)
+{
+	struct file_errand *f = errand_new(c, sizeof *f, run_file, home_file);
+
+	f->data_dir = arena_strdup(f->errand.arena, c->cs->data_dir);
+	f->path = arena_strdup(f->errand.arena, c->facts.base.model.path);
+	errand_hash(&f->errand);
+}
+
 static void home_load(struct errand *e)
 {
 	struct load_errand *l = (struct load_errand *)e;
@@ -363,15 +416,10 @@ static void home_load(struct errand *e)
 	e->arena = NULL; /* the rows are the job's now */
 	double epoch = c->facts.model.model.epoch;
 	c->facts.file_name = isnan(epoch) ? c->facts.label : arena_printf(c->arena, "%s epoch %g", c->facts.label, epoch);
-	struct disk_errand *d = errand_new(c, sizeof *d, run_disk, home_disk);
-	struct arena *a = d->errand.arena;
-	d->data_dir = arena_strdup(a, c->cs->data_dir);
-	d->job_dir = arena_strdup(a, c->job_dir);
-	d->base_path = arena_strdup(a, c->facts.base.model.path);
-	d->adapter_path = c->facts.is_adapter ? arena_strdup(a, c->facts.model.model.path) : NULL;
-	d->target = arena_strdup(a, strcmp(c->row.target, "file") == 0 ? c->params.path : "");
-	d->replaces = c->params.replace;
-	errand_work(&d->errand);
+	if (model_cache_wants(c->facts.base.model.path))
+		find_file(c);
+	else
+		look_at_disk(c);
 }
 
 void begin_facts(struct creation *c)

@@ -3,11 +3,12 @@
  * active - private to the engine: the run that computes, the worker that answers it, and how they hang together.
  *
  *   engine.c   line of runs, public questions, listeners
- *   host.c     one worker process with one base model: check memory, start, load, calibrate, death and backoff
+ *   host.c     one worker process with one base model: convert, check memory, start, load, calibrate, death and backoff
  *   run.c      the active run: load it from the store, base by base, group by group, end
  *   flight.c   one group under way: request, texts, answers
  *   cell.c     one answer: live, then into the store
  *   column.c   what a column needs before its first group: adapter, plan, provenance
+ *   prefetch.c  the base after this one, converted and read ahead while this one answers
  *   eta.c      how long it still takes
  *   prompt.c   "prompt actually sent"
  *   remote_run.c   columns that a provider answers: they need neither host nor groups and go on beside them
@@ -67,13 +68,14 @@ bool job_is_current(const struct job *job);
 
 /* --- the worker --- */
 
-enum host_state { HOST_NONE, HOST_CHECKING, HOST_STARTING, HOST_LOADING, HOST_READY, HOST_WAITING /* backoff */ };
+enum host_state { HOST_NONE, HOST_CONVERTING, HOST_CHECKING, HOST_STARTING, HOST_LOADING, HOST_READY, HOST_WAITING /* backoff */ };
 
 struct host {
 	enum host_state state;
 	struct worker_process *process;
 	int64_t base_id;
-	char *base_path, *base_name;
+	char *base_path, *base_name; /* the file that is loaded; while it is converted, the folder that it is made of */
+	struct convert_job *converting;  /* NULL: nothing is being converted */
 	char base_stamp[FILE_STAMP_SIZE]; /* of the file that was loaded */
 	char **adapters;       /* files of the adapters in the process; id = index + 1 */
 	size_t n_adapters;
@@ -87,7 +89,7 @@ struct host {
 	uint64_t incarnation;  /* counts processes: adapters belong to one */
 	int n_loads_failed;
 	int64_t backoff_ms;
-	struct loop_timer *backoff, *watchdog;
+	struct loop_timer *backoff, *watchdog, *convert_timer;
 	int n_open; /* requests without their final answer */
 	/* slots found by calibration for the loaded model, 0: not yet */
 	int64_t slots;
@@ -168,6 +170,7 @@ struct active {
 	bool settling;      /* after a death: what was answered before is to be stored before groups are read again */
 	struct heard_text *heard;
 	int64_t base_id;    /* the base whose columns are answered now, 0: choose */
+	int64_t prefetched_id; /* the base that was made ready ahead last, 0: none */
 	struct flight flights[FLIGHTS_MAX];
 	struct remote_flight *remote_flights;
 	struct remote_endpoint *remote_endpoints;
@@ -218,6 +221,7 @@ struct engine {
 	struct hashed hashed; /* thread: hash */
 	struct loop_timer *events, *stop_timer, *unsaved_timer;
 	struct worker_facts probed; /* empty before */
+	struct prefetch_job *prefetching; /* NULL: none */
 	struct job *jobs;
 	struct reservation *reservations; /* who has the machine (is_reserved) or waits for it, in order */
 	bool is_reserved;
@@ -296,6 +300,12 @@ void eta_heard(struct active *a, size_t n_bytes);
 void eta_over(struct active *a, struct active_column *c, size_t n_bytes);
 /* -1: unknown. */
 int64_t eta_ms(const struct active *a);
+
+/* prefetch.c */
+/* While one base answers: converts the next one of the run where it must be, and asks the kernel for its file. */
+void prefetch_next(struct engine *e);
+/* How far (of 1000) the conversion of `path` is, where it is being made ready ahead. */
+int prefetch_done(const struct engine *e, const char *path);
 
 /* flight.c */
 /* Asks the worker for the group; `f` is free, its column and group are set. */

@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "engine/model_cache.h"
 #include "model/catalogue.h"
 
 #define CACHE_FORMAT "1" /* changes when adapter_convert() writes something else */
@@ -49,18 +50,21 @@ static char *cached_path(const char *dir, const char *adapter_path, const char *
 enum err_code adapter_cache_get(const char *data_dir, const char *adapter_path, const char *base_path, char **out,
 				const atomic_bool *cancel, struct err *err)
 {
-	char *dir = mem_printf("%s/cache/adapters", data_dir);
-	char *path = cached_path(dir, adapter_path, base_path);
-	enum err_code code = ERR_OK;
+	char *base = NULL;
+	enum err_code code = model_cache_get(data_dir, base_path, &base, NULL, cancel, err);
 
 	*out = NULL;
+	if (code != ERR_OK)
+		return code;
+	char *dir = mem_printf("%s/cache/adapters", data_dir), *path = cached_path(dir, adapter_path, base);
 	if (!fs_exists(path)) {
 		code = fs_make_dirs(dir, err);
 		if (code == ERR_OK)
-			code = adapter_convert(adapter_path, base_path, path, cancel, err);
+			code = adapter_convert(adapter_path, base, path, cancel, err);
 		if (code == ERR_OK)
 			log_info("engine", "adapter converted path=%s", adapter_path);
 	}
+	mem_free(base);
 	mem_free(dir);
 	if (code == ERR_OK)
 		*out = path;

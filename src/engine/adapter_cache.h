@@ -2,7 +2,8 @@
  *
  * adapter_cache - checkpoints as llama.cpp reads them: DATA/cache/adapters/KEY.gguf, made once for each adapter and base.
  *
- * The key follows from path, size and time of the adapter's and the base's files, so that a retrained adapter is made anew.
+ * The key follows from path, size and time of the adapter's and the base's files, so that a retrained adapter is made anew.  A base
+ * that is a Hugging Face folder is converted first (model_cache.h).
  * Thread: work. */
 #ifndef ASSAY_ENGINE_ADAPTER_CACHE_H
 #define ASSAY_ENGINE_ADAPTER_CACHE_H

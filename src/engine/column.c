@@ -68,7 +68,7 @@ static void convert_adapter(struct engine *e, struct active_column *c)
 	j->job.serial = e->active->serial;
 	j->column = (size_t)(c - e->active->columns);
 	j->adapter_path = arena_strdup(j->job.arena, c->model.model.path);
-	j->base_path = arena_strdup(j->job.arena, c->base.model.path);
+	j->base_path = arena_strdup(j->job.arena, e->host.base_path);
 	j->data_dir = arena_strdup(j->job.arena, e->data_dir);
 	c->preparing = true;
 	job_work(&j->job);
@@ -250,7 +250,7 @@ static void start_hash(struct engine *e, struct active_column *c)
 	j->column_id = c->row.id;
 	j->base_id = c->base.id;
 	c->hashing = true;
-	j->base_path = arena_strdup(j->job.arena, c->base.model.path);
+	j->base_path = arena_strdup(j->job.arena, e->host.base_path);
 	if (c->model.model.kind == MODEL_ADAPTER)
 		j->adapter_path = arena_strdup(j->job.arena, c->model.model.path);
 	str_format(j->base_hash, sizeof j->base_hash, "%s", c->base.sha256);

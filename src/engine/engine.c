@@ -355,7 +355,8 @@ size_t engine_columns(const struct engine *e, int64_t run_id, struct column_live
 		out[n] = (struct column_live){ .column_id = c->row.id, .state = c->state, .n_running = c->n_running,
 					       .progress = loading ? e->host.progress : 0,
 					       .bytes = loading ? (int64_t)(e->host.progress * (double)e->host.file_bytes) : 0,
-					       .bytes_total = loading ? e->host.file_bytes : 0 };
+					       .bytes_total = loading ? e->host.file_bytes : 0,
+					       .is_converting = loading && e->host.state == HOST_CONVERTING };
 	}
 	return n;
 }

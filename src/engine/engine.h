@@ -82,6 +82,7 @@ struct column_live {
 	enum column_state state;
 	double progress;          /* of loading, 0..1 */
 	int64_t bytes, bytes_total; /* of loading */
+	bool is_converting;       /* loading: made into a GGUF first */
 	int64_t n_running;        /* cells being answered */
 };
 /* Fills up to `max`; returns how many.  0 for a run that is not active. */

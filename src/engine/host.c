@@ -12,6 +12,7 @@
 #include "engine/active.h"
 #include "engine/load_request.h"
 #include "engine/machine.h"
+#include "engine/model_cache.h"
 #include "model/gguf.h"
 #include "store/setting_store.h"
 #include "worker/protocol.h"
@@ -22,6 +23,7 @@
 #define WATCH_PARTS 12 /* looks at the worker as often while it may be silent */
 #define BACKOFF_MS 1000
 #define STREAM_FIRST 1
+#define CONVERT_LOOK_MS 300 /* between two looks at how far a conversion is */
 
 uint32_t host_send(struct engine *e, uint8_t kind, json_t *body, int fd)
 {
@@ -49,8 +51,103 @@ void host_distrust(struct engine *e, const char *what)
 		worker_process_kill(e->host.process, &cause);
 }
 
+/* --- conversion of a model that llama.cpp does not read as it is --- */
+
+struct convert_job {
+	struct job job;
+	char *data_dir, *path, *file;
+	atomic_int done; /* of 1000 */
+};
+
+static void check_memory(struct engine *e);
+static void host_fail(struct engine *e, const struct err *cause);
+
+static void cancel_conversion(struct host *h)
+{
+	if (h->converting)
+		atomic_store(&h->converting->job.task.cancelled, true);
+	h->converting = NULL;
+	loop_timer_set(h->convert_timer, -1);
+}
+
+static void run_convert(struct task *task, void *context)
+{
+	struct convert_job *c = (struct convert_job *)task;
+
+	(void)context;
+	(void)!model_cache_get(c->data_dir, c->path, &c->file, &c->done, &task->cancelled, &task->err);
+}
+
+static void home_convert(struct job *job)
+{
+	struct convert_job *c = (struct convert_job *)job;
+	struct host *h = &job->e->host;
+
+	if (h->converting != c) { /* nobody waits for it any more */
+		mem_free(c->file);
+		return;
+	}
+	h->converting = NULL;
+	loop_timer_set(h->convert_timer, -1);
+	if (job->task.err.code != ERR_OK) {
+		mem_free(c->file);
+		host_fail(job->e, &job->task.err);
+		return;
+	}
+	mem_free(h->base_path);
+	h->base_path = c->file;
+	h->progress = 0;
+	check_memory(job->e);
+}
+
+static void drop_convert(struct job *job)
+{
+	mem_free(((struct convert_job *)job)->file);
+}
+
+static void show_progress(struct engine *e)
+{
+	for (size_t i = 0; e->active && i < e->active->n_columns; i++) {
+		if (e->active->columns[i].state == COLUMN_LOADING)
+			engine_touch(e, &e->active->columns[i]);
+	}
+	chat_host_progress(e);
+}
+
+static void on_convert_look(void *user)
+{
+	struct engine *e = user;
+
+	if (!e->host.converting)
+		return;
+	int done = atomic_load(&e->host.converting->done), ahead = prefetch_done(e, e->host.converting->path);
+	e->host.progress = (done > ahead ? done : ahead) / 1000.0;
+	show_progress(e);
+	loop_timer_set(e->host.convert_timer, CONVERT_LOOK_MS);
+}
+
+/* On the thread of big files: the others go on meanwhile. */
+static void convert_base(struct engine *e, const struct model_row *base)
+{
+	struct convert_job *c = job_new(e, sizeof *c, run_convert, home_convert);
+	struct host *h = &e->host;
+
+	c->job.drop = drop_convert;
+	c->data_dir = arena_strdup(c->job.arena, e->data_dir);
+	c->path = arena_strdup(c->job.arena, base->model.path);
+	h->converting = c;
+	h->state = HOST_CONVERTING;
+	h->progress = 0;
+	h->file_bytes = (int64_t)base->model.size_bytes;
+	loop_timer_set(h->convert_timer, CONVERT_LOOK_MS);
+	job_hash(&c->job);
+}
+
+/* --- end of a worker --- */
+
 static void forget(struct host *h)
 {
+	cancel_conversion(h);
 	worker_process_stop(h->process);
 	h->process = NULL;
 	h->n_open = 0;
@@ -279,11 +376,7 @@ static void on_load_message(struct engine *e, uint8_t kind, const json_t *body)
 
 	if (kind == MSG_PROGRESS) {
 		h->progress = json_get_number(body, "fraction", 0, 1.001, 0, &err);
-		for (size_t i = 0; e->active && i < e->active->n_columns; i++) {
-			if (e->active->columns[i].state == COLUMN_LOADING)
-				engine_touch(e, &e->active->columns[i]);
-		}
-		chat_host_progress(e);
+		show_progress(e);
 		return;
 	}
 	h->n_open--;
@@ -442,7 +535,10 @@ bool host_want(struct engine *e, const struct model_row *base)
 	mem_free(h->base_name);
 	h->base_path = mem_strdup(base->model.path);
 	h->base_name = mem_strdup(base->model.name);
-	check_memory(e);
+	if (model_cache_wants(base->model.path))
+		convert_base(e, base);
+	else
+		check_memory(e);
 	return false;
 }
 
@@ -492,6 +588,7 @@ void host_init(struct engine *e)
 {
 	e->host.backoff = loop_timer_new(e->options.loop, on_backoff, e);
 	e->host.watchdog = loop_timer_new(e->options.loop, on_watch, e);
+	e->host.convert_timer = loop_timer_new(e->options.loop, on_convert_look, e);
 }
 
 void host_release(struct engine *e)
@@ -501,6 +598,7 @@ void host_release(struct engine *e)
 	forget(h);
 	loop_timer_free(h->backoff);
 	loop_timer_free(h->watchdog);
+	loop_timer_free(h->convert_timer);
 	mem_free(h->base_path);
 	mem_free(h->base_name);
 	mem_free(h->calibration_key);

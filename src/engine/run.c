@@ -558,6 +558,7 @@ void run_advance(struct engine *e)
 	show_loading(e, !ready);
 	if (!ready)
 		return;
+	prefetch_next(e);
 	if (column_prepare(e, c))
 		read_group(e, c);
 }

@@ -13,6 +13,7 @@
 #include "model/family.h"
 #include "model/found_gguf.h"
 #include "model/gguf.h"
+#include "model/hf_folder.h"
 #include "model/label.h"
 #include "model/peft.h"
 #include "model/safetensors.h"
@@ -200,6 +201,40 @@ static void scan_peft(struct scan *s, const struct folder *f)
 	family_set_add(s->families, &m);
 }
 
+/* --- folders with full weights --- */
+
+static bool has_checkpoints(struct scan *s, const struct folder *f)
+{
+	struct checkpoint_name mark;
+	for (size_t i = 0; i < f->n_dirs; i++)
+		if (checkpoint_name_parse(s->arena, f->dirs[i], &mark) && !str_starts(str_of(f->dirs[i]), "global_step"))
+			return true;
+	return false;
+}
+
+/* A folder that is a checkpoint by its name, or has checkpoints in it, is one of a family; any other stands alone. */
+static void scan_hf(struct scan *s, const struct folder *f)
+{
+	struct err err = { 0 };
+	struct family_member m = { 0 };
+	struct found_model model;
+	struct checkpoint_name mark;
+	bool marked = checkpoint_name_parse(s->arena, fs_basename(f->path), &mark);
+	if (hf_folder_read(s->arena, f->path, &model, &err) != ERR_OK) {
+		add_refusal(s, f->path, &err);
+		return;
+	}
+	if (!marked && !has_checkpoints(s, f)) {
+		add_model(s, &model);
+		return;
+	}
+	model.kind = MODEL_FULL;
+	m.model = model;
+	place_folder(s, f, &m);
+	read_state(s, f, &m);
+	family_set_add(s->families, &m);
+}
+
 /* --- GGUF files --- */
 
 static void add_gguf(struct scan *s, const char *path)
@@ -266,21 +301,6 @@ static bool scan_ggufs(struct scan *s, const struct folder *f)
 
 /* --- what is recognized in order to say why it cannot be used --- */
 
-static bool is_bitsandbytes(const char *config_path)
-{
-	struct buf text = BUF_INIT(LIMIT_JSON_BODY);
-	json_t *root = fs_read(config_path, &text, NULL) == ERR_OK
-			       ? json_parse_python(buf_str(&text), config_path, NULL)
-			       : NULL;
-	const json_t *q = json_object_get(root, "quantization_config");
-	const char *method = json_string_value(json_object_get(q, "quant_method"));
-	bool yes = (method && strcmp(method, "bitsandbytes") == 0) ||
-		   json_is_true(json_object_get(q, "load_in_4bit"));
-	json_decref(root);
-	buf_release(&text);
-	return yes;
-}
-
 static bool is_sharded_state(const struct folder *f)
 {
 	for (size_t i = 0; i < f->n_dirs; i++)
@@ -341,8 +361,7 @@ static void scan_others(struct scan *s, const struct folder *f, int depth)
 	if (find_file(f, "", "adapters.safetensors")) {
 		refuse(s, f->path, ERR_UNSUPPORTED, "err_adapter_mlx");
 	} else if (has_file(f, "config.json") && has_hf_weights(f)) {
-		bool bnb = is_bitsandbytes(path_in(s, f, "config.json"));
-		refuse(s, f->path, ERR_UNSUPPORTED, bnb ? "err_hf_bitsandbytes" : "err_hf_folder");
+		scan_hf(s, f);
 	} else if (is_sharded_state(f)) {
 		refuse(s, f->path, ERR_UNSUPPORTED, "err_sharded_state");
 	} else if (depth <= NEAR_DEPTH) {
@@ -387,8 +406,8 @@ static void scan_folder(struct scan *s, const char *path, int depth)
 /* One file: a GGUF, or a file of a checkpoint folder, which then is what was meant. */
 static void scan_file(struct scan *s, const char *path)
 {
-	static const char *const inside[] = { "adapter_config.json", "adapter_model.safetensors",
-					      "trainer_state.json" };
+	static const char *const inside[] = { "adapter_config.json", "adapter_model.safetensors", "trainer_state.json",
+					      "config.json", "model.safetensors", "model.safetensors.index.json" };
 	struct err err = { 0 };
 	struct stat info = { 0 };
 	for (size_t i = 0; i < sizeof(inside) / sizeof(inside[0]); i++) {

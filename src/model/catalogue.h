@@ -17,9 +17,9 @@
 #include "base/err.h"
 
 enum model_kind {
-	MODEL_BASE,    /* one GGUF (or the first part of a split one) with full weights that stands alone */
+	MODEL_BASE,    /* full weights that stand alone: one GGUF (or the first part of a split one) or a Hugging Face folder */
 	MODEL_ADAPTER, /* a checkpoint that is a LoRA adapter: PEFT folder or GGUF LoRA */
-	MODEL_FULL,    /* a checkpoint with full weights (GGUF; Hugging Face folders are recognized and refused with the way out) */
+	MODEL_FULL,    /* a checkpoint with full weights: GGUF or Hugging Face folder */
 	MODEL_REMOTE,  /* a name at a provider */
 };
 
@@ -36,13 +36,13 @@ struct loss_point {
 struct found_model {
 	enum model_kind kind;
 	enum adapter_format adapter_format;
-	const char *path;         /* absolute: the GGUF file (first part), or the PEFT folder */
+	const char *path;         /* absolute: the GGUF file (first part), the PEFT folder or the Hugging Face folder */
 	const char *name;         /* for people: "SmolLM2-135M-Instruct.Q4_1", "checkpoint-48" */
 	uint64_t size_bytes;      /* of the weights on disk, all parts */
 
-	/* GGUF only, "" or 0 otherwise */
-	const char *architecture; /* general.architecture; for PEFT: "" */
-	const char *file_type;    /* "Q4_K_M", "F16", ... */
+	/* full weights only, "" or 0 otherwise */
+	const char *architecture; /* general.architecture, for a Hugging Face folder the one it becomes; for PEFT: "" */
+	const char *file_type;    /* "Q4_K_M", "F16", ...; of a Hugging Face folder "BF16", ... */
 	uint64_t n_params;
 	uint64_t n_layer;
 	uint64_t n_ctx_train;

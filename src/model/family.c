@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "model/checkpoint_name.h"
+#include "model/hf_folder.h"
 #include "model/label.h"
 
 struct family_set {
@@ -137,7 +138,7 @@ static enum err_code hash_weights(const struct family_member *m, uint8_t digest[
 	return rc;
 }
 
-/* Is the adapter in the run folder the same as one of the checkpoints?  Trainers save the last (or best) one
+/* Is what lies in the run folder itself the same as one of the checkpoints?  Trainers save the last (or best) one
  * again there. */
 static enum err_code is_copy(const struct family_member *m, size_t n, size_t index, bool *copy,
 			     const atomic_bool *cancel, struct err *err)
@@ -148,6 +149,10 @@ static enum err_code is_copy(const struct family_member *m, size_t n, size_t ind
 	for (size_t i = 0; i < n && !*copy; i++) {
 		if (i == index || m[i].final || m[i].model.size_bytes != m[index].model.size_bytes)
 			continue;
+		if (m[index].model.kind == MODEL_FULL) {
+			*copy = m[i].model.kind == MODEL_FULL && hf_folder_same_weights(m[index].model.path, m[i].model.path);
+			continue;
+		}
 		enum err_code rc = hashed ? ERR_OK : hash_weights(&m[index], mine, cancel, err);
 		hashed = true;
 		if (rc == ERR_OK)
@@ -166,7 +171,7 @@ static enum err_code drop_copies(struct family_member *m, size_t *n, const atomi
 	size_t kept = 0;
 	for (size_t i = 0; i < *n; i++) {
 		bool copy = false;
-		if (m[i].final && m[i].model.adapter_format == ADAPTER_PEFT) {
+		if (m[i].final && (m[i].model.adapter_format == ADAPTER_PEFT || m[i].model.kind == MODEL_FULL)) {
 			enum err_code rc = is_copy(m, *n, i, &copy, cancel, err);
 			if (rc != ERR_OK)
 				return rc;

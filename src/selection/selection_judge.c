@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "engine/adapter_cache.h"
+#include "engine/model_cache.h"
 #include "engine/machine.h"
 
 #define DAY_MS 86400000LL
@@ -118,6 +119,17 @@ static void identify(struct judging *j)
 	}
 }
 
+/* What is loaded is the file, also where the model is a folder. */
+static void take_base_file(struct paper_chore *p, struct err *err)
+{
+	struct judging *j = p->judging;
+	char *file = NULL;
+
+	if (model_cache_get(p->data_dir, j->base.model.path, &file, NULL, &p->chore.task.cancelled, err) == ERR_OK)
+		j->base.model.path = arena_strdup(j->arena, file);
+	mem_free(file);
+}
+
 static void read_judge(struct paper_chore *p, struct err *err)
 {
 	struct judging *j = p->judging;
@@ -133,6 +145,8 @@ static void read_judge(struct paper_chore *p, struct err *err)
 			(void)!model_store_get(db, j->arena, j->model.base_model_id, &j->base, err);
 	}
 	db_close(db);
+	if (err->code == ERR_OK && !j->provider)
+		take_base_file(p, err);
 	if (err->code == ERR_OK && j->model.model.kind == MODEL_ADAPTER)
 		(void)!adapter_cache_get(p->data_dir, j->model.model.path, j->base.model.path, &j->adapter_file, &p->chore.task.cancelled,
 					 err);

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "engine/adapter_cache.h"
+#include "engine/model_cache.h"
 #include "selection/selection_private.h"
 #include "worker/protocol.h"
 
@@ -16,8 +17,8 @@
 
 struct likelihood_work {
 	size_t column, n_columns; /* at work */
-	const char *base_path;	  /* in the worker, NULL: none */
-	char *adapter_file;	  /* owned */
+	char *loaded;		  /* file of the base in the worker, owned; NULL: none */
+	char *base_file, *adapter_file; /* of the column at work, owned; without an adapter NULL */
 	struct likelihood_row *rows;
 	size_t n, cap;
 };
@@ -195,58 +196,63 @@ static void give_adapter(struct selection *s)
 static void load_base(struct selection *s)
 {
 	struct likelihood_work *w = s->likelihood;
-	const char *path = s->material->bases[w->column].model.path;
 
-	if (s->worker && w->base_path && strcmp(w->base_path, path) == 0) {
+	if (s->worker && w->loaded && strcmp(w->loaded, w->base_file) == 0) {
 		give_adapter(s);
 		return;
 	}
-	w->base_path = path;
-	selection_load(s, path, give_adapter, give_up);
+	mem_free(w->loaded);
+	w->loaded = mem_strdup(w->base_file);
+	selection_load(s, w->loaded, give_adapter, give_up);
 }
 
-struct adapter_chore {
+struct files_chore {
 	struct chore chore;
-	const char *data_dir, *adapter_path, *base_path;
-	char *file;
+	const char *data_dir, *adapter_path, *base_path; /* adapter_path NULL: none */
+	char *base_file, *adapter_file;
 };
 
-static void run_adapter(struct task *task, void *context)
+static void run_files(struct task *task, void *context)
 {
-	struct adapter_chore *a = (struct adapter_chore *)task;
+	struct files_chore *f = (struct files_chore *)task;
 
 	(void)context;
-	(void)!adapter_cache_get(a->data_dir, a->adapter_path, a->base_path, &a->file, &task->cancelled, &task->err);
+	if (model_cache_get(f->data_dir, f->base_path, &f->base_file, NULL, &task->cancelled, &task->err) == ERR_OK && f->adapter_path)
+		(void)!adapter_cache_get(f->data_dir, f->adapter_path, f->base_path, &f->adapter_file, &task->cancelled, &task->err);
 }
 
-static void home_adapter(struct chore *c)
+static void home_files(struct chore *c)
 {
-	struct adapter_chore *a = (struct adapter_chore *)c;
+	struct files_chore *f = (struct files_chore *)c;
+	struct likelihood_work *w = c->s->likelihood;
 
 	if (c->task.err.code != ERR_OK) {
 		give_up(c->s, &c->task.err);
 		return;
 	}
-	c->s->likelihood->adapter_file = a->file;
-	a->file = NULL;
+	w->base_file = f->base_file;
+	w->adapter_file = f->adapter_file;
+	f->base_file = f->adapter_file = NULL;
 	selection_need_machine(c->s, load_base);
 }
 
-static void release_adapter(struct chore *c)
+static void release_files(struct chore *c)
 {
-	mem_free(((struct adapter_chore *)c)->file);
+	mem_free(((struct files_chore *)c)->base_file);
+	mem_free(((struct files_chore *)c)->adapter_file);
 }
 
-static void find_adapter(struct selection *s)
+static void find_files(struct selection *s)
 {
 	struct likelihood_work *w = s->likelihood;
-	struct adapter_chore *a = chore_new(s, sizeof *a, run_adapter, home_adapter);
+	struct files_chore *f = chore_new(s, sizeof *f, run_files, home_files);
+	const struct found_model *model = &s->material->models[w->column].model;
 
-	a->chore.release = release_adapter;
-	a->data_dir = s->ss->data_dir;
-	a->adapter_path = s->material->models[w->column].model.path;
-	a->base_path = s->material->bases[w->column].model.path;
-	chore_work(&a->chore);
+	f->chore.release = release_files;
+	f->data_dir = s->ss->data_dir;
+	f->adapter_path = model->kind == MODEL_ADAPTER ? model->path : NULL;
+	f->base_path = s->material->bases[w->column].model.path;
+	chore_work(&f->chore);
 }
 
 static void next_column(struct selection *s)
@@ -254,17 +260,16 @@ static void next_column(struct selection *s)
 	struct likelihood_work *w = s->likelihood;
 	const struct material *m = s->material;
 
+	mem_free(w->base_file);
 	mem_free(w->adapter_file);
-	w->adapter_file = NULL;
+	w->base_file = w->adapter_file = NULL;
 	while (w->column < w->n_columns && count_due(m, w->column) == 0)
 		w->column++;
 	if (w->column == w->n_columns) {
 		selection_end_worker(s);
 		step_done(s);
-	} else if (m->models[w->column].model.kind == MODEL_ADAPTER) {
-		find_adapter(s);
 	} else {
-		selection_need_machine(s, load_base);
+		find_files(s);
 	}
 }
 
@@ -286,6 +291,8 @@ void likelihood_free(struct selection *s)
 {
 	if (!s->likelihood)
 		return;
+	mem_free(s->likelihood->loaded);
+	mem_free(s->likelihood->base_file);
 	mem_free(s->likelihood->adapter_file);
 	mem_free(s->likelihood->rows);
 	mem_free(s->likelihood);

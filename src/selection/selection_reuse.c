@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "engine/adapter_cache.h"
+#include "engine/model_cache.h"
 #include "engine/group_key.h"
 #include "engine/plan.h"
 #include "engine/worker_probe.h"
@@ -187,9 +188,13 @@ static bool look_at_files(struct look_chore *w, struct db *db, struct looked *l)
 								    &w->chore.task.cancelled, &gone) != ERR_OK ||
 						  adapter_hash(model.model.path, l->adapter_hash, &w->chore.task.cancelled, &gone) != ERR_OK))
 		return false;
-	l->base_path = base.model.path;
+	char *file = NULL;
+	if (model_cache_find(w->data_dir, base.model.path, &file, &gone) != ERR_OK)
+		return false;
+	l->base_path = arena_strdup(a, file);
+	mem_free(file);
 	l->base_hash = arena_strdup(a, base.sha256);
-	machine_file_stamp(base.model.path, l->base_stamp);
+	machine_file_stamp(l->base_path, l->base_stamp);
 	return l->base_hash[0] && l->base_stamp[0] && strcmp(l->base_stamp, base.sha256_of) == 0;
 }
 

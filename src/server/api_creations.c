@@ -6,7 +6,9 @@
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/limits.h"
+#include "base/mem.h"
 #include "deploy/creation.h"
+#include "engine/model_cache.h"
 #include "model/estimate.h"
 #include "model/quant_types.h"
 #include "server/create_view.h"
@@ -88,14 +90,17 @@ static const char *hint_key(const struct estimate *e, uint64_t n_params, bool qu
 	return quantized ? "create_hint_quantized" : NULL;
 }
 
+/* `g` is NULL where the base is a folder that was not converted yet. */
 static void view_estimate(struct request *r, const struct estimate *e, const struct gguf *g)
 {
-	uint64_t size = quant_estimate(g, e->type);
+	const struct found_model *base = &e->base.model;
+	uint64_t n_params = base->n_params;
+	uint64_t size = g ? quant_estimate(g, e->type) : (uint64_t)((double)n_params * e->type->bits / 8);
 	struct memory_use use = { .cells = CHAT_TOKENS, .ubatch = 512, .outputs = 1 };
-	struct memory_estimate memory;
-	bool quantized = quant_is_quantized(g);
-	uint64_t n_params = e->base.model.n_params;
-	estimate_from_gguf(g, &use, &memory);
+	struct memory_estimate memory = { .kv = CHAT_TOKENS * base->kv_bytes_per_token, .compute = size / 10 };
+	bool quantized = g && quant_is_quantized(g);
+	if (g)
+		estimate_from_gguf(g, &use, &memory);
 	json_open(&r->out, NULL, '{');
 	json_int(&r->out, "size_bytes", (int64_t)size);
 	json_int(&r->out, "memory_bytes", (int64_t)(memory.kv + memory.compute + size));
@@ -119,12 +124,16 @@ static void view_estimate(struct request *r, const struct estimate *e, const str
 static void read_header(struct request *r, struct db *db)
 {
 	const struct estimate *e = r->state;
-	struct gguf *g = gguf_open_model(e->base.model.path, request_err(r));
+	struct err *err = request_err(r);
+	char *file = NULL;
 	(void)db;
-	if (!g)
+	if (model_cache_find(store_data_dir(r->app->store), e->base.model.path, &file, err) != ERR_OK)
 		return;
-	view_estimate(r, e, g);
+	struct gguf *g = *file ? gguf_open_model(file, err) : NULL;
+	if (g || !*file)
+		view_estimate(r, e, g);
 	gguf_close(g);
+	mem_free(file);
 }
 
 static void base_loaded(struct request *r)

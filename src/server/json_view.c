@@ -7,6 +7,7 @@
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/limits.h"
+#include "engine/model_cache.h"
 #include "server/model_name.h"
 
 #define SENTENCE_MAX (8 * KIB)
@@ -147,6 +148,8 @@ void view_model(struct buf *b, const char *name, enum lang lang, const struct mo
 	json_id(b, "provider_id", m->provider_id);
 	json_cstr(b, "path", f->path);
 	json_int(b, "size_bytes", (int64_t)f->size_bytes);
+	json_cstr(b, "format", f->kind == MODEL_REMOTE ? "remote" : f->adapter_format == ADAPTER_PEFT ? "peft"
+			       : model_cache_wants(f->path) ? "huggingface" : "gguf");
 	json_cstr(b, "architecture", f->architecture);
 	json_cstr(b, "file_type", f->file_type);
 	json_int(b, "n_params", (int64_t)f->n_params);
@@ -350,6 +353,7 @@ void view_column(struct buf *b, enum lang lang, const struct column_row *c, cons
 		json_num(b, "progress", now->progress);
 		json_int(b, "bytes", now->bytes);
 		json_int(b, "bytes_total", now->bytes_total);
+		json_flag(b, "is_converting", now->is_converting);
 	}
 	json_int(b, "n_running", now ? now->n_running : 0);
 	json_int(b, "n_done", c->n_done);

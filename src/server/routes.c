@@ -22,6 +22,7 @@ static const struct route table[] = {
 	{ "GET", "/models", OWNER(GATE_NO_BODY), api_list_models },
 	{ "POST", "/models", OWNER(GATE_JSON), api_add_models },
 	{ "GET", "/models/{id}", OWNER(GATE_NO_BODY), api_get_model },
+	{ "GET", "/models/{id}/changes", OWNER(GATE_NO_BODY), api_model_changes },
 	{ "PATCH", "/models/{id}", OWNER(GATE_JSON), api_rename_model },
 	{ "DELETE", "/models/{id}", OWNER(GATE_NO_BODY), api_remove_model },
 	{ "PATCH", "/families/{id}", OWNER(GATE_JSON), api_change_family },

@@ -235,7 +235,8 @@ static enum err_code find_base(struct db *db, const char *wanted, int64_t *base_
 	return query_end(&q);
 }
 
-/* Gives every visible adapter without a base the one that fits: the base may have come after the adapter. */
+/* Gives every visible checkpoint without a base the one that fits: the base may have come after it.  Checkpoints with full weights
+ * do not need it, they are compared with it. */
 static enum err_code match_bases(struct db *db, struct arena *a, struct err *err)
 {
 	struct orphan {
@@ -245,9 +246,9 @@ static enum err_code match_bases(struct db *db, struct arena *a, struct err *err
 	size_t n = 0, cap = 0;
 
 	struct query q = query_start(db, err,
-				     "SELECT id, base_name FROM model WHERE kind = ?1 AND base_model_id IS NULL"
+				     "SELECT id, base_name FROM model WHERE kind IN (?1, ?2) AND base_model_id IS NULL"
 				     " AND base_name <> '' AND is_hidden = 0",
-				     "b", MODEL_ADAPTER);
+				     "bb", MODEL_ADAPTER, MODEL_FULL);
 	while (query_next(&q))
 		*LIST_ADD(a, orphans, n, cap) = (struct orphan){ row_int(&q, 0), row_text(&q, a, 1) };
 	enum err_code code = query_end(&q);
@@ -296,7 +297,7 @@ static enum err_code merge_checkpoint(struct db *db, const struct found_model *m
 {
 	enum err_code code = merge_model(db, m, family_id, id, err);
 
-	if (code == ERR_OK && base_model_id != 0 && m->kind == MODEL_ADAPTER)
+	if (code == ERR_OK && base_model_id != 0)
 		code = db_run(db, err, "UPDATE model SET base_model_id = ?2 WHERE id = ?1", "ii", *id, base_model_id);
 	return code;
 }
@@ -345,8 +346,7 @@ enum err_code family_store_set_base(struct db *db, int64_t family_id, int64_t ba
 
 	if (code == ERR_OK)
 		code = db_run_one(db, err, "err_family_not_found", family_id,
-				  "UPDATE model SET base_model_id = ?2 WHERE family_id = ?1 AND kind = ?3", "iib", family_id,
-				  base_model_id, MODEL_ADAPTER);
+				  "UPDATE model SET base_model_id = ?2 WHERE family_id = ?1", "ii", family_id, base_model_id);
 	return code;
 }
 

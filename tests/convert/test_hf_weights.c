@@ -4,7 +4,7 @@
 #include "support/check.h"
 
 #include "convert/hf_convert.h"
-#include "convert/hf_weights.h"
+#include "model/hf_weights.h"
 #include "support/hf_files.h"
 
 static struct temp temp;

@@ -5,10 +5,10 @@
 #include <math.h>
 #include <string.h>
 
-#include "convert/hf_config.h"
+#include "model/hf_config.h"
 #include "convert/hf_keys.h"
 #include "convert/hf_names.h"
-#include "convert/hf_weights.h"
+#include "model/hf_weights.h"
 #include "fuzz_memory.h"
 
 struct seen {

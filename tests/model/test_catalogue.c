@@ -364,9 +364,15 @@ static void what_cannot_be_used_says_why(void **state)
 		const char *key;
 	} cases[] = {
 		{ "mlx/adapters.safetensors", "\x02\0\0\0\0\0\0\0{}", 10, "err_adapter_mlx" },
-		{ "hf/model-00001-of-00002.safetensors", "x", 1, "err_hf_folder" },
-		{ "hfbin/pytorch_model.bin", "PK\x03\x04", 4, "err_hf_folder" },
-		{ "bnb/model.safetensors", "x", 1, "err_hf_bitsandbytes" },
+		{ "hf/model-00001-of-00002.safetensors", "x", 1, "err_hf_shard_missing" },
+		{ "hfbin/pytorch_model.bin", "PK\x03\x04", 4, "err_file_pickle" },
+		{ "hfcut/model.safetensors", "<html>", 6, "err_file_html" },
+		{ "hfother/model.safetensors", "\x02\0\0\0\0\0\0\0{}", 10, "err_hf_architecture" },
+		{ "hfgptq/model.safetensors", "\x02\0\0\0\0\0\0\0{}", 10, "err_hf_quantized" },
+		{ "hfnone/model.safetensors", "\x02\0\0\0\0\0\0\0{}", 10, "err_hf_config_field" },
+		{ "hfout/model.safetensors.index.json", "{\"weight_map\": {\"a\": \"../b.safetensors\"}}", 41, "err_hf_index" },
+		{ "hfshard/model.safetensors.index.json", "{\"weight_map\": {\"a\": \"model-1.safetensors\"}}", 44, "err_hf_shard_missing" },
+		{ "bnb/model.safetensors", "\x02\0\0\0\0\0\0\0{}", 10, "err_hf_bitsandbytes" },
 		{ "ds/checkpoint-5/global_step5/mp_rank_00_model_states.pt", "PK\x03\x04", 4,
 		  "err_sharded_state" },
 		{ "fsdp/checkpoint-5/pytorch_model_fsdp_0/__0_0.distcp", "x", 1, "err_sharded_state" },
@@ -387,6 +393,12 @@ static void what_cannot_be_used_says_why(void **state)
 	};
 	temp_text(&temp, "hf/config.json", "{\"architectures\": [\"LlamaForCausalLM\"]}");
 	temp_text(&temp, "hfbin/config.json", "{}");
+	temp_text(&temp, "hfcut/config.json", "{\"architectures\": [\"LlamaForCausalLM\"]}");
+	temp_text(&temp, "hfother/config.json", "{\"architectures\": [\"MambaForCausalLM\"]}");
+	temp_text(&temp, "hfgptq/config.json", "{\"quantization_config\": {\"quant_method\": \"gptq\"}}");
+	temp_text(&temp, "hfnone/config.json", "{\"architectures\": 3}");
+	temp_text(&temp, "hfout/config.json", "{\"architectures\": [\"LlamaForCausalLM\"]}");
+	temp_text(&temp, "hfshard/config.json", "{\"architectures\": [\"LlamaForCausalLM\"]}");
 	temp_text(&temp, "bnb/config.json",
 		  "{\"quantization_config\": {\"quant_method\": \"bitsandbytes\"}}");
 	temp_text(&temp, "oldpeft/adapter_config.json", "{\"peft_type\": \"LORA\"}");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "convert/hf_weights.h"
+#include "model/hf_weights.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -317,6 +317,16 @@ size_t hf_weights_count(const struct hf_weights *w)
 const struct hf_tensor *hf_weights_at(const struct hf_weights *w, size_t index)
 {
 	return &w->tensors[index];
+}
+
+size_t hf_weights_n_files(const struct hf_weights *w)
+{
+	return w->n_files;
+}
+
+const char *hf_weights_file(const struct hf_weights *w, size_t index)
+{
+	return w->names[index];
 }
 
 uint64_t hf_weights_bytes(const struct hf_weights *w)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "convert/hf_rope.h"
+#include "model/hf_rope.h"
 
 #include <math.h>
 #include <string.h>

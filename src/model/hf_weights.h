@@ -5,8 +5,8 @@
  * Strict where a mistake would make a wrong model: the index and the files must list the same tensors, no tensor may be
  * in two files, no shard may be missing.  A folder that keeps its weights in another form is refused with the command
  * that helps.  Thread: one owner at a time; calls block on the disk. */
-#ifndef ASSAY_CONVERT_HF_WEIGHTS_H
-#define ASSAY_CONVERT_HF_WEIGHTS_H
+#ifndef ASSAY_MODEL_HF_WEIGHTS_H
+#define ASSAY_MODEL_HF_WEIGHTS_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -34,6 +34,9 @@ void hf_weights_close(struct hf_weights *w);
 /* Tensors in the order that llama.cpp's converter reads them: by file name, then by tensor name.  Borrowed. */
 size_t hf_weights_count(const struct hf_weights *w);
 const struct hf_tensor *hf_weights_at(const struct hf_weights *w, size_t index);
+/* Its files, sorted by name; borrowed. */
+size_t hf_weights_n_files(const struct hf_weights *w);
+const char *hf_weights_file(const struct hf_weights *w, size_t index);
 /* Bytes of all files. */
 uint64_t hf_weights_bytes(const struct hf_weights *w);
 

@@ -4,8 +4,8 @@
  *
  * A way of turning that llama.cpp does not have for the architecture is refused: it would be dropped without a word.
  * Thread: any. */
-#ifndef ASSAY_CONVERT_HF_ROPE_H
-#define ASSAY_CONVERT_HF_ROPE_H
+#ifndef ASSAY_MODEL_HF_ROPE_H
+#define ASSAY_MODEL_HF_ROPE_H
 
 #include <jansson.h>
 #include <stdbool.h>

@@ -5,8 +5,8 @@
  * What is absent has the value that transformers 4.57 gives it, because that is what the trained model used and what
  * llama.cpp's converter writes.  Numbers that no such model can have are refused by name, and so are settings that
  * llama.cpp would silently ignore.  Thread: any; hf_config_read() blocks on the disk. */
-#ifndef ASSAY_CONVERT_HF_CONFIG_H
-#define ASSAY_CONVERT_HF_CONFIG_H
+#ifndef ASSAY_MODEL_HF_CONFIG_H
+#define ASSAY_MODEL_HF_CONFIG_H
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -15,7 +15,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/str.h"
-#include "convert/hf_rope.h"
+#include "model/hf_rope.h"
 
 enum hf_family {
 	HF_LLAMA,

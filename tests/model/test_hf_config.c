@@ -4,7 +4,7 @@
 #include <math.h>
 
 #include "base/json.h"
-#include "convert/hf_config.h"
+#include "model/hf_config.h"
 
 #define LLAMA                                                                                                                     \
 	"\"architectures\": [\"LlamaForCausalLM\"], \"hidden_size\": 64, \"intermediate_size\": 96, \"num_hidden_layers\": 2, "     \

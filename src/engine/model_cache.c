@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/model_cache.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/hash.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "convert/hf_convert.h"
+#include "model/hf_folder.h"
+
+#define WAIT_US 100000
+#define CACHE_FORMAT "1" /* changes when hf_convert() writes something else */
+
+bool model_cache_wants(const char *path)
+{
+	return hf_folder_is(path);
+}
+
+static enum err_code cached_path(const char *data_dir, const char *path, char **out, struct err *err)
+{
+	uint8_t folder[HASH_SIZE], digest[HASH_SIZE];
+	char hex[HASH_HEX_SIZE];
+	enum err_code code = hf_folder_key(path, folder, err);
+
+	if (code != ERR_OK)
+		return code;
+	struct hash *h = hash_new();
+	hash_add(h, CACHE_FORMAT, sizeof CACHE_FORMAT);
+	hash_add(h, folder, sizeof folder);
+	hash_finish(h, digest);
+	hash_hex(digest, hex);
+	*out = mem_printf("%s/cache/models/%.32s.gguf", data_dir, hex);
+	return ERR_OK;
+}
+
+/* --- what goes when there is no room --- */
+
+struct sweep {
+	const char *dir;
+	uint64_t total;
+	int64_t oldest_s;
+	char *oldest;
+};
+
+static bool look_at_file(void *user, const char *name, bool is_dir)
+{
+	struct sweep *w = user;
+	struct stat st;
+	char *path = fs_join(w->dir, name);
+
+	if (!is_dir && str_ends(str_of(name), ".part")) {
+		(void)!unlink(path); /* of a conversion that was killed: one at a time is made */
+	} else if (!is_dir && stat(path, &st) == 0) {
+		w->total += (uint64_t)st.st_size;
+		if (!w->oldest || st.st_atim.tv_sec < w->oldest_s) {
+			mem_free(w->oldest);
+			w->oldest = mem_strdup(path);
+			w->oldest_s = st.st_atim.tv_sec;
+		}
+	}
+	mem_free(path);
+	return true;
+}
+
+/* Room for `size` bytes more.  A file that a worker has loaded stays readable for it. */
+static void make_room(const char *dir, uint64_t size)
+{
+	for (;;) {
+		struct sweep w = { .dir = dir };
+		if (fs_list(dir, LIMIT_FOLDER_ENTRIES, look_at_file, &w, NULL) != ERR_OK || !w.oldest ||
+		    w.total + size <= LIMIT_MODEL_CACHE) {
+			mem_free(w.oldest);
+			return;
+		}
+		log_info("engine", "cached model removed path=%s", w.oldest);
+		bool gone = unlink(w.oldest) == 0;
+		mem_free(w.oldest);
+		if (!gone)
+			return;
+	}
+}
+
+/* --- conversion --- */
+
+/* One conversion at a time: the next one clears away what a killed one left. */
+static pthread_mutex_t converting = PTHREAD_MUTEX_INITIALIZER;
+
+static enum err_code wait_for_turn(const atomic_bool *cancel, struct err *err)
+{
+	while (pthread_mutex_trylock(&converting) != 0) {
+		if (cancel && atomic_load_explicit(cancel, memory_order_relaxed))
+			return err_set(err, ERR_CANCELLED, "err_cancelled", NULL);
+		usleep(WAIT_US);
+	}
+	return ERR_OK;
+}
+
+static void on_progress(void *user, uint64_t at, uint64_t total)
+{
+	atomic_int *done = user;
+
+	if (done && total > 0)
+		atomic_store_explicit(done, (int)(at * 1000 / total), memory_order_relaxed);
+}
+
+static enum err_code convert(const char *data_dir, const char *path, const char *out, atomic_int *done, const atomic_bool *cancel,
+			     struct err *err)
+{
+	struct hf_convert_options options = { .type = HF_AUTO, .progress = on_progress, .user = done, .cancel = cancel };
+	struct hf_convert_facts facts;
+	char *dir = mem_printf("%s/cache/models", data_dir);
+	enum err_code code = fs_make_dirs(dir, err);
+
+	if (code == ERR_OK)
+		code = hf_convert_size(path, &options, &facts, err);
+	if (code == ERR_OK) {
+		make_room(dir, facts.size_bytes);
+		code = hf_convert(path, out, &options, NULL, err);
+	}
+	if (code == ERR_OK)
+		log_info("engine", "model converted path=%s", path);
+	mem_free(dir);
+	return code;
+}
+
+static enum err_code convert_in_turn(const char *data_dir, const char *path, const char *out, atomic_int *done,
+				     const atomic_bool *cancel, struct err *err)
+{
+	enum err_code code = wait_for_turn(cancel, err);
+
+	if (code != ERR_OK)
+		return code;
+	if (!fs_exists(out))
+		code = convert(data_dir, path, out, done, cancel, err);
+	pthread_mutex_unlock(&converting);
+	return code;
+}
+
+enum err_code model_cache_get(const char *data_dir, const char *path, char **out, atomic_int *done, const atomic_bool *cancel,
+			      struct err *err)
+{
+	*out = NULL;
+	if (!model_cache_wants(path)) {
+		*out = mem_strdup(path);
+		return ERR_OK;
+	}
+	char *file = NULL;
+	enum err_code code = cached_path(data_dir, path, &file, err);
+	if (code == ERR_OK && !fs_exists(file))
+		code = convert_in_turn(data_dir, path, file, done, cancel, err);
+	if (code != ERR_OK) {
+		mem_free(file);
+		return code;
+	}
+	struct timespec times[2] = { { .tv_nsec = UTIME_NOW }, { .tv_nsec = UTIME_OMIT } };
+	(void)!utimensat(AT_FDCWD, file, times, 0); /* used now; many file systems are mounted without that */
+	*out = file;
+	return ERR_OK;
+}
+
+enum err_code model_cache_find(const char *data_dir, const char *path, char **out, struct err *err)
+{
+	*out = NULL;
+	if (!model_cache_wants(path)) {
+		*out = mem_strdup(path);
+		return ERR_OK;
+	}
+	enum err_code code = cached_path(data_dir, path, out, err);
+	if (code == ERR_OK && !fs_exists(*out)) {
+		mem_free(*out);
+		*out = mem_strdup("");
+	}
+	return code;
+}
