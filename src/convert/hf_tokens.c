@@ -52,8 +52,24 @@ static enum err_code bad_id(const struct hf_tokens *t, const char *text, int64_t
 		       (long long)id, HF_VOCAB_MAX - 1);
 }
 
+/* Makes room for an id below HF_VOCAB_MAX. */
+static void reserve(struct hf_tokens *t, uint64_t id)
+{
+	uint64_t room = t->room ? t->room : 1024;
+	if (id < t->room)
+		return;
+	while (room <= id)
+		room *= 2;
+	t->texts = mem_grow((void *)t->texts, room * sizeof(t->texts[0]));
+	t->added_at = mem_grow(t->added_at, room * sizeof(t->added_at[0]));
+	memset((void *)(t->texts + t->room), 0, (room - t->room) * sizeof(t->texts[0]));
+	memset(t->added_at + t->room, 0, (room - t->room) * sizeof(t->added_at[0]));
+	t->room = room;
+}
+
 static enum err_code set_text(struct hf_tokens *t, uint64_t id, const char *text, struct err *err)
 {
+	reserve(t, id);
 	if (t->texts[id] && strcmp(t->texts[id], text) != 0)
 		return err_set(err, ERR_DATA, "err_vocab_id_twice", "path=%.200s|a=%.100s|b=%.100s|id=%llu", t->files->dir,
 			       t->texts[id], text, (unsigned long long)id);
@@ -234,8 +250,6 @@ enum err_code hf_tokens_read(struct arena *a, const struct hf_files *files, stru
 	out->vocab = json_object_get(json_object_get(files->tokenizer, "model"), "vocab");
 	if (!json_is_object(out->vocab))
 		return hf_files_bad(files->dir, "tokenizer.json", "model.vocab", err);
-	out->texts = mem_array(HF_VOCAB_MAX, sizeof(out->texts[0]));
-	out->added_at = mem_array(HF_VOCAB_MAX, sizeof(out->added_at[0]));
 	enum err_code rc = read_base(out, cancel, err);
 	if (rc == ERR_OK)
 		rc = read_added(out, err);

@@ -27,6 +27,7 @@ struct hf_tokens {
 	const char **texts;   /* by id, NULL for a hole */
 	uint32_t *added_at;   /* by id: 1 + its place in `added`, 0 for others */
 	uint64_t n;           /* one more than the highest id */
+	uint64_t room;        /* of `texts` and `added_at` */
 	uint64_t n_base;      /* tokens in the model's vocabulary */
 	uint64_t n_all;       /* tokens: n less the holes */
 	struct hf_added_token *added;
