@@ -38,6 +38,7 @@
 #define LIMIT_GGUF_STRING (4 * MIB)
 #define LIMIT_GGUF_ARRAY (16 * MIB) /* elements */
 #define LIMIT_GGUF_ALIGNMENT (64 * KIB)
+#define LIMIT_VOCAB 1048576 /* tokens of a model that is converted; the largest in use have 262,208 */
 #define LIMIT_TEMPLATE (256 * KIB)
 #define LIMIT_TEMPLATE_MS 2000
 #define LIMIT_PROMPT_BYTES (4 * MIB)

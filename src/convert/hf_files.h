@@ -10,11 +10,8 @@
 #include "base/err.h"
 #include "base/json.h"
 
-/* Tokens of one vocabulary, padding included; the largest in use have 262,208. */
-#define HF_VOCAB_MAX 1048576
-
 struct hf_files {
-	const char *dir; /* borrowed */
+	const char *dir;   /* borrowed */
 	json_t *tokenizer; /* tokenizer.json, NULL where there is none */
 	json_t *config;    /* tokenizer_config.json, NULL where there is none */
 };

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "base/mem.h"
 
 static const char *const named[] = { "bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token",
@@ -49,10 +50,10 @@ bool hf_tokens_is_named(const struct hf_files *f, const char *text)
 static enum err_code bad_id(const struct hf_tokens *t, const char *text, int64_t id, struct err *err)
 {
 	return err_set(err, ERR_DATA, "err_vocab_id", "path=%.300s|token=%.100s|id=%lld|limit=%d", t->files->dir, text,
-		       (long long)id, HF_VOCAB_MAX - 1);
+		       (long long)id, LIMIT_VOCAB - 1);
 }
 
-/* Makes room for an id below HF_VOCAB_MAX. */
+/* Makes room for an id below LIMIT_VOCAB. */
 static void reserve(struct hf_tokens *t, uint64_t id)
 {
 	uint64_t room = t->room ? t->room : 1024;
@@ -85,14 +86,14 @@ static enum err_code read_base(struct hf_tokens *t, const atomic_bool *cancel, s
 	const char *text;
 	json_t *id;
 	t->n_base = json_object_size(t->vocab);
-	if (t->n_base == 0 || t->n_base > HF_VOCAB_MAX)
+	if (t->n_base == 0 || t->n_base > LIMIT_VOCAB)
 		return err_set(err, ERR_DATA, "err_vocab_count", "path=%.300s|n=%llu|limit=%d", t->files->dir,
-			       (unsigned long long)t->n_base, HF_VOCAB_MAX);
+			       (unsigned long long)t->n_base, LIMIT_VOCAB);
 	json_object_foreach ((json_t *)t->vocab, text, id) {
 		int64_t value = json_is_integer(id) ? json_integer_value(id) : -1;
 		if (cancel && atomic_load(cancel))
 			return err_set(err, ERR_CANCELLED, "err_cancelled", NULL);
-		if (value < 0 || value >= HF_VOCAB_MAX)
+		if (value < 0 || value >= LIMIT_VOCAB)
 			return bad_id(t, text, value, err);
 		enum err_code rc = set_text(t, (uint64_t)value, text, err);
 		if (rc != ERR_OK)
@@ -135,7 +136,7 @@ static enum err_code add(struct hf_tokens *t, const char *text, unsigned flags, 
 	int64_t id = hf_tokens_find(t, text);
 	if (id < 0)
 		id = t->last_added >= (int64_t)t->n_base ? t->last_added + 1 : (int64_t)t->n_base;
-	if (id >= HF_VOCAB_MAX || said >= HF_VOCAB_MAX)
+	if (id >= LIMIT_VOCAB || said >= LIMIT_VOCAB)
 		return bad_id(t, text, id > said ? id : said, err);
 	if (said >= 0 && said != id)
 		return err_set(err, ERR_DATA, "err_vocab_added_id", "path=%.200s|token=%.100s|said=%lld|id=%lld",
@@ -206,7 +207,7 @@ static enum err_code read_config_tokens(struct hf_tokens *t, struct err *err)
 		return hf_files_bad(t->files->dir, "tokenizer_config.json", "added_tokens_decoder", err);
 	struct config_token *tokens = mem_array(json_object_size(map) + 1, sizeof(tokens[0]));
 	json_object_foreach (map, key, token) {
-		if (!str_to_u64(str_of(key), &tokens[n].id) || tokens[n].id >= HF_VOCAB_MAX)
+		if (!str_to_u64(str_of(key), &tokens[n].id) || tokens[n].id >= LIMIT_VOCAB)
 			rc = hf_files_bad(t->files->dir, "tokenizer_config.json", "added_tokens_decoder", err);
 		tokens[n++].token = token;
 	}

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "base/limits.h"
 #include "base/mem.h"
 #include "convert/bpe_vocab.h"
 #include "convert/hf_files.h"
@@ -157,9 +158,9 @@ enum err_code hf_vocab_read(struct arena *a, const char *dir, const struct hf_vo
 	if (!job.family)
 		return err_set(err, ERR_UNSUPPORTED, "err_vocab_family", "path=%.300s|name=%.60s", dir, wish->architecture);
 	job.vocab_size = wish->vocab_size ? wish->vocab_size : job.family->vocab_size;
-	if (job.vocab_size > HF_VOCAB_MAX)
+	if (job.vocab_size > LIMIT_VOCAB)
 		return err_set(err, ERR_LIMIT, "err_vocab_count", "path=%.300s|n=%llu|limit=%d", dir,
-			       (unsigned long long)job.vocab_size, HF_VOCAB_MAX);
+			       (unsigned long long)job.vocab_size, LIMIT_VOCAB);
 	v->keys.arena = a;
 	job.keys = &v->keys;
 	enum err_code rc = read_files(&job, dir, v, err);

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "convert/hf_files.h"
+#include "base/limits.h"
 
 enum wire { WIRE_VARINT = 0, WIRE_64 = 1, WIRE_BYTES = 2, WIRE_32 = 5 };
 
@@ -148,9 +148,9 @@ enum err_code sp_model_parse(struct arena *a, struct str bytes, const char *what
 	*out = (struct sp_model){ .kind = SP_UNIGRAM };
 	size_t at = walk(a, bytes, out);
 	uint64_t n = out->n;
-	if (at == bytes.len && n > HF_VOCAB_MAX)
+	if (at == bytes.len && n > LIMIT_VOCAB)
 		return err_set(err, ERR_LIMIT, "err_vocab_count", "path=%.300s|n=%llu|limit=%d", what,
-			       (unsigned long long)n, HF_VOCAB_MAX);
+			       (unsigned long long)n, LIMIT_VOCAB);
 	if (at == bytes.len && n > 0) {
 		out->pieces = arena_array(a, n, sizeof(out->pieces[0]));
 		at = walk(a, bytes, out);
