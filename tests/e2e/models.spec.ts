@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -154,3 +154,44 @@ for (const language of ["en", "zh-TW"] as const) {
 		});
 	}
 }
+
+/** A Hugging Face folder whose one tensor holds `value`. */
+function hugging_face(where: string, value: number, more: object = {}): void {
+	mkdirSync(where, { recursive: true });
+	writeFileSync(`${where}/config.json`, JSON.stringify({ architectures: ["LlamaForCausalLM"], hidden_size: 64, num_attention_heads: 4,
+		intermediate_size: 96, vocab_size: 100, num_hidden_layers: 2, max_position_embeddings: 2048, ...more }));
+	const header = JSON.stringify({ "model.norm.weight": { dtype: "F32", shape: [4], data_offsets: [0, 16] } }).padEnd(80);
+	const size = Buffer.alloc(8);
+	size.writeBigUInt64LE(80n);
+	writeFileSync(`${where}/model.safetensors`, Buffer.concat([size, Buffer.from(header), Buffer.alloc(16, value)]));
+}
+
+test("epochs with full weights say that they are converted, and what training has changed", async ({ page }) => {
+	const home = path.join(folder, "full-weights");
+	hugging_face(`${home}/Acme-1B`, 0);
+	hugging_face(`${home}/acme-run/checkpoint-10`, 1, { _name_or_path: "acme/Acme-1B" });
+	hugging_face(`${home}/acme-run/checkpoint-20`, 1, { _name_or_path: "acme/Acme-1B" });
+	await open(page);
+	await add(page, home);
+	const card = page.getByRole("article", { name: "acme-run" });
+	await expect(card.getByText("Base model: Acme-1B")).toBeVisible();
+	await expect(card.getByText(/^Converted to GGUF when it is first used/)).toBeVisible();
+	await expect(page.getByRole("row").filter({ hasText: "Acme-1B" })).toContainText("Converted to GGUF when it is first used");
+	const compare = async (name: string): Promise<void> => {
+		await card.getByRole("button", { name: `Actions for ${name}` }).click();
+		await page.getByRole("menuitem", { name: "What has training changed?" }).click();
+	};
+	await compare("checkpoint-10");
+	await expect(card.getByText("1 of 1 tensors differ from Acme-1B")).toBeVisible();
+	await compare("checkpoint-20");
+	await expect(card.getByText("0 of 1 tensors differ from checkpoint-10")).toBeVisible();
+	await look_at(page, "models-full-weights-en-light");
+	await look_at(page, "models-full-weights-zh-dark", { language: "zh-TW", theme: "dark" });
+	await look_at(page, "models-full-weights-en-light", { language: "en", theme: "light" });
+	for (const name of ["acme-run"]) {
+		await card.getByRole("button", { name: `Actions for ${name}` }).click();
+		await page.getByRole("menuitem", { name: "Remove" }).click();
+		await page.getByRole("dialog").getByRole("button", { name: "Remove" }).click();
+		await expect(card).toHaveCount(0);
+	}
+});
