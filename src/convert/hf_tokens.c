@@ -117,6 +117,12 @@ static unsigned flags_of(const json_t *token)
 	return flags;
 }
 
+/* A token that tokenizer_config.json names is special, whatever its entry says. */
+static unsigned flags_as_named(const struct hf_tokens *t, const json_t *token, const char *text)
+{
+	return flags_of(token) | (hf_tokens_is_named(t->files, text) ? 1u : 0u);
+}
+
 static struct hf_added_token *new_added(struct hf_tokens *t)
 {
 	if (t->n_added == t->room_added) {
@@ -156,6 +162,8 @@ static enum err_code add(struct hf_tokens *t, const char *text, unsigned flags, 
 static enum err_code read_added(struct hf_tokens *t, struct err *err)
 {
 	json_t *list = json_object_get(t->files->tokenizer, "added_tokens"), *token;
+	/* The flags that count are those of tokenizer_config.json, where that lists added tokens. */
+	bool listed = json_object_get(t->files->config, "added_tokens_decoder") != NULL;
 	size_t i;
 	if (list && !json_is_null(list) && !json_is_array(list))
 		return hf_files_bad(t->files->dir, "tokenizer.json", "added_tokens", err);
@@ -164,7 +172,8 @@ static enum err_code read_added(struct hf_tokens *t, struct err *err)
 		const json_t *id = json_object_get(token, "id");
 		if (!text || !json_is_integer(id) || json_integer_value(id) < 0)
 			return hf_files_bad(t->files->dir, "tokenizer.json", "added_tokens", err);
-		enum err_code rc = *text ? add(t, text, flags_of(token), json_integer_value(id), err) : ERR_OK;
+		unsigned flags = listed ? flags_of(token) : flags_as_named(t, token, text);
+		enum err_code rc = *text ? add(t, text, flags, json_integer_value(id), err) : ERR_OK;
 		if (rc != ERR_OK)
 			return rc;
 	}
@@ -187,13 +196,11 @@ static enum err_code add_config_token(struct hf_tokens *t, const struct config_t
 	const char *text = json_string_value(json_object_get(c->token, "content"));
 	if (!text)
 		return hf_files_bad(t->files->dir, "tokenizer_config.json", "added_tokens_decoder", err);
-	unsigned flags = flags_of(c->token);
+	unsigned flags = flags_as_named(t, c->token, text);
 	int64_t id = json_object_get(t->added_ids, text) ? hf_tokens_find(t, text) : -1;
 	const struct hf_added_token *old = id >= 0 ? hf_tokens_added(t, (uint64_t)id) : NULL;
 	if (!*text || (old && old->flags == flags))
 		return ERR_OK;
-	if (hf_tokens_is_named(t->files, text))
-		flags |= 1;
 	return add(t, text, flags, (int64_t)c->id, err);
 }
 
@@ -218,13 +225,17 @@ static enum err_code read_config_tokens(struct hf_tokens *t, struct err *err)
 	return rc;
 }
 
-/* A named token that is no added token becomes one. */
-static enum err_code add_named(struct hf_tokens *t, const json_t *value, struct err *err)
+/* A named token becomes an added one, and a special one.  Written as an object it brings its own flags, but for those that
+ * are listed with the added tokens. */
+static enum err_code add_named(struct hf_tokens *t, const json_t *value, bool extra, struct err *err)
 {
 	const char *text = hf_token_text(value);
-	if (!text || !*text || json_object_get(t->added_ids, text))
+	if (!text || !*text)
 		return ERR_OK;
-	return add(t, text, json_is_object(value) ? flags_of(value) | 1 : 1, -1, err);
+	bool known = json_object_get(t->added_ids, text) != NULL;
+	if (json_is_object(value) && (extra || !known))
+		return add(t, text, flags_of(value) | 1, -1, err);
+	return known ? ERR_OK : add(t, text, 1, -1, err);
 }
 
 static enum err_code read_named(struct hf_tokens *t, struct err *err)
@@ -233,11 +244,11 @@ static enum err_code read_named(struct hf_tokens *t, struct err *err)
 	json_t *value;
 	size_t i;
 	for (i = 0; rc == ERR_OK && i < N_NAMED; i++)
-		rc = add_named(t, json_object_get(t->files->config, named[i]), err);
+		rc = add_named(t, json_object_get(t->files->config, named[i]), false, err);
 	if (rc != ERR_OK)
 		return rc;
 	json_array_foreach (json_object_get(t->files->config, "additional_special_tokens"), i, value) {
-		rc = add_named(t, value, err);
+		rc = add_named(t, value, true, err);
 		if (rc != ERR_OK)
 			return rc;
 	}

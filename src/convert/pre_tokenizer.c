@@ -14,6 +14,8 @@
 #define LOWER_WORD "[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]*[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]+"
 #define UPPER_WORD "[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]+[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]*"
 
+#define LLAMA3_TOKENS 128000 /* without the added ones */
+
 enum rules {
 	RULES_UNKNOWN,
 	RULES_GPT2,   /* the expression that the ByteLevel step has built in */
@@ -114,7 +116,10 @@ static bool adds_first(const struct hf_files *f)
 
 static const char *name_of(const struct hf_files *f, enum rules rules)
 {
-	bool whole_words = flag(json_object_get(f->tokenizer, "model"), "ignore_merges", false);
+	const json_t *model = json_object_get(f->tokenizer, "model");
+	/* Llama 3's own vocabulary may have been saved by a library that did not know ignore_merges yet. */
+	bool whole_words = flag(model, "ignore_merges", false) ||
+			   json_object_size(json_object_get(model, "vocab")) == LLAMA3_TOKENS;
 	switch (rules) {
 	case RULES_GPT2:
 		return "gpt-2";

@@ -254,14 +254,15 @@ def make_bpe(root):
     pres["phi4-mini"] = "gpt-4o"
 
     # A folder whose tokenizer_config.json names tokens that tokenizer.json does not have, and whose post-processor adds both ends.
-    t = train_bpe(pre_tokenizers.ByteLevel(add_prefix_space=False), [token("<|endoftext|>"), token("<pad>", False), token("<unused7>", False, True)])
+    t = train_bpe(pre_tokenizers.ByteLevel(add_prefix_space=False), [token("<|endoftext|>"), token("<pad>", False), token("<unused7>", False, True),
+                                                                   token("note", False), token("named", False)])
     t.post_processor = processors.TemplateProcessing(
         single="<|endoftext|> $A <pad>", pair="<|endoftext|> $A <pad> $B <pad>",
         special_tokens=[("<|endoftext|>", t.token_to_id("<|endoftext|>")), ("<pad>", t.token_to_id("<pad>"))])
     n = t.get_vocab_size()
     bpe_folder(root, "gpt2-like", t, config("LlamaForCausalLM", "llama", n + 9, bos_token_id=n - 3), {
-        "bos_token": "<|endoftext|>", "eos_token": "<|stop|>", "mask_token": "!", "tokenizer_class": "PreTrainedTokenizerFast",
-        "additional_special_tokens": ["<|extra|>"]})
+        "bos_token": "<|endoftext|>", "eos_token": "<|stop|>", "mask_token": "!", "sep_token": "named", "tokenizer_class": "PreTrainedTokenizerFast",
+        "additional_special_tokens": ["<|extra|>", "note"]})
     pres["gpt2-like"] = "gpt-2"
     return pres
 
