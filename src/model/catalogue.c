@@ -3,18 +3,21 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 
 #include "base/fs.h"
-#include "base/json.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "model/checkpoint_name.h"
 #include "model/family.h"
+#include "model/foreign.h"
 #include "model/found_gguf.h"
 #include "model/gguf.h"
+#include "model/hf_cache.h"
 #include "model/hf_folder.h"
 #include "model/label.h"
+#include "model/ollama_store.h"
 #include "model/peft.h"
 #include "model/safetensors.h"
 #include "model/sniff.h"
@@ -170,9 +173,14 @@ static void scan_peft(struct scan *s, const struct folder *f)
 		return;
 	}
 	if (!has_file(f, "adapter_model.safetensors")) {
-		bool pickle = has_file(f, "adapter_model.bin") || has_file(f, "adapter_model.pt");
-		refuse(s, f->path, pickle ? ERR_UNSUPPORTED : ERR_DATA,
-		       pickle ? "err_file_pickle" : "err_adapter_no_weights");
+		const char *pickle = has_file(f, "adapter_model.bin")	? "adapter_model.bin"
+				     : has_file(f, "adapter_model.pt") ? "adapter_model.pt"
+								       : NULL;
+		if (pickle)
+			foreign_pickle(f->path, pickle, &err);
+		else
+			err_set(&err, ERR_DATA, "err_adapter_no_weights", "path=%s", f->path);
+		add_refusal(s, f->path, &err);
 		return;
 	}
 	struct safetensors *st = safetensors_open(weights, &err);
@@ -237,17 +245,41 @@ static void scan_hf(struct scan *s, const struct folder *f)
 
 /* --- GGUF files --- */
 
+/* The file itself: its identity stays where a link to it is renamed or made anew.  The parts of a split model are found by
+ * their names, which are the links' where a download cache keeps them. */
+static const char *without_links(struct scan *s, const char *path)
+{
+	uint32_t no, count;
+	size_t stem;
+	char *real = gguf_split_name(path, &no, &count, &stem) ? NULL : realpath(path, NULL);
+	const char *kept = real ? arena_strdup(s->arena, real) : path;
+	free(real);
+	return kept;
+}
+
+/* A file of a cache or store goes by what people know it as there. */
+static const char *stored_name(struct scan *s, const char *path, const char *own)
+{
+	const char *name = hf_cache_name(s->arena, path);
+	if (!name)
+		name = ollama_store_name(s->arena, path);
+	return name ? name : own;
+}
+
 static void add_gguf(struct scan *s, const char *path)
 {
 	struct err err = { 0 };
 	struct family_member m = { .state = { .epoch = (double)NAN, .step = -1 } };
+	path = hf_cache_link(s->arena, path);
 	if (found_gguf_read(s->arena, path, &m.model, &err) != ERR_OK) {
 		add_refusal(s, path, &err);
 		return;
 	}
+	m.model.path = without_links(s, path);
 	struct checkpoint_name mark;
 	bool marked = checkpoint_name_parse(s->arena, m.model.name, &mark);
 	if (m.model.kind == MODEL_BASE && !marked) {
+		m.model.name = stored_name(s, path, m.model.name);
 		add_model(s, &m.model);
 		return;
 	}
@@ -301,14 +333,15 @@ static bool scan_ggufs(struct scan *s, const struct folder *f)
 
 /* --- what is recognized in order to say why it cannot be used --- */
 
-static bool is_sharded_state(const struct folder *f)
+/* The sentence about sharded training state; NULL if there is none. */
+static const char *sharded_state(const struct folder *f)
 {
-	for (size_t i = 0; i < f->n_dirs; i++)
-		if (str_starts(str_of(f->dirs[i]), "global_step") ||
-		    str_starts(str_of(f->dirs[i]), "pytorch_model_fsdp"))
-			return true;
-	return find_file(f, "pytorch_model_fsdp", "") || find_file(f, "", ".distcp") ||
-	       find_file(f, "zero_pp_rank_", "");
+	const char *key = NULL;
+	for (size_t i = 0; i < f->n_dirs && !key; i++)
+		(void)foreign_sharded(f->dirs[i], true, &key);
+	for (size_t i = 0; i < f->n_files && !key; i++)
+		(void)foreign_sharded(f->files[i], false, &key);
+	return key;
 }
 
 static bool has_hf_weights(const struct folder *f)
@@ -349,21 +382,27 @@ static void refuse_loose_files(struct scan *s, const struct folder *f)
 		enum file_kind kind = sniff_path(path);
 		if (stat(path, &info) != 0 || kind == FILE_UNKNOWN || kind == FILE_JSON)
 			continue;
-		if (kind == FILE_GGUF)
+		if (kind == FILE_GGUF) {
 			add_gguf(s, path);
-		else if (sniff_refuse(kind, path, (uint64_t)info.st_size, "GGUF", &err) != ERR_OK)
-			add_refusal(s, path, &err);
+			continue;
+		}
+		if (kind == FILE_ZIP || kind == FILE_PICKLE)
+			foreign_pickle(path, name, &err);
+		else
+			sniff_refuse(kind, path, (uint64_t)info.st_size, "GGUF", &err);
+		add_refusal(s, path, &err);
 	}
 }
 
 static void scan_others(struct scan *s, const struct folder *f, int depth)
 {
+	const char *sharded = sharded_state(f);
 	if (find_file(f, "", "adapters.safetensors")) {
 		refuse(s, f->path, ERR_UNSUPPORTED, "err_adapter_mlx");
 	} else if (has_file(f, "config.json") && has_hf_weights(f)) {
 		scan_hf(s, f);
-	} else if (is_sharded_state(f)) {
-		refuse(s, f->path, ERR_UNSUPPORTED, "err_sharded_state");
+	} else if (sharded) {
+		refuse(s, f->path, ERR_UNSUPPORTED, sharded);
 	} else if (depth <= NEAR_DEPTH) {
 		refuse_loose_files(s, f);
 	}
@@ -419,11 +458,15 @@ static void scan_file(struct scan *s, const char *path)
 		}
 	}
 	enum file_kind kind = sniff_path(path);
-	if (kind == FILE_GGUF)
+	if (kind == FILE_GGUF) {
 		add_gguf(s, path);
-	else if (stat(path, &info) == 0 &&
-		 sniff_refuse(kind, path, (uint64_t)info.st_size, "GGUF", &err) != ERR_OK)
+	} else if (stat(path, &info) == 0) {
+		if (kind == FILE_ZIP || kind == FILE_PICKLE)
+			foreign_pickle(path, fs_basename(path), &err);
+		else
+			sniff_refuse(kind, path, (uint64_t)info.st_size, "GGUF", &err);
 		add_refusal(s, path, &err);
+	}
 }
 
 static int by_name(const void *a, const void *b)
@@ -449,13 +492,11 @@ static void finish(struct scan *s, struct catalogue *out)
 	out->n_refusals = s->n_refusals;
 }
 
-/* Without links; but the file name of a part stays as it is where it is a link, because a download cache keeps the file itself
- * under a name that tells nothing of the other parts.  Free with free(); NULL with errno. */
+/* Without links; but the name of a file stays as it is where it is a link, because a download cache keeps the file itself under
+ * a name that tells nothing.  Free with free(); NULL with errno. */
 static char *real_path(const char *path)
 {
-	uint32_t no, count;
-	size_t stem;
-	if (!gguf_split_name(path, &no, &count, &stem) || !fs_exists(path))
+	if (!fs_exists(path) || fs_is_dir(path))
 		return realpath(path, NULL);
 	char *dir = fs_dirname(path), *real_dir = realpath(dir, NULL);
 	mem_free(dir);
@@ -475,7 +516,7 @@ enum err_code catalogue_scan(struct arena *a, const char *path, struct catalogue
 		return err_set_errno(err, errno, "err_fs_open", "path=%s", path);
 	struct scan s = { .arena = a, .cancel = cancel, .families = family_set_new() };
 	const char *root = arena_strdup(a, absolute);
-	free(absolute);
+	mem_free(absolute);
 	out->path = s.root = root;
 	if (fs_is_dir(root))
 		scan_folder(&s, root, 0);

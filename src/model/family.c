@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "model/checkpoint_name.h"
+#include "model/hf_cache.h"
 #include "model/hf_folder.h"
 #include "model/label.h"
 
@@ -187,7 +188,10 @@ static enum err_code drop_copies(struct family_member *m, size_t *n, const atomi
 
 static const char *family_label(struct arena *a, const struct family_member *m)
 {
-	return *m->stem ? label_make(a, str_of(m->stem)) : checkpoint_family_name(a, m->run);
+	if (*m->stem)
+		return label_make(a, str_of(m->stem));
+	const char *name = hf_cache_name(a, m->run);
+	return name ? name : checkpoint_family_name(a, m->run);
 }
 
 /* What tells a family from the others: its folder, in which files of several fine-tunes may lie side by side. */

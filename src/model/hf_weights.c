@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "model/foreign.h"
 
 #define INDEX "model.safetensors.index.json"
 
@@ -103,7 +104,7 @@ static enum err_code read_index(struct index *x, const char *path, struct err *e
 struct folder {
 	struct hf_weights *w;
 	const char *pickle, *adapter; /* one of each kind, NULL: none */
-	bool sharded;		      /* DeepSpeed or FSDP */
+	const char *sharded;	      /* the sentence for DeepSpeed or FSDP */
 };
 
 static bool is_pickle_name(struct str name)
@@ -123,16 +124,14 @@ static bool look_at(void *user, const char *name, bool is_dir)
 {
 	struct folder *f = user;
 	struct str s = str_of(name);
-	if (is_dir || str_ends(s, ".distcp"))
-		f->sharded |= str_starts(s, "global_step") || str_starts(s, "pytorch_model_fsdp") || !is_dir;
-	else if (str_starts(s, "model") && is_plain_file(name))
+	if (foreign_sharded(name, is_dir, &f->sharded) || is_dir)
+		return true;
+	if (str_starts(s, "model") && is_plain_file(name))
 		add_file(f->w, name);
 	else if (str_starts(s, "adapter_model."))
 		f->adapter = arena_strdup(f->w->arena, name);
 	else if (is_pickle_name(s))
 		f->pickle = arena_strdup(f->w->arena, name);
-	else
-		f->sharded |= str_starts(s, "zero_pp_rank_") || str_starts(s, "pytorch_model_fsdp");
 	return true;
 }
 
@@ -141,9 +140,9 @@ static enum err_code refuse(const struct folder *f, struct err *err)
 {
 	const char *dir = f->w->dir;
 	if (f->pickle)
-		return err_set(err, ERR_UNSUPPORTED, "err_file_pickle", "path=%s/%s", dir, f->pickle);
+		return foreign_pickle(arena_printf(f->w->arena, "%s/%s", dir, f->pickle), f->pickle, err);
 	if (f->sharded)
-		return err_set(err, ERR_UNSUPPORTED, "err_sharded_state", "path=%s", dir);
+		return err_set(err, ERR_UNSUPPORTED, f->sharded, "path=%s", dir);
 	if (f->adapter)
 		return err_set(err, ERR_UNSUPPORTED, "err_hf_adapter", "path=%s", dir);
 	return err_set(err, ERR_NOT_FOUND, "err_hf_no_weights", "path=%s", dir);

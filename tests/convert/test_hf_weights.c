@@ -171,13 +171,13 @@ static void folders_with_too_many_files_are_refused(void **state)
 static void other_forms_are_recognized(void **state)
 {
 	(void)state;
-	assert_refused(folder_with("pytorch_model-00001-of-00002.bin", "PK"), ERR_UNSUPPORTED, "err_file_pickle", NULL, NULL);
+	assert_refused(folder_with("pytorch_model-00001-of-00002.bin", "PK"), ERR_UNSUPPORTED, "err_pickle_weights", NULL, NULL);
 	assert_refused(folder_with("consolidated.00.pth", "PK"), ERR_UNSUPPORTED, "err_file_pickle", NULL, NULL);
-	assert_refused(folder_with("hf_model_0001_0.pt", "PK"), ERR_UNSUPPORTED, "err_file_pickle", NULL, NULL);
+	assert_refused(folder_with("hf_model_0001_0.pt", "PK"), ERR_UNSUPPORTED, "err_pickle_torchtune", NULL, NULL);
 	assert_refused(folder_with("global_step40/zero_pp_rank_0_mp_rank_00_model_states.pt", "PK"), ERR_UNSUPPORTED,
 		       "err_sharded_state", NULL, NULL);
-	assert_refused(folder_with("pytorch_model_fsdp_0/__0_0.distcp", "PK"), ERR_UNSUPPORTED, "err_sharded_state", NULL, NULL);
-	assert_refused(folder_with("__0_0.distcp", "PK"), ERR_UNSUPPORTED, "err_sharded_state", NULL, NULL);
+	assert_refused(folder_with("pytorch_model_fsdp_0/__0_0.distcp", "PK"), ERR_UNSUPPORTED, "err_sharded_fsdp", NULL, NULL);
+	assert_refused(folder_with("__0_0.distcp", "PK"), ERR_UNSUPPORTED, "err_sharded_fsdp", NULL, NULL);
 	assert_refused(folder_with("adapter_model.safetensors", "x"), ERR_UNSUPPORTED, "err_hf_adapter", NULL, NULL);
 	assert_refused(folder_with(NULL, NULL), ERR_NOT_FOUND, "err_hf_no_weights", NULL, NULL);
 	assert_refused(folder_with("model.safetensors", "version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 9\n"), ERR_DATA,

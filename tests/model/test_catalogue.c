@@ -365,7 +365,7 @@ static void what_cannot_be_used_says_why(void **state)
 	} cases[] = {
 		{ "mlx/adapters.safetensors", "\x02\0\0\0\0\0\0\0{}", 10, "err_adapter_mlx" },
 		{ "hf/model-00001-of-00002.safetensors", "x", 1, "err_hf_shard_missing" },
-		{ "hfbin/pytorch_model.bin", "PK\x03\x04", 4, "err_file_pickle" },
+		{ "hfbin/pytorch_model.bin", "PK\x03\x04", 4, "err_pickle_weights" },
 		{ "hfcut/model.safetensors", "<html>", 6, "err_file_html" },
 		{ "hfother/model.safetensors", "\x02\0\0\0\0\0\0\0{}", 10, "err_hf_architecture" },
 		{ "hfgptq/model.safetensors", "\x02\0\0\0\0\0\0\0{}", 10, "err_hf_quantized" },
@@ -373,9 +373,22 @@ static void what_cannot_be_used_says_why(void **state)
 		{ "hfout/model.safetensors.index.json", "{\"weight_map\": {\"a\": \"../b.safetensors\"}}", 41, "err_hf_index" },
 		{ "hfshard/model.safetensors.index.json", "{\"weight_map\": {\"a\": \"model-1.safetensors\"}}", 44, "err_hf_shard_missing" },
 		{ "bnb/model.safetensors", "\x02\0\0\0\0\0\0\0{}", 10, "err_hf_bitsandbytes" },
+		{ "hfawq/model.safetensors", "\x02\0\0\0\0\0\0\0{}", 10, "err_hf_quantized" },
+		{ "hfshards/pytorch_model-00001-of-00002.bin", "PK\x03\x04", 4, "err_pickle_weights" },
+		{ "bnb8/model.safetensors", "\x02\0\0\0\0\0\0\0{}", 10, "err_hf_bitsandbytes" },
+		{ "mlx4bit/model.safetensors", "\x02\0\0\0\0\0\0\0{}", 10, "err_hf_quantized" },
+		{ "mlxpeft/adapters.safetensors", "\x02\0\0\0\0\0\0\0{}", 10, "err_adapter_mlx" },
+		{ "zero/zero_pp_rank_0_mp_rank_00_optim_states.pt", "PK\x03\x04", 4, "err_sharded_state" },
+		{ "dcp/__0_0.distcp", "x", 1, "err_sharded_fsdp" },
+		{ "tune1/hf_model_0001_0.pt", "PK\x03\x04", 4, "err_pickle_torchtune" },
+		{ "tune2/meta_model_2.pt", "PK\x03\x04", 4, "err_pickle_torchtune" },
+		{ "tune3/adapter_2.pt", "PK\x03\x04", 4, "err_pickle_torchtune" },
+		{ "tune4/epoch_0/adapter_model.pt", "PK\x03\x04", 4, "err_pickle_torchtune" },
+		{ "loosebin/pytorch_model.bin", "\x80\x02\x8a", 3, "err_pickle_weights" },
+		{ "looseadapter/adapter_model.bin", "PK\x03\x04", 4, "err_pickle_adapter" },
 		{ "ds/checkpoint-5/global_step5/mp_rank_00_model_states.pt", "PK\x03\x04", 4,
 		  "err_sharded_state" },
-		{ "fsdp/checkpoint-5/pytorch_model_fsdp_0/__0_0.distcp", "x", 1, "err_sharded_state" },
+		{ "fsdp/checkpoint-5/pytorch_model_fsdp_0/__0_0.distcp", "x", 1, "err_sharded_fsdp" },
 		{ "pt/model.pt", "PK\x03\x04", 4, "err_file_pickle" },
 		{ "renamed/weights.safetensors", "\x80\x02\x8a", 3, "err_file_pickle" },
 		{ "zipgguf/model.gguf", "PK\x03\x04", 4, "err_file_pickle" },
@@ -387,7 +400,7 @@ static void what_cannot_be_used_says_why(void **state)
 		  "err_file_lfs_pointer" },
 		{ "html/base.gguf", "<!DOCTYPE html>", 15, "err_file_html" },
 		{ "empty/base.gguf", "", 0, "err_file_empty" },
-		{ "oldpeft/adapter_model.bin", "PK\x03\x04", 4, "err_file_pickle" },
+		{ "oldpeft/adapter_model.bin", "PK\x03\x04", 4, "err_pickle_adapter" },
 		{ "noweights/README.md", "x", 1, "err_adapter_no_weights" },
 		{ "badpeft/adapter_model.safetensors", "<html>", 6, "err_file_html" },
 	};
@@ -401,6 +414,12 @@ static void what_cannot_be_used_says_why(void **state)
 	temp_text(&temp, "hfshard/config.json", "{\"architectures\": [\"LlamaForCausalLM\"]}");
 	temp_text(&temp, "bnb/config.json",
 		  "{\"quantization_config\": {\"quant_method\": \"bitsandbytes\"}}");
+	temp_text(&temp, "hfshards/config.json", "{}");
+	temp_text(&temp, "bnb8/config.json", "{\"quantization_config\": {\"load_in_8bit\": true}}");
+	temp_text(&temp, "hfawq/config.json", "{\"quantization_config\": {\"quant_method\": \"awq\", \"bits\": 4}}");
+	temp_text(&temp, "mlx4bit/config.json", "{\"quantization\": {\"group_size\": 64, \"bits\": 4}}");
+	temp_text(&temp, "mlxpeft/adapter_config.json", "{\"fine_tune_type\": \"lora\", \"lora_parameters\": {\"rank\": 8}}");
+	temp_text(&temp, "tune4/epoch_0/adapter_config.json", "{\"peft_type\": \"LORA\"}");
 	temp_text(&temp, "oldpeft/adapter_config.json", "{\"peft_type\": \"LORA\"}");
 	temp_text(&temp, "noweights/adapter_config.json", "{\"peft_type\": \"LORA\"}");
 	temp_text(&temp, "badpeft/adapter_config.json", "{\"peft_type\": \"LORA\"}");
@@ -418,7 +437,40 @@ static void what_cannot_be_used_says_why(void **state)
 		struct buf text = BUF_INIT(4096);
 		err_message(&text, LANG_ZH_TW, &c.refusals[0].err);
 		assert_null(strchr(buf_text(&text), '{'));
+		buf_clear(&text);
+		err_hint(&text, LANG_EN, &c.refusals[0].err); /* and what to do */
+		assert_true(text.len > 0);
 		buf_release(&text);
+	}
+}
+
+/* What another program's format needs is a command, not advice. */
+static void a_refusal_of_another_format_has_the_command_that_helps(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *key, *command;
+	} cases[] = {
+		{ "err_adapter_mlx", "`mlx_lm.fuse --model" },
+		{ "err_sharded_state", "`python zero_to_fp32.py" },
+		{ "err_sharded_fsdp", "`accelerate merge-weights" },
+		{ "err_hf_bitsandbytes", "`hf download" },
+		{ "err_hf_quantized", "`hf download OWNER/NAME`" },
+		{ "err_pickle_adapter", "weights_only=True" },
+		{ "err_pickle_weights", "save_pretrained('.')" },
+		{ "err_pickle_torchtune", "safe_serialization=True" },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		for (int lang = 0; lang < 2; lang++) {
+			struct err err = { 0 };
+			struct buf text = BUF_INIT(4096);
+			err_set(&err, ERR_UNSUPPORTED, cases[i].key, "path=/m|method=GPTQ");
+			err_hint(&text, lang ? LANG_ZH_TW : LANG_EN, &err);
+			const char *command = strchr(cases[i].command, '`');
+			if (!strstr(buf_text(&text), lang && command ? command : cases[i].command))
+				fail_msg("%s: %s", cases[i].key, buf_text(&text));
+			buf_release(&text);
+		}
 	}
 }
 
@@ -566,6 +618,7 @@ int main(void)
 		TEST(a_split_model_is_one_model_and_a_missing_part_is_named),
 		TEST(a_split_model_of_links_keeps_its_names),
 		TEST(what_cannot_be_used_says_why),
+		TEST(a_refusal_of_another_format_has_the_command_that_helps),
 		TEST(one_bad_checkpoint_does_not_hide_the_others),
 		TEST(nothing_found_is_said),
 		TEST(base_names_match_across_owners_and_quantizations),
