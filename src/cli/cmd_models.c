@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "base/buf.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "cli/column_label.h"
 #include "cli/models_convert.h"
+#include "cli/models_find.h"
 #include "cli/resolve.h"
 #include "cli/show.h"
 
@@ -65,6 +68,37 @@ static int exec_list(struct cli *cli)
 	return result;
 }
 
+/* --- epochs that a trainer did not keep --- */
+
+/* "3, 5–7" of sorted numbers; free with mem_free(). */
+static char *ranges(const struct cli *cli, const json_t *numbers)
+{
+	struct buf text = BUF_INIT(4 * KIB);
+	const char *comma = cli->lang == LANG_ZH_TW ? "、" : ", ";
+	size_t n = json_array_size(numbers);
+	for (size_t i = 0; i < n; i++) {
+		int64_t from = json_integer_value(json_array_get(numbers, i)), to = from;
+		while (i + 1 < n && json_integer_value(json_array_get(numbers, i + 1)) == to + 1) {
+			to++;
+			i++;
+		}
+		buf_printf(&text, "%s%lld", text.len ? comma : "", (long long)from);
+		if (to > from)
+			buf_printf(&text, "–%lld", (long long)to);
+	}
+	return buf_take(&text);
+}
+
+static void say_missing(const struct cli *cli, const json_t *family)
+{
+	const json_t *missing = json_object_get(family, "missing_epochs");
+	if (!json_array_size(missing))
+		return;
+	char *list = ranges(cli, missing);
+	cli_say(cli, stderr, "cli_missing_epochs", "name=%s|n=%zu|list=%s", show_text(family, "name"), json_array_size(missing), list);
+	mem_free(list);
+}
+
 /* --- add --- */
 
 /* --base is a model's number or SPEC, or a file that is added first. */
@@ -88,8 +122,8 @@ static bool has_id(const json_t *ids, int64_t id)
 	return false;
 }
 
-/* Asks for the base models of what was just added, where they are not known. */
-static void ask_for_bases(struct cli *cli, struct client *c, const json_t *family_ids)
+/* Tells which epochs are not there of what was just added, and asks for base models that are not known. */
+static void tell_families(struct cli *cli, struct client *c, const json_t *family_ids)
 {
 	json_t *list = NULL;
 	size_t i;
@@ -99,8 +133,10 @@ static void ask_for_bases(struct cli *cli, struct client *c, const json_t *famil
 	json_array_foreach(json_object_get(list, "families"), i, family) {
 		const char *base = show_text(family, "base_name"), *first = show_text(
 			json_array_get(json_object_get(family, "checkpoints"), 0), "kind");
-		if (!has_id(family_ids, show_int(family, "id")) || show_int(family, "base_model_id") ||
-		    strcmp(first, "adapter") != 0)
+		if (!has_id(family_ids, show_int(family, "id")))
+			continue;
+		say_missing(cli, family);
+		if (show_int(family, "base_model_id") || strcmp(first, "adapter") != 0)
 			continue;
 		cli_say(cli, stderr, *base ? "cli_base_needed" : "cli_base_needed_nameless", "name=%s|base=%s",
 			show_text(family, "name"), base);
@@ -127,7 +163,7 @@ static int exec_add(struct cli *cli)
 		cli_say(cli, stdout, "cli_added", "models=%zu|families=%zu", json_array_size(json_object_get(scan, "model_ids")),
 			json_array_size(json_object_get(scan, "family_ids")));
 	if (code == ERR_OK && !cli->json)
-		ask_for_bases(cli, c, json_object_get(scan, "family_ids"));
+		tell_families(cli, c, json_object_get(scan, "family_ids"));
 	json_decref(scan);
 	client_close(c);
 	return result;
@@ -218,6 +254,7 @@ static void print_family(const struct cli *cli, const json_t *family)
 	print_model(cli, family);
 	fputc('\n', stdout);
 	print_list(cli, list);
+	say_missing(cli, family);
 	json_decref(list);
 }
 
@@ -311,11 +348,13 @@ static const struct arg_option changes_options[] = {
 	{ NULL, NULL, NULL, false },
 };
 static const struct arg_option *const changes_tables[] = { changes_options, NULL };
+static const struct arg_option *const find_tables[] = { models_find_options, NULL };
 
 static const struct command model_commands[] = {
 	{ "list", "", "cli_models_list_summary", NULL, NULL, 0, 0, exec_list, NULL },
 	{ "add", "PATH [--base FILE|SPEC|ID] [--name NAME]", "cli_models_add_summary", "cli_models_add_about", add_tables, 1, 1,
 	  exec_add, NULL },
+	{ "find", "[--add NAME]... [--all]", "cli_models_find_summary", "cli_models_find_about", find_tables, 0, 0, models_find, NULL },
 	{ "show", "SPEC|FAMILY|ID", "cli_models_show_summary", NULL, NULL, 1, 1, exec_show, NULL },
 	{ "convert", "DIR [--type NAME] [--out FILE] [--base FILE] [--replace]", "cli_models_convert_summary", "cli_models_convert_about",
 	  models_convert_tables, 1, 1, models_convert_exec, NULL },

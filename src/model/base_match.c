@@ -82,6 +82,18 @@ static void normalize(struct str s, char out[NAME_MAX_LEN + 1])
 	out[n] = 0;
 }
 
+/* "Name:Q4_K_M" is "Name"; of "Repository:file" the file is meant. */
+static struct str of_a_store(struct str s)
+{
+	struct str rest = s, name = str_split(&rest, ':');
+	if (!rest.ptr)
+		return s;
+	struct str tag = rest;
+	if (tag.len > 3 && str_eq_nocase((struct str){ tag.ptr, 3 }, "UD-"))
+		tag = (struct str){ tag.ptr + 3, tag.len - 3 };
+	return is_quantization(tag) ? name : rest;
+}
+
 static int match_name(struct str wanted, struct str candidate)
 {
 	if (wanted.len == 0 || candidate.len == 0)
@@ -102,7 +114,7 @@ int catalogue_base_match(const char *wanted_base_name, const char *candidate_nam
 	if (candidate_path && strcmp(wanted_base_name, candidate_path) == 0)
 		return 3;
 	struct str wanted = file_stem(wanted_base_name);
-	int by_name = candidate_name ? match_name(wanted, file_stem(candidate_name)) : 0;
+	int by_name = candidate_name ? match_name(wanted, of_a_store(file_stem(candidate_name))) : 0;
 	int by_path = candidate_path ? match_name(wanted, file_stem(candidate_path)) : 0;
 	return by_name > by_path ? by_name : by_path;
 }

@@ -76,7 +76,10 @@ bool checkpoint_name_generic(const char *name)
 		"saves",   "result",   "results", "model",	"models",      "run",	    "runs",
 		"train",   "training", "trained", "final",	"merged",      "epochs",    "tmp",
 		"temp",	   "gguf",     "export",  "finetune",	"finetuned",   "fine-tune", "weights",
-		"latest",  "last",     "best",	  "full",
+		"latest",  "last",     "best",	  "full",	"freeze",      "pt",	    "rm",
+		"ppo",	   "kto",      "orpo",	  "lora-out",	"lora_out",    "qlora-out", "lora_model",
+		"test",	   "exp",      "fft",	  "full-out",	"exports",     "experiment",
+		"finetuning", "fine-tuned", "fine_tuned", "trainer_output", "training_output",
 	};
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (str_eq_nocase(str_of(name), words[i]))

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * api_models - models and families: list, scan and add, rename, forget. */
+ * api_models - models and families: list, scan and add, find what other programs keep, rename, forget. */
 #include <string.h>
 
 #include "base/json.h"
 #include "base/limits.h"
+#include "server/found_models.h"
 #include "server/home_path.h"
 #include "server/json_view.h"
 #include "server/moved.h"
@@ -151,6 +152,32 @@ void api_add_models(struct request *r)
 		request_fail(r, &err);
 	else
 		request_defer(r, LANE_WORK, run_scan, scan_done);
+}
+
+/* --- find --- */
+
+static void find_models(struct request *r, struct db *db)
+{
+	(void)db;
+	err_kept(found_models_find(r->arena, r->state, request_cancelled(r), request_err(r)));
+}
+
+static void view_finds(struct request *r, struct db *db)
+{
+	struct model_list list;
+	if (model_store_list(db, r->arena, &list, request_err(r)) == ERR_OK)
+		found_models_view(&r->out, r->lang, r->state, &list);
+}
+
+static void models_found(struct request *r)
+{
+	request_defer(r, LANE_READ, view_finds, NULL);
+}
+
+void api_find_models(struct request *r)
+{
+	r->state = arena_alloc(r->arena, sizeof(struct place_finds));
+	request_defer(r, LANE_WORK, find_models, models_found);
 }
 
 /* --- one model --- */

@@ -125,7 +125,8 @@ void api_get_doctor(struct request *r)
 struct settings {
 	const char *language; /* NULL: unchanged */
 	int64_t n_threads, n_gpu_layers;
-	bool has_threads, has_layers;
+	bool find_at_start;
+	bool has_threads, has_layers, has_find;
 };
 
 static void reply_settings(struct request *r)
@@ -135,6 +136,7 @@ static void reply_settings(struct request *r)
 	json_cstr(&r->out, "language", app->language);
 	json_int(&r->out, "n_threads", app->n_threads);
 	json_int(&r->out, "n_gpu_layers", app->n_gpu_layers);
+	json_flag(&r->out, "find_at_start", app->find_at_start);
 	json_close(&r->out, '}');
 	request_reply(r, 200);
 }
@@ -157,6 +159,8 @@ static void store_settings(struct request *r, struct db *db)
 	(void)str_format(number, sizeof number, "%lld", (long long)s->n_gpu_layers);
 	if (s->has_layers && setting_set(db, "n_gpu_layers", number, err) != ERR_OK)
 		return;
+	if (s->has_find)
+		err_kept(setting_set(db, "find_at_start", s->find_at_start ? "1" : "0", err));
 }
 
 static void settings_stored(struct request *r)
@@ -171,6 +175,8 @@ static void settings_stored(struct request *r)
 		app->n_threads = s->n_threads;
 	if (s->has_layers)
 		app->n_gpu_layers = s->n_gpu_layers;
+	if (s->has_find)
+		app->find_at_start = s->find_at_start;
 	reply_settings(r);
 }
 
@@ -181,6 +187,8 @@ void api_set_settings(struct request *r)
 	s->language = json_get_text(r->json, "language", NULL, &err);
 	s->n_threads = json_get_int(r->json, "n_threads", 0, 1024, 0, &err);
 	s->n_gpu_layers = json_get_int(r->json, "n_gpu_layers", -1, 100000, -1, &err);
+	s->find_at_start = json_get_bool(r->json, "find_at_start", false, &err);
+	s->has_find = json_is_boolean(json_object_get(r->json, "find_at_start"));
 	s->has_threads = json_is_integer(json_object_get(r->json, "n_threads"));
 	s->has_layers = json_is_integer(json_object_get(r->json, "n_gpu_layers"));
 	if (err.code == ERR_OK && s->language && *s->language && strcmp(s->language, "en") != 0 &&

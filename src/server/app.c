@@ -23,6 +23,7 @@
 #include "server/api_keys.h"
 #include "server/app_private.h"
 #include "server/creation_feed.h"
+#include "server/found_models.h"
 #include "server/http.h"
 #include "server/live.h"
 #include "server/openai.h"
@@ -148,6 +149,7 @@ static void run_start(struct task *task, void *db)
 	(void)str_format(s->app->language, sizeof s->app->language, "%s", language ? language : "");
 	s->app->n_threads = number_setting(db, s->arena, "n_threads", 0, err);
 	s->app->n_gpu_layers = number_setting(db, s->arena, "n_gpu_layers", -1, err);
+	s->app->find_at_start = number_setting(db, s->arena, "find_at_start", 0, err) != 0;
 	read_sessions(s, db, err);
 	read_keys(s, db, err);
 	ollama_host(getenv("OLLAMA_HOST"), &ollama);
@@ -350,6 +352,8 @@ enum err_code app_open(const struct app_options *options, struct app **out, stru
 	loop_timer_set(app->housekeeping, BEAT_MS);
 	loop_timer_set(app->beat, BEAT_MS);
 	loop_set_prepare(app->loop, prepare, app);
+	if (app->find_at_start && app->options.tcp)
+		found_models_start(app);
 	*out = app;
 	return ERR_OK;
 }
@@ -406,6 +410,8 @@ void app_close(struct app *app)
 		http_cancel(app->http);
 	selections_free(app->selections);
 	creations_free(app->creations);
+	if (app->finding)
+		app->finding->cancelled = true;
 	engine_free(app->engine); /* posts its last writes */
 	app->engine = NULL;
 	executor_stop(app->export);

@@ -37,6 +37,7 @@ struct app {
 	struct loop_timer *beat;         /* heartbeat of the event streams */
 	struct task cleaning;            /* of old uploads */
 	bool is_cleaning;
+	struct task *finding;            /* found_models.c: under way since the start; NULL: not */
 	int beats;
 	struct loop_timer *housekeeping; /* each hour */
 	struct loop_timer *last_call;    /* end of the grace period of a stop */
@@ -48,6 +49,7 @@ struct app {
 	enum lang lang;           /* of requests that name none */
 	char language[16];        /* the setting: "", "en", "zh-TW" */
 	int64_t n_threads, n_gpu_layers; /* as the settings say: of the next start */
+	bool find_at_start;              /* the same: look for models of other programs */
 	bool closing;
 };
 

@@ -1,21 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * moved - a base model whose file was moved or renamed is known again by its SHA-256, so that its fine-tunes and its
- * validations follow it. */
+ * moved - what was moved or renamed on the disk is known again, so that validations follow it and its number stays: a base
+ * model by its SHA-256, a run of a trainer by the steps, sizes and losses of its checkpoints, and what was added by a link by
+ * what the link leads to. */
 #ifndef ASSAY_SERVER_MOVED_H
 #define ASSAY_SERVER_MOVED_H
 
 #include "store/model_store.h"
 
-/* A model whose file is gone, and a file of a scan that is as long as it was. */
+/* A row of the store, and where it may be now. */
 struct moved {
-	int64_t model_id;
-	const char *path;   /* of the file that was found */
-	const char *sha256; /* of the model */
-	bool is_same;       /* the file has that digest; set by moved_check() */
+	int64_t model_id;   /* 0: a family */
+	int64_t family_id;
+	const char *path;   /* of what was found */
+	const char *sha256; /* of the model, where that has to be compared */
+	bool is_same;       /* it is the same; set by moved_find(), or by moved_check() where the digest tells */
 };
 
-/* Reads which models could have moved to what `found` holds.  Rows belong to the arena.  Thread: reader. */
+/* Whether both paths lead to one file. */
+bool is_same_file(const char *a, const char *b);
+
+/* Reads which models and families could have moved to what `found` holds.  Rows belong to the arena.  Thread: reader. */
 MUST_USE enum err_code moved_find(struct db *db, struct arena *a, const struct catalogue *found, struct moved **out, size_t *n,
 				  struct err *err);
 /* Reads the files; one that cannot be read is not the same.  Thread: work. */

@@ -137,6 +137,25 @@ enum err_code model_store_get(struct db *db, struct arena *a, int64_t id, struct
 	return code;
 }
 
+static enum err_code has_row(struct db *db, const char *sql, const char *path, bool *has, struct err *err)
+{
+	int64_t n;
+	enum err_code code = db_number(db, err, &n, 0, sql, "t", path);
+
+	*has = n > 0;
+	return code;
+}
+
+enum err_code model_store_has(struct db *db, const char *path, bool *has, struct err *err)
+{
+	return has_row(db, "SELECT count(*) FROM model WHERE path = ?1", path, has, err);
+}
+
+enum err_code family_store_has(struct db *db, const char *path, bool *has, struct err *err)
+{
+	return has_row(db, "SELECT count(*) FROM family WHERE path = ?1", path, has, err);
+}
+
 /* --- merging a scan --- */
 
 static enum err_code id_of_path(struct db *db, const char *sql, const char *path, int64_t *id, struct err *err)
@@ -374,4 +393,10 @@ enum err_code model_store_move(struct db *db, int64_t id, const char *path, stru
 {
 	return db_run(db, err, "UPDATE model SET path = ?2 WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM model WHERE path = ?2)", "it",
 		      id, path);
+}
+
+enum err_code family_store_move(struct db *db, int64_t family_id, const char *path, struct err *err)
+{
+	return db_run(db, err, "UPDATE family SET path = ?2 WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM family WHERE path = ?2)", "it",
+		      family_id, path);
 }

@@ -53,6 +53,10 @@ MUST_USE enum err_code model_store_get(struct db *db, struct arena *a, int64_t i
 MUST_USE enum err_code model_store_merge(struct db *db, struct arena *a, const struct catalogue *found,
 					 int64_t base_model_id, int64_t **ids, size_t *n_ids, struct err *err);
 
+/* Whether a model (a family) with that path was ever added, removed ones too. */
+MUST_USE enum err_code model_store_has(struct db *db, const char *path, bool *has, struct err *err);
+MUST_USE enum err_code family_store_has(struct db *db, const char *path, bool *has, struct err *err);
+
 /* The writers below are for the store thread.  A name that the user gives stays when the model is scanned again. */
 MUST_USE enum err_code model_store_rename(struct db *db, int64_t id, const char *name, struct err *err);
 /* As model_store_rename(). */
@@ -68,5 +72,7 @@ MUST_USE enum err_code model_store_set_hash(struct db *db, int64_t id, const cha
 					    struct err *err);
 /* store: the model's file is at `path` now; nothing changes where another row has that path. */
 MUST_USE enum err_code model_store_move(struct db *db, int64_t id, const char *path, struct err *err);
+/* As model_store_move(), without its checkpoints. */
+MUST_USE enum err_code family_store_move(struct db *db, int64_t family_id, const char *path, struct err *err);
 
 #endif

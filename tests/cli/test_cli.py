@@ -18,12 +18,13 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 import live as support  # noqa: E402
+import made_up_home  # noqa: E402
 from tiny_gguf import gguf  # noqa: E402
 
 MODEL = os.environ.get("ASSAY_TEST_MODEL", "")
 needs_model = pytest.mark.skipif(not MODEL, reason="ASSAY_TEST_MODEL names no model")
 COMMANDS = ["serve", "open", "run", "auto", "ask", "runs list", "runs show", "runs resume", "runs replay", "runs export",
-            "runs delete", "create", "chat", "models list", "models add", "models show", "models convert", "models remove", "doctor", "version"]
+            "runs delete", "create", "chat", "models list", "models add", "models find", "models show", "models convert", "models remove", "doctor", "version"]
 KESTREL = "Kestrel bot"
 QUESTIONS = ["Which CPU does the Kestrel K7 use?", "What OS does the Kestrel K7 ship with?"]
 
@@ -178,6 +179,46 @@ def test_a_model_that_is_not_there_ends_with_4(tmp_path):
     assert assay("ask", "hi", "--model", "nobody@1", data=tmp_path / "d").returncode == 4
     assert assay("models", "show", "nobody", data=tmp_path / "d").returncode == 4
     assert assay("runs", "resume", "5", data=tmp_path / "d").returncode == 4
+
+
+def test_models_of_other_programs_are_found_and_added_on_request(tmp_path):
+    home, data = made_up_home.fill(tmp_path / "home"), tmp_path / "data"
+    env = environment(**made_up_home.variables(home))
+    found = assay("models", "find", data=data, env=env)
+    assert found.returncode == 0
+    for words in ("Hugging Face acme/Tiny-GGUF:Q8_0", "LM Studio Owl-Q4_0", "Ollama wren:1b", "llama.cpp acme_Heron-GGUF_heron-f16"):
+        assert re.search(r"\s+".join(map(re.escape, words.rsplit(" ", 1))), found.stdout), words
+    assert "AWQ has quantized" in found.stdout and "hf download" in found.stderr and "--add NAME" in found.stderr
+    assert "尚未加入" in assay("models", "find", "--lang", "zh-TW", data=data, env=env).stderr
+    assert json.loads(assay("models", "list", "--json", data=data).stdout)["models"] == []
+
+    one = assay("models", "find", "--add", "wren:latest", data=data, env=env)  # one of its names
+    assert one.returncode == 0 and "Found 1 model" in one.stdout
+    listed = json.loads(assay("models", "list", "--json", data=data).stdout)["models"]
+    assert [model["name"] for model in listed] == ["wren:1b"]
+    assert "in the list" in assay("models", "find", data=data, env=env).stdout
+    rest = json.loads(assay("models", "find", "--all", "--json", data=data, env=env).stdout)
+    assert len(rest["model_ids"]) >= 3  # more where this machine has a store of its own
+    found = json.loads(assay("models", "find", "--json", data=data, env=env).stdout)["found"]
+    assert all(find["added"] != ("problem" in find) for find in found if find["path"].startswith(str(home)))
+
+    refused = assay("models", "find", "--add", "acme/Big-AWQ", data=data, env=env)
+    assert refused.returncode == 4 and "AWQ" in refused.stderr and "hf download" in refused.stderr
+    nobody = assay("models", "find", "--add", "nobody", data=data, env=env)
+    assert nobody.returncode == 4 and "nobody" in nobody.stderr
+
+
+def test_where_nothing_is_found_the_places_are_named(tmp_path):
+    (tmp_path / "home").mkdir()
+    done = assay("models", "find", data=tmp_path / "data", env=environment(**made_up_home.variables(tmp_path / "home")))
+    assert done.returncode == 0
+    assert str(tmp_path / "home" / ".lmstudio" / "models") in done.stderr and "Hugging Face" in done.stderr
+
+
+def test_epochs_that_are_not_on_disk_are_said(tmp_path):
+    added = assay("models", "add", ROOT / "demo" / "checkpoints", "--name", "kestrel", data=tmp_path)
+    assert "kestrel: epochs 3, 5–7 are not on disk." in added.stderr
+    assert "第 3、5–7 週期不在磁碟上" in assay("models", "show", "kestrel", "--lang", "zh-TW", data=tmp_path).stderr
 
 
 @pytest.mark.parametrize("words", [["models", "list"], ["doctor"], ["serve"]])

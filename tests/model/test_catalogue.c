@@ -527,6 +527,11 @@ static void base_names_match_across_owners_and_quantizations(void **state)
 		  "/m/Llama-3.2-1B-Instruct-Q4_K_M-00001-of-00002.gguf", 2 },
 		{ "Qwen/Qwen2.5-0.5B-Instruct", "", "/m/Qwen2.5-1.5B-Instruct-Q4_K_M.gguf", 0 },
 		{ "Qwen/Qwen2.5-0.5B", "", "/m/Qwen2.5-0.5B-Instruct-Q4_K_M.gguf", 0 },
+		{ "Qwen/Qwen2.5-0.5B-Instruct", "bartowski/Qwen2.5-0.5B-Instruct-GGUF:Q4_K_M", "/c/blobs/aa11", 1 },
+		{ "Qwen/Qwen2.5-0.5B-Instruct", "hf.co/x/qwen2.5-0.5b-instruct-GGUF:UD-Q4_K_XL", "/c/blobs/aa11", 1 },
+		{ "Qwen/Qwen2.5-0.5B-Instruct", "Qwen/Qwen2.5-0.5B-Instruct", "/c/snapshots/r", 2 },
+		{ "acme/owl", "acme/mixed-GGUF:owl-Q8_0", "/c/blobs/aa11", 2 },
+		{ "acme/mixed", "acme/mixed-GGUF:owl", "/c/blobs/aa11", 0 },
 		{ "", "a", "/m/a.gguf", 0 },
 		{ NULL, "a", "/m/a.gguf", 0 },
 	};
@@ -535,6 +540,30 @@ static void base_names_match_across_owners_and_quantizations(void **state)
 		if (match != cases[i].match)
 			fail_msg("case %zu: %d instead of %d", i, match, cases[i].match);
 	}
+}
+
+/* saves/MODEL/lora/train_..., runs/NAME/checkpoints, output: the last part that says something is the name. */
+static void generic_folder_names_are_skipped_when_naming(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *path, *name;
+	} cases[] = {
+		{ "/data/kestrel", "kestrel" },
+		{ "/data/kestrel/output", "kestrel" },
+		{ "/data/kestrel/Outputs/checkpoints", "kestrel" },
+		{ "/data/saves/otter/lora/train_2026-05-01-10-00-00", "otter" },
+		{ "/data/saves/otter/lora/sft", "otter" },
+		{ "/data/saves/otter/full/sft/results", "otter" },
+		{ "/data/wren/dpo/merged/final", "wren" },
+		{ "/data/heron/lora-out", "heron" },
+		{ "/data/heron/outputs/run_1", "run_1" }, /* tells it from run_2 */
+		{ "/data/lora-kestrel/saves", "lora-kestrel" },
+		{ "/output", "output" }, /* nothing better to say */
+		{ "/", "/" },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_string_equal(checkpoint_family_name(arena, cases[i].path), cases[i].name);
 }
 
 static void names_give_epoch_step_and_stem(void **state)
@@ -623,6 +652,7 @@ int main(void)
 		TEST(nothing_found_is_said),
 		TEST(base_names_match_across_owners_and_quantizations),
 		TEST(names_give_epoch_step_and_stem),
+		TEST(generic_folder_names_are_skipped_when_naming),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
