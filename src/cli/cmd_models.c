@@ -95,7 +95,8 @@ static void say_missing(const struct cli *cli, const json_t *family)
 	if (!json_array_size(missing))
 		return;
 	char *list = ranges(cli, missing);
-	cli_say(cli, stderr, "cli_missing_epochs", "name=%s|n=%zu|list=%s", show_text(family, "name"), json_array_size(missing), list);
+	cli_say(cli, stderr, json_array_size(missing) == 1 ? "cli_missing_epoch" : "cli_missing_epochs", "name=%s|list=%s",
+		show_text(family, "name"), list);
 	mem_free(list);
 }
 

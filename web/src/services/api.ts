@@ -77,6 +77,7 @@ export const api = {
 	models: () => get<Reply<"listModels">>("/models"),
 	add_models: (json: Body<"addModels">) => call<Reply<"addModels">>("POST", "/models", { json }),
 	model_changes: (id: number) => get<Reply<"getModelChanges">>(`/models/${id}/changes`),
+	find_models: (signal?: AbortSignal) => call<Reply<"findModels">>("POST", "/models/find", { signal }),
 	rename_model: (id: number, name: string) => call<Reply<"renameModel">>("PATCH", `/models/${id}`, { json: { name } }),
 	remove_model: (id: number) => call<void>("DELETE", `/models/${id}`),
 	change_family: (id: number, json: Body<"changeFamily">) => call<Reply<"changeFamily">>("PATCH", `/families/${id}`, { json }),
