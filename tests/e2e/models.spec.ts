@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Page } from "@playwright/test";
-import { look_at } from "./look";
+import { dress, look_at } from "./look";
 import { expect, server, test } from "./page";
 import { call } from "./setup";
 
@@ -145,6 +145,130 @@ test("without a model the page says what to add", async ({ page }) => {
 	await page.goto(`${server()}/models`);
 	await expect(page.getByText("No models yet. Add the folder your trainer wrote, or a GGUF file.")).toBeVisible();
 });
+
+/* --- models of other programs --- */
+
+const FIND = { en: "Look for models on this machine", "zh-TW": "尋找這台電腦上的模型" };
+const place = (kind: string, name: string, where: string, more: object = {}) =>
+	({ place: kind, place_name: name, path: where, state: "absent", n_found: 0, ...more });
+const NOTHING = {
+	found: [],
+	places: [
+		place("huggingface", "Hugging Face", "/home/someone/.cache/huggingface/hub"), place("lmstudio", "LM Studio", "/home/someone/.lmstudio/models"),
+		place("ollama", "Ollama", "/home/someone/.ollama/models"), place("llama.cpp", "llama.cpp", "/home/someone/.cache/llama.cpp"),
+	],
+};
+async function find(page: Page, language: "en" | "zh-TW" = "en"): Promise<void> {
+	await page.getByRole("button", { name: FIND[language] }).click();
+}
+const found = (page: Page, name: string) => page.getByRole("row").filter({ has: page.getByText(name, { exact: true }) });
+
+test("models of other programs are found with the reason where one cannot be used, and added by choice", async ({ page }) => {
+	test.skip(!process.env.ASSAY_E2E_HOME, "the server is not ours");
+	await open(page);
+	await find(page);
+	const owl = found(page, "Owl-Q4_0");
+	await expect(owl).toContainText("LM Studio");
+	await expect(owl).toContainText(`${process.env.ASSAY_E2E_HOME}/.lmstudio/models/acme/Owl-GGUF/Owl-Q4_0.gguf`);
+	await expect(found(page, "wren:1b")).toContainText("also wren:latest");
+	await expect(found(page, "wren:1b")).toContainText("Answer in rhymes.");
+	await expect(found(page, "acme/Tiny-GGUF:Q8_0")).toContainText("Hugging Face");
+	const awq = found(page, "acme/Big-AWQ");
+	await expect(awq).toContainText("AWQ has quantized");
+	await expect(awq).toContainText("hf download");
+	await expect(awq.getByRole("checkbox")).toBeDisabled();
+	await expect(page.getByRole("button", { name: "Add selected (0)" })).toBeDisabled();
+
+	await page.getByRole("checkbox", { name: "Select all" }).check();
+	await expect(page.getByRole("checkbox", { name: "Select wren:1b" })).toBeChecked();
+	await page.getByRole("checkbox", { name: "Select all" }).uncheck();
+	await page.getByRole("checkbox", { name: "Select Owl-Q4_0" }).check();
+	await page.getByRole("button", { name: "Add selected (1)" }).click();
+	await expect(page.getByText("1 model was added.")).toBeVisible();
+	await expect(owl.filter({ has: page.getByRole("checkbox") })).toContainText("in the list");
+	await expect(page.getByRole("checkbox", { name: "Select Owl-Q4_0" })).toBeDisabled();
+	await page.getByRole("button", { name: "Hide this result" }).click();
+	await expect(page.getByRole("checkbox")).toHaveCount(0);
+	await page.getByRole("button", { name: "Actions for Owl-Q4_0" }).click();
+	await page.getByRole("menuitem", { name: "Remove" }).click();
+	await page.getByRole("dialog").getByRole("button", { name: "Remove" }).click();
+	await expect(page.getByText("Owl-Q4_0", { exact: true })).toHaveCount(0);
+});
+
+/** Answers with nothing, once `go` is called. */
+async function hold(page: Page): Promise<() => void> {
+	let go = (): void => undefined;
+	const gate = new Promise<void>((resolve) => { go = resolve; });
+	await page.route("**/api/v1/models/find", async (route) => { await gate; await route.fulfill({ json: NOTHING }); });
+	return () => go();
+}
+
+test("while it looks the page says so; that nothing was found is no error", async ({ page }) => {
+	const go = await hold(page);
+	await open(page);
+	await find(page);
+	await expect(page.getByRole("progressbar", { name: FIND.en.replace("Look", "Looking") })).toBeVisible();
+	await expect(page.getByRole("button", { name: FIND.en })).toBeDisabled();
+	go();
+	await expect(page.getByText("No models of other programs were found.")).toBeVisible();
+	await expect(page.getByText("/home/someone/.lmstudio/models")).toBeVisible();
+});
+
+const DENIED = {
+	en: { code: "denied", message: "Ollama's models in /usr/share/ollama/.ollama/models belong to another user and cannot be read.", hint: "Join Ollama's group and log in again: `sudo usermod -aG ollama $USER`." },
+	"zh-TW": { code: "denied", message: "/usr/share/ollama/.ollama/models 的 Ollama 模型屬於其他使用者，無法讀取。", hint: "請加入 Ollama 的群組後重新登入：`sudo usermod -aG ollama $USER`。" },
+};
+async function deny(page: Page, language: "en" | "zh-TW"): Promise<void> {
+	const places = [...NOTHING.places, place("ollama", "Ollama", "/usr/share/ollama/.ollama/models", { state: "unreadable", problem: DENIED[language] })];
+	await page.route("**/api/v1/models/find", (route) => route.fulfill({ json: { found: [], places } }));
+}
+
+test("a store of another user is named with the command that helps", async ({ page }) => {
+	await deny(page, "en");
+	await open(page);
+	await find(page);
+	await expect(page.getByText("sudo usermod -aG ollama $USER")).toBeVisible();
+	await expect(page.getByText("/usr/share/ollama/.ollama/models", { exact: true })).toHaveCount(0); // not among those that were looked at
+});
+
+test.describe("looking fails", () => {
+	test.use({ refusals: 1 });
+	test("a failed search says so and can be started again", async ({ page }) => {
+		const refuse = { status: 503, json: { error: { code: "busy", message: "The store is busy.", hint: "Try again." } } };
+		await page.route("**/api/v1/models/find", (route) => route.fulfill(refuse), { times: 1 });
+		await open(page);
+		await find(page);
+		await expect(page.getByRole("alert")).toContainText("The store is busy.");
+		await page.route("**/api/v1/models/find", (route) => route.fulfill({ json: NOTHING }));
+		await find(page);
+		await expect(page.getByText("No models of other programs were found.")).toBeVisible();
+		await expect(page.getByRole("alert")).toHaveCount(0);
+	});
+});
+
+for (const language of ["en", "zh-TW"] as const) {
+	for (const theme of ["light", "dark"] as const) {
+		test(`axe finds nothing on what other programs keep, ${language}, ${theme}`, async ({ page }) => {
+			test.skip(!process.env.ASSAY_E2E_HOME, "the server is not ours");
+			await open(page);
+			await dress(page, { language, theme });
+			await find(page, language);
+			await page.getByRole("checkbox").nth(2).check();
+			await look_at(page, `models-found-${language}-${theme}`);
+			const again = page.getByRole("button", { name: language === "en" ? "Look again" : "重新尋找" });
+			const go = await hold(page);
+			await again.click();
+			await expect(page.getByRole("progressbar")).toBeVisible();
+			await page.screenshot({ path: `test-results/screens/models-find-searching-${language}-${theme}.png` });
+			go();
+			await expect(page.getByText("/home/someone/.lmstudio/models")).toBeVisible();
+			await deny(page, language);
+			await again.click();
+			await expect(page.getByText("sudo usermod -aG ollama $USER")).toBeVisible();
+			await look_at(page, `models-found-nothing-${language}-${theme}`);
+		});
+	}
+}
 
 for (const language of ["en", "zh-TW"] as const) {
 	for (const theme of ["light", "dark"] as const) {

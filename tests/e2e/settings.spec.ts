@@ -42,6 +42,18 @@ test("threads and layers are stored; what is no number is refused before it is s
 	await call(page, "PATCH", "/settings", { n_threads: 0, n_gpu_layers: -1 });
 });
 
+test("looking for models of other programs at each start is off until it is allowed, and can be taken back", async ({ page }) => {
+	const box = page.getByLabel("Look for models of other programs at each start");
+	await expect(box).not.toBeChecked();
+	await box.check();
+	await expect(page.getByText("Saved.")).toBeVisible();
+	expect(await call(page, "GET", "/settings")).toMatchObject({ find_at_start: true });
+	await page.reload();
+	await expect(box).toBeChecked();
+	await box.uncheck();
+	await expect.poll(() => call(page, "GET", "/settings")).toMatchObject({ find_at_start: false });
+});
+
 test("the system check names each check with its state, and can be repeated", async ({ page }) => {
 	const table = page.getByRole("table", { name: "System check" });
 	await expect(table.locator("tbody tr")).toHaveCount(6);

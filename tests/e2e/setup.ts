@@ -2,7 +2,7 @@
 // Where the server of the browser tests comes from: $ASSAY_LINK (a fresh link of one that runs and has a base model and a
 // fine-tuned one), else build/bin/assay is started on a data directory of its own with $ASSAY_TEST_MODEL and the demo's epochs.
 import { chromium, type FullConfig, type Page } from "@playwright/test";
-import { spawn, type ChildProcess } from "node:child_process";
+import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -10,8 +10,16 @@ import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
-function start(data: string): Promise<{ child: ChildProcess; link: string }> {
-	const child = spawn(process.env.ASSAY_BIN ?? `${ROOT}build/bin/assay`, ["serve", "--data", data], { stdio: ["ignore", "pipe", "inherit"] });
+/** Where other programs keep models is a folder of the test, never the home of who runs it. */
+function elsewhere(home: string): NodeJS.ProcessEnv {
+	const unset = { HF_HUB_CACHE: "", HUGGINGFACE_HUB_CACHE: "", HF_HOME: "", XDG_CACHE_HOME: "", OLLAMA_MODELS: "", LLAMA_CACHE: "" };
+	execFileSync("python3", [`${ROOT}tests/support/made_up_home.py`, home], { stdio: "inherit" });
+	return { ...process.env, ...unset, HOME: home };
+}
+
+function start(data: string, home: string): Promise<{ child: ChildProcess; link: string }> {
+	const program = process.env.ASSAY_BIN ?? `${ROOT}build/bin/assay`;
+	const child = spawn(program, ["serve", "--data", data], { stdio: ["ignore", "pipe", "inherit"], env: elsewhere(home) });
 	return new Promise((resolve, reject) => {
 		let text = "";
 		child.stdout.on("data", (chunk: Buffer) => {
@@ -52,7 +60,9 @@ async function fill(page: Page): Promise<void> {
 export default async function setup(config: FullConfig): Promise<() => Promise<void>> {
 	const state = process.env.ASSAY_E2E_STATE ?? "";
 	const data = mkdtempSync(path.join(tmpdir(), "assay-e2e-"));
-	const own = process.env.ASSAY_LINK ? null : await start(data);
+	const home = mkdtempSync(path.join(tmpdir(), "assay-e2e-home-"));
+	const own = process.env.ASSAY_LINK ? null : await start(data, home);
+	process.env.ASSAY_E2E_HOME = own ? home : "";
 	const link = process.env.ASSAY_LINK ?? own?.link ?? "";
 	process.env.ASSAY_URL = new URL(link).origin;
 
@@ -72,6 +82,7 @@ export default async function setup(config: FullConfig): Promise<() => Promise<v
 		own?.child.removeAllListeners("exit");
 		own?.child.kill("SIGTERM");
 		rmSync(data, { recursive: true, force: true });
+		rmSync(home, { recursive: true, force: true });
 		rmSync(state, { force: true });
 	};
 }

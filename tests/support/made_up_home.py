@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""made_up_home - a home folder with models as Hugging Face, LM Studio, Ollama and llama.cpp leave them."""
+"""made_up_home - a home folder with models as Hugging Face, LM Studio, Ollama and llama.cpp leave them.
+
+From other languages: made_up_home.py FOLDER."""
 import hashlib
 import json
+import pathlib
+import sys
 
 from tiny_gguf import gguf
 
@@ -61,3 +65,7 @@ def fill(home):
     manifest(store, "wren", "latest", model=weights)
     manifest(store, "cloudy", "latest")
     return home
+
+
+if __name__ == "__main__":
+    fill(pathlib.Path(sys.argv[1]))
