@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "model/checkpoint_name.h"
+#include "model/hf_cache.h"
 #include "model/hf_config.h"
 #include "model/hf_weights.h"
 #include "model/label.h"
@@ -83,22 +84,11 @@ static bool has_template(const char *dir)
 	return yes;
 }
 
-/* "models--ORG--NAME/snapshots/REVISION" of a download cache is ORG/NAME. */
+/* In a download cache it goes by its repository. */
 static const char *folder_label(struct arena *a, const char *dir)
 {
-	char *snapshots = fs_dirname(dir), *repository = fs_dirname(snapshots);
-	const char *name = fs_basename(repository), *label = NULL;
-	if (strcmp(fs_basename(snapshots), "snapshots") == 0 && str_starts(str_of(name), "models--")) {
-		char *id = arena_strdup(a, name + 8), *sep = strstr(id, "--");
-		if (sep) {
-			*sep = '/';
-			memmove(sep + 1, sep + 2, strlen(sep + 2) + 1);
-		}
-		label = label_make(a, str_of(id));
-	}
-	mem_free(snapshots);
-	mem_free(repository);
-	return label ? label : checkpoint_family_name(a, dir);
+	const char *name = hf_cache_name(a, dir);
+	return name ? name : checkpoint_family_name(a, dir);
 }
 
 enum err_code hf_folder_read(struct arena *a, const char *dir, struct found_model *out, struct err *err)

@@ -188,7 +188,7 @@ def test_models_of_other_programs_are_found_and_added_on_request(tmp_path):
     assert found.returncode == 0
     for words in ("Hugging Face acme/Tiny-GGUF:Q8_0", "LM Studio Owl-Q4_0", "Ollama wren:1b", "llama.cpp acme_Heron-GGUF_heron-f16"):
         assert re.search(r"\s+".join(map(re.escape, words.rsplit(" ", 1))), found.stdout), words
-    assert "AWQ has quantized" in found.stdout and "hf download" in found.stderr and "--add NAME" in found.stderr
+    assert "quantized already (awq)" in found.stdout and "hf download" in found.stderr and "--add NAME" in found.stderr
     assert "尚未加入" in assay("models", "find", "--lang", "zh-TW", data=data, env=env).stderr
     assert json.loads(assay("models", "list", "--json", data=data).stdout)["models"] == []
 
@@ -203,7 +203,7 @@ def test_models_of_other_programs_are_found_and_added_on_request(tmp_path):
     assert all(find["added"] != ("problem" in find) for find in found if find["path"].startswith(str(home)))
 
     refused = assay("models", "find", "--add", "acme/Big-AWQ", data=data, env=env)
-    assert refused.returncode == 4 and "AWQ" in refused.stderr and "hf download" in refused.stderr
+    assert refused.returncode == 4 and "(awq)" in refused.stderr and "hf download" in refused.stderr
     nobody = assay("models", "find", "--add", "nobody", data=data, env=env)
     assert nobody.returncode == 4 and "nobody" in nobody.stderr
 

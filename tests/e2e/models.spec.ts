@@ -174,7 +174,7 @@ test("models of other programs are found with the reason where one cannot be use
 	await expect(found(page, "wren:1b")).toContainText("Answer in rhymes.");
 	await expect(found(page, "acme/Tiny-GGUF:Q8_0")).toContainText("Hugging Face");
 	const awq = found(page, "acme/Big-AWQ");
-	await expect(awq).toContainText("AWQ has quantized");
+	await expect(awq).toContainText("quantized already (awq)");
 	await expect(awq).toContainText("hf download");
 	await expect(awq.getByRole("checkbox")).toBeDisabled();
 	await expect(page.getByRole("button", { name: "Add selected (0)" })).toBeDisabled();

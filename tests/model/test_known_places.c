@@ -181,7 +181,7 @@ static void what_cannot_be_used_is_found_with_the_reason_and_other_things_are_no
 	(void)state;
 	temp_text(&temp, HUB "models--big--Llama-AWQ/snapshots/r/config.json",
 		  "{\"quantization_config\": {\"quant_method\": \"awq\"}}");
-	temp_text(&temp, HUB "models--big--Llama-AWQ/snapshots/r/model.safetensors", "12345");
+	temp_file(&temp, HUB "models--big--Llama-AWQ/snapshots/r/model.safetensors", "\x02\0\0\0\0\0\0\0{}", 10);
 	temp_text(&temp, HUB "models--only--tokenizer/snapshots/r/tokenizer.json", "{}");
 	temp_text(&temp, HUB "models--nothing--here/refs/main", "gone");
 	temp_text(&temp, HUB "datasets--some--set/snapshots/r/model.gguf", "x");
@@ -190,7 +190,7 @@ static void what_cannot_be_used_is_found_with_the_reason_and_other_things_are_no
 	assert_int_equal(f.n_finds, 1);
 	const struct place_find *find = named(&f, "big/Llama-AWQ");
 	assert_err(&find->problem, "err_hf_quantized");
-	assert_arg(&find->problem, "method", "AWQ");
+	assert_arg(&find->problem, "method", "awq");
 	assert_true(find->size_bytes > 5 && !find->model && !find->family);
 }
 

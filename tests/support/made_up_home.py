@@ -55,7 +55,7 @@ def fill(home):
     awq = hub / "models--acme--Big-AWQ" / "snapshots" / "r1"
     awq.mkdir(parents=True)
     (awq / "config.json").write_text('{"quantization_config": {"quant_method": "awq"}}')
-    (awq / "model.safetensors").write_bytes(b"0" * 64)
+    (awq / "model.safetensors").write_bytes(b"\x02" + bytes(7) + b"{}")
     different(home / ".lmstudio" / "models" / "acme" / "Owl-GGUF" / "Owl-Q4_0.gguf", 2)
     different(home / ".cache" / "llama.cpp" / "acme_Heron-GGUF_heron-f16.gguf", 3)
     store = home / ".ollama" / "models"
