@@ -21,6 +21,13 @@ elseif(ASSAY_LLAMA_DIR AND EXISTS ${ASSAY_LLAMA_DIR}/build)
   # Every static library that the build made: the backends that its flags asked for are among them.
   file(GLOB_RECURSE libraries ${bin}/*.a)
   list(FILTER libraries INCLUDE REGEX "/lib(llama|llama-common|llama-common-base|ggml[a-z-]*|cpp-httplib)\\.a$")
+  if(EXISTS ${bin}/bin/libllama.so) # script/llama --generic: shared, the CPU part is loaded at run time
+    list(FILTER libraries INCLUDE REGEX "/lib(llama-common-base|cpp-httplib)\\.a$")
+    list(APPEND libraries ${bin}/bin/libllama-common.so ${bin}/bin/libllama.so ${bin}/bin/libggml.so ${bin}/bin/libggml-base.so)
+    target_compile_definitions(assay_llama INTERFACE GGML_BACKEND_DL)
+    file(GLOB ASSAY_WORKER_LIBRARIES ${bin}/bin/libllama.so.? ${bin}/bin/libllama-common.so.? ${bin}/bin/libggml.so.?
+      ${bin}/bin/libggml-base.so.? ${bin}/bin/libggml-cpu-*.so)
+  endif()
   target_link_libraries(assay_llama INTERFACE -Wl,--start-group ${libraries} -Wl,--end-group Threads::Threads m dl)
   find_package(OpenMP)
   if(OpenMP_CXX_FOUND)

@@ -1,8 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stddef.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
 #include "base/mem.h"
 #include "cli/command.h"
 #include "cli/interrupt.h"
 #include "server/app.h"
+
+/* Tells systemd, where it started us, that requests are answered now (sd_notify(3): one datagram). */
+static void tell_ready(void)
+{
+	static const char ready[] = "READY=1";
+	const char *path = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	if (!path || !str_format(address.sun_path, sizeof address.sun_path, "%s", path))
+		return;
+	socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
+	if (address.sun_path[0] == '@') /* an abstract name */
+		address.sun_path[0] = 0;
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return;
+	(void)sendto(fd, ready, sizeof ready - 1, MSG_NOSIGNAL, (struct sockaddr *)&address, size);
+	close(fd);
+	unsetenv("NOTIFY_SOCKET");
+}
 
 static int exec_serve(struct cli *cli)
 {
@@ -14,6 +39,7 @@ static int exec_serve(struct cli *cli)
 	cli_app_options(cli, &options, &err);
 	options.tcp = true;
 	options.port = (int)args_int(cli->args, "port", 1, 65535, 0, &err);
+	options.listen = args_text(cli->args, "listen", NULL);
 	if (err.code != ERR_OK || app_open(&options, &app, &err) != ERR_OK)
 		return cli_fail(cli, &err);
 	interrupt_install(app);
@@ -27,6 +53,7 @@ static int exec_serve(struct cli *cli)
 	}
 	fflush(stdout);
 	mem_free(link);
+	tell_ready();
 	cli_say(cli, stderr, "cli_serve_stop", NULL);
 	app_run(app);
 	app_close(app);
@@ -35,6 +62,7 @@ static int exec_serve(struct cli *cli)
 
 static const struct arg_option serve_options[] = {
 	{ "port", "N", "cli_opt_port", false },
+	{ "listen", "ADDRESS", "cli_opt_listen", false },
 	{ NULL, NULL, NULL, false },
 };
 static const struct arg_option *const serve_tables[] = { serve_options, machine_options, NULL };

@@ -4,27 +4,12 @@
 #include <openssl/crypto.h>
 #include <sqlite3.h>
 #include <stdio.h>
-#include <string.h>
-#include <unistd.h>
 #include <unicode/uchar.h>
 #include <unicode/uversion.h>
 
+#include "base/mem.h"
 #include "cli/command.h"
 #include "engine/worker_probe.h"
-
-/* "" if the worker is not beside this program. */
-static const char *llama_version(struct worker_facts *facts)
-{
-	char path[4096];
-	ssize_t n = readlink("/proc/self/exe", path, sizeof path - sizeof "/assay-worker");
-	char *slash = n > 0 ? memrchr(path, '/', (size_t)n) : NULL;
-
-	if (!slash)
-		return "";
-	memcpy(slash, "/assay-worker", sizeof "/assay-worker");
-	(void)worker_probe(path, facts);
-	return facts->build;
-}
 
 static int exec_version(struct cli *cli)
 {
@@ -33,7 +18,10 @@ static int exec_version(struct cli *cli)
 	UVersionInfo icu_version;
 	u_getVersion(icu_version);
 	u_versionToString(icu_version, icu);
-	json_t *out = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "assay", ASSAY_VERSION, "llama.cpp", llama_version(&facts), "sqlite",
+	char *worker = worker_program();
+	(void)worker_probe(worker, &facts);
+	mem_free(worker);
+	json_t *out = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "assay", ASSAY_VERSION, "llama.cpp", facts.build, "sqlite",
 				sqlite3_libversion(), "libmicrohttpd", MHD_get_version(), "curl",
 				curl_version_info(CURLVERSION_NOW)->version, "jansson", jansson_version_str(), "openssl",
 				OpenSSL_version(OPENSSL_VERSION_STRING), "icu", icu);

@@ -46,12 +46,18 @@ struct command {
 
 /* All commands, ended by a NULL name.  Borrowed for ever.  Thread: main. */
 const struct command *command_list(void);
+
+/* Told of a command with its full name ("runs list"). */
+typedef void (*command_fn)(void *user, const struct command *command, const char *full_name);
+/* Calls `each` for every command in the order of the help, one that has others below it before them. */
+void command_each(command_fn each, void *user);
 /* --help, --json, --data, --lang. */
 extern const struct arg_option common_options[];
 /* --threads, --gpu-layers, --allow-unsandboxed. */
 extern const struct arg_option machine_options[];
 
-extern const struct command cmd_serve, cmd_open, cmd_doctor, cmd_version, cmd_models, cmd_run, cmd_auto, cmd_ask, cmd_runs, cmd_create, cmd_chat;
+extern const struct command cmd_serve, cmd_open, cmd_doctor, cmd_version, cmd_models, cmd_run, cmd_auto, cmd_ask, cmd_runs, cmd_create, cmd_chat,
+	cmd_man, cmd_completion;
 
 /* Tells what went wrong and what to do (and, with --json, the same as JSON on stdout); returns the exit code for it. */
 int cli_fail(const struct cli *cli, const struct err *err);

@@ -6,8 +6,27 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/fs.h"
 #include "base/json.h"
 #include "base/limits.h"
+#include "base/mem.h"
+
+char *worker_program(void)
+{
+	char self[4096];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+
+	self[n > 0 ? n : 0] = 0;
+	char *dir = fs_dirname(self), *path = fs_join(dir, "assay-worker"), *installed = fs_join(dir, "../lib/assay/assay-worker");
+	if (access(path, X_OK) != 0 && access(installed, X_OK) == 0) {
+		char *other = path;
+		path = installed;
+		installed = other;
+	}
+	mem_free(installed);
+	mem_free(dir);
+	return path;
+}
 
 static void exec_program(const char *program, int out)
 {

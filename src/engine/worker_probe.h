@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * worker_probe - what the worker program says of itself, without a model: `assay-worker --self-test`.
- * Starts the program and waits for its end (some 10 ms, longer where it looks for a GPU).  Thread: any; on the loop at most once. */
+ * worker_probe - where the worker program is, and what it says of itself without a model: `assay-worker --self-test`.
+ * Asking starts it and waits for its end (some 10 ms, longer where it looks for a GPU).  Thread: any; on the loop at most once. */
 #ifndef ASSAY_ENGINE_WORKER_PROBE_H
 #define ASSAY_ENGINE_WORKER_PROBE_H
 
@@ -12,6 +12,10 @@ struct worker_facts {
 	char build[64];   /* of llama.cpp */
 	bool has_gpu;
 };
+
+/* The worker that belongs to this program: assay-worker beside it, or else in ../lib/assay, where an installation has it.
+ * The caller's; the file need not exist. */
+char *worker_program(void);
 
 /* False, and all of it empty, where the program is missing or says nothing. */
 bool worker_probe(const char *program, struct worker_facts *out);

@@ -248,6 +248,15 @@ static void describe_end(struct worker_process *w, int status, struct err *cause
 		err_set(cause, ERR_IO, by_kernel ? "err_worker_memory" : "err_worker_killed", NULL);
 		return;
 	}
+	/* Where the build's own look at the processor did not see it coming, the first such instruction does. */
+	if (WIFEXITED(status) && WEXITSTATUS(status) == WORKER_EXIT_CPU) {
+		err_set(cause, ERR_IO, "err_worker_cpu", "what=%s", w->last_log);
+		return;
+	}
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGILL) {
+		err_set(cause, ERR_IO, "err_worker_cpu", "what=%s", strsignal(SIGILL));
+		return;
+	}
 	if (WIFSIGNALED(status)) {
 		err_set(cause, ERR_IO, "err_worker_crashed", "signal=%s|log=%s", strsignal(WTERMSIG(status)), w->last_log);
 		return;

@@ -17,6 +17,7 @@
 #include "deploy/creation.h"
 #include "engine/ollama.h"
 #include "engine/reaper.h"
+#include "engine/worker_probe.h"
 #include "selection/selection.h"
 #include "server/api_events.h"
 #include "server/api_export.h"
@@ -220,16 +221,6 @@ static int64_t prepare(void *user)
 
 /* --- open --- */
 
-static char *default_worker(void)
-{
-	char self[4096];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-	self[n > 0 ? n : 0] = 0;
-	char *dir = fs_dirname(self), *path = fs_join(dir, "assay-worker");
-	mem_free(dir);
-	return path;
-}
-
 static void raise_limits(void)
 {
 	struct rlimit files;
@@ -299,7 +290,7 @@ static void open_engine(struct app *app)
 static enum err_code open_http(struct app *app, const char *instance, struct err *err)
 {
 	enum err_code code =
-		http_open(app, app->options.tcp, app->options.port, app->socket_path, &app->http, err);
+		http_open(app, &app->options, app->socket_path, &app->http, err);
 	if (code != ERR_OK)
 		return code;
 	app->port = http_port(app->http);
@@ -319,7 +310,7 @@ enum err_code app_open(const struct app_options *options, struct app **out, stru
 	*out = NULL;
 	app->options = *options;
 	app->url = mem_strdup("");
-	app->worker_path = options->worker_path ? mem_strdup(options->worker_path) : default_worker();
+	app->worker_path = options->worker_path ? mem_strdup(options->worker_path) : worker_program();
 	app->socket_path = app_socket_path(dir);
 	app->options.data_dir = NULL;
 	app->options.worker_path = NULL;

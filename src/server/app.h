@@ -18,7 +18,8 @@ struct app_options {
 	const char *data_dir;     /* NULL: fs_data_dir(NULL) */
 	bool tcp;                 /* listen on TCP too */
 	int port;                 /* 0: 7878, or the next free of ten; otherwise exactly this one or ERR_IO "err_port_in_use" */
-	const char *worker_path;  /* NULL: assay-worker beside this program */
+	const char *listen;       /* an IP address instead of 127.0.0.1 and [::1], borrowed; the gate stays as it is.  NULL: none */
+	const char *worker_path;  /* NULL: worker_program() */
 	int n_threads;            /* 0: automatic */
 	int n_gpu_layers;         /* -1: automatic */
 	bool allow_unsandboxed;

@@ -138,9 +138,25 @@ static int listen_on(const struct sockaddr *address, socklen_t size)
 	return -1;
 }
 
-/* Both loopback addresses on one port; -1 with errno.  A machine without IPv6 has one. */
-static int listen_tcp(int port, int fds[2])
+/* On an address that was asked for: one of this machine, or 0.0.0.0 and :: for all. */
+static int listen_at(const char *address, int port)
 {
+	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
+	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port) };
+	if (inet_pton(AF_INET, address, &v4.sin_addr) == 1)
+		return listen_on((struct sockaddr *)&v4, sizeof v4);
+	if (inet_pton(AF_INET6, address, &v6.sin6_addr) == 1)
+		return listen_on((struct sockaddr *)&v6, sizeof v6);
+	errno = EINVAL;
+	return -1;
+}
+
+/* Without an address: both loopback addresses on one port, and one of them on a machine without IPv6.  -1 with errno. */
+static int listen_tcp(const char *address, int port, int fds[2])
+{
+	fds[1] = -1;
+	if (address)
+		return (fds[0] = listen_at(address, port)) < 0 ? -1 : 0;
 	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
 	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port), .sin6_addr = in6addr_loopback };
 	v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -155,11 +171,11 @@ static int listen_tcp(int port, int fds[2])
 	return -1;
 }
 
-static enum err_code open_tcp(struct http *h, int port, struct err *err)
+static enum err_code open_tcp(struct http *h, const struct app_options *o, struct err *err)
 {
-	int fds[2], first = port ? port : DEFAULT_PORT, tries = port ? 1 : PORTS_TRIED;
+	int fds[2], first = o->port ? o->port : DEFAULT_PORT, tries = o->port ? 1 : PORTS_TRIED;
 	for (int i = 0; i < tries; i++) {
-		if (listen_tcp(first + i, fds) != 0)
+		if (listen_tcp(o->listen, first + i, fds) != 0)
 			continue;
 		h->port = first + i;
 		bool ok = start_daemon(h, fds[0], false);
@@ -167,6 +183,8 @@ static enum err_code open_tcp(struct http *h, int port, struct err *err)
 			(void)start_daemon(h, fds[1], false);
 		return ok ? ERR_OK : err_set(err, ERR_IO, "err_http_start", NULL);
 	}
+	if (o->listen && errno == EINVAL)
+		return err_set(err, ERR_INVALID, "err_listen_address", "address=%s", o->listen);
 	if (errno != EADDRINUSE)
 		return err_set_errno(err, errno, "err_port_open", "port=%d", first);
 	return err_set(err, ERR_IO, tries > 1 ? "err_ports_in_use" : "err_port_in_use", "port=%d|last=%d", first,
@@ -194,14 +212,15 @@ static void on_epoll(void *user, int events)
 	MHD_run(user);
 }
 
-enum err_code http_open(struct app *app, bool tcp, int port, const char *socket_path, struct http **out, struct err *err)
+enum err_code http_open(struct app *app, const struct app_options *options, const char *socket_path, struct http **out,
+			struct err *err)
 {
 	struct http *h = mem_alloc(sizeof *h);
 	h->app = app;
 	h->sweeper = loop_timer_new(app->loop, sweep, h);
 	enum err_code code = open_unix(h, socket_path, err);
-	if (code == ERR_OK && tcp)
-		code = open_tcp(h, port, err);
+	if (code == ERR_OK && options->tcp)
+		code = open_tcp(h, options, err);
 	for (size_t i = 0; code == ERR_OK && i < h->n_listeners; i++) {
 		struct listener *l = &h->listeners[i];
 		int fd = MHD_get_daemon_info(l->daemon, MHD_DAEMON_INFO_EPOLL_FD)->listen_fd;

@@ -16,8 +16,8 @@
 struct http;
 struct exchange; /* the transport's part of one request */
 
-/* Listens on 127.0.0.1 and [::1] (`tcp`) and on the unix socket.  `port` 0: 7878 or the next free of ten. */
-MUST_USE enum err_code http_open(struct app *app, bool tcp, int port, const char *socket_path, struct http **out,
+/* Listens on the unix socket and, with options->tcp, on 127.0.0.1 and [::1] or on options->listen. */
+MUST_USE enum err_code http_open(struct app *app, const struct app_options *options, const char *socket_path, struct http **out,
 				 struct err *err);
 int http_port(const struct http *h);
 /* Gives the library its turn; returns how long the loop may sleep in ms, or -1. */

@@ -4,6 +4,7 @@
 #include <climits>
 #include <cstring>
 #include <exception>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -126,6 +127,12 @@ void shim_start(ggml_log_callback log, void *user)
 	common_log_set_verbosity_thold(-1);
 	llama_log_set(log, user);
 	guarded(nullptr, false, [] {
+#ifdef GGML_BACKEND_DL
+		// Only those that were installed beside this program, wherever it was started.
+		std::error_code failed;
+		auto self = std::filesystem::read_symlink("/proc/self/exe", failed);
+		ggml_backend_load_all_from_path(self.parent_path().c_str());
+#endif
 		llama_backend_init();
 		return true;
 	});

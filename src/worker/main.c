@@ -4,7 +4,7 @@
  *
  *     assay-worker [--read-dir PATH]... [--write-dir DIR] [--no-sandbox]    started by assay, not by hand
  *     assay-worker --self-test                        prints what the sandbox can do here, as JSON; exit 0 when it is full
- *     assay-worker --version */
+ *     assay-worker --version                          exit 71 where it cannot compute on this processor */
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -15,6 +15,7 @@
 #include "worker/calibrate.h"
 #include "worker/turn.h"
 #include "worker/compare.h"
+#include "worker/cpu.h"
 #include "worker/guard.h"
 #include "worker/imatrix.h"
 #include "worker/judge_labels.h"
@@ -168,6 +169,29 @@ static void open_everything(struct worker *w, struct sandbox_options *options)
 		options->gpu |= w->devices[i].gpu;
 }
 
+static bool has_supervisor(void)
+{
+	int type;
+	socklen_t size = sizeof(type);
+	return getsockopt(WORKER_SOCKET_FD, SOL_SOCKET, SO_TYPE, &type, &size) == 0;
+}
+
+_Noreturn static void refuse_processor(const char *missing)
+{
+	if (has_supervisor())
+		link_die(link_new(WORKER_SOCKET_FD), WORKER_EXIT_CPU, missing);
+	fprintf(stderr, "assay-worker: this build cannot compute on this processor (%s)\n", missing);
+	_exit(WORKER_EXIT_CPU);
+}
+
+/* Before the constructors of ggml, which may already use what the processor lacks. */
+__attribute__((constructor(101))) static void check_processor(void)
+{
+	const char *missing = cpu_missing();
+	if (missing)
+		refuse_processor(missing);
+}
+
 int main(int argc, char **argv)
 {
 	struct worker *w = &worker;
@@ -190,15 +214,15 @@ int main(int argc, char **argv)
 			return 2;
 		}
 	}
-	int type;
-	socklen_t size = sizeof(type);
-	if (!self_test && getsockopt(WORKER_SOCKET_FD, SOL_SOCKET, SO_TYPE, &type, &size) != 0) {
+	if (!self_test && !has_supervisor()) {
 		fprintf(stderr, "assay-worker is started by assay; by hand: --self-test or --version\n");
 		return 2;
 	}
 	if (!sandbox_harden(WORKER_SOCKET_FD))
 		return WORKER_EXIT_OK;
 	open_everything(w, &options);
+	if (w->n_devices == 0)
+		refuse_processor("libggml-cpu");
 	sandbox_enter(&options, &w->sandbox);
 	if (self_test)
 		_exit(print_self_test(&w->sandbox, options.gpu)); /* exit handlers may want what is forbidden now */

@@ -487,6 +487,19 @@ static void two_deaths_while_loading_fail_the_column(void **state)
 	assert_int_equal(recorded("start"), 2);
 }
 
+static void a_worker_built_for_another_processor_says_so(void **state)
+{
+	(void)state;
+	script("* load signal 4\n"); /* SIGILL: it met an instruction that the processor does not know */
+	struct bench_result r = run_one(20);
+	assert_err(&r.columns[0].problem, "err_worker_cpu");
+	script("* load exit 71\n"); /* it looked before */
+	bench_reopen(&bench);
+	r = run_one(20);
+	assert_err(&r.columns[0].problem, "err_worker_cpu");
+	assert_arg(&r.columns[0].problem, "what", "giving up");
+}
+
 static void a_worker_that_always_dies_while_it_is_measured_fails_the_column(void **state)
 {
 	(void)state;
@@ -833,6 +846,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_worker_may_be_idle_for_long, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_model_that_cannot_be_loaded_fails_its_column_only, setup, teardown),
 		cmocka_unit_test_setup_teardown(two_deaths_while_loading_fail_the_column, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_worker_built_for_another_processor_says_so, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_worker_that_always_dies_while_it_is_measured_fails_the_column, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_group_is_given_up_after_three_deaths_and_the_rest_goes_on, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_model_that_dies_on_every_group_fails_its_column_soon, setup, teardown),

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/worker_probe.h"
 
+#include <string.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "support/check.h"
 
 static void the_program_says_what_it_is(void **state)
@@ -28,11 +30,23 @@ static void one_that_says_nothing_leaves_all_empty(void **state)
 	}
 }
 
+/* These tests lie in a folder of their own, so the worker is neither beside them nor installed around them. */
+static void a_worker_that_is_nowhere_is_looked_for_beside_the_program(void **state)
+{
+	char *path = worker_program();
+
+	(void)state;
+	assert_true(str_ends(str_of(path), "/assay-worker"));
+	assert_null(strstr(path, "../lib"));
+	mem_free(path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_program_says_what_it_is),
 		cmocka_unit_test(one_that_says_nothing_leaves_all_empty),
+		cmocka_unit_test(a_worker_that_is_nowhere_is_looked_for_beside_the_program),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
