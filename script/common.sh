@@ -40,6 +40,28 @@ once() {
 	exec 9>&-
 }
 
+BUILD_PACKAGES="build-essential cmake ninja-build pkg-config git ca-certificates python3 python3-venv
+	libmicrohttpd-dev libcurl4-openssl-dev libsqlite3-dev libjansson-dev libicu-dev libssl-dev libseccomp-dev"
+
+# build_page: into web/dist, where a source is newer than the last build.
+build_page() {
+	if [ -e web/dist/index.html ] && [ -z "$(find web messages docs/openapi.yaml -newer web/dist/index.html \
+		-not -path '*/node_modules*' -not -path '*/dist*' -not -path 'web/src/messages/*' -not -path 'web/src/types/*' -type f -print -quit)" ]; then
+		return 0
+	fi
+	say "building the page"
+	(cd web && { [ -d node_modules ] && [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund --loglevel=error; } && npm run --silent build)
+	touch web/dist/index.html
+}
+
+# configure_and_build FOLDER CMAKE-ARGUMENT...: the programs; the logs are in the cache.
+configure_and_build() {
+	local folder=$1; shift
+	say "building assay"
+	cmake "$@" >"$CACHE/configure.log" 2>&1 || { tail -20 "$CACHE/configure.log" >&2; fail "configure failed"; }
+	cmake --build "$folder" -j "$JOBS" >"$CACHE/build.log" 2>&1 || { grep -E 'error|FAILED' -A5 "$CACHE/build.log" | head -40 >&2; fail "build failed, see $CACHE/build.log"; }
+}
+
 # need_node: Node.js 20.19 or newer on the PATH; where the distribution's is older, the one that PyPI carries.
 need_node() {
 	local ok='const [a,b]=process.versions.node.split(".").map(Number);process.exit(a>20||(a==20&&b>=19)?0:1)'
