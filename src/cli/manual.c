@@ -92,6 +92,12 @@ static void add_text(struct buf *out, const char *text)
 		buf_add_text(out, ".fi\n");
 }
 
+/* Other programs look for these words too, so there are no break points in them. */
+static void add_heading(const struct page *p, const char *key)
+{
+	buf_printf(p->out, ".SH \"%s\"\n", text_of(p, key));
+}
+
 static void add_paragraph(const struct page *p, const char *key)
 {
 	buf_add_text(p->out, ".PP\n");
@@ -133,7 +139,7 @@ static void add_command(void *user, const struct command *command, const char *f
 
 static void add_list(const struct page *p, const char *heading, const char *const (*list)[2], size_t n)
 {
-	add_line(p->out, ".SH", text_of(p, heading));
+	add_heading(p, heading);
 	for (size_t i = 0; i < n; i++) {
 		buf_add_text(p->out, ".TP\n");
 		add_line(p->out, ".B", list[i][0]);
@@ -151,20 +157,20 @@ void manual_page(struct buf *out, enum lang lang, const char *date)
 						{ "~/.local/share/assay/secrets", "cli_man_file_secrets" } };
 	struct page p = { out, lang };
 	buf_printf(out, ".TH ASSAY 1 \"%s\" \"assay %s\"\n.ad l\n", date, ASSAY_VERSION);
-	add_line(out, ".SH", text_of(&p, "cli_man_name"));
+	add_heading(&p, "cli_man_name");
 	buf_add_text(out, "assay \\- ");
 	buf_printf(out, "%s\n", text_of(&p, "cli_man_what")); /* without break points: other programs read this line */
-	add_line(out, ".SH", text_of(&p, "cli_man_synopsis"));
+	add_heading(&p, "cli_man_synopsis");
 	buf_add_text(out, ".B assay\n");
 	add_text(out, text_of(&p, "cli_usage_words"));
-	add_line(out, ".SH", text_of(&p, "cli_man_description"));
+	add_heading(&p, "cli_man_description");
 	add_text(out, text_of(&p, "cli_about"));
 	add_paragraph(&p, "cli_help_more");
-	add_line(out, ".SH", text_of(&p, "cli_man_options"));
+	add_heading(&p, "cli_man_options");
 	add_options(&p, common_options);
-	add_line(out, ".SH", text_of(&p, "cli_man_commands"));
+	add_heading(&p, "cli_man_commands");
 	command_each(add_command, &p);
-	add_line(out, ".SH", text_of(&p, "cli_man_exit"));
+	add_heading(&p, "cli_man_exit");
 	add_text(out, text_of(&p, "cli_help_exit_codes"));
 	add_list(&p, "cli_man_environment", variables, sizeof variables / sizeof variables[0]);
 	add_list(&p, "cli_man_files", files, sizeof files / sizeof files[0]);

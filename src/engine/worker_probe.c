@@ -17,13 +17,15 @@ char *worker_program(void)
 	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
 
 	self[n > 0 ? n : 0] = 0;
-	char *dir = fs_dirname(self), *path = fs_join(dir, "assay-worker"), *installed = fs_join(dir, "../lib/assay/assay-worker");
+	char *dir = fs_dirname(self), *prefix = fs_dirname(dir);
+	char *path = fs_join(dir, "assay-worker"), *installed = fs_join(prefix, "lib/assay/assay-worker");
 	if (access(path, X_OK) != 0 && access(installed, X_OK) == 0) {
 		char *other = path;
 		path = installed;
 		installed = other;
 	}
 	mem_free(installed);
+	mem_free(prefix);
 	mem_free(dir);
 	return path;
 }
@@ -33,7 +35,9 @@ static void exec_program(const char *program, int out)
 	char flag[] = "--self-test";
 	char *argv[] = { (char *)program, flag, NULL }, *env[] = { NULL };
 
+	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	dup2(out, STDOUT_FILENO);
+	dup2(null, STDERR_FILENO); /* what it says there is for people who start it by hand */
 	execve(program, argv, env);
 	_exit(127);
 }
