@@ -79,11 +79,11 @@ def close(counts, status, what):
     return counts
 
 
-def one_by_one(name, commands):
+def one_by_one(name, commands, limit=1800):
     """Each command is one test."""
     counts = Counts()
     for title, command in commands:
-        if run(name, command) == 0:
+        if run(name, command, limit=limit) == 0:
             counts.passed += 1
         else:
             counts.failed += 1
@@ -101,7 +101,7 @@ def suite_style():
         ("shape of the code (tools/cstyle.py)", shape + ["."]),
         ("sentences in both languages (tools/messages.py)", [sys.executable, "tools/messages.py", "check"]),
         ("licence lines, documented prototypes, names (tools/tidy.py)", [sys.executable, "tools/tidy.py"]),
-        ("scripts parse", ["bash", "-n", *sorted(str(p) for p in (ROOT / "script").iterdir()), ".ci/run"]),
+        ("scripts parse", ["bash", "-c", 'for f; do bash -n "$f" || exit 1; done', "-", *sorted(str(p) for p in (ROOT / "script").iterdir()), "packaging/debian/try", ".ci/run"]),
     ])
 
 
@@ -229,9 +229,15 @@ def suite_ollama():
     return pytest("ollama", "tests/integration", env={"ASSAY_OLLAMA": program, "ASSAY_LLAMA_SERVER": str(server) if server.exists() else ""})
 
 
+def suite_package():
+    """What script/release makes: two builds compared, the package used in a fresh system (script/release check)."""
+    return one_by_one("package", [("two builds alike, lintian, the package in a fresh system (script/release check)",
+                                   [ROOT / "script" / "release", "check"])], limit=7200)
+
+
 SUITES = {"style": suite_style, "unit": suite_unit, "web": suite_web, "api": suite_api, "cli": suite_cli,
           "e2e": suite_e2e, "fault": suite_fault, "asan": suite_asan, "fuzz": suite_fuzz}
-ON_REQUEST = {"ollama": suite_ollama}  # not among those of a run without names
+ON_REQUEST = {"ollama": suite_ollama, "package": suite_package}  # not among those of a run without names
 
 
 def main():
