@@ -5,6 +5,8 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -24,6 +26,19 @@ struct hash *hash_new(void)
 	return h;
 }
 
+struct hash *hash_new_git(uint64_t size)
+{
+	struct hash *h = mem_alloc(sizeof *h);
+	char head[32];
+
+	h->context = EVP_MD_CTX_new();
+	if (!h->context || EVP_DigestInit_ex(h->context, EVP_sha1(), NULL) != 1)
+		BUG("SHA-1 is not available");
+	snprintf(head, sizeof head, "blob %llu", (unsigned long long)size);
+	hash_add(h, head, strlen(head) + 1); /* with its NUL */
+	return h;
+}
+
 void hash_add(struct hash *h, const void *data, size_t len)
 {
 	if (EVP_DigestUpdate(h->context, data, len) != 1)
@@ -40,6 +55,7 @@ void hash_add_text(struct hash *h, struct str text)
 
 void hash_finish(struct hash *h, uint8_t out[HASH_SIZE])
 {
+	memset(out, 0, HASH_SIZE);
 	if (EVP_DigestFinal_ex(h->context, out, NULL) != 1)
 		BUG("SHA-256 failed");
 	hash_free(h);

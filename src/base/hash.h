@@ -19,6 +19,9 @@ struct hash; /* a running SHA-256 */
 
 /* Starts a digest.  Never returns NULL; end it with hash_finish() or hash_free(). */
 struct hash *hash_new(void);
+/* Git's name of a file of `size` bytes that are added then: a SHA-1, 20 bytes long.  It tells a damaged file; that nobody made
+ * it on purpose, it does not. */
+struct hash *hash_new_git(uint64_t size);
 /* Adds `len` bytes. */
 void hash_add(struct hash *h, const void *data, size_t len);
 /* Adds a text with its length, so that two texts are not one long one. */
@@ -30,7 +33,7 @@ void hash_free(struct hash *h);
 
 /* The digest of bytes in memory. */
 void hash_bytes(const void *data, size_t len, uint8_t out[HASH_SIZE]);
-/* Lower-case hexadecimal, NUL-terminated. */
+/* Lower-case hexadecimal, NUL-terminated; of a shorter digest the first 40 digits. */
 void hash_hex(const uint8_t digest[HASH_SIZE], char out[HASH_HEX_SIZE]);
 
 /* Adds the whole file; ERR_CANCELLED soon after `*cancel` (may be NULL) becomes true. */

@@ -18,6 +18,7 @@
 #define UPLOAD_BLOCK (256L * 1024)
 #define RETRY_AFTER_MAX_S 300
 #define ERROR_BODY_MAX (256 * KIB) /* of a reply that is not 2xx */
+#define HEAD_MAX (64 * KIB)
 
 struct http_client {
 	struct loop *loop;
@@ -33,17 +34,20 @@ struct http_call {
 	struct http_client *client;
 	CURL *easy;
 	struct curl_slist *headers;
-	struct url_parts url;
+	struct url_parts url, first; /* where it is, and where it began */
 	struct http_request request;
 	struct http_upload upload;
 	struct loop_timer *watch;
-	struct buf body;
+	struct buf body, head;
 	struct err err;        /* why it ends, where we know better than libcurl */
-	char *json;
+	char *json, *bearer;
+	char **more;           /* request.headers */
+	int hops;              /* redirects that were followed */
 	uint64_t sent, received;
 	int64_t started_ms, active_ms, resolve_ms; /* resolve_ms 0: no look-up under way */
 	int64_t retry_after_ms;
-	bool got_byte, sent_all;
+	bool got_byte, sent_all, told_head, is_held;
+	bool is_away;          /* another origin than the first was visited */
 	bool added;            /* libcurl has it */
 	bool is_forgotten;     /* cancelled while libcurl was calling us */
 	bool is_over;          /* done() runs */
@@ -65,6 +69,14 @@ struct http_limits http_limits_default(void)
 
 /* --- ends --- */
 
+static void forget_headers(struct http_call *call)
+{
+	for (struct curl_slist *h = call->headers; h; h = h->next)
+		explicit_bzero(h->data, strlen(h->data)); /* the key is in one of them */
+	curl_slist_free_all(call->headers);
+	call->headers = NULL;
+}
+
 static void call_free(struct http_call *call)
 {
 	*call->at = call->next;
@@ -73,23 +85,39 @@ static void call_free(struct http_call *call)
 	if (call->added)
 		curl_multi_remove_handle(call->client->multi, call->easy);
 	curl_easy_cleanup(call->easy);
-	for (struct curl_slist *h = call->headers; h; h = h->next)
-		explicit_bzero(h->data, strlen(h->data)); /* the key is in one of them */
-	curl_slist_free_all(call->headers);
+	forget_headers(call);
 	loop_timer_free(call->watch);
 	buf_release(&call->body);
+	buf_release(&call->head);
+	if (call->bearer)
+		explicit_bzero(call->bearer, strlen(call->bearer));
+	mem_free(call->bearer);
+	for (size_t i = 0; call->more && call->more[i]; i++)
+		mem_free(call->more[i]);
+	mem_free(call->more);
 	mem_free(call->json);
 	mem_free(call);
 }
 
-static void call_finish(struct http_call *call)
+static int status_of_call(const struct http_call *call)
 {
-	struct http_reply reply = { .retry_after_ms = call->retry_after_ms, .body = buf_str(&call->body) };
 	long status = 0;
 
 	if (call->easy)
 		curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
-	reply.status = (int)status;
+	return (int)status;
+}
+
+static struct http_reply reply_of(const struct http_call *call)
+{
+	return (struct http_reply){ .status = status_of_call(call), .body = buf_str(&call->body), .head = buf_str(&call->head),
+				    .retry_after_ms = call->retry_after_ms };
+}
+
+static void call_finish(struct http_call *call)
+{
+	struct http_reply reply = reply_of(call);
+
 	if (call->added)
 		curl_multi_remove_handle(call->client->multi, call->easy);
 	call->added = false;
@@ -141,16 +169,86 @@ static void explain(struct http_call *call, CURLcode result)
 	}
 }
 
-static void check_redirect(struct http_call *call)
+static bool is_link_local_v4(const struct in_addr *a)
 {
-	long status = 0;
-	char *target = NULL;
+	return ntohl(a->s_addr) >> 16 == 0xa9fe;
+}
 
-	curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
-	if (call->err.code != ERR_OK || status < 300 || status > 399)
-		return;
+static bool is_link_local_v6(const struct in6_addr *a)
+{
+	return IN6_IS_ADDR_LINKLOCAL(a) ||
+	       (IN6_IS_ADDR_V4MAPPED(a) && a->s6_addr[12] == 0xa9 && a->s6_addr[13] == 0xfe);
+}
+
+static bool is_link_local(const struct sockaddr *address)
+{
+	if (address->sa_family == AF_INET)
+		return is_link_local_v4(&((const struct sockaddr_in *)address)->sin_addr);
+	return address->sa_family == AF_INET6 && is_link_local_v6(&((const struct sockaddr_in6 *)address)->sin6_addr);
+}
+
+/* Written in numbers; a proxy would connect to it for us. */
+static bool names_link_local(const struct url_parts *url)
+{
+	struct in_addr v4;
+	struct in6_addr v6;
+
+	return (inet_pton(AF_INET, url->host, &v4) == 1 && is_link_local_v4(&v4)) ||
+	       (inet_pton(AF_INET6, url->host, &v6) == 1 && is_link_local_v6(&v6));
+}
+
+static void aim(struct http_call *call, const char *url);
+
+/* Whether the call may go on at `target`; its error says why not. */
+static bool may_follow(struct http_call *call, const char *target, struct url_parts *next)
+{
+	const char *key = NULL;
+
+	if (call->request.redirects == 0 || !target || url_origin(target, next, NULL) != ERR_OK)
+		key = "err_http_redirect";
+	else if (call->hops == call->request.redirects)
+		key = "err_http_redirects";
+	else if (!strcmp(call->url.scheme, "https") && strcmp(next->scheme, "https") != 0)
+		key = "err_http_redirect_plain";
+	else if (!call->first.is_private && next->is_private)
+		key = "err_http_redirect_local";
+	else if (names_link_local(next))
+		return err_set(&call->err, ERR_DENIED, "err_http_address", "url=%s", next->origin) == ERR_OK;
+	/* Without its query: that of a target may be a key of its own. */
+	if (key)
+		err_set(&call->err, ERR_DENIED, key, "url=%s|target=%.*s", call->url.origin,
+			target ? (int)strcspn(target, "?#") : 1, target ? target : "?");
+	return !key;
+}
+
+/* True where the call goes on at another address. */
+static bool follow_redirect(struct http_call *call)
+{
+	struct url_parts next;
+	char *target = NULL;
+	int status = status_of_call(call);
+
+	if (call->err.code != ERR_OK || call->is_forgotten || status < 300 || status > 399)
+		return false;
 	curl_easy_getinfo(call->easy, CURLINFO_REDIRECT_URL, &target);
-	err_set(&call->err, ERR_DENIED, "err_http_redirect", "url=%s|target=%s", call->url.origin, target ? target : "?");
+	if (!may_follow(call, target, &next))
+		return false;
+	char *url = mem_strdup(target); /* libcurl's dies with the handle's next use */
+	curl_multi_remove_handle(call->client->multi, call->easy);
+	call->url = next;
+	call->hops++;
+	call->is_away = call->is_away || strcmp(next.origin, call->first.origin) != 0;
+	call->received = 0;
+	call->got_byte = false;
+	call->retry_after_ms = -1;
+	call->active_ms = clock_mono_ms();
+	call->resolve_ms = 0;
+	buf_clear(&call->body);
+	buf_clear(&call->head);
+	aim(call, url);
+	mem_free(url);
+	curl_multi_add_handle(call->client->multi, call->easy);
+	return true;
 }
 
 static void take_results(struct http_client *c)
@@ -165,8 +263,18 @@ static void take_results(struct http_client *c)
 			continue;
 		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&call);
 		explain(call, result);
-		check_redirect(call);
-		call_finish(call);
+		if (!follow_redirect(call))
+			call_finish(call);
+	}
+}
+
+/* Frees what was cancelled inside libcurl. */
+static void sweep(struct http_client *c)
+{
+	for (struct http_call *call = c->calls, *next; call; call = next) {
+		next = call->next;
+		if (call->is_forgotten)
+			call_free(call);
 	}
 }
 
@@ -178,11 +286,7 @@ static void act(struct http_client *c, curl_socket_t fd, int events)
 	curl_multi_socket_action(c->multi, fd, events, &running);
 	c->depth--;
 	take_results(c);
-	for (struct http_call *call = c->calls, *next; call; call = next) {
-		next = call->next;
-		if (call->is_forgotten)
-			call_free(call);
-	}
+	sweep(c);
 }
 
 /* --- libcurl asks the loop --- */
@@ -236,17 +340,6 @@ static void on_timeout(void *user)
 
 /* --- one call --- */
 
-static bool is_link_local(const struct sockaddr *address)
-{
-	if (address->sa_family == AF_INET)
-		return ntohl(((const struct sockaddr_in *)address)->sin_addr.s_addr) >> 16 == 0xa9fe;
-	if (address->sa_family != AF_INET6)
-		return false;
-	const struct in6_addr *a = &((const struct sockaddr_in6 *)address)->sin6_addr;
-	return IN6_IS_ADDR_LINKLOCAL(a) ||
-	       (IN6_IS_ADDR_V4MAPPED(a) && a->s6_addr[12] == 0xa9 && a->s6_addr[13] == 0xfe);
-}
-
 static bool is_typed_address(const struct url_parts *url)
 {
 	unsigned char address[16];
@@ -270,7 +363,7 @@ static curl_socket_t on_open_socket(void *user, curlsocktype purpose, struct cur
 
 	(void)purpose;
 	call->resolve_ms = 0;
-	if (is_link_local(&address->addr) && !is_typed_address(&call->url)) {
+	if (is_link_local(&address->addr) && (call->hops > 0 || !is_typed_address(&call->url))) {
 		err_set(&call->err, ERR_DENIED, "err_http_address", "url=%s", call->url.origin);
 		return CURL_SOCKET_BAD;
 	}
@@ -290,6 +383,9 @@ static size_t on_header(char *data, size_t size, size_t n, void *user)
 
 	call->got_byte = true;
 	touch(call);
+	if (str_starts((struct str){ data, size * n }, "HTTP/"))
+		buf_clear(&call->head);
+	buf_add(&call->head, data, size * n);
 	if (line.ptr && str_eq_nocase(name, "retry-after") && str_to_u64(str_trim(line), &seconds))
 		call->retry_after_ms = 1000 * (int64_t)(seconds < RETRY_AFTER_MAX_S ? seconds : RETRY_AFTER_MAX_S);
 	return size * n;
@@ -299,12 +395,17 @@ static size_t on_body(char *data, size_t size, size_t n, void *user)
 {
 	struct http_call *call = user;
 	size_t len = size * n;
-	long status = 0;
+	int status = status_of_call(call);
+	bool good = status >= 200 && status < 300;
 
 	touch(call);
-	curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (good && !call->told_head && call->request.on_head) {
+		struct http_reply reply = reply_of(call);
+		call->told_head = true;
+		if (!call->request.on_head(call->request.user, &reply) || call->is_forgotten)
+			return 0;
+	}
 	call->received += len;
-	bool good = status >= 200 && status < 300;
 	if (good && call->received > call->request.limits.body_max) {
 		err_set(&call->err, ERR_LIMIT, "err_http_too_big", "url=%s|limit=%llu", call->url.origin,
 			(unsigned long long)call->request.limits.body_max);
@@ -357,6 +458,8 @@ static void on_watch(void *user)
 {
 	struct http_call *call = user;
 	const struct http_limits *l = &call->request.limits;
+	if (call->is_held)
+		touch(call);
 	int64_t now = clock_mono_ms(), wait = call->active_ms + patience(call) - now;
 	int64_t resolve = call->resolve_ms ? call->resolve_ms + RESOLVE_MS - now : INT64_MAX;
 	int64_t total = l->total_ms ? call->started_ms + l->total_ms - now : INT64_MAX;
@@ -385,6 +488,35 @@ static void add_header(struct http_call *call, const char *name, const char *val
 	mem_free(line);
 }
 
+/* Header lines, the key only where it belongs. */
+static void set_headers(struct http_call *call)
+{
+	forget_headers(call);
+	if (call->bearer && !call->is_away) {
+		char *value = mem_printf("Bearer %s", call->bearer);
+		add_header(call, "Authorization", value);
+		explicit_bzero(value, strlen(value));
+		mem_free(value);
+	}
+	if (call->request.upload)
+		add_header(call, "Content-Type", "application/octet-stream");
+	else if (call->json)
+		add_header(call, "Content-Type", "application/json");
+	for (size_t i = 0; call->more && call->more[i]; i++)
+		call->headers = curl_slist_append(call->headers, call->more[i]);
+	call->headers = curl_slist_append(call->headers, "Expect:");
+	call->headers = curl_slist_append(call->headers, "Accept:");
+	curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, call->headers);
+}
+
+/* To the call's address as it is now. */
+static void aim(struct http_call *call, const char *url)
+{
+	curl_easy_setopt(call->easy, CURLOPT_URL, url);
+	curl_easy_setopt(call->easy, CURLOPT_PROXY, call->url.is_loopback ? "" : NULL);
+	set_headers(call);
+}
+
 static void set_body(struct http_call *call, const struct http_request *request)
 {
 	CURL *h = call->easy;
@@ -397,12 +529,10 @@ static void set_body(struct http_call *call, const struct http_request *request)
 		/* A kept connection may turn out to be closed when gigabytes are on their way. */
 		curl_easy_setopt(h, CURLOPT_FRESH_CONNECT, 1L);
 		curl_easy_setopt(h, CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BLOCK);
-		add_header(call, "Content-Type", "application/octet-stream");
 	} else if (request->json.len) {
 		call->json = mem_copy(request->json.ptr, request->json.len);
 		curl_easy_setopt(h, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->json.len);
 		curl_easy_setopt(h, CURLOPT_POSTFIELDS, call->json);
-		add_header(call, "Content-Type", "application/json");
 	} else if (strcmp(request->method, "POST") == 0) {
 		curl_easy_setopt(h, CURLOPT_POSTFIELDSIZE, 0L);
 		curl_easy_setopt(h, CURLOPT_POSTFIELDS, "");
@@ -411,15 +541,27 @@ static void set_body(struct http_call *call, const struct http_request *request)
 		curl_easy_setopt(h, CURLOPT_NOBODY, 1L);
 	else
 		curl_easy_setopt(h, CURLOPT_CUSTOMREQUEST, request->method);
-	call->headers = curl_slist_append(call->headers, "Expect:");
-	call->headers = curl_slist_append(call->headers, "Accept:");
+}
+
+static void copy_texts(struct http_call *call, const struct http_request *request)
+{
+	size_t n = 0;
+
+	call->request.method = call->request.url = call->request.bearer = NULL; /* the caller's; libcurl has copies */
+	call->request.headers = NULL;
+	if (request->bearer && request->bearer[0])
+		call->bearer = mem_strdup(request->bearer);
+	while (request->headers && request->headers[n])
+		n++;
+	call->more = n ? mem_array(n + 1, sizeof *call->more) : NULL;
+	for (size_t i = 0; i < n; i++)
+		call->more[i] = mem_strdup(request->headers[i]);
 }
 
 static void set_options(struct http_call *call, const struct http_request *request)
 {
 	CURL *h = call->easy;
 
-	curl_easy_setopt(h, CURLOPT_URL, request->url);
 	curl_easy_setopt(h, CURLOPT_PRIVATE, call);
 	curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L);
 #if LIBCURL_VERSION_NUM >= 0x075500
@@ -432,6 +574,7 @@ static void set_options(struct http_call *call, const struct http_request *reque
 #endif
 	curl_easy_setopt(h, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(h, CURLOPT_FOLLOWLOCATION, 0L);
+	curl_easy_setopt(h, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	curl_easy_setopt(h, CURLOPT_SSL_VERIFYPEER, 1L);
 	curl_easy_setopt(h, CURLOPT_SSL_VERIFYHOST, 2L);
 	curl_easy_setopt(h, CURLOPT_USERAGENT, "assay/" ASSAY_VERSION);
@@ -444,16 +587,8 @@ static void set_options(struct http_call *call, const struct http_request *reque
 	curl_easy_setopt(h, CURLOPT_HEADERDATA, call);
 	curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(h, CURLOPT_WRITEDATA, call);
-	if (call->url.is_loopback)
-		curl_easy_setopt(h, CURLOPT_PROXY, "");
-	if (request->bearer && request->bearer[0]) {
-		char *value = mem_printf("Bearer %s", request->bearer);
-		add_header(call, "Authorization", value);
-		explicit_bzero(value, strlen(value));
-		mem_free(value);
-	}
 	set_body(call, request);
-	curl_easy_setopt(h, CURLOPT_HTTPHEADER, call->headers);
+	aim(call, request->url);
 }
 
 /* In a turn of its own: a callback of libcurl may have started the call, and done() must not run inside the start. */
@@ -483,9 +618,10 @@ struct http_call *http_client_start(struct http_client *c, const struct http_req
 
 	call->client = c;
 	call->request = *request;
-	call->request.method = call->request.url = call->request.bearer = NULL; /* the caller's; libcurl has copies */
+	copy_texts(call, request);
 	if (request->upload)
 		call->upload = *request->upload;
+	call->head = BUF_INIT(HEAD_MAX);
 	call->body = BUF_INIT((size_t)request->limits.body_max + ERROR_BODY_MAX);
 	call->retry_after_ms = -1;
 	call->started_ms = call->active_ms = clock_mono_ms();
@@ -497,7 +633,8 @@ struct http_call *http_client_start(struct http_client *c, const struct http_req
 	c->calls = call;
 	if (c->closed)
 		err_set(&call->err, ERR_CANCELLED, "err_cancelled", NULL);
-	else if (url_parse(request->url, &call->url, &call->err) == ERR_OK) {
+	else if (url_origin(request->url, &call->url, &call->err) == ERR_OK) {
+		call->first = call->url;
 		call->easy = curl_easy_init();
 		if (!call->easy)
 			BUG("no memory for a request");
@@ -515,6 +652,38 @@ void http_call_cancel(struct http_call *call)
 		call->is_forgotten = true; /* freed when libcurl has returned */
 	else
 		call_free(call);
+}
+
+void http_call_hold(struct http_call *call, bool hold)
+{
+	struct http_client *c = call->client;
+
+	if (call->is_over || call->is_held == hold || !call->added)
+		return;
+	call->is_held = hold;
+	touch(call);
+	c->depth++;
+	curl_easy_pause(call->easy, hold ? CURLPAUSE_RECV : CURLPAUSE_CONT); /* what waits may be delivered in here */
+	c->depth--;
+	if (c->depth == 0)
+		sweep(c);
+}
+
+bool http_reply_header(const struct http_reply *reply, const char *name, char *out, size_t out_size)
+{
+	struct str rest = reply->head;
+
+	while (rest.ptr) {
+		struct str line = str_split(&rest, '\n'), key = str_split(&line, ':');
+		if (!line.ptr || !str_eq_nocase(key, name))
+			continue;
+		line = str_trim(line);
+		(void)str_format(out, out_size, "%.*s", (int)line.len, line.ptr);
+		return true;
+	}
+	if (out_size)
+		out[0] = 0;
+	return false;
 }
 
 /* --- life --- */

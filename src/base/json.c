@@ -76,6 +76,11 @@ json_t *json_parse(struct str text, const char *what, struct err *err)
 	return parse(text, what, LIMIT_JSON_BODY, LIMIT_JSON_VALUES, err);
 }
 
+json_t *json_parse_max(struct str text, const char *what, size_t max, struct err *err)
+{
+	return parse(text, what, max, LIMIT_JSON_VALUES, err);
+}
+
 json_t *json_parse_frame(struct str text, struct err *err)
 {
 	return parse(text, "frame", LIMIT_FRAME, LIMIT_FRAME_VALUES, err);

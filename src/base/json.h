@@ -24,6 +24,9 @@ MUST_USE json_t *json_parse(struct str text, const char *what, struct err *err);
  * outside strings are read as null (trainer_state.json has them). At most 64 MiB and 64 levels. */
 MUST_USE json_t *json_parse_python(struct str text, const char *what, struct err *err);
 
+/* As json_parse() for a document of at most `max` bytes. */
+MUST_USE json_t *json_parse_max(struct str text, const char *what, size_t max, struct err *err);
+
 /* As json_parse() for what another process says: at most LIMIT_FRAME bytes and LIMIT_FRAME_VALUES values. */
 MUST_USE json_t *json_parse_frame(struct str text, struct err *err);
 

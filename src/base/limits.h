@@ -52,6 +52,11 @@
 #define LIMIT_STREAM_LINE (1 * MIB) /* of what a provider sends */
 #define LIMIT_REMOTE_MODELS 10000   /* of one provider */
 #define LIMIT_REMOTE_TRIES 6        /* of one question */
+#define LIMIT_HUB_REPLY (16 * MIB)  /* of what a hub tells of a model */
+#define LIMIT_HUB_FILES 20000       /* of a model on a hub */
+#define LIMIT_HUB_CHOICES 1000      /* of what can be had of it */
+#define LIMIT_HUB_FILE_BYTES (64 * 1024 * GIB)
+#define LIMIT_DOWNLOADS 100         /* unfinished or told of */
 #define LIMIT_SSE_CLIENTS 200
 #define LIMIT_SSE_QUEUE (256 * KIB)
 #define LIMIT_CONNECTIONS 512

@@ -66,46 +66,69 @@ static bool take_host(CURLU *url, struct url_parts *u)
 	return true;
 }
 
-static enum err_code take_parts(CURLU *url, const char *text, struct url_parts *u, struct err *err)
+static enum err_code take_origin(CURLU *url, const char *text, struct url_parts *u, struct err *err)
 {
 	char port[16];
 	uint64_t number = 0;
 
 	if (has(url, CURLUPART_USER) || has(url, CURLUPART_PASSWORD))
 		return err_set(err, ERR_INVALID, "err_url_user", "field=url");
-	if (has(url, CURLUPART_QUERY) || has(url, CURLUPART_FRAGMENT))
-		return err_set(err, ERR_INVALID, "err_url_query", "field=url|url=%s", text);
 	if (!part(url, CURLUPART_SCHEME, 0, u->scheme, sizeof u->scheme) ||
 	    (strcmp(u->scheme, "http") != 0 && strcmp(u->scheme, "https") != 0))
 		return err_set(err, ERR_INVALID, "err_url_scheme", "field=url|url=%s", text);
 	if (!take_host(url, u) || !part(url, CURLUPART_PORT, CURLU_DEFAULT_PORT, port, sizeof port) ||
-	    !str_to_u64(str_of(port), &number) || number < 1 || number > 65535 ||
-	    !part(url, CURLUPART_PATH, 0, u->path, sizeof u->path))
+	    !str_to_u64(str_of(port), &number) || number < 1 || number > 65535)
 		return err_set(err, ERR_INVALID, "err_url_wrong", "field=url|url=%s", text);
 	u->port = (int)number;
-	for (size_t n = strlen(u->path); n > 0 && u->path[n - 1] == '/'; n--)
-		u->path[n - 1] = 0;
 	bool is_v6 = strchr(u->host, ':');
 	if (!str_format(u->origin, sizeof u->origin, "%s://%s%s%s:%d", u->scheme, is_v6 ? "[" : "", u->host, is_v6 ? "]" : "",
-			u->port) ||
-	    !str_format(u->text, sizeof u->text, "%s%s", u->origin, u->path))
+			u->port))
 		return err_set(err, ERR_INVALID, "err_url_wrong", "field=url|url=%s", text);
 	classify(u);
 	return ERR_OK;
 }
 
-enum err_code url_parse(const char *text, struct url_parts *out, struct err *err)
+static enum err_code take_parts(CURLU *url, const char *text, struct url_parts *u, struct err *err)
+{
+	if (take_origin(url, text, u, err) != ERR_OK)
+		return err->code;
+	if (has(url, CURLUPART_QUERY) || has(url, CURLUPART_FRAGMENT))
+		return err_set(err, ERR_INVALID, "err_url_query", "field=url|url=%s", text);
+	if (!part(url, CURLUPART_PATH, 0, u->path, sizeof u->path))
+		return err_set(err, ERR_INVALID, "err_url_wrong", "field=url|url=%s", text);
+	for (size_t n = strlen(u->path); n > 0 && u->path[n - 1] == '/'; n--)
+		u->path[n - 1] = 0;
+	if (!str_format(u->text, sizeof u->text, "%s%s", u->origin, u->path))
+		return err_set(err, ERR_INVALID, "err_url_wrong", "field=url|url=%s", text);
+	return ERR_OK;
+}
+
+typedef enum err_code (*take_fn)(CURLU *url, const char *text, struct url_parts *u, struct err *err);
+
+static enum err_code take(const char *text, take_fn fn, struct url_parts *out, struct err *err)
 {
 	CURLU *url = curl_url();
-	enum err_code code;
+	struct err why = { 0 };
 
 	*out = (struct url_parts){ 0 };
 	if (!url || curl_url_set(url, CURLUPART_URL, text, 0) != CURLUE_OK)
-		code = err_set(err, ERR_INVALID, "err_url_wrong", "field=url|url=%s", text);
+		err_set(&why, ERR_INVALID, "err_url_wrong", "field=url|url=%s", text);
 	else
-		code = take_parts(url, text, out, err);
-	if (code != ERR_OK)
+		(void)fn(url, text, out, &why);
+	if (why.code != ERR_OK)
 		*out = (struct url_parts){ 0 };
+	if (err && why.code != ERR_OK)
+		*err = why;
 	curl_url_cleanup(url);
-	return code;
+	return why.code;
+}
+
+enum err_code url_parse(const char *text, struct url_parts *out, struct err *err)
+{
+	return take(text, take_parts, out, err);
+}
+
+enum err_code url_origin(const char *text, struct url_parts *out, struct err *err)
+{
+	return take(text, take_origin, out, err);
 }

@@ -27,4 +27,8 @@ struct url_parts {
  * `out` is left empty on failure. */
 MUST_USE enum err_code url_parse(const char *text, struct url_parts *out, struct err *err);
 
+/* As url_parse(), for what only leads there: `text` may be long and have a query and a fragment; `path` and `text` of `out` stay
+ * empty. */
+MUST_USE enum err_code url_origin(const char *text, struct url_parts *out, struct err *err);
+
 #endif

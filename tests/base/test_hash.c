@@ -81,6 +81,25 @@ static void an_unreadable_descriptor_is_an_error(void **state)
 	close(ends[1]);
 }
 
+/* git hash-object: "hello\n" and nothing. */
+static void a_file_has_the_name_that_git_gives_it(void **state)
+{
+	static const struct {
+		const char *text, *name;
+	} cases[] = { { "hello\n", "ce013625030ba8dba906f756967f9e9ca394464a" }, { "", "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391" } };
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct hash *h = hash_new_git(strlen(cases[i].text));
+		uint8_t digest[HASH_SIZE];
+		char hex[HASH_HEX_SIZE];
+		hash_add(h, cases[i].text, strlen(cases[i].text));
+		hash_finish(h, digest);
+		hash_hex(digest, hex);
+		hex[40] = 0;
+		assert_string_equal(hex, cases[i].name);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -88,6 +107,7 @@ int main(void)
 		cmocka_unit_test(a_file_hashes_like_its_bytes_wherever_the_position_is),
 		cmocka_unit_test(a_cancelled_hash_says_so),
 		cmocka_unit_test(an_unreadable_descriptor_is_an_error),
+		cmocka_unit_test(a_file_has_the_name_that_git_gives_it),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -26,6 +26,7 @@ static pthread_t server_thread;
 static atomic_int n_requests;
 static char last_head[8192];
 static atomic_size_t last_body;
+static char keys_sent[16]; /* whether the requests of a chain had the key, a letter each */
 
 static void put(int fd, const char *text)
 {
@@ -79,7 +80,22 @@ static void answer(int fd, const char *path)
 	else if (!strcmp(path, "/away")) {
 		snprintf(text, sizeof text, "HTTP/1.1 307 Away\r\nLocation: http://127.0.0.1:%d/ok\r\nContent-Length: 0\r\n\r\n", port);
 		put(fd, text);
-	} else if (!strcmp(path, "/noise"))
+	} else if (!strcmp(path, "/loop")) {
+		snprintf(text, sizeof text, "HTTP/1.1 302 Found\r\nLocation: /loop\r\nContent-Length: 0\r\n\r\n");
+		put(fd, text);
+	} else if (!strcmp(path, "/other")) { /* the same server under another name */
+		snprintf(text, sizeof text, "HTTP/1.1 302 Found\r\nLocation: http://localhost:%d/back?key=k\r\nContent-Length: 0\r\n\r\n", port);
+		put(fd, text);
+	} else if (!strcmp(path, "/back?key=k")) {
+		snprintf(text, sizeof text, "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:%d/ok\r\nContent-Length: 0\r\n\r\n", port);
+		put(fd, text);
+	} else if (!strcmp(path, "/metadata"))
+		put(fd, "HTTP/1.1 302 Found\r\nLocation: http://169.254.1.2/latest\r\nContent-Length: 0\r\n\r\n");
+	else if (!strcmp(path, "/script"))
+		put(fd, "HTTP/1.1 302 Found\r\nLocation: javascript:alert(1)\r\nContent-Length: 0\r\n\r\n");
+	else if (!strcmp(path, "/part"))
+		put(fd, "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 2-4/5\r\nETag: \"e\"\r\nContent-Length: 3\r\n\r\nllo");
+	else if (!strcmp(path, "/noise"))
 		put(fd, "this is no HTTP at all\r\n\r\n");
 	else
 		put(fd, "HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n");
@@ -113,6 +129,11 @@ static void serve_one(int fd)
 		body += (size_t)n;
 	}
 	memcpy(last_head, head, len + 1);
+	size_t n = strlen(keys_sent);
+	if (n + 1 < sizeof keys_sent) {
+		keys_sent[n + 1] = 0;
+		keys_sent[n] = strstr(head, "Authorization: Bearer sk-") ? 'y' : 'n';
+	}
 	atomic_store(&last_body, body);
 	atomic_fetch_add(&n_requests, 1);
 	answer(fd, path);
@@ -252,6 +273,100 @@ static void a_redirect_is_shown_and_not_followed(void **state)
 	assert_arg(&result, "target", target);
 	assert_int_equal(atomic_load(&n_requests), before + 1);
 	assert_non_null(strstr(last_head, "Authorization: Bearer sk-planted-key-in-a-test\r\n"));
+}
+
+static void redirects_are_followed_where_that_is_allowed_and_the_key_stays_behind(void **state)
+{
+	struct http_request r = request_for("GET", "/away");
+	(void)state;
+	r.bearer = "sk-planted-key-in-a-test";
+	r.redirects = 5;
+	keys_sent[0] = 0;
+	run(&r);
+	assert_err(&result, "");
+	assert_string_equal(buf_text(&got), "hello");
+	assert_string_equal(keys_sent, "yy"); /* the same origin */
+	static const struct {
+		const char *path, *key, *keys;
+	} cases[] = { { "/other", "", "ynn" },
+		      { "/loop", "err_http_redirects", "yyyyyy" },
+		      { "/metadata", "err_http_address", "y" },
+		      { "/script", "err_http_redirect", "y" } };
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		r = request_for("GET", cases[i].path);
+		r.bearer = "sk-planted-key-in-a-test";
+		r.redirects = 5;
+		keys_sent[0] = 0;
+		n_done = 0;
+		run(&r);
+		assert_err(&result, cases[i].key);
+		assert_string_equal(keys_sent, cases[i].keys);
+	}
+}
+
+static char seen_etag[16];
+
+static bool on_head(void *user, const struct http_reply *reply)
+{
+	(void)user;
+	assert_int_equal(got.len, 0);
+	assert_true(http_reply_header(reply, "etag", seen_etag, sizeof seen_etag));
+	assert_false(http_reply_header(reply, "x-none", seen_etag + 8, 8));
+	return reply->status == 206;
+}
+
+static void own_headers_are_sent_and_those_of_the_reply_can_be_read(void **state)
+{
+	static const char *const headers[] = { "Range: bytes=2-", "If-Range: \"e\"", NULL };
+	struct http_request r = request_for("GET", "/part");
+	(void)state;
+	r.headers = headers;
+	r.on_head = on_head;
+	r.on_data = on_data;
+	run(&r);
+	assert_err(&result, "");
+	assert_string_equal(buf_text(&got), "llo");
+	assert_string_equal(seen_etag, "\"e\"");
+	assert_non_null(strstr(last_head, "\r\nRange: bytes=2-\r\n"));
+	assert_non_null(strstr(last_head, "\r\nIf-Range: \"e\"\r\n"));
+}
+
+static struct loop_timer *release_timer;
+static size_t held_at;
+
+static void release(void *user)
+{
+	(void)user;
+	assert_int_equal(got.len, held_at); /* nothing came meanwhile */
+	held_at = 0;
+	http_call_hold(call, false);
+}
+
+static bool hold_once(void *user, struct str data)
+{
+	(void)user;
+	buf_add_str(&got, data);
+	if (!held_at && release_timer) {
+		held_at = got.len;
+		http_call_hold(call, true);
+		loop_timer_set(release_timer, 300); /* longer than the server may be silent */
+		release_timer = NULL;
+	}
+	return true;
+}
+
+static void a_call_that_is_held_waits_and_loses_nothing(void **state)
+{
+	struct http_request r = request_for("GET", "/endless");
+	struct loop_timer *timer = release_timer = loop_timer_new(loop, release, NULL);
+	(void)state;
+	r.on_data = hold_once;
+	r.limits.idle_ms = 100;
+	run(&r);
+	loop_timer_free(timer);
+	assert_err(&result, "");
+	assert_non_null(strstr(buf_text(&got), "line 1999\n"));
+	assert_int_equal(held_at, 0);
 }
 
 static void a_body_is_sent_as_json_or_from_a_file(void **state)
@@ -395,6 +510,9 @@ int main(void)
 		TEST(a_reply_is_gathered_or_streamed),
 		TEST(a_status_is_a_reply_and_not_a_failure),
 		TEST(a_redirect_is_shown_and_not_followed),
+		TEST(redirects_are_followed_where_that_is_allowed_and_the_key_stays_behind),
+		TEST(own_headers_are_sent_and_those_of_the_reply_can_be_read),
+		TEST(a_call_that_is_held_waits_and_loses_nothing),
 		TEST(a_body_is_sent_as_json_or_from_a_file),
 		TEST(a_silent_server_ends_at_its_limit),
 		TEST(what_is_broken_or_too_big_fails_with_its_reason),

@@ -59,11 +59,32 @@ static void what_is_no_address_is_refused_with_its_reason(void **state)
 	}
 }
 
+static void where_a_long_address_leads_is_read_without_the_rest(void **state)
+{
+	char text[2000];
+	struct url_parts url;
+	struct err err = { 0 };
+	(void)state;
+	memset(text, 'a', sizeof text);
+	memcpy(text, "https://Files.Example:8443/", 27);
+	memcpy(text + 1000, "?Signature=#x", 13);
+	text[sizeof text - 1] = 0;
+	assert_ok(url_origin(text, &url, &err));
+	assert_string_equal(url.origin, "https://files.example:8443");
+	assert_string_equal(url.text, "");
+	assert_false(url.is_private);
+	assert_int_equal(url_origin("https://user:pw@files.example/x", &url, &err), ERR_INVALID);
+	assert_err(&err, "err_url_user");
+	assert_int_equal(url_origin("javascript:alert(1)", &url, NULL), ERR_INVALID);
+	assert_string_equal(url.origin, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_address_is_taken_apart_and_written_in_one_way),
 		cmocka_unit_test(what_is_no_address_is_refused_with_its_reason),
+		cmocka_unit_test(where_a_long_address_leads_is_read_without_the_rest),
 	};
 	return cmocka_run_group_tests_name("url", tests, NULL, NULL);
 }
