@@ -364,6 +364,15 @@ static void next_file(struct downloads *ds)
 	arena_free(a);
 }
 
+/* It is done once nothing on the disk says that it is not. */
+static void forgotten(struct task *task)
+{
+	struct downloads *ds = ((struct disk_job *)task)->ds;
+
+	job_done(task);
+	over(ds, DOWNLOAD_DONE, NULL);
+}
+
 void downloads_added(struct downloads *ds, int64_t id, void *result, const struct err *err)
 {
 	struct entry *e = ds->current;
@@ -378,8 +387,13 @@ void downloads_added(struct downloads *ds, int64_t id, void *result, const struc
 		ended_by(ds, err);
 		return;
 	}
-	post_chore(ds, e, CHORE_FORGET);
-	over(ds, DOWNLOAD_DONE, NULL);
+	if (ds->is_closing) {
+		over(ds, DOWNLOAD_INTERRUPTED, NULL);
+		return;
+	}
+	struct disk_job *d = new_job(ds, e, CHORE_FORGET);
+	d->task.done = forgotten;
+	executor_post(disk(ds), &d->task);
 }
 
 /* --- the line --- */

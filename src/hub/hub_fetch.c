@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -11,6 +12,7 @@
 #include "hub/hub_sink.h"
 
 #define PIECE_BYTES ((size_t)1 * MIB)
+#define PIECE_MS 200 /* a slow line's bytes are not kept in memory longer */
 #define QUEUE_HIGH (8 * MIB) /* on their way to the disk: the server waits */
 #define QUEUE_LOW (4 * MIB)
 #define RETRY_MAX_MS 30000
@@ -29,6 +31,7 @@ struct hub_fetch {
 	uint64_t have_at_try;
 	uint64_t queued;            /* bytes on their way */
 	size_t n_disk;              /* tasks there */
+	int64_t flushed_ms;
 	int tries;
 	bool joined;                /* not all of it came in one piece: if its digest is wrong, it may be right when taken anew */
 	bool taken_anew;
@@ -254,6 +257,7 @@ static void flush(struct hub_fetch *f)
 	if (f->gathered.len == 0 || f->is_over)
 		return;
 	size_t len = f->gathered.len;
+	f->flushed_ms = clock_mono_ms();
 	f->queued += len;
 	post(f, run_piece, piece_done, buf_take(&f->gathered), len);
 }
@@ -323,7 +327,7 @@ static bool on_data(void *user, struct str data)
 	}
 	buf_add_str(&f->gathered, data);
 	f->have += data.len;
-	if (f->gathered.len >= PIECE_BYTES)
+	if (f->gathered.len >= PIECE_BYTES || clock_mono_ms() - f->flushed_ms >= PIECE_MS)
 		flush(f);
 	if (f->queued >= QUEUE_HIGH && !f->is_held) {
 		f->is_held = true;

@@ -8,7 +8,7 @@
 #include "server/found_models.h"
 #include "server/home_path.h"
 #include "server/json_view.h"
-#include "server/moved.h"
+#include "server/model_scan.h"
 #include "server/routes.h"
 #include "store/setting_store.h"
 
@@ -26,75 +26,20 @@ void api_list_models(struct request *r)
 
 /* --- add --- */
 
-struct scan {
-	const char *path, *name;
-	int64_t base_model_id;
-	struct catalogue found;
-	struct moved *moved;
-	size_t n_moved;
-};
-
 static void run_scan(struct request *r, struct db *db)
 {
-	struct scan *scan = r->state;
-	struct err *err = request_err(r);
 	(void)db;
-	if (catalogue_scan(r->arena, scan->path, &scan->found, request_cancelled(r), err) == ERR_OK && scan->name &&
-	    scan->found.n_families + scan->found.n_models > 1)
-		err_set(err, ERR_INVALID, "err_scan_name", "field=name|path=%s", scan->path);
-}
-
-/* The name that the user gave goes to what was found: run_scan() made sure that it is one thing at most. */
-static void name_found(const struct scan *scan, struct db *db, const struct model_row *rows, size_t n, struct err *err)
-{
-	if (!scan->name)
-		return;
-	if (scan->found.n_families == 1 && n)
-		err_kept(family_store_rename(db, rows[0].family_id, scan->name, err));
-	else if (n)
-		err_kept(model_store_rename(db, rows[0].id, scan->name, err));
-}
-
-static void view_scan(struct request *r, const struct scan *scan, const struct model_row *rows, size_t n)
-{
-	int64_t last = 0;
-	json_open(&r->out, NULL, '{');
-	json_open(&r->out, "model_ids", '[');
-	for (size_t i = 0; i < n; i++)
-		json_int(&r->out, NULL, rows[i].id);
-	json_close(&r->out, ']');
-	json_open(&r->out, "family_ids", '[');
-	for (size_t i = 0; i < n; i++) {
-		if (rows[i].family_id && rows[i].family_id != last)
-			json_int(&r->out, NULL, rows[i].family_id);
-		last = rows[i].family_id;
-	}
-	json_close(&r->out, ']');
-	json_open(&r->out, "refusals", '[');
-	for (size_t i = 0; i < scan->found.n_refusals; i++)
-		view_refusal(&r->out, r->lang, scan->found.refusals[i].path, &scan->found.refusals[i].err);
-	json_close(&r->out, ']');
-	json_close(&r->out, '}');
+	model_scan_run(r->arena, r->state, request_cancelled(r), request_err(r));
 }
 
 static void store_scan(struct request *r, struct db *db)
 {
-	struct scan *scan = r->state;
-	struct err *err = request_err(r);
-	struct model_row base, *rows;
-	int64_t *ids = NULL;
-	size_t n = 0;
-	if (scan->base_model_id && model_store_get(db, r->arena, scan->base_model_id, &base, err) != ERR_OK)
+	model_scan_store(r->arena, r->state, db, request_err(r));
+	if (request_err(r)->code != ERR_OK)
 		return;
-	if (moved_store(db, scan->moved, scan->n_moved, err) != ERR_OK ||
-	    model_store_merge(db, r->arena, &scan->found, scan->base_model_id, &ids, &n, err) != ERR_OK)
-		return;
-	rows = arena_array(r->arena, n + 1, sizeof *rows);
-	for (size_t i = 0; i < n; i++)
-		if (model_store_get(db, r->arena, ids[i], &rows[i], err) != ERR_OK)
-			return;
-	name_found(scan, db, rows, n, err);
-	view_scan(r, scan, rows, n);
+	json_open(&r->out, NULL, '{');
+	view_scan(&r->out, r->lang, r->state);
+	json_close(&r->out, '}');
 }
 
 static void models_changed(struct request *r)
@@ -110,20 +55,18 @@ static void moved_done(struct request *r)
 
 static void check_moved(struct request *r, struct db *db)
 {
-	struct scan *scan = r->state;
 	(void)db;
-	moved_check(scan->moved, scan->n_moved, request_cancelled(r));
+	model_scan_check_moved(r->state, request_cancelled(r));
 }
 
 static void find_moved(struct request *r, struct db *db)
 {
-	struct scan *scan = r->state;
-	err_kept(moved_find(db, r->arena, &scan->found, &scan->moved, &scan->n_moved, request_err(r)));
+	model_scan_find_moved(r->arena, r->state, db, request_err(r));
 }
 
 static void moved_found(struct request *r)
 {
-	const struct scan *scan = r->state;
+	const struct model_scan *scan = r->state;
 	if (scan->n_moved > 0)
 		request_defer(r, LANE_WORK, check_moved, moved_done);
 	else
@@ -138,7 +81,7 @@ static void scan_done(struct request *r)
 void api_add_models(struct request *r)
 {
 	struct err err = { 0 };
-	struct scan *scan = r->state = arena_alloc(r->arena, sizeof *scan);
+	struct model_scan *scan = r->state = arena_alloc(r->arena, sizeof *scan);
 	const char *path = body_text(r->json, "path", 0, PATH_LIMIT, NULL, &err);
 	scan->name = body_text(r->json, "name", 0, LIMIT_NAME_BYTES, NULL, &err);
 	if (scan->name && !*scan->name)

@@ -24,6 +24,7 @@
 #include "server/api_keys.h"
 #include "server/app_private.h"
 #include "server/creation_feed.h"
+#include "server/download_feed.h"
 #include "server/found_models.h"
 #include "server/http.h"
 #include "server/live.h"
@@ -284,6 +285,7 @@ static void open_engine(struct app *app)
 		.user = app,
 	};
 	app->creations = creations_new(&creations);
+	app->downloads = download_feed_new(app);
 	open_selections(app, &options);
 }
 
@@ -373,6 +375,7 @@ void app_run(struct app *app)
 	app->closing = true;
 	http_quiesce(app->http);
 	exports_cancel(app);
+	downloads_close(app->downloads);
 	http_client_close(app->http_client);
 	http_cancel(app->http);
 	events_check(app);
@@ -396,6 +399,7 @@ void app_close(struct app *app)
 	app->closing = true;
 	loop_set_prepare(app->loop, NULL, NULL);
 	exports_cancel(app);
+	downloads_close(app->downloads);
 	http_client_close(app->http_client);
 	if (app->http)
 		http_cancel(app->http);
@@ -418,6 +422,7 @@ void app_close(struct app *app)
 		(void)unlink(app->socket_path);
 	live_free(app->live);
 	talk_free(app->talk);
+	downloads_free(app->downloads);
 	row_feed_free(app->creation_feed);
 	row_feed_free(app->selection_feed);
 	hub_free(app->hub);

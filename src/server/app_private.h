@@ -26,6 +26,7 @@ struct app {
 	struct live *live;
 	struct creations *creations;
 	struct row_feed *creation_feed;
+	struct downloads *downloads;     /* from a hub */
 	struct selections *selections;
 	struct row_feed *selection_feed;
 	struct keys *keys;

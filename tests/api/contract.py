@@ -9,13 +9,15 @@ import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from conftest import ROOT, Server  # noqa: E402
+import hub_stub  # noqa: E402
 from ollama_stub import Stub, serve  # noqa: E402
 
 
 def main():
     examples = sys.argv[1] if len(sys.argv) > 1 else "20"
     with tempfile.TemporaryDirectory() as folder:
-        server = Server(pathlib.Path(folder), f"127.0.0.1:{serve(Stub()).server_port}")
+        hub = f"http://127.0.0.1:{hub_stub.serve(hub_stub.Stub()).server_port}"
+        server = Server(pathlib.Path(folder), f"127.0.0.1:{serve(Stub()).server_port}", HF_ENDPOINT=hub, HF_HOME=folder)
         server.login()
         command = [str(pathlib.Path(sys.executable).parent / "schemathesis"), "run", str(ROOT / "docs/openapi.yaml"),
                    "--url", f"http://127.0.0.1:{server.port}/api/v1", "-H", f"Cookie: {server.cookie}",

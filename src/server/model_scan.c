@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/model_scan.h"
+
+#include "server/app_private.h"
+#include "server/json_view.h"
+
+void model_scan_run(struct arena *a, struct model_scan *scan, const atomic_bool *cancel, struct err *err)
+{
+	if (catalogue_scan(a, scan->path, &scan->found, cancel, err) == ERR_OK && scan->name &&
+	    scan->found.n_families + scan->found.n_models > 1)
+		err_set(err, ERR_INVALID, "err_scan_name", "field=name|path=%s", scan->path);
+}
+
+void model_scan_find_moved(struct arena *a, struct model_scan *scan, struct db *db, struct err *err)
+{
+	err_kept(moved_find(db, a, &scan->found, &scan->moved, &scan->n_moved, err));
+}
+
+void model_scan_check_moved(struct model_scan *scan, const atomic_bool *cancel)
+{
+	moved_check(scan->moved, scan->n_moved, cancel);
+}
+
+/* The name that the user gave goes to what was found: model_scan_run() made sure that it is one thing at most. */
+static void name_found(const struct model_scan *scan, struct db *db, struct err *err)
+{
+	if (!scan->name || scan->n_rows == 0)
+		return;
+	if (scan->found.n_families == 1)
+		err_kept(family_store_rename(db, scan->rows[0].family_id, scan->name, err));
+	else
+		err_kept(model_store_rename(db, scan->rows[0].id, scan->name, err));
+}
+
+void model_scan_store(struct arena *a, struct model_scan *scan, struct db *db, struct err *err)
+{
+	struct model_row base;
+	int64_t *ids = NULL;
+	size_t n = 0;
+
+	if (scan->base_model_id && model_store_get(db, a, scan->base_model_id, &base, err) != ERR_OK)
+		return;
+	if (moved_store(db, scan->moved, scan->n_moved, err) != ERR_OK ||
+	    model_store_merge(db, a, &scan->found, scan->base_model_id, &ids, &n, err) != ERR_OK)
+		return;
+	scan->rows = arena_array(a, n + 1, sizeof *scan->rows);
+	for (size_t i = 0; i < n; i++)
+		if (model_store_get(db, a, ids[i], &scan->rows[i], err) != ERR_OK)
+			return;
+	scan->n_rows = n;
+	name_found(scan, db, err);
+}
+
+void view_scan(struct buf *b, enum lang lang, const struct model_scan *scan)
+{
+	int64_t last = 0;
+
+	json_open(b, "model_ids", '[');
+	for (size_t i = 0; i < scan->n_rows; i++)
+		json_int(b, NULL, scan->rows[i].id);
+	json_close(b, ']');
+	json_open(b, "family_ids", '[');
+	for (size_t i = 0; i < scan->n_rows; i++) {
+		if (scan->rows[i].family_id && scan->rows[i].family_id != last)
+			json_int(b, NULL, scan->rows[i].family_id);
+		last = scan->rows[i].family_id;
+	}
+	json_close(b, ']');
+	json_open(b, "refusals", '[');
+	for (size_t i = 0; i < scan->found.n_refusals; i++)
+		view_refusal(b, lang, scan->found.refusals[i].path, &scan->found.refusals[i].err);
+	json_close(b, ']');
+}
