@@ -7,6 +7,7 @@
 #include "cli/column_label.h"
 #include "cli/models_convert.h"
 #include "cli/models_find.h"
+#include "cli/models_get.h"
 #include "cli/resolve.h"
 #include "cli/show.h"
 
@@ -351,11 +352,15 @@ static const struct arg_option changes_options[] = {
 static const struct arg_option *const changes_tables[] = { changes_options, NULL };
 static const struct arg_option *const find_tables[] = { models_find_options, NULL };
 
+static const struct arg_option *const get_tables[] = { models_get_options, NULL };
+
 static const struct command model_commands[] = {
 	{ "list", "", "cli_models_list_summary", NULL, NULL, 0, 0, exec_list, NULL },
 	{ "add", "PATH [--base FILE|SPEC|ID] [--name NAME]", "cli_models_add_summary", "cli_models_add_about", add_tables, 1, 1,
 	  exec_add, NULL },
 	{ "find", "[--add NAME]... [--all]", "cli_models_find_summary", "cli_models_find_about", find_tables, 0, 0, models_find, NULL },
+	{ "get", "ID[:FILE] [--revision REV] [--list]", "cli_models_get_summary", "cli_models_get_about", get_tables, 1, 1, models_get,
+	  NULL },
 	{ "show", "SPEC|FAMILY|ID", "cli_models_show_summary", NULL, NULL, 1, 1, exec_show, NULL },
 	{ "convert", "DIR [--type NAME] [--out FILE] [--base FILE] [--replace]", "cli_models_convert_summary", "cli_models_convert_about",
 	  models_convert_tables, 1, 1, models_convert_exec, NULL },

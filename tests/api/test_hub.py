@@ -156,7 +156,7 @@ def test_the_address_of_a_page_will_do(hub, server):
     ('{"id":"org/name","sha":"%s","siblings":[{"rfilename":"a.gguf","size":99999999999999999999}]}', "err_json_syntax"),
     ('{"id":"org/name","sha":"%s","siblings":[{"rfilename":"a.gguf","size":9999999999999999}]}', "err_hub_reply"),
     ('{"id":"org/name","id":"org/b","sha":"%s","siblings":[]}', "err_json_syntax"),
-    ("[" * 100000, "err_json_depth"),
+    ("[" * 100000, "err_json_too_deep"),
 ], ids=range(12))
 def test_what_a_hub_says_is_not_believed(hub, server, raw, key):
     offer(hub, raw=raw.replace("%s", hub_stub.COMMIT))
