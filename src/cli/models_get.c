@@ -75,13 +75,13 @@ static void print_choices(const struct cli *cli, const json_t *found)
 	json_array_foreach(json_object_get(found, "choices"), i, choice) {
 		char size[32];
 		const char *file = show_text(choice, "file");
-		bool chosen = json_is_true(json_object_get(choice, "is_default"));
+		bool chosen = json_is_true(json_object_get(choice, "is_default")), whole = strcmp(file, ".") == 0;
 		show_bytes(show_int(choice, "size_bytes"), size);
-		table_cell(t, *file ? file : msg_text(cli->lang, "cli_get_whole"));
+		table_cell(t, file);
 		table_cell(t, show_text(choice, "format"));
 		table_cell(t, size);
 		table_cell(t, show_text(choice, "kind"));
-		table_cell(t, chosen ? msg_text(cli->lang, "cli_get_default") : "");
+		table_cell(t, chosen ? msg_text(cli->lang, "cli_get_default") : whole ? msg_text(cli->lang, "cli_get_whole") : "");
 	}
 	show_table(t, stdout);
 }

@@ -349,7 +349,7 @@ static enum err_code ask_which(const char *key, enum err_code code, const struct
 			buf_add_text(&names, ", …");
 			break;
 		}
-		buf_printf(&names, "%s%s", names.len ? ", " : "", *choices[i].name ? choices[i].name : "(all)");
+		buf_printf(&names, "%s%s", names.len ? ", " : "", *choices[i].name ? choices[i].name : ".");
 	}
 	err_set(err, code, key, "field=model|name=%s|file=%s|choices=%s", list->repo, wanted, buf_text(&names));
 	buf_release(&names);
@@ -386,8 +386,9 @@ enum err_code hub_choose(const struct hub_list *list, const struct hub_choice *c
 	*out = NULL;
 	if (!*wanted)
 		return choose_default(list, choices, n, out, err);
+	const char *folder = strcmp(wanted, ".") == 0 ? "" : wanted;
 	for (size_t i = 0; i < n && !*out; i++)
-		if (has_file(list, &choices[i], wanted) || (choices[i].kind != HUB_GGUF && !strcmp(choices[i].name, wanted)))
+		if (has_file(list, &choices[i], wanted) || (choices[i].kind != HUB_GGUF && !strcmp(choices[i].name, folder)))
 			*out = &choices[i];
 	if (*out)
 		return ERR_OK;

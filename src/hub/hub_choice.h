@@ -28,7 +28,7 @@ const char *hub_kind_name(enum hub_kind kind);
 MUST_USE enum err_code hub_choices(struct arena *a, const struct hub_list *list, const struct hub_choice **out, size_t *n,
 				   struct err *err);
 
-/* The one that `wanted` names: a path (of any part), a folder, the end of a GGUF's name ("Q4_K_M"), or "" for the default.
+/* The one that `wanted` names: a path (of any part), a folder ("." for the top one), the end of a GGUF's name ("Q4_K_M"), or "" for the default.
  * ERR_INVALID "err_hub_which" where several fit, ERR_NOT_FOUND "err_hub_no_file", ERR_UNSUPPORTED "err_hub_pickle" or
  * "err_hub_file_kind", ERR_DATA "err_hub_parts" for a split one that is not whole; field "model". */
 MUST_USE enum err_code hub_choose(const struct hub_list *list, const struct hub_choice *choices, size_t n, const char *wanted,

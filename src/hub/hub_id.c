@@ -161,7 +161,7 @@ enum err_code hub_id_parse(struct arena *a, const char *text, const char *endpoi
 		return err_set(err, ERR_INVALID, "err_hub_id", "field=model|text=%s", clean);
 	if (*out->revision && !hub_is_revision(out->revision))
 		return err_set(err, ERR_INVALID, "err_hub_revision_form", "field=model|revision=%s", out->revision);
-	if (*out->file && !hub_is_path(str_of(out->file)))
+	if (*out->file && strcmp(out->file, ".") != 0 && !hub_is_path(str_of(out->file)))
 		return err_set(err, ERR_INVALID, "err_hub_file_form", "field=model|file=%s", out->file);
 	return ERR_OK;
 }

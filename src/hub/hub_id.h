@@ -15,7 +15,8 @@ struct hub_id {
 	const char *org, *name;
 	const char *repo;     /* "org/name" */
 	const char *revision; /* branch, tag or commit; "" where none was named */
-	const char *file;     /* path of a file or folder in it, or a format such as "Q4_K_M"; "" where none was named */
+	const char *file;     /* path of a file or folder in it, "." for the top folder, or a format such as "Q4_K_M"; "" where
+			       * none was named */
 };
 
 /* Reads `text`; `endpoint` ("https://host") is the address of the hub, whose pages may be pasted.  Texts belong to the arena.

@@ -52,7 +52,7 @@ struct look {
 static void view_choice(struct buf *b, const struct hub_choice *c)
 {
 	json_open(b, NULL, '{');
-	json_cstr(b, "file", c->name);
+	json_cstr(b, "file", *c->name ? c->name : ".");
 	json_cstr(b, "kind", hub_kind_name(c->kind));
 	json_cstr(b, "format", c->format);
 	json_int(b, "size_bytes", (int64_t)c->size);

@@ -86,7 +86,7 @@ def test_a_look_lists_what_can_be_had(hub, server):
     assert look["model"] == REPO and look["revision"] == "main" and look["commit"] == hub_stub.COMMIT
     assert look["license"] == "apache-2.0" and not look["is_gated"] and look["wanted"] == "Q8_0" and look["disk_free"] > 0
     assert [(c["file"], c["kind"], c["format"], c["size_bytes"], c["is_default"]) for c in look["choices"]] == [
-        ("m.Q4_K_M.gguf", "gguf", "Q4_K_M", 50, True), ("m.Q8_0.gguf", "gguf", "Q8_0", 90, False), ("", "folder", "", 72, False)]
+        ("m.Q4_K_M.gguf", "gguf", "Q4_K_M", 50, True), ("m.Q8_0.gguf", "gguf", "Q8_0", 90, False), (".", "folder", "", 72, False)]
     assert server.api("GET", "/downloads").json == {"downloads": []}
     assert len(hub.requests) == 1
 
@@ -115,6 +115,7 @@ def test_a_folder_comes_with_what_describes_it_and_without_pickles(hub, server):
     done = fetch(server)
     assert done["state"] == "done" and done["kind"] == "folder" and done["n_files"] == 3
     assert sorted(p.name for p in pathlib.Path(done["path"]).iterdir()) == ["config.json", "model.safetensors", "tokenizer.json"]
+    assert server.api("POST", "/downloads", {"model": f"{REPO}:."}).json["kind"] == "folder"
     # Whatever assay makes of such a folder: it says so.
     assert done["model_ids"] or done["refusals"][0]["problem"]["message"]
 

@@ -10,11 +10,24 @@ import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
-/** Where other programs keep models is a folder of the test, never the home of who runs it. */
+/** A stub of a model hub; its address goes to $ASSAY_HUB for the tests that set what it has. */
+function start_hub(): Promise<ChildProcess> {
+	const child = spawn("python3", [`${ROOT}tests/support/hub_stub.py`], { stdio: ["pipe", "pipe", "inherit"] });
+	return new Promise((resolve, reject) => {
+		child.stdout.on("data", (chunk: Buffer) => {
+			process.env.ASSAY_HUB = `http://127.0.0.1:${chunk.toString().trim()}`;
+			resolve(child);
+		});
+		child.on("error", reject);
+	});
+}
+
+/** Where other programs keep models is a folder of the test, never the home of who runs it; the hub is the stub, without a token. */
 function elsewhere(home: string): NodeJS.ProcessEnv {
-	const unset = { HF_HUB_CACHE: "", HUGGINGFACE_HUB_CACHE: "", HF_HOME: "", XDG_CACHE_HOME: "", OLLAMA_MODELS: "", LLAMA_CACHE: "" };
+	const unset = { HF_HUB_CACHE: "", HUGGINGFACE_HUB_CACHE: "", HF_HOME: "", XDG_CACHE_HOME: "", OLLAMA_MODELS: "", LLAMA_CACHE: "",
+		HF_TOKEN: "", HF_TOKEN_PATH: "", HUGGING_FACE_HUB_TOKEN: "" };
 	execFileSync("python3", [`${ROOT}tests/support/made_up_home.py`, home], { stdio: "inherit" });
-	return { ...process.env, ...unset, HOME: home };
+	return { ...process.env, ...unset, HOME: home, HF_ENDPOINT: process.env.ASSAY_HUB };
 }
 
 function start(data: string, home: string): Promise<{ child: ChildProcess; link: string }> {
@@ -61,6 +74,7 @@ export default async function setup(config: FullConfig): Promise<() => Promise<v
 	const state = process.env.ASSAY_E2E_STATE ?? "";
 	const data = mkdtempSync(path.join(tmpdir(), "assay-e2e-"));
 	const home = mkdtempSync(path.join(tmpdir(), "assay-e2e-home-"));
+	const hub = process.env.ASSAY_LINK ? null : await start_hub();
 	const own = process.env.ASSAY_LINK ? null : await start(data, home);
 	process.env.ASSAY_E2E_HOME = own ? home : "";
 	const link = process.env.ASSAY_LINK ?? own?.link ?? "";
@@ -81,6 +95,7 @@ export default async function setup(config: FullConfig): Promise<() => Promise<v
 	return async () => {
 		own?.child.removeAllListeners("exit");
 		own?.child.kill("SIGTERM");
+		hub?.kill("SIGTERM");
 		rmSync(data, { recursive: true, force: true });
 		rmSync(home, { recursive: true, force: true });
 		rmSync(state, { force: true });

@@ -55,6 +55,7 @@ static void a_name_may_have_a_revision_and_a_file(void **state)
 	reads("org/name@refs/pr/1:a b.gguf", "org/name", "refs/pr/1", "a b.gguf");
 	reads("org/name:模型.gguf", "org/name", "", "模型.gguf");
 	reads("org/name:a@b.gguf", "org/name", "", "a@b.gguf");
+	reads("org/name:.", "org/name", "", ".");
 }
 
 static void the_address_of_a_page_is_a_name_too(void **state)

@@ -232,6 +232,7 @@ static void a_folder_is_its_weights_once_and_what_describes_them(void **state)
 	assert_string_equal(choose(""), "");
 	assert_string_equal(files_of(0), "config.json generation_config.json model-00001-of-00002.safetensors "
 					 "model-00002-of-00002.safetensors model.safetensors.index.json tokenizer.json tokenizer_config.json");
+	assert_string_equal(choose("."), "");
 	assert_string_equal(choose("pytorch_model.bin"), "err_hub_pickle");
 	OFFER("config.json", "model.safetensors", "model-00001-of-00002.safetensors", "tokenizer.model", "chat_template.jinja");
 	assert_string_equal(files_of(0), "config.json model.safetensors tokenizer.model chat_template.jinja");

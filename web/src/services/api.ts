@@ -83,6 +83,14 @@ export const api = {
 	change_family: (id: number, json: Body<"changeFamily">) => call<Reply<"changeFamily">>("PATCH", `/families/${id}`, { json }),
 	remove_family: (id: number) => call<void>("DELETE", `/families/${id}`),
 
+	hub: () => get<Reply<"getHub">>("/hub"),
+	look_hub: (json: Body<"lookHub">) => call<Reply<"lookHub">>("POST", "/hub/look", { json }),
+	downloads: () => get<Reply<"listDownloads">>("/downloads"),
+	add_download: (json: Body<"addDownload">) => call<Reply<"addDownload">>("POST", "/downloads", { json }),
+	cancel_download: (id: number) => call<void>("POST", `/downloads/${id}/cancel`, { json: {} }),
+	resume_download: (id: number) => call<Reply<"resumeDownload">>("POST", `/downloads/${id}/resume`, { json: {} }),
+	remove_download: (id: number) => call<void>("DELETE", `/downloads/${id}`),
+
 	upload: (name: string, bytes: Blob) => call<Reply<"upload">>("POST", "/uploads", { query: { name }, bytes }),
 	upload_preview: (upload: string, question_field?: string, reference_field?: string) =>
 		get<Reply<"previewUpload">>(`/uploads/${upload}`, { question_field, reference_field }),

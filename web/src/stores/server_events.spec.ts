@@ -10,13 +10,13 @@ test("the page asks for status, models and jobs once, and for them again after a
 	vi.stubGlobal("fetch", async (url: string, init: RequestInit) => {
 		if (!url.endsWith("/events")) {
 			asked.push(url.replace("/api/v1", ""));
-			return new Response(JSON.stringify({ models: [], families: [], refusals: [], creations: [], workers: [] }));
+			return new Response(JSON.stringify({ models: [], families: [], refusals: [], creations: [], downloads: [], workers: [] }));
 		}
 		if (opened) return new Promise<Response>((_, reject) => init.signal?.addEventListener("abort", () => reject(new Error("end"))));
 		opened = true;
 		return new Response("id: 1\nevent: resync\ndata: {}\n\n");
 	});
 	const stop = start_server_events();
-	await vi.waitFor(() => expect(asked.sort()).toEqual(["/creations", "/creations", "/models", "/models", "/status", "/status"]));
+	await vi.waitFor(() => expect(asked.sort()).toEqual(["/creations", "/creations", "/downloads", "/downloads", "/models", "/models", "/status", "/status"]));
 	stop();
 });

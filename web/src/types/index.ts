@@ -14,11 +14,15 @@ export type Creation = Schemas["Creation"];
 export type CreationInput = Schemas["CreationInput"];
 export type CreationStep = Schemas["CreationStep"];
 export type Document = Schemas["Document"];
+export type Download = Schemas["Download"];
 export type Estimate = Schemas["CreationEstimate"];
 export type Family = Schemas["Family"];
 export type FoundModel = Schemas["FoundModel"];
 export type FoundModels = Schemas["FoundModels"];
 export type Format = Schemas["Format"];
+export type Hub = Schemas["Hub"];
+export type HubChoice = Schemas["HubChoice"];
+export type HubModel = Schemas["HubModel"];
 export type Message = Schemas["Message"];
 export type Model = Schemas["Model"];
 export type ModelList = Schemas["ModelList"];
@@ -78,7 +82,8 @@ export type ServerEvent =
 	| { id: number; event: "chat_message"; data: Message }
 	| { id: number; event: "creation"; data: Creation }
 	| { id: number; event: "selection"; data: Selection }
-	| { id: number; event: "artifacts" | "models" | "providers" | "resync" | "runs" | "selections" | "workspaces"; data: Record<string, never> }
+	| { id: number; event: "download"; data: Download }
+	| { id: number; event: "artifacts" | "downloads" | "models" | "providers" | "resync" | "runs" | "selections" | "workspaces"; data: Record<string, never> }
 	| { id: number; event: "status"; data: Status };
 export interface TextEvent { run_id: number; column_id: number; question_id: number; cell_id: number; text: string }
 export interface ChatTextEvent { message_id: number; chat_id: number; text: string }
