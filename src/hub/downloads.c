@@ -14,7 +14,7 @@
 #define MAX_TRIES 8
 #define TICK_MS 250
 #define SPEED_WEIGHT 0.2        /* of the newest measurement */
-#define SPACE_RESERVE (256 * MIB) /* stays free: the store must be able to write */
+#define SPACE_RESERVE (64 * MIB) /* stays free: the store must be able to write */
 
 /* One download, in a list; `shown` is what others see of it. */
 struct entry {

@@ -18,6 +18,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import hub_stub  # noqa: E402
 import live as support  # noqa: E402
 import chaos  # noqa: E402
 
@@ -121,6 +122,40 @@ def use_up(server, disk, cells, liked):
         except support.Refused as refused:
             return refused, cell, like
     raise AssertionError("the disk was full, and every vote was taken")
+
+
+def wait_download(server, number, *states):
+    deadline = time.monotonic() + 60
+    while (download := server.call("GET", f"/downloads/{number}"))["state"] not in states:
+        assert time.monotonic() < deadline, download
+        time.sleep(0.02)
+    return download
+
+
+def test_a_download_tells_of_a_disk_that_is_too_small_or_fills_up_and_goes_on_when_there_is_room(small_disk, tmp_path):
+    hub = hub_stub.Stub()
+    address = f"http://127.0.0.1:{hub_stub.serve(hub).server_port}"
+    hub.reset({"models": {"org/name": {"files": {"big.gguf": {"random": 40 * MIB}, "bigger.gguf": {"random": 1, "size": 190 * MIB}}}},
+               "faults": [{"at": "cdn", "do": "slow", "ms": 4}]})
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "HUGGING_FACE"))}
+    server = support.Live(small_disk / "data", env={**kept, "HF_ENDPOINT": address, "HF_HOME": str(tmp_path)}).start()
+    try:
+        number = server.call("POST", "/downloads", {"model": "org/name:bigger.gguf"})["id"]
+        assert wait_download(server, number, "failed")["problem"]["key"] == "err_hub_space"
+        assert len(hub.requests) == 1, "its bytes were asked for although there is no room"
+        number = server.call("POST", "/downloads", {"model": "org/name:big.gguf"})["id"]
+        while server.call("GET", f"/downloads/{number}")["have_bytes"] < 5 * MIB:
+            time.sleep(0.01)
+        fill(small_disk)
+        failed = wait_download(server, number, "failed", "done")
+        assert failed["state"] == "failed" and failed["problem"]["key"] == "err_disk_full" and failed["problem"]["hint"]
+        empty(small_disk)
+        server.call("POST", f"/downloads/{number}/resume")
+        done = wait_download(server, number, "failed", "done")
+        assert done["state"] == "done" and pathlib.Path(done["path"]).read_bytes() == hub.models["org/name"].files["big.gguf"].data
+        assert [r["range"] is not None for r in hub.requests if r["server"] == "cdn"] == [False, True], "what was there was fetched again"
+    finally:
+        server.stop()
 
 
 @needs_model
