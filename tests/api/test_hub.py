@@ -1,17 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Models from a hub: what is asked, what is told before, what comes, and what becomes of it when the server dies."""
 import json
+import math
 import os
 import pathlib
 import random
 import signal
+import struct
 import threading
 import time
 
 import pytest
 
 import hub_stub
-from conftest import Server, gguf
+from conftest import ROOT, Server, gguf
 
 REPO = "org/name"
 TOKEN = "hf_secretsecretsecret"
@@ -118,6 +120,42 @@ def test_a_folder_comes_with_what_describes_it_and_without_pickles(hub, server):
     assert server.api("POST", "/downloads", {"model": f"{REPO}:."}).json["kind"] == "folder"
     # Whatever assay makes of such a folder: it says so.
     assert done["model_ids"] or done["refusals"][0]["problem"]["message"]
+
+
+def hf_folder(path, wide=64, ff=96, words=40):
+    """A llama of one layer without values, as a hub has it."""
+    path.mkdir()
+    config = {"architectures": ["LlamaForCausalLM"], "hidden_size": wide, "intermediate_size": ff, "num_hidden_layers": 1,
+              "num_attention_heads": 4, "vocab_size": words, "tie_word_embeddings": True, "max_position_embeddings": 512}
+    shapes = {"model.embed_tokens.weight": [words, wide], "model.norm.weight": [wide]}
+    at = "model.layers.0."
+    shapes |= {f"{at}self_attn.{name}_proj.weight": [wide, wide] for name in "qkvo"}
+    shapes |= {f"{at}mlp.gate_proj.weight": [ff, wide], f"{at}mlp.up_proj.weight": [ff, wide], f"{at}mlp.down_proj.weight": [wide, ff]}
+    shapes |= {f"{at}{name}_layernorm.weight": [wide] for name in ("input", "post_attention")}
+    head, size = {}, 0
+    for name, shape in shapes.items():
+        n = 2 * math.prod(shape)
+        head[name] = {"dtype": "BF16", "shape": shape, "data_offsets": [size, size + n]}
+        size += n
+    text = json.dumps(head).encode()
+    (path / "config.json").write_text(json.dumps(config))
+    (path / "model.safetensors").write_bytes(struct.pack("<Q", len(text)) + text + bytes(size))
+    return path
+
+
+def test_folders_and_adapters_are_called_by_their_name_on_the_hub(hub, server, tmp_path):
+    folder = hf_folder(tmp_path / "source")
+    adapter = ROOT / "demo" / "checkpoints" / "checkpoint-24"
+    hub.reset({"models": {
+        "org/Kestrel-7B": {"files": {p.name: {"file": str(p)} for p in folder.iterdir()}},
+        "org/Kestrel-LoRA": {"files": {p.name: {"file": str(p)} for p in adapter.iterdir()}}}})
+    done = fetch(server, "org/Kestrel-7B")
+    assert done["state"] == "done" and done["refusals"] == [], done
+    model = server.api("GET", f"/models/{done['model_ids'][0]}").json
+    assert model["name"] == "Kestrel-7B" and model["path"] == done["path"] and model["n_ctx_train"] == 512
+    done = fetch(server, "org/Kestrel-LoRA")
+    assert done["kind"] == "adapter" and len(done["family_ids"]) == 1, done
+    assert [f["name"] for f in server.api("GET", "/models").json["families"]] == ["Kestrel-LoRA"]
 
 
 @pytest.mark.parametrize("model, status, key", [
