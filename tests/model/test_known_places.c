@@ -176,6 +176,31 @@ static void an_adapter_repository_is_a_fine_tuned_model(void **state)
 	assert_string_equal(find->path, temp_path(&temp, HUB "models--me--kestrel-lora/snapshots/r1"));
 }
 
+/* All files of a snapshot are links; by any of them the folder is meant. */
+static void a_repository_of_full_weights_is_a_model_under_its_own_name(void **state)
+{
+	(void)state;
+	static const char config[] = "{\"architectures\": [\"LlamaForCausalLM\"], \"hidden_size\": 64, \"num_attention_heads\": 4,"
+				     " \"intermediate_size\": 96, \"vocab_size\": 100, \"num_hidden_layers\": 3}";
+	uint16_t values[32] = { 1 };
+	struct tiny_st st = tiny_st_new();
+	tiny_st_add(&st, "model.embed_tokens.weight", "BF16", 8, 4, values, sizeof values);
+	tiny_st_write(&st, &temp, HUB "models--org--Base-1B/blobs/cc33");
+	temp_text(&temp, HUB "models--org--Base-1B/blobs/dd44", config);
+	link_to("../../blobs/cc33", HUB "models--org--Base-1B/snapshots/r1/model.safetensors");
+	link_to("../../blobs/dd44", HUB "models--org--Base-1B/snapshots/r1/config.json");
+	struct place_finds f = find();
+	assert_int_equal(f.n_finds, 1);
+	const struct place_find *find = named(&f, "org/Base-1B");
+	assert_int_equal(find->problem.code, ERR_OK);
+	assert_string_equal(find->path, temp_path(&temp, HUB "models--org--Base-1B/snapshots/r1"));
+	struct catalogue c;
+	struct err err = { 0 };
+	assert_ok(catalogue_scan(arena, temp_path(&temp, HUB "models--org--Base-1B/snapshots/r1/model.safetensors"), &c, NULL, &err));
+	assert_int_equal(c.n_models, 1);
+	assert_string_equal(c.models[0].path, find->path);
+}
+
 static void what_cannot_be_used_is_found_with_the_reason_and_other_things_are_not(void **state)
 {
 	(void)state;
@@ -489,6 +514,7 @@ int main(void)
 		TEST(the_file_of_a_repository_has_its_name_however_it_is_reached),
 		TEST(without_a_main_branch_the_newest_snapshot_counts),
 		TEST(an_adapter_repository_is_a_fine_tuned_model),
+		TEST(a_repository_of_full_weights_is_a_model_under_its_own_name),
 		TEST(what_cannot_be_used_is_found_with_the_reason_and_other_things_are_not),
 		TEST(variables_name_the_cache_and_one_folder_is_looked_at_once),
 		TEST(lm_studio_keeps_publishers_and_models),
