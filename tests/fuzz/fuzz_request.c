@@ -6,6 +6,7 @@
  * The input is METHOD PATH[?QUERY], header lines, an empty line, and the body.  libmicrohttpd, which takes the bytes apart,
  * is not in it. */
 #include "fuzz_engine.h"
+#include "hub/downloads.h"
 #include "server/api_keys.h"
 #include "server/http.h"
 #include "server/live.h"
@@ -268,6 +269,8 @@ static void open_app(void)
 	app.live = live_new(&app);
 	app.talk = talk_new(&app);
 	app.keys = keys_new();
+	struct downloads_options options = { .data_dir = fuzz_temp.dir };
+	app.downloads = downloads_new(&options); /* the hub that answers has no model: nothing is begun */
 }
 
 static void close_app(void)
@@ -276,6 +279,7 @@ static void close_app(void)
 	fuzz_settle();
 	live_free(app.live);
 	talk_free(app.talk);
+	downloads_free(app.downloads);
 	keys_free(app.keys);
 	hub_free(app.hub);
 	sessions_free(app.sessions);
