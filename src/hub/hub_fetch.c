@@ -201,6 +201,7 @@ static void restart(struct hub_fetch *f, void (*done)(struct task *))
 	buf_clear(&f->gathered);
 	f->have = f->have_at_try = 0;
 	f->joined = false;
+	progress(f, NULL);
 	mem_free(f->etag);
 	f->etag = mem_strdup("");
 	post(f, run_restart, done, NULL, 0);

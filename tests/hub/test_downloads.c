@@ -325,6 +325,7 @@ static void what_is_not_what_was_promised_is_thrown_away(void **state)
 	assert_err(&d->problem, "err_hub_digest");
 	assert_int_equal(size_of(path_of(d, "wrong.gguf")), SIZE_MAX);
 	assert_int_equal(size_of(path_of(d, "wrong.gguf.part")), 0);
+	assert_int_equal(d->have, 0);
 	assert_int_equal(n_fetched, 0);
 	/* A small file has git's digest. */
 	reset("\"files\":{\"config.json\":{\"text\":\"{}\"},\"model.safetensors\":{\"random\":10}}", "{\"at\":\"file\",\"do\":\"corrupt\",\"path\":\"config.json\"}");
