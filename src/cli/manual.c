@@ -152,6 +152,7 @@ void manual_page(struct buf *out, enum lang lang, const char *date)
 	static const char *const variables[][2] = { { "ASSAY_LOG", "cli_man_env_log" },
 						    { "XDG_DATA_HOME", "cli_man_env_data" },
 						    { "OLLAMA_HOST", "cli_man_env_ollama" },
+						    { "HF_ENDPOINT, HF_TOKEN", "cli_man_env_hub" },
 						    { "LC_ALL, LC_MESSAGES, LANG", "cli_man_env_lang" } };
 	static const char *const files[][2] = { { "~/.local/share/assay", "cli_man_file_data" },
 						{ "~/.local/share/assay/secrets", "cli_man_file_secrets" } };
