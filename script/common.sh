@@ -17,11 +17,21 @@ as_root() {
 	else fail "need root to run: $*"; fi
 }
 
+# A tool that is there counts, however it was installed.
+has_tool() {
+	case $1 in
+	build-essential) command -v cc >/dev/null && command -v c++ >/dev/null ;;
+	ninja-build) command -v ninja >/dev/null ;;
+	cmake | git | pkg-config | curl) command -v "$1" >/dev/null ;;
+	*) return 1 ;;
+	esac
+}
+
 # need_packages NAME...: installs the Debian packages that are not there yet; no network where all are.
 need_packages() {
 	local missing=() name
 	for name in "$@"; do
-		dpkg-query -W -f='${Status}' "$name" 2>/dev/null | grep -q 'ok installed' || missing+=("$name")
+		has_tool "$name" || dpkg-query -W -f='${Status}' "$name" 2>/dev/null | grep -q 'ok installed' || missing+=("$name")
 	done
 	[ ${#missing[@]} -eq 0 ] && return 0
 	command -v apt-get >/dev/null || fail "please install: ${missing[*]}"
@@ -49,6 +59,7 @@ build_page() {
 		-not -path '*/node_modules*' -not -path '*/dist*' -not -path 'web/src/messages/*' -not -path 'web/src/types/*' -type f -print -quit)" ]; then
 		return 0
 	fi
+	need_node
 	say "building the page"
 	(cd web && { [ -d node_modules ] && [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund --loglevel=error; } && npm run --silent build)
 	touch web/dist/index.html
