@@ -23,10 +23,10 @@ class Worker:
         if self.pid == 0:
             os.dup2(theirs.fileno(), 3)
             os.set_inheritable(3, True)
-            os.execve(program, args, {"GOMP_SPINCOUNT": "3000"})
+            os.execve(program, args, {"GOMP_SPINCOUNT": "3000", **{k: os.environ[k] for k in ("LD_LIBRARY_PATH",) if k in os.environ}})
         theirs.close()
         self.socket, self.rest, self.streams = ours, b"", 0
-        self.frame()
+        self.ready = json.loads(self.frame()[2])
 
     def frame(self):
         """(kind, stream, body)"""

@@ -17,26 +17,38 @@ static bool arch_u64(const struct gguf *g, struct arena *a, const char *key, uin
 	return gguf_get_u64_at(g, full, layer, out);
 }
 
+/* F16 K and V of one layer for one token. */
+static uint64_t layer_kv(const struct gguf *g, struct arena *a, uint64_t layer)
+{
+	uint64_t width = 0, heads = 0, kv_heads = 0, key = 0, value = 0;
+	arch_u64(g, a, "embedding_length", 0, &width);
+	arch_u64(g, a, "attention.head_count", layer, &heads);
+	if (!arch_u64(g, a, "attention.head_count_kv", layer, &kv_heads))
+		kv_heads = heads;
+	if (!arch_u64(g, a, "attention.key_length", layer, &key))
+		key = heads ? width / heads : 0;
+	if (!arch_u64(g, a, "attention.value_length", layer, &value))
+		value = heads ? width / heads : 0;
+	/* Numbers of a file: bounded so that the sum cannot wrap. */
+	return kv_heads <= 65536 && key <= 65536 && value <= 65536 ? kv_heads * (key + value) * 2 : 0;
+}
+
+uint64_t gguf_kv_bytes_of_layer(const struct gguf *g, uint64_t layer)
+{
+	struct arena *a = arena_new();
+	uint64_t bytes = layer_kv(g, a, layer);
+	arena_free(a);
+	return bytes;
+}
+
 uint64_t gguf_kv_bytes_per_token(const struct gguf *g)
 {
 	struct arena *a = arena_new();
-	uint64_t layers = 0, width = 0, sum = 0;
+	uint64_t layers = 0, sum = 0;
 	if (!arch_u64(g, a, "block_count", 0, &layers) || layers > MAX_LAYERS)
 		layers = 0;
-	arch_u64(g, a, "embedding_length", 0, &width);
-	for (uint64_t i = 0; i < layers; i++) {
-		uint64_t heads = 0, kv_heads = 0, key = 0, value = 0;
-		arch_u64(g, a, "attention.head_count", i, &heads);
-		if (!arch_u64(g, a, "attention.head_count_kv", i, &kv_heads))
-			kv_heads = heads;
-		if (!arch_u64(g, a, "attention.key_length", i, &key))
-			key = heads ? width / heads : 0;
-		if (!arch_u64(g, a, "attention.value_length", i, &value))
-			value = heads ? width / heads : 0;
-		/* Numbers of a file: bounded so that the sum cannot wrap. */
-		if (kv_heads <= 65536 && key <= 65536 && value <= 65536)
-			sum += kv_heads * (key + value) * 2;
-	}
+	for (uint64_t i = 0; i < layers; i++)
+		sum += layer_kv(g, a, i);
 	arena_free(a);
 	return sum;
 }

@@ -11,6 +11,9 @@
  * subtracted: an upper bound for models that have them. */
 uint64_t gguf_kv_bytes_per_token(const struct gguf *g);
 
+/* The same of one layer. */
+uint64_t gguf_kv_bytes_of_layer(const struct gguf *g, uint64_t layer);
+
 /* Fills everything a header knows for a base (MODEL_BASE) or a LoRA (MODEL_ADAPTER).  What is neither - a
  * vision part, an importance matrix - is ERR_DATA "err_base_not_model", a bare vocabulary
  * "err_base_no_weights".  `path` is kept as given (made part of the arena). */
