@@ -19,7 +19,7 @@ static int exec_version(struct cli *cli)
 	u_getVersion(icu_version);
 	u_versionToString(icu_version, icu);
 	char *worker = worker_program();
-	(void)worker_probe(worker, &facts);
+	(void)worker_probe(worker, true, &facts);
 	mem_free(worker);
 	json_t *out = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "assay", ASSAY_VERSION, "llama.cpp", facts.build, "sqlite",
 				sqlite3_libversion(), "libmicrohttpd", MHD_get_version(), "curl",

@@ -24,6 +24,7 @@ const struct arg_option common_options[] = {
 const struct arg_option machine_options[] = {
 	{ "threads", "N", "cli_opt_threads", false },
 	{ "gpu-layers", "N", "cli_opt_gpu_layers", false },
+	{ "gpu-device", "ID", "cli_opt_gpu_device", false },
 	{ "allow-unsandboxed", NULL, "cli_opt_allow_unsandboxed", false },
 	{ NULL, NULL, NULL, false },
 };
@@ -126,6 +127,7 @@ void cli_app_options(const struct cli *cli, struct app_options *out, struct err 
 	out->lang = cli->lang;
 	out->n_threads = (int)args_int(cli->args, "threads", 0, 1024, out->n_threads, err);
 	out->n_gpu_layers = (int)args_int(cli->args, "gpu-layers", -1, 100000, out->n_gpu_layers, err);
+	out->gpu_device = args_text(cli->args, "gpu-device", NULL);
 	out->allow_unsandboxed = args_has(cli->args, "allow-unsandboxed");
 }
 

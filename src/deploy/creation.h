@@ -34,7 +34,7 @@ struct creations_options {
 	struct http_client *http_client;
 	const char *worker_path;
 	int n_threads; /* 0: one for each physical core */
-	int n_gpu_layers;
+	struct gpu_use gpu; /* the device is borrowed */
 	bool allow_unsandboxed;
 	creation_listener_fn changed; /* at most 5 times a second */
 	void *user;

@@ -259,7 +259,7 @@ static void load_made(struct creation *c)
 	struct err err = { 0 };
 	int64_t size;
 	int fd;
-	json_t *load = load_request(c->artifact.path, creation_threads(c), c->cs->options.n_gpu_layers, c->has_gpu, &fd, &size,
+	json_t *load = load_request(c->artifact.path, creation_threads(c), &c->cs->options.gpu, c->has_gpu, &fd, &size,
 				    &err);
 
 	if (!load)

@@ -111,7 +111,7 @@ static void compare_next(struct creation *c)
 		return;
 	}
 	json_t *body = load_request(now->is_control ? p->control : c->artifact.path, creation_threads(c),
-				    c->cs->options.n_gpu_layers, c->has_gpu, &fd, &size, &err);
+				    &c->cs->options.gpu, c->has_gpu, &fd, &size, &err);
 	if (!body) {
 		json_decref(items);
 		creation_fail(c, &err);
@@ -179,6 +179,7 @@ static void make_control(struct creation *c)
 
 struct room_errand {
 	struct errand errand;
+	struct engine_program program;
 	const char *base, *made;
 	bool one_at_a_time;
 };
@@ -190,8 +191,8 @@ static void run_room(struct task *task, void *context)
 	int64_t need_base = 0, need_made = 0, available = 0;
 
 	(void)context;
-	if (engine_check_memory(r->base, NULL, COMPARE_TOKENS, 0, &need_base, &available, &task->err) == ERR_OK &&
-	    engine_check_memory(r->made, NULL, COMPARE_TOKENS, 0, &need_made, &available, &task->err) == ERR_OK)
+	if (engine_check_memory(&r->program, r->base, COMPARE_TOKENS, 0, &need_base, &available, &task->err) == ERR_OK &&
+	    engine_check_memory(&r->program, r->made, COMPARE_TOKENS, 0, &need_made, &available, &task->err) == ERR_OK)
 		r->one_at_a_time = need_base + need_made > available;
 }
 
@@ -238,6 +239,7 @@ void begin_proof(struct creation *c)
 		.win_before = NAN, .win_after = NAN,
 	};
 	struct room_errand *r = errand_new(c, sizeof *r, run_room, home_room);
+	r->program = engine_program(c->cs->options.engine);
 	r->base = arena_strdup(r->errand.arena, c->facts.base.model.path);
 	r->made = arena_strdup(r->errand.arena, c->artifact.path);
 	errand_work(&r->errand);

@@ -48,7 +48,7 @@ static void ask_load(struct creation *c)
 	struct err err = { 0 };
 	int64_t size;
 	int fd;
-	json_t *load = load_request(c->facts.base.model.path, creation_threads(c), c->cs->options.n_gpu_layers, c->has_gpu, &fd,
+	json_t *load = load_request(c->facts.base.model.path, creation_threads(c), &c->cs->options.gpu, c->has_gpu, &fd,
 				    &size, &err);
 
 	if (!load)

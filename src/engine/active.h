@@ -79,7 +79,10 @@ struct host {
 	char base_stamp[FILE_STAMP_SIZE]; /* of the file that was loaded */
 	char **adapters;       /* files of the adapters in the process; id = index + 1 */
 	size_t n_adapters;
-	int64_t kv_bytes_per_token, weights_bytes, n_ctx_train;
+	int64_t kv_bytes_per_token, kv_host_bytes, weights_host_bytes, n_ctx_train; /* bytes of a token's KV and of weights in main memory */
+	int64_t kv_room;       /* KV cells that GPUs have memory for, -1: none are kept there */
+	int64_t gpu_layers;
+	char device[160];      /* what computes, for provenance */
 	int64_t chat_tokens;   /* KV cells for conversations, 0: not chosen yet */
 	char template_hash[65], build[64], sandbox[16];
 	char machine[HASH_HEX_SIZE]; /* group_machine() */
@@ -205,7 +208,7 @@ struct hashed {
 
 struct engine {
 	struct engine_options options;
-	char *worker_path, *data_dir;
+	char *worker_path, *data_dir, *gpu_device;
 	int n_threads;
 	char *device;
 	struct listener *listeners;
@@ -342,6 +345,8 @@ size_t remote_cells(const struct active *a, struct cell_live *out, size_t n, siz
 void host_init(struct engine *e);
 /* Ends the worker and frees. */
 void host_release(struct engine *e);
+/* KV cells that `share` of the free memory has room for, wherever this model keeps them; 0 if unknown. */
+double host_cells(const struct engine *e, double share);
 /* True when a worker with this base is ready; otherwise gets it there and tells run_host_ready(). */
 bool host_want(struct engine *e, const struct model_row *base);
 /* At the start of a run: a worker whose model file was written anew since it was loaded goes. */

@@ -294,8 +294,7 @@ static int64_t chat_tokens(struct engine *e)
 
 	if (h->chat_tokens > 0)
 		return h->chat_tokens;
-	int64_t free = machine_memory_available() - h->weights_bytes;
-	double tokens = h->kv_bytes_per_token > 0 && free > 0 ? KV_SHARE * (double)free / (double)h->kv_bytes_per_token : 0;
+	double tokens = host_cells(e, KV_SHARE);
 	h->chat_tokens = tokens > (double)most ? most : (int64_t)tokens;
 	if (h->chat_tokens < CHAT_TOKENS_MIN)
 		h->chat_tokens = most < CHAT_TOKENS_MIN ? most : CHAT_TOKENS_MIN;

@@ -266,9 +266,7 @@ static void plan_column(struct engine *e, struct active_column *c)
 	if (c->row.slots <= 0)
 		c->row.slots = h->slots > 0 ? h->slots : 4;
 	if (c->row.kv_tokens <= 0) {
-		int64_t free = machine_memory_available() - h->weights_bytes;
-		double tokens = h->kv_bytes_per_token > 0 && free > 0 ?
-					KV_SHARE * (double)free / (double)h->kv_bytes_per_token : KV_MIN;
+		double tokens = host_cells(e, KV_SHARE);
 		c->row.kv_tokens = tokens < KV_MIN ? KV_MIN : tokens > KV_MAX ? KV_MAX : (int64_t)tokens;
 	}
 	if (c->row.build[0] && (strcmp(c->row.build, h->build) != 0 || strcmp(c->row.template_hash, h->template_hash) != 0))
@@ -276,7 +274,7 @@ static void plan_column(struct engine *e, struct active_column *c)
 	if (!c->row.build[0]) {
 		c->row.template_hash = arena_strdup(e->active->arena, h->template_hash);
 		c->row.build = arena_strdup(e->active->arena, h->build);
-		c->row.device = e->device;
+		c->row.device = arena_strdup(e->active->arena, h->device);
 	}
 	column_store(e, c);
 	if (!c->row.model_hash[0] && !c->hashing)

@@ -27,6 +27,7 @@ static void engine_unref(struct engine *e)
 	mem_free(e->worker_path);
 	mem_free(e->data_dir);
 	mem_free(e->device);
+	mem_free(e->gpu_device);
 	mem_free(e);
 }
 
@@ -400,18 +401,31 @@ size_t engine_workers(const struct engine *e, struct worker_info *out, size_t ma
 	return 1;
 }
 
+static struct worker_facts *probed(struct engine *e)
+{
+	if (!e->probed.sandbox[0])
+		(void)worker_probe(e->worker_path, e->options.gpu.layers == 0, &e->probed);
+	return &e->probed;
+}
+
 const char *engine_sandbox(struct engine *e)
 {
 	if (e->host.sandbox[0])
 		return e->host.sandbox;
-	if (!e->probed.sandbox[0])
-		(void)worker_probe(e->worker_path, &e->probed);
-	return e->probed.sandbox;
+	return probed(e)->sandbox;
+}
+
+const struct devices *engine_devices(struct engine *e, bool *has_backend)
+{
+	struct worker_facts *facts = probed(e);
+
+	*has_backend = facts->has_gpu_backend;
+	return &facts->devices;
 }
 
 struct engine_program engine_program(const struct engine *e)
 {
-	return (struct engine_program){ e->worker_path, e->device };
+	return (struct engine_program){ e->worker_path, e->device, e->options.gpu };
 }
 
 /* --- life --- */
@@ -422,6 +436,8 @@ struct engine *engine_new(const struct engine_options *options)
 
 	e->options = *options;
 	e->refs = 1;
+	e->gpu_device = mem_strdup(options->gpu.device ? options->gpu.device : "");
+	e->options.gpu.device = e->gpu_device;
 	e->worker_path = mem_strdup(options->worker_path);
 	e->data_dir = mem_strdup(store_data_dir(options->store));
 	e->n_threads = options->n_threads > 0 ? options->n_threads : machine_cores();

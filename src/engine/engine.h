@@ -13,6 +13,7 @@
 #include "base/http_client.h"
 #include "base/json.h"
 #include "base/loop.h"
+#include "engine/devices.h"
 #include "store/run_store.h"
 
 struct engine;
@@ -25,7 +26,7 @@ struct engine_options {
 	struct executor *hash;     /* SHA-256 of big files */
 	const char *worker_path;   /* the assay-worker program */
 	int n_threads;             /* 0: one for each physical core */
-	int n_gpu_layers;          /* -1: all that fit, 0: CPU only */
+	struct gpu_use gpu;        /* the device's id is copied */
 	int64_t memory_reserve;    /* bytes to leave free, 0: 1 GiB or a tenth of the machine's memory */
 	bool allow_unsandboxed;    /* run workers even at ladder level "rlimit" or "none" */
 	bool quick_retries;        /* tests: no backoff after a death */
@@ -117,15 +118,20 @@ size_t engine_workers(const struct engine *e, struct worker_info *out, size_t ma
 /* "full" etc. as the last worker reported it, or a probe by `assay-worker --self-test` ("" if the program is missing). */
 const char *engine_sandbox(struct engine *e);
 
-/* What would compute: paths and names as group_machine() takes them.  They belong to the engine and never change. */
+/* What would compute.  The texts belong to the engine and never change. */
 struct engine_program {
-	const char *worker_path, *device;
+	const char *worker_path, *device; /* as group_machine() takes them */
+	struct gpu_use gpu;
 };
 struct engine_program engine_program(const struct engine *e);
 
-/* Asks a waiting estimate: bytes needed for this model with this many KV tokens, against what is free now; ERR_LIMIT
- * "err_memory" with need and free.  Thread: work (reads a header). */
-MUST_USE enum err_code engine_check_memory(const char *base_path, const char *adapter_path, int64_t kv_tokens,
+/* What the worker program found when it was last asked: a first call asks it (up to a second where there is a GPU), later ones
+ * have what the last worker told.  `*has_backend`: it was built for GPUs.  Borrowed until the loop turns. */
+const struct devices *engine_devices(struct engine *e, bool *has_backend);
+
+/* Whether this model fits with this many KV tokens into what is free now but for `reserve`: main memory needed and available, and
+ * memory_check()'s errors.  Thread: work (reads a header, wakes a GPU). */
+MUST_USE enum err_code engine_check_memory(const struct engine_program *program, const char *path, int64_t kv_tokens,
 					   int64_t reserve, int64_t *need, int64_t *available, struct err *err);
 
 #endif

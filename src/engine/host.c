@@ -286,8 +286,8 @@ static void make_calibration_key(struct engine *e)
 	char hex[HASH_HEX_SIZE];
 
 	(void)!stat(h->base_path, &st);
-	char *text = mem_printf("%s|%lld|%lld|%s|%s|%d", h->base_path, (long long)st.st_size, (long long)st.st_mtime, h->build,
-				e->device, e->options.n_gpu_layers);
+	char *text = mem_printf("%s|%lld|%lld|%s|%s|%lld", h->base_path, (long long)st.st_size, (long long)st.st_mtime, h->build,
+				h->device, (long long)h->gpu_layers);
 	hash_bytes(text, strlen(text), digest);
 	hash_hex(digest, hex);
 	mem_free(text);
@@ -342,7 +342,9 @@ static void on_ready(struct engine *e, const json_t *body)
 	struct err err = { 0 };
 	const char *sandbox = json_get_text(body, "sandbox", "none", &err);
 	int64_t version = json_get_int(body, "version", 0, 1000, 0, &err);
+	struct devices *devices = &e->probed.devices;
 
+	(void)!devices_read(json_object_get(body, "devices"), devices, &err);
 	str_format(h->sandbox, sizeof h->sandbox, "%s", sandbox);
 	str_format(h->build, sizeof h->build, "%s", json_get_text(body, "build", "", &err));
 	if (err.code != ERR_OK || h->state != HOST_STARTING || version != WORKER_PROTOCOL_VERSION) {
@@ -358,15 +360,40 @@ static void on_ready(struct engine *e, const json_t *body)
 		return;
 	}
 	machine_file_stamp(h->base_path, h->base_stamp);
-	group_machine(e->worker_path, h->build, e->device, load_has_gpu(body), h->machine);
+	bool has_gpu = devices_have_gpu(devices);
+	group_machine(e->worker_path, h->build, e->device, has_gpu, h->machine);
 	int fd;
-	json_t *load = load_request(h->base_path, e->n_threads, e->options.n_gpu_layers, load_has_gpu(body), &fd, &h->file_bytes, &err);
+	json_t *load = load_request(h->base_path, e->n_threads, &e->options.gpu, has_gpu, &fd, &h->file_bytes, &err);
 	if (!load) {
 		host_fail(e, &err);
 		return;
 	}
 	h->state = HOST_LOADING;
 	h->load_stream = host_send(e, REQ_LOAD, load, fd);
+}
+
+static void name_device(struct engine *e, int64_t n_layers)
+{
+	struct host *h = &e->host;
+	char gpu[128];
+
+	devices_label(&e->probed.devices, &e->options.gpu, gpu, sizeof gpu);
+	if (h->gpu_layers == 0)
+		str_format(h->device, sizeof h->device, "%s", e->device);
+	else if (h->gpu_layers >= n_layers)
+		str_format(h->device, sizeof h->device, "%s", gpu);
+	else
+		str_format(h->device, sizeof h->device, "%s, %lld/%lld layers", gpu, (long long)h->gpu_layers, (long long)n_layers);
+}
+
+/* KV cells that `share` of the memory that is free has room for, in main memory and on GPUs; 0 if unknown. */
+double host_cells(const struct engine *e, double share)
+{
+	const struct host *h = &e->host;
+	int64_t free = machine_memory_available() - h->weights_host_bytes;
+	double cells = h->kv_host_bytes > 0 ? (free > 0 ? share * (double)free / (double)h->kv_host_bytes : 0) : (double)h->kv_room;
+
+	return h->kv_room >= 0 && share * (double)h->kv_room < cells ? share * (double)h->kv_room : cells > 0 ? cells : 0;
 }
 
 static void on_load_message(struct engine *e, uint8_t kind, const json_t *body)
@@ -387,7 +414,11 @@ static void on_load_message(struct engine *e, uint8_t kind, const json_t *body)
 		return;
 	}
 	h->kv_bytes_per_token = json_get_int(body, "kv_bytes_per_token", 0, 1LL << 32, 0, &err);
-	h->weights_bytes = json_get_int(body, "size_bytes", 0, 1LL << 50, 0, &err);
+	h->kv_host_bytes = json_get_int(body, "kv_host_bytes_per_token", 0, 1LL << 32, h->kv_bytes_per_token, &err);
+	h->weights_host_bytes = json_get_int(body, "weights_host_bytes", 0, 1LL << 50, json_get_int(body, "size_bytes", 0, 1LL << 50, 0, &err), &err);
+	h->kv_room = json_get_int(body, "kv_room", 0, INT32_MAX, -1, &err);
+	h->gpu_layers = json_get_int(body, "gpu_layers", 0, INT32_MAX, 0, &err);
+	name_device(e, json_get_int(body, "n_layer", 0, INT32_MAX, 0, &err) + 1);
 	h->n_ctx_train = json_get_int(body, "n_ctx_train", 0, 1LL << 31, 0, &err);
 	str_format(h->template_hash, sizeof h->template_hash, "%s", json_get_text(body, "template_hash", "", &err));
 	if (err.code != ERR_OK || kind != MSG_LOADED) {
@@ -462,7 +493,7 @@ static void start_process(struct engine *e)
 	struct err err = { 0 };
 	uint32_t no, count;
 	size_t stem;
-	struct worker_options options = { .program = e->worker_path, .no_sandbox = false,
+	struct worker_options options = { .program = e->worker_path, .cpu_only = e->options.gpu.layers == 0,
 					  .read = { gguf_split_name(h->base_path, &no, &count, &stem) ? h->base_path : NULL } };
 
 	h->process = worker_process_start(e->options.loop, &options, &worker_events, e, &err);
@@ -481,6 +512,7 @@ static void start_process(struct engine *e)
 
 struct memory_job {
 	struct job job;
+	struct engine_program program;
 	char *path;
 	int64_t base_id, reserve, need, available;
 };
@@ -490,7 +522,7 @@ static void run_memory(struct task *task, void *context)
 	struct memory_job *m = (struct memory_job *)task;
 
 	(void)context;
-	(void)!engine_check_memory(m->path, NULL, CHECK_TOKENS, m->reserve, &m->need, &m->available, &task->err);
+	(void)!engine_check_memory(&m->program, m->path, CHECK_TOKENS, m->reserve, &m->need, &m->available, &task->err);
 }
 
 static void home_memory(struct job *job)
@@ -513,6 +545,7 @@ static void check_memory(struct engine *e)
 
 	m->reserve = reserve > 0 ? reserve : tenth < (int64_t)GIB ? tenth : (int64_t)GIB;
 	m->path = arena_strdup(m->job.arena, e->host.base_path);
+	m->program = engine_program(e);
 	m->base_id = e->host.base_id;
 	e->host.state = HOST_CHECKING;
 	job_work(&m->job);

@@ -2,7 +2,7 @@
 #include "engine/job_worker.h"
 
 #include "base/mem.h"
-#include "engine/load_request.h"
+#include "engine/devices.h"
 #include "engine/machine.h"
 #include "worker/protocol.h"
 
@@ -59,7 +59,9 @@ static void on_ready(struct job_worker *w, const json_t *body)
 	const char *sandbox = json_get_text(body, "sandbox", "none", &err);
 	const char *build = json_get_text(body, "build", "", &err);
 	int64_t version = json_get_int(body, "version", 0, 1000, 0, &err);
+	struct devices devices;
 
+	(void)!devices_read(json_object_get(body, "devices"), &devices, &err);
 	if (err.code != ERR_OK || w->is_ready || version != WORKER_PROTOCOL_VERSION) {
 		distrust(w, "version");
 		return;
@@ -71,7 +73,7 @@ static void on_ready(struct job_worker *w, const json_t *body)
 		return;
 	}
 	w->is_ready = true;
-	w->events->ready(w->user, build, load_has_gpu(body));
+	w->events->ready(w->user, build, devices_have_gpu(&devices));
 }
 
 static void on_answer(struct job_worker *w, const struct frame *f, const json_t *body)

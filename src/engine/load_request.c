@@ -11,19 +11,6 @@
 
 #define MEMORY_LIMIT_MIN ((int64_t)GIB)
 
-bool load_has_gpu(const json_t *ready)
-{
-	const json_t *device;
-	size_t i;
-
-	json_array_foreach(json_object_get(ready, "devices"), i, device) {
-		const char *type = json_string_value(json_object_get(device, "type"));
-		if (type && strcmp(type, "gpu") == 0)
-			return true;
-	}
-	return false;
-}
-
 static json_t *part_paths(const char *path)
 {
 	json_t *paths = json_array();
@@ -36,7 +23,7 @@ static json_t *part_paths(const char *path)
 	return paths;
 }
 
-json_t *load_request(const char *path, int n_threads, int n_gpu_layers, bool has_gpu, int *fd, int64_t *size,
+json_t *load_request(const char *path, int n_threads, const struct gpu_use *gpu, bool has_gpu, int *fd, int64_t *size,
 		     struct err *err)
 {
 	uint64_t bytes = 0;
@@ -47,8 +34,8 @@ json_t *load_request(const char *path, int n_threads, int n_gpu_layers, bool has
 	if (*fd < 0)
 		return NULL;
 	*size = (int64_t)bytes;
-	json_t *load = json_pack("{s:I, s:i, s:i, s:b}", "size", (json_int_t)bytes, "n_threads", n_threads, "n_gpu_layers",
-				 n_gpu_layers, "use_mmap", true);
+	json_t *load = json_pack("{s:I, s:i, s:i, s:s, s:b}", "size", (json_int_t)bytes, "n_threads", n_threads, "n_gpu_layers",
+				 gpu->layers, "device", has_gpu && gpu->device ? gpu->device : "", "use_mmap", true);
 	int64_t free = machine_memory_available();
 	if (!has_gpu)
 		json_object_set_new(load, "memory_limit", json_integer(free > MEMORY_LIMIT_MIN ? free : MEMORY_LIMIT_MIN));

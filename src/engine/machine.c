@@ -90,6 +90,17 @@ int64_t machine_oom_kills(void)
 	return (int64_t)count;
 }
 
+bool machine_has_gpu(void)
+{
+	/* NVIDIA; NVIDIA under WSL2; AMD; what Vulkan can drive. */
+	static const char *const nodes[] = { "/dev/nvidia0", "/dev/dxg", "/dev/kfd", "/dev/dri/renderD128" };
+
+	for (size_t i = 0; i < sizeof nodes / sizeof *nodes; i++)
+		if (access(nodes[i], F_OK) == 0)
+			return true;
+	return false;
+}
+
 int64_t machine_resident(pid_t pid)
 {
 	char path[64];

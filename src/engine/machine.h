@@ -4,6 +4,7 @@
 #ifndef ASSAY_ENGINE_MACHINE_H
 #define ASSAY_ENGINE_MACHINE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -16,6 +17,8 @@ int64_t machine_memory_total(void);
 int64_t machine_memory_available(void);
 /* Processes that the kernel has ended for lack of memory since the machine started; 0 where it does not say. */
 int64_t machine_oom_kills(void);
+/* True if there is a graphics device that a llama.cpp with its backend could use. */
+bool machine_has_gpu(void);
 /* Resident bytes of a process, 0 when it is gone. */
 int64_t machine_resident(pid_t pid);
 

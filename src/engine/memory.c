@@ -1,33 +1,100 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/memory.h"
+
 #include "base/limits.h"
 #include "base/mem.h"
 #include "engine/engine.h"
 #include "engine/machine.h"
 #include "engine/reaper.h"
-#include "model/estimate.h"
+#include "engine/worker_probe.h"
+#include "model/quant_types.h"
 
 #define STEP_TOKENS 512 /* the worker's largest step */
 
 static double gigabytes(int64_t bytes)
 {
-	return (double)bytes / 1e9;
+	return bytes > 0 ? (double)bytes / 1e9 : 0;
 }
 
-enum err_code engine_check_memory(const char *base_path, const char *adapter_path, int64_t kv_tokens, int64_t reserve,
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+/* The formats that are offered, the one that loses least first. */
+static const char *const formats[] = { "Q8_0", "Q4_K_M" };
+
+/* The first in which the model would fit, with what it would take; NULL if none helps. */
+static const char *smaller_format(const struct gguf *g, const struct memory_estimate *all, int64_t need, int64_t available, int64_t *then)
+{
+	for (size_t i = 0; !quant_is_quantized(g) && i < sizeof formats / sizeof *formats; i++) {
+		int64_t saved = (int64_t)all->weights - (int64_t)quant_estimate(g, quant_type_find(formats[i]));
+		*then = need - saved;
+		if (saved > 0 && *then <= available)
+			return formats[i];
+	}
+	return NULL;
+}
+
+static enum err_code too_large(const char *path, const struct gguf *g, const struct memory_use *use,
+			       const struct memory_supply *supply, int64_t need, struct err *err)
+{
+	struct memory_estimate all;
+	int64_t then = 0, available = supply->available;
+
+	estimate_from_gguf(g, use, &all);
+	const char *format = smaller_format(g, &all, need, available, &then);
+	if (supply->has_idle_gpu)
+		return err_set(err, ERR_LIMIT, "err_memory_gpu_off", "name=%s|need=%.1f|free=%.1f", base_name(path),
+			       gigabytes(need), gigabytes(available));
+	if (format)
+		return err_set(err, ERR_LIMIT, "err_memory_format", "name=%s|need=%.1f|free=%.1f|format=%s|then=%.1f", base_name(path),
+			       gigabytes(need), gigabytes(available), format, gigabytes(then));
+	return err_set(err, ERR_LIMIT, "err_memory", "need=%.1f|free=%.1f", gigabytes(need), gigabytes(available));
+}
+
+enum err_code memory_check(const char *path, int64_t kv_tokens, const struct memory_supply *supply, struct memory_answer *out,
+			   struct err *err)
+{
+	struct memory_use use = { .cells = (uint64_t)kv_tokens, .ubatch = STEP_TOKENS, .outputs = LIMIT_SLOTS + 1 };
+	struct memory_place place;
+	struct memory_split split;
+	enum err_code code = ERR_OK;
+
+	*out = (struct memory_answer){ 0 };
+	struct gguf *g = gguf_open_model(path, err);
+	if (!g)
+		return err->code;
+	devices_place(supply->devices, &supply->gpu, &place);
+	estimate_split(g, &use, &place, &split);
+	*out = (struct memory_answer){ .need = (int64_t)split.host, .gpu_need = (int64_t)split.gpu, .layers = (int)split.on_gpu };
+	for (size_t i = 0; i < place.n_gpus; i++)
+		out->gpu_free += (int64_t)place.free[i];
+	if (split.on_gpu > split.most)
+		code = err_set(err, ERR_LIMIT, "err_memory_gpu", "name=%s|need=%.1f|free=%.1f|layers=%u|most=%u", base_name(path),
+			       gigabytes(out->gpu_need), gigabytes(out->gpu_free), (unsigned)split.on_gpu, (unsigned)split.most);
+	else if (out->need > supply->available)
+		code = too_large(path, g, &use, supply, out->need, err);
+	gguf_close(g);
+	return code;
+}
+
+enum err_code engine_check_memory(const struct engine_program *program, const char *path, int64_t kv_tokens, int64_t reserve,
 				  int64_t *need, int64_t *available, struct err *err)
 {
-	struct memory_use use = { .cells = (uint64_t)kv_tokens, .ubatch = STEP_TOKENS, .outputs = LIMIT_SLOTS };
-	struct memory_estimate estimate;
+	struct worker_facts facts = { .sandbox = "" };
+	struct memory_answer answer;
+	bool has_gpu = machine_has_gpu();
 
-	(void)adapter_path; /* adapters are small beside their base; their files are counted when they are known */
-	enum err_code code = estimate_memory(base_path, &use, &estimate, err);
-	if (code != ERR_OK)
-		return code;
-	*need = (int64_t)estimate.total;
 	(void)reaper_await(REAPER_AWAIT_MS); /* what the model before this one had is free then; if not, that is seen below */
-	*available = machine_memory_available() - reserve;
-	if (*need > *available)
-		return err_set(err, ERR_LIMIT, "err_memory", "need=%.1f|free=%.1f", gigabytes(*need),
-			       gigabytes(*available > 0 ? *available : 0));
-	return ERR_OK;
+	if (has_gpu && program->gpu.layers != 0)
+		(void)worker_probe(program->worker_path, false, &facts); /* its memory is free or not now, not at the start */
+	struct memory_supply supply = { .available = machine_memory_available() - reserve, .devices = &facts.devices,
+					.gpu = program->gpu, .has_idle_gpu = has_gpu && program->gpu.layers == 0 };
+	enum err_code code = memory_check(path, kv_tokens, &supply, &answer, err);
+	*need = answer.need;
+	*available = supply.available;
+	return code;
 }

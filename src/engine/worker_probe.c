@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "engine/worker_environment.h"
 
 char *worker_program(void)
 {
@@ -30,12 +31,13 @@ char *worker_program(void)
 	return path;
 }
 
-static void exec_program(const char *program, int out)
+static void exec_program(const char *program, bool cpu_only, int out)
 {
-	char flag[] = "--self-test";
-	char *argv[] = { (char *)program, flag, NULL }, *env[] = { NULL };
+	char flag[] = "--self-test", cpu[] = "--cpu";
+	char *argv[] = { (char *)program, flag, cpu_only ? cpu : NULL, NULL }, *env[WORKER_ENV_MAX + 1];
 
 	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	worker_environment(env);
 	dup2(out, STDOUT_FILENO);
 	dup2(null, STDERR_FILENO); /* what it says there is for people who start it by hand */
 	execve(program, argv, env);
@@ -43,7 +45,7 @@ static void exec_program(const char *program, int out)
 }
 
 /* Its standard output; nothing else of this process stays open in it. */
-static void run(const char *program, struct buf *text)
+static void run(const char *program, bool cpu_only, struct buf *text)
 {
 	char chunk[4096];
 	int ends[2];
@@ -53,7 +55,7 @@ static void run(const char *program, struct buf *text)
 		return;
 	pid_t pid = fork();
 	if (pid == 0)
-		exec_program(program, ends[1]);
+		exec_program(program, cpu_only, ends[1]);
 	close(ends[1]);
 	while (pid > 0 && ((n = read(ends[0], chunk, sizeof chunk)) > 0 || (n < 0 && errno == EINTR)))
 		if (n > 0)
@@ -63,20 +65,21 @@ static void run(const char *program, struct buf *text)
 		;
 }
 
-bool worker_probe(const char *program, struct worker_facts *out)
+bool worker_probe(const char *program, bool cpu_only, struct worker_facts *out)
 {
 	struct buf text = BUF_INIT(64 * KIB);
 	struct err err = { 0 };
 
 	*out = (struct worker_facts){ .sandbox = "" };
 	if (access(program, X_OK) == 0)
-		run(program, &text);
+		run(program, cpu_only, &text);
 	json_t *report = json_parse(buf_str(&text), "self-test", &err);
 	bool says = json_is_object(report);
 	if (says) {
 		str_format(out->sandbox, sizeof out->sandbox, "%s", json_get_text(report, "sandbox", "", &err));
 		str_format(out->build, sizeof out->build, "%s", json_get_text(report, "build", "", &err));
-		out->has_gpu = json_get_bool(report, "gpu", true, &err);
+		out->has_gpu_backend = json_get_bool(report, "gpu_backend", false, &err);
+		(void)!devices_read(json_object_get(report, "devices"), &out->devices, &err);
 	}
 	json_decref(report);
 	buf_release(&text);

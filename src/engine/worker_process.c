@@ -17,6 +17,7 @@
 #include "base/msg.h"
 #include "engine/machine.h"
 #include "engine/reaper.h"
+#include "engine/worker_environment.h"
 #include "worker/protocol.h"
 
 #define READ_CHUNK (64 * KIB)
@@ -317,13 +318,14 @@ static void outwait(const int *living, size_t n, pid_t parent)
 
 _Noreturn static void exec_worker(const struct worker_options *o, int socket)
 {
-	char *argv[2 * WORKER_READ_MAX + 6];
-	char read_dir[] = "--read-dir", write_dir[] = "--write-dir", no_sandbox[] = "--no-sandbox", no_backtrace[] = "GGML_NO_BACKTRACE=1";
+	char *argv[2 * WORKER_READ_MAX + 7];
+	char read_dir[] = "--read-dir", write_dir[] = "--write-dir", no_sandbox[] = "--no-sandbox", cpu[] = "--cpu", no_backtrace[] = "GGML_NO_BACKTRACE=1";
 	/* A thread that waits for the others sleeps after some microseconds of spinning instead of milliseconds.  Costs nothing on an
 	 * idle machine; beside one other busy program a run takes 1.3 to 2 times as long instead of 7 times. */
 	char spin[] = "GOMP_SPINCOUNT=3000";
-	char *env[] = { no_backtrace, spin, NULL };
+	char *env[WORKER_ENV_MAX + 3] = { no_backtrace, spin };
 	int n = 0;
+	worker_environment(env + 2);
 	sigset_t none;
 
 	sigemptyset(&none);
@@ -346,6 +348,8 @@ _Noreturn static void exec_worker(const struct worker_options *o, int socket)
 		argv[n++] = write_dir;
 		argv[n++] = (char *)(uintptr_t)o->write_dir;
 	}
+	if (o->cpu_only)
+		argv[n++] = cpu;
 	if (o->no_sandbox)
 		argv[n++] = no_sandbox;
 	argv[n] = NULL;

@@ -2,7 +2,7 @@
  *
  * worker_process - one assay-worker: its start, its frames, its end and what it died of.
  *
- * The program runs with an empty environment, its end of a socket pair as descriptor 3 and nothing else.  Every frame it
+ * The program runs with nothing in its environment but what its GPU drivers need (worker_environment.h), its end of a socket pair as descriptor 3 and nothing else.  Every frame it
  * sends is handed on as it comes; a stream that breaks the framing is ended.  Thread: loop. */
 #ifndef ASSAY_ENGINE_WORKER_PROCESS_H
 #define ASSAY_ENGINE_WORKER_PROCESS_H
@@ -29,6 +29,7 @@ struct worker_options {
 	const char *read[WORKER_READ_MAX]; /* files and folders the worker may read by their paths; NULL ends the list */
 	const char *write_dir;             /* the one folder it may write to, NULL: none */
 	bool no_sandbox;
+	bool cpu_only; /* it looks for no GPU, whose driver would need a wider sandbox */
 };
 
 /* Begins when the workers that were stopped before have ended (the memory is theirs until then).  NULL on failure: ERR_IO

@@ -22,6 +22,7 @@ struct look_chore {
 	struct chore chore;
 	struct store *store;
 	const char *data_dir, *worker_path, *device;
+	bool cpu_only;
 	int64_t run_id;
 	char machine[HASH_HEX_SIZE]; /* what a worker that started now would compute with */
 	struct run_row run;
@@ -223,8 +224,8 @@ static void run_look(struct task *task, void *context)
 	size_t n = 0;
 
 	(void)context;
-	(void)worker_probe(w->worker_path, &facts);
-	group_machine(w->worker_path, facts.build, w->device, facts.has_gpu, w->machine);
+	(void)worker_probe(w->worker_path, w->cpu_only, &facts);
+	group_machine(w->worker_path, facts.build, w->device, devices_have_gpu(&facts.devices), w->machine);
 	if (!w->machine[0] || store_open_reader(w->store, &db, err) != ERR_OK)
 		return;
 	if (run_store_get(db, a, w->run_id, &w->run, &columns, &n, err) == ERR_OK &&
@@ -329,5 +330,6 @@ void answers_reuse(struct selection *s)
 	w->run_id = s->row.run_id;
 	w->worker_path = arena_strdup(w->chore.arena, program.worker_path);
 	w->device = arena_strdup(w->chore.arena, program.device);
+	w->cpu_only = program.gpu.layers == 0;
 	chore_work(&w->chore);
 }

@@ -139,7 +139,7 @@ static void worker_ready(void *user, const char *build, bool has_gpu)
 	int fd;
 
 	(void)build;
-	json_t *load = load_request(s->loading, selection_threads(s), s->ss->options.n_gpu_layers, has_gpu, &fd, &size, &err);
+	json_t *load = load_request(s->loading, selection_threads(s), &s->ss->options.gpu, has_gpu, &fd, &size, &err);
 	if (!load)
 		s->on_failed(s, &err);
 	else
@@ -192,7 +192,7 @@ void selection_load(struct selection *s, const char *path, void (*ready)(struct 
 	struct err err = { 0 };
 	const struct selections_options *o = &s->ss->options;
 	struct job_worker_options options = { .loop = o->loop, .allow_unsandboxed = o->allow_unsandboxed,
-					      .worker = { .program = o->worker_path, .read = { path } } };
+					      .worker = { .program = o->worker_path, .read = { path }, .cpu_only = o->gpu.layers == 0 } };
 
 	selection_end_worker(s);
 	s->loading = path;

@@ -47,10 +47,13 @@ static void view_check(struct request *r, const struct check *check)
 static void check_sandbox(struct request *r)
 {
 	const char *level = engine_sandbox(r->app->engine);
+	bool has_backend;
 	struct check c = { .name = "sandbox", .state = "ok", .key = "core_doctor_sandbox_full" };
 	(void)str_format(c.args, sizeof c.args, "level=%s", level);
 	if (!*level)
 		c = (struct check){ .name = "sandbox", .state = "warn", .key = "core_doctor_sandbox_unknown" };
+	else if (!strcmp(level, "seccomp") && devices_have_gpu(engine_devices(r->app->engine, &has_backend)))
+		c.state = "warn", c.key = "core_doctor_sandbox_gpu";
 	else if (!strcmp(level, "seccomp"))
 		c.state = "warn", c.key = "core_doctor_sandbox_part";
 	else if (strcmp(level, "full") != 0)
@@ -99,11 +102,34 @@ static void check_port(struct request *r)
 	view_check(r, &c);
 }
 
+/* "NVIDIA H100 80GB HBM3 (78.2 of 79.2 GiB free), ..." */
+static void name_gpus(const struct devices *d, char *out, size_t size)
+{
+	size_t len = 0;
+	for (size_t i = 0; i < d->n && len < size; i++) {
+		const struct device *one = &d->items[i];
+		if (!device_is_gpu(one))
+			continue;
+		(void)str_format(out + len, size - len, "%s%s (%.1f/%.1f GiB)", len ? ", " : "", one->name,
+				 (double)one->memory_free / (double)GIB, (double)one->memory_total / (double)GIB);
+		len = strlen(out);
+	}
+}
+
 static void check_gpu(struct request *r)
 {
+	char gpus[400] = "";
+	bool has_backend;
+	const char *idle = system_idle_gpu(r->app);
 	struct check c = { .name = "gpu", .state = "ok", .key = "core_doctor_gpu_none" };
-	if (system_has_gpu())
-		c.key = r->app->options.n_gpu_layers == 0 ? "core_doctor_gpu_off" : "core_doctor_gpu";
+	name_gpus(engine_devices(r->app->engine, &has_backend), gpus, sizeof gpus);
+	if (*gpus)
+		c.key = "core_doctor_gpu";
+	else if (!strcmp(idle, "off"))
+		c.key = "core_doctor_gpu_off";
+	else if (*idle)
+		c.state = "warn", c.key = !strcmp(idle, "build") ? "core_doctor_gpu_build" : "core_doctor_gpu_driver";
+	(void)str_format(c.args, sizeof c.args, "devices=%s", gpus);
 	view_check(r, &c);
 }
 
@@ -116,6 +142,7 @@ void api_get_doctor(struct request *r)
 	for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++)
 		checks[i](r);
 	json_close(&r->out, ']');
+	system_gpus(r->app, &r->out);
 	json_close(&r->out, '}');
 	request_reply(r, 200);
 }
@@ -123,7 +150,7 @@ void api_get_doctor(struct request *r)
 /* --- settings --- */
 
 struct settings {
-	const char *language; /* NULL: unchanged */
+	const char *language, *gpu_device; /* NULL: unchanged */
 	int64_t n_threads, n_gpu_layers;
 	bool find_at_start;
 	bool has_threads, has_layers, has_find;
@@ -137,6 +164,7 @@ static void reply_settings(struct request *r)
 	json_int(&r->out, "n_threads", app->n_threads);
 	json_int(&r->out, "n_gpu_layers", app->n_gpu_layers);
 	json_flag(&r->out, "find_at_start", app->find_at_start);
+	json_cstr(&r->out, "gpu_device", app->gpu_device);
 	json_close(&r->out, '}');
 	request_reply(r, 200);
 }
@@ -161,6 +189,8 @@ static void store_settings(struct request *r, struct db *db)
 		return;
 	if (s->has_find)
 		err_kept(setting_set(db, "find_at_start", s->find_at_start ? "1" : "0", err));
+	if (s->gpu_device && setting_set(db, "gpu_device", s->gpu_device, err) != ERR_OK)
+		return;
 }
 
 static void settings_stored(struct request *r)
@@ -177,6 +207,8 @@ static void settings_stored(struct request *r)
 		app->n_gpu_layers = s->n_gpu_layers;
 	if (s->has_find)
 		app->find_at_start = s->find_at_start;
+	if (s->gpu_device)
+		(void)str_format(app->gpu_device, sizeof app->gpu_device, "%s", s->gpu_device);
 	reply_settings(r);
 }
 
@@ -189,11 +221,14 @@ void api_set_settings(struct request *r)
 	s->n_gpu_layers = json_get_int(r->json, "n_gpu_layers", -1, 100000, -1, &err);
 	s->find_at_start = json_get_bool(r->json, "find_at_start", false, &err);
 	s->has_find = json_is_boolean(json_object_get(r->json, "find_at_start"));
+	s->gpu_device = json_get_text(r->json, "gpu_device", NULL, &err);
 	s->has_threads = json_is_integer(json_object_get(r->json, "n_threads"));
 	s->has_layers = json_is_integer(json_object_get(r->json, "n_gpu_layers"));
 	if (err.code == ERR_OK && s->language && *s->language && strcmp(s->language, "en") != 0 &&
 	    strcmp(s->language, "zh-TW") != 0)
 		err_set(&err, ERR_INVALID, "err_field_choice", "field=language|choices=en, zh-TW");
+	if (err.code == ERR_OK && s->gpu_device && strlen(s->gpu_device) >= DEVICE_ID_SIZE)
+		err_set(&err, ERR_INVALID, "err_field_length", "field=gpu_device|min=0|max=%d|found=%zu", DEVICE_ID_SIZE - 1, strlen(s->gpu_device));
 	if (err.code != ERR_OK)
 		request_fail(r, &err);
 	else

@@ -136,7 +136,7 @@ static void run_start(struct task *task, void *db)
 {
 	struct start *s = (struct start *)task;
 	struct err *err = &task->err;
-	const char *instance = NULL, *language = NULL;
+	const char *instance = NULL, *language = NULL, *device = NULL;
 	struct url_parts ollama;
 	if (run_store_recover(db, err) != ERR_OK || creation_store_recover(db, err) != ERR_OK ||
 	    selection_store_recover(db, err) != ERR_OK || message_store_recover(db, err) != ERR_OK || setting_get(db, s->arena, "instance", &instance, err) != ERR_OK ||
@@ -152,6 +152,8 @@ static void run_start(struct task *task, void *db)
 	s->app->n_threads = number_setting(db, s->arena, "n_threads", 0, err);
 	s->app->n_gpu_layers = number_setting(db, s->arena, "n_gpu_layers", -1, err);
 	s->app->find_at_start = number_setting(db, s->arena, "find_at_start", 0, err) != 0;
+	if (setting_get(db, s->arena, "gpu_device", &device, err) == ERR_OK)
+		(void)str_format(s->app->gpu_device, sizeof s->app->gpu_device, "%s", device ? device : "");
 	read_sessions(s, db, err);
 	read_keys(s, db, err);
 	ollama_host(getenv("OLLAMA_HOST"), &ollama);
@@ -242,7 +244,7 @@ static void open_selections(struct app *app, const struct engine_options *engine
 		.http_client = app->http_client,
 		.worker_path = app->worker_path,
 		.n_threads = engine->n_threads,
-		.n_gpu_layers = engine->n_gpu_layers,
+		.gpu = engine->gpu,
 		.allow_unsandboxed = engine->allow_unsandboxed,
 		.changed = selection_feed_changed,
 		.user = app,
@@ -255,6 +257,8 @@ static void open_selections(struct app *app, const struct engine_options *engine
 static void open_engine(struct app *app)
 {
 	const struct app_options *o = &app->options;
+	(void)str_format(app->gpu_device_used, sizeof app->gpu_device_used, "%s", o->gpu_device ? o->gpu_device : app->gpu_device);
+	app->gpu_used = (struct gpu_use){ o->n_gpu_layers >= 0 ? o->n_gpu_layers : (int)app->n_gpu_layers, app->gpu_device_used };
 	struct engine_options options = {
 		.loop = app->loop,
 		.store = app->store,
@@ -263,7 +267,7 @@ static void open_engine(struct app *app)
 		.hash = app->hash,
 		.worker_path = app->worker_path,
 		.n_threads = o->n_threads ? o->n_threads : (int)app->n_threads,
-		.n_gpu_layers = o->n_gpu_layers >= 0 ? o->n_gpu_layers : (int)app->n_gpu_layers,
+		.gpu = app->gpu_used,
 		.allow_unsandboxed = o->allow_unsandboxed,
 	};
 	app->engine = engine_new(&options);
@@ -279,7 +283,7 @@ static void open_engine(struct app *app)
 		.http_client = app->http_client,
 		.worker_path = app->worker_path,
 		.n_threads = options.n_threads,
-		.n_gpu_layers = options.n_gpu_layers,
+		.gpu = options.gpu,
 		.allow_unsandboxed = o->allow_unsandboxed,
 		.changed = creation_feed_changed,
 		.user = app,

@@ -21,7 +21,8 @@ struct app_options {
 	const char *listen;       /* an IP address instead of 127.0.0.1 and [::1], borrowed; the gate stays as it is.  NULL: none */
 	const char *worker_path;  /* NULL: worker_program() */
 	int n_threads;            /* 0: automatic */
-	int n_gpu_layers;         /* -1: automatic */
+	int n_gpu_layers;         /* -1: as the settings say */
+	const char *gpu_device;   /* NULL: as the settings say */
 	bool allow_unsandboxed;
 	enum lang lang;           /* fallback of requests without a language */
 };

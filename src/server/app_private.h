@@ -51,6 +51,9 @@ struct app {
 	char language[16];        /* the setting: "", "en", "zh-TW" */
 	int64_t n_threads, n_gpu_layers; /* as the settings say: of the next start */
 	bool find_at_start;              /* the same: look for models of other programs */
+	char gpu_device[DEVICE_ID_SIZE];
+	struct gpu_use gpu_used; /* of this start */
+	char gpu_device_used[DEVICE_ID_SIZE];
 	bool closing;
 };
 

@@ -7,6 +7,7 @@
 
 #include "base/fs.h"
 #include "base/limits.h"
+#include "engine/machine.h"
 #include "server/json_view.h"
 #include "server/live.h"
 
@@ -45,13 +46,36 @@ void system_memory(int64_t *total, int64_t *available)
 	}
 }
 
-bool system_has_gpu(void)
+const char *system_idle_gpu(struct app *app)
 {
-	static const char *const nodes[] = { "/dev/nvidia0", "/dev/dri/renderD128", "/dev/kfd" };
-	for (size_t i = 0; i < sizeof nodes / sizeof nodes[0]; i++)
-		if (access(nodes[i], F_OK) == 0)
-			return true;
-	return false;
+	bool has_backend;
+	const struct devices *d = engine_devices(app->engine, &has_backend);
+
+	if (devices_have_gpu(d) || !machine_has_gpu())
+		return "";
+	if (app->gpu_used.layers == 0)
+		return "off";
+	return has_backend ? "driver" : "build";
+}
+
+void system_gpus(struct app *app, struct buf *out)
+{
+	bool has_backend;
+	const struct devices *d = engine_devices(app->engine, &has_backend);
+	json_open(out, "gpus", '[');
+	for (size_t i = 0; i < d->n; i++) {
+		const struct device *one = &d->items[i];
+		if (!device_is_gpu(one))
+			continue;
+		json_open(out, NULL, '{');
+		json_cstr(out, "id", one->id);
+		json_cstr(out, "name", one->name);
+		json_cstr(out, "type", one->type);
+		json_int(out, "memory_total", one->memory_total);
+		json_int(out, "memory_free", one->memory_free);
+		json_close(out, '}');
+	}
+	json_close(out, ']');
 }
 
 static void view_workers(struct app *app, struct buf *out)
@@ -83,7 +107,10 @@ void system_status(struct app *app, struct buf *out)
 	json_int(out, "event_id", live_event_id(app->live));
 	json_cstr(out, "sandbox", engine_sandbox(app->engine));
 	json_int(out, "n_threads", app->options.n_threads);
-	json_flag(out, "gpu_support", app->options.n_gpu_layers != 0 && system_has_gpu());
+	bool has_backend;
+	json_flag(out, "gpu_support", devices_have_gpu(engine_devices(app->engine, &has_backend)));
+	json_cstr(out, "gpu_idle", system_idle_gpu(app));
+	system_gpus(app, out);
 	json_int(out, "memory_total", total);
 	json_int(out, "memory_available", available);
 	json_int(out, "disk_free", disk > INT64_MAX ? INT64_MAX : (int64_t)disk);

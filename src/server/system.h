@@ -9,8 +9,12 @@
 /* Bytes of memory of the machine or of our control group, and what is free of it.  0 if unknown. */
 void system_memory(int64_t *total, int64_t *available);
 
-/* True if there is a graphics device that a llama.cpp with its backend could use. */
-bool system_has_gpu(void);
+/* Why a GPU of this machine computes nothing: "build" (this program has no backend for it), "driver" (the backend finds none),
+ * "off" (the settings); "" where one is in use or none is there. */
+const char *system_idle_gpu(struct app *app);
+
+/* Appends the field "gpus": those that models can be placed on, with the memory that the last worker found. */
+void system_gpus(struct app *app, struct buf *out);
 
 /* Appends the Status object. */
 void system_status(struct app *app, struct buf *out);

@@ -58,6 +58,7 @@ static struct llama_context *make_context(struct engine *e, int n_seq, int n_ctx
 	p.n_threads = p.n_threads_batch = e->model->n_threads;
 	p.kv_unified = true;
 	p.no_perf = true;
+	p.op_offload = !e->model->keep_ops;
 	p.abort_callback = on_node;
 	p.abort_callback_data = e;
 	return shim_context(e->model->model, p, why);

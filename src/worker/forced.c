@@ -49,6 +49,7 @@ enum err_code forced_open(struct forced *f, struct job *job, struct loaded *m, s
 	p.n_threads = p.n_threads_batch = m->n_threads;
 	p.kv_unified = true;
 	p.no_perf = true;
+	p.op_offload = !m->keep_ops;
 	p.abort_callback = on_node;
 	p.abort_callback_data = f;
 	p.cb_eval = eval;

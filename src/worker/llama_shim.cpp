@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "worker/llama_shim.h"
 
+#include <algorithm>
 #include <climits>
 #include <cstring>
 #include <exception>
@@ -10,7 +11,6 @@
 
 #include "chat.h"
 #include "ggml-alloc.h"
-#include "ggml-backend.h"
 #include "ggml-cpu.h"
 #include "llama-adapter.h"
 #include "llama-context.h"
@@ -18,6 +18,8 @@
 #include "log.h"
 
 namespace {
+
+const double GPU_MARGIN = 256.0 * 1024 * 1024; // of each GPU, for what others take meanwhile
 
 void explain(shim_why *why, const char *text)
 {
@@ -41,6 +43,28 @@ template <typename F, typename T> T guarded(shim_why *why, T failed, F call)
 	return failed;
 }
 
+const char *device_kind(enum ggml_backend_dev_type type)
+{
+	switch (type) {
+	case GGML_BACKEND_DEVICE_TYPE_CPU:
+		return "cpu";
+	case GGML_BACKEND_DEVICE_TYPE_GPU:
+		return "gpu";
+	case GGML_BACKEND_DEVICE_TYPE_IGPU:
+		return "igpu";
+	default:
+		return "accel";
+	}
+}
+
+// Cells that fit onto the GPU of `type` beside a context for larger steps than the small one that is there.
+size_t room_of(ggml_backend_buffer_type_t type, const llama_memory_breakdown_data &small, double cell, double growth)
+{
+	size_t free = 0, total = 0;
+	ggml_backend_dev_memory(ggml_backend_buft_get_device(type), &free, &total);
+	double bytes = (double)free + (double)small.context + (double)small.compute - growth * (double)small.compute - GPU_MARGIN;
+	return bytes > 0 ? (size_t)(bytes / cell) : 0;
+}
 
 // Sets or clears the reference attention of every CPU backend of the context (see shim_decode()).
 void use_reference(llama_context *ctx, bool on)
@@ -145,12 +169,25 @@ size_t shim_devices(shim_device *out, size_t max)
 		for (size_t i = 0; i < n && i < max; i++) {
 			ggml_backend_dev_t dev = ggml_backend_dev_get(i);
 			out[i] = {};
+			out[i].handle = dev;
+			out[i].id = ggml_backend_dev_name(dev);
 			out[i].name = ggml_backend_dev_description(dev);
-			out[i].gpu = ggml_backend_dev_type(dev) == GGML_BACKEND_DEVICE_TYPE_GPU ||
-				     ggml_backend_dev_type(dev) == GGML_BACKEND_DEVICE_TYPE_IGPU;
+			out[i].kind = device_kind(ggml_backend_dev_type(dev));
+			out[i].gpu = strstr(out[i].kind, "gpu") != nullptr;
 			ggml_backend_dev_memory(dev, &out[i].memory_free, &out[i].memory_total);
 		}
 		return n;
+	});
+}
+
+bool shim_has_gpu_backend(void)
+{
+	return guarded(nullptr, false, [] {
+		static const char *const names[] = { "CUDA", "ROCm", "HIP", "MUSA", "Vulkan", "SYCL", "Metal", "OpenCL" };
+		for (const char *name : names)
+			if (ggml_backend_reg_by_name(name))
+				return true;
+		return false;
 	});
 }
 
@@ -184,6 +221,29 @@ size_t shim_kv_bytes(const llama_context *ctx)
 		for (const auto &[type, data] : llama_get_memory_breakdown(ctx))
 			sum += data.context;
 		return sum;
+	});
+}
+
+void shim_place(const llama_context *ctx, size_t probe_tokens, size_t step_tokens, shim_places *out)
+{
+	*out = {};
+	out->room = SIZE_MAX;
+	guarded(nullptr, false, [&] {
+		double cells = llama_n_ctx(ctx), growth = (double)step_tokens / (double)probe_tokens;
+		for (const auto &[type, data] : llama_get_memory_breakdown(ctx)) {
+			ggml_backend_dev_t dev = ggml_backend_buft_get_device(type);
+			bool host = !dev || ggml_backend_buft_is_host(type) || strcmp(device_kind(ggml_backend_dev_type(dev)), "cpu") == 0 ||
+				    strcmp(device_kind(ggml_backend_dev_type(dev)), "accel") == 0;
+			if (host) {
+				out->weights_host += data.model;
+				out->kv_host += data.context;
+				continue;
+			}
+			out->kv_gpu += data.context;
+			if (data.context > 0)
+				out->room = std::min(out->room, room_of(type, data, (double)data.context / cells, growth));
+		}
+		return true;
 	});
 }
 

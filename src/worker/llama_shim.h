@@ -17,6 +17,7 @@ extern "C" {
 #include <stdint.h>
 #include <stdio.h>
 
+#include "ggml-backend.h"
 #include "llama.h"
 
 #include "base/buf.h"
@@ -32,13 +33,18 @@ struct shim_why {
 void shim_start(ggml_log_callback log, void *user);
 
 struct shim_device {
-	const char *name; /* borrowed for life */
-	bool gpu;
-	size_t memory_total, memory_free;
+	const char *id, *name; /* "CUDA0", "NVIDIA H100 80GB HBM3"; borrowed for life */
+	const char *kind;      /* "cpu", "gpu", "igpu": shares main memory, "accel": a CPU's helper */
+	bool gpu;	       /* layers can be placed on it */
+	size_t memory_total, memory_free; /* bytes, now */
+	ggml_backend_dev_t handle;
 };
 
 /* Fills up to `max` devices and returns how many there are. */
 size_t shim_devices(struct shim_device *out, size_t max);
+
+/* True if this program was built with a backend for GPUs, whether it found one or not. */
+bool shim_has_gpu_backend(void);
 
 /* --- model, adapter, context --- */
 
@@ -51,6 +57,16 @@ struct llama_context *shim_context(struct llama_model *model, struct llama_conte
 
 /* Bytes of the KV cache of `ctx` (all cells). */
 size_t shim_kv_bytes(const struct llama_context *ctx);
+
+/* Where the memory of a model with a context is. */
+struct shim_places {
+	size_t weights_host, kv_host; /* bytes in main memory */
+	size_t kv_gpu;		      /* bytes on GPUs */
+	size_t room;		      /* KV cells that free GPU memory has room for, SIZE_MAX where no GPU holds any */
+};
+
+/* `ctx` is a small one that was made for steps of `probe_tokens`; the room is that beside a context for steps of `step_tokens`. */
+void shim_place(const struct llama_context *ctx, size_t probe_tokens, size_t step_tokens, struct shim_places *out);
 
 /* Makes `adapter` (NULL: none) the only one. */
 bool shim_set_adapter(struct llama_context *ctx, struct llama_adapter_lora *adapter, struct shim_why *why);

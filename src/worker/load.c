@@ -8,6 +8,8 @@
 #include "base/hash.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "worker/engine.h"
+#include "worker/offload.h"
 #include "worker/protocol.h"
 #include "worker/relay.h"
 #include "worker/sandbox.h"
@@ -137,20 +139,27 @@ static enum err_code check_model(struct loaded *m, struct err *err)
 	return ERR_OK;
 }
 
+#define PROBE_TOKENS 32
+
 /* Measured on a small context: head counts and sizes differ by layer in many architectures. */
-static int64_t kv_bytes_per_token(struct loaded *m)
+static void measure_places(struct loaded *m, struct shim_places *places, int64_t *kv_bytes, int64_t *kv_host_bytes)
 {
 	struct llama_context_params p = llama_context_default_params();
 	p.n_ctx = 256;
-	p.n_batch = p.n_ubatch = 32;
+	p.n_batch = p.n_ubatch = PROBE_TOKENS;
 	p.n_outputs_max = 1;
+	p.op_offload = !m->keep_ops;
 	p.n_threads = p.n_threads_batch = m->n_threads;
 	struct llama_context *ctx = shim_context(m->model, p, NULL);
+	*kv_bytes = *kv_host_bytes = 0;
+	*places = (struct shim_places){ .room = SIZE_MAX };
 	if (!ctx)
-		return 0;
-	size_t bytes = shim_kv_bytes(ctx) / llama_n_ctx(ctx);
+		return;
+	shim_place(ctx, PROBE_TOKENS, ENGINE_STEP_TOKENS, places);
+	size_t cells = llama_n_ctx(ctx);
+	*kv_bytes = (int64_t)((places->kv_host + places->kv_gpu) / cells);
+	*kv_host_bytes = (int64_t)(places->kv_host / cells);
 	llama_free(ctx);
-	return (int64_t)bytes;
 }
 
 static json_t *describe(struct loaded *m)
@@ -165,27 +174,38 @@ static json_t *describe(struct loaded *m)
 		hash_hex(digest, hex);
 	}
 	bool shown = template && strlen(template) <= LIMIT_TEMPLATE;
-	return json_pack("{s:o, s:o, s:I, s:I, s:i, s:i, s:i, s:b, s:o, s:s, s:I}", "architecture",
+	struct shim_places places;
+	int64_t kv_bytes, kv_host_bytes;
+	measure_places(m, &places, &kv_bytes, &kv_host_bytes);
+	json_t *body = json_pack("{s:o, s:o, s:I, s:I, s:i, s:i, s:i, s:b, s:o, s:s, s:I}", "architecture",
 			 json_text(str_of(architecture)), "description", json_text(str_of(description)), "n_params",
 			 (json_int_t)llama_model_n_params(m->model), "size_bytes", (json_int_t)llama_model_size(m->model),
 			 "n_ctx_train", m->n_ctx_train, "n_layer", llama_model_n_layer(m->model), "n_vocab", m->n_vocab,
 			 "has_template", template != NULL, "template", json_text(str_of(shown ? template : "")),
-			 "template_hash", hex, "kv_bytes_per_token", (json_int_t)kv_bytes_per_token(m));
+			 "template_hash", hex, "kv_bytes_per_token", (json_int_t)kv_bytes);
+	json_object_set_new(body, "kv_host_bytes_per_token", json_integer(kv_host_bytes));
+	json_object_set_new(body, "weights_host_bytes", json_integer((json_int_t)places.weights_host));
+	json_object_set_new(body, "gpu_layers", json_integer(m->gpu_layers));
+	if (places.room != SIZE_MAX)
+		json_object_set_new(body, "kv_room", json_integer((json_int_t)(places.room < INT32_MAX ? places.room : INT32_MAX)));
+	return body;
 }
 
 enum err_code load_model(struct loaded *m, struct link *l, struct request *r, json_t **reply, struct err *err)
 {
 	struct progress progress = { .link = l, .stream = r->stream };
 	struct llama_model_params params = llama_model_default_params();
+	struct offload offload;
 	if (m->model)
 		return err_set(err, ERR_CONFLICT, "err_worker_loaded", "%s", "");
 	m->n_threads = (int)json_get_int(r->body, "n_threads", 1, 1024, 4, err);
-	params.n_gpu_layers = (int)json_get_int(r->body, "n_gpu_layers", -1, 10000, -1, err);
 	params.load_mode = json_get_bool(r->body, "use_mmap", true, err) ? LLAMA_LOAD_MODE_AUTO : LLAMA_LOAD_MODE_NONE;
 	params.check_tensors = json_get_bool(r->body, "check_tensors", false, err);
 	m->memory_limit = (uint64_t)json_get_int(r->body, "memory_limit", 0, INT64_MAX, 0, err);
-	if (err->code != ERR_OK)
+	if (err->code != ERR_OK || offload_choose(r, &offload, err) != ERR_OK)
 		return err->code;
+	params.n_gpu_layers = offload.layers;
+	params.devices = offload.devices;
 	params.progress_callback = on_progress;
 	params.progress_callback_user_data = &progress;
 	sandbox_limit_memory(m->memory_limit);
@@ -196,6 +216,9 @@ enum err_code load_model(struct loaded *m, struct link *l, struct request *r, js
 		m->model = NULL;
 		return err->code;
 	}
+	int n_layers = llama_model_n_layer(m->model) + 1;
+	m->gpu_layers = !offload.devices[0] ? 0 : offload.layers < 0 || offload.layers > n_layers ? n_layers : offload.layers;
+	m->keep_ops = offload_keeps_ops(m->gpu_layers > 0 && m->gpu_layers < n_layers);
 	collect_specials(m);
 	*reply = describe(m);
 	return ERR_OK;

@@ -16,6 +16,8 @@ struct loaded {
 	struct llama_model *model; /* NULL before REQ_LOAD succeeded */
 	const struct llama_vocab *vocab;
 	int n_threads, n_vocab, n_ctx_train;
+	bool keep_ops; /* what lies in main memory is computed there, also in large steps (offload.h) */
+	int gpu_layers; /* on GPUs, the output counted as one; 0: all on the processor */
 	uint64_t memory_limit; /* of REQ_LOAD, 0: none */
 	struct loaded_adapter *adapters;
 	size_t n_adapters;

@@ -2,7 +2,7 @@
  *
  * assay-worker - loads one model and answers what the supervisor asks over descriptor 3 (worker/protocol.h).
  *
- *     assay-worker [--read-dir PATH]... [--write-dir DIR] [--no-sandbox]    started by assay, not by hand
+ *     assay-worker [--read-dir PATH]... [--write-dir DIR] [--cpu] [--no-sandbox]    started by assay, not by hand
  *     assay-worker --self-test                        prints what the sandbox can do here, as JSON; exit 0 when it is full
  *     assay-worker --version                          exit 71 where it cannot compute on this processor */
 #include <sys/socket.h>
@@ -20,13 +20,14 @@
 #include "worker/imatrix.h"
 #include "worker/judge_labels.h"
 #include "worker/merge.h"
+#include "worker/offload.h"
 #include "worker/protocol.h"
 #include "worker/quantize.h"
 #include "worker/relay.h"
 #include "worker/sandbox.h"
 #include "worker/scoring.h"
 
-#define DEVICES_MAX 16
+#define DEVICES_MAX OFFLOAD_DEVICES_MAX
 
 struct worker {
 	struct link *link;
@@ -125,28 +126,34 @@ static void on_ggml_abort(const char *message)
 	}
 }
 
-static void send_ready(struct worker *w)
+static json_t *describe_devices(const struct worker *w)
 {
 	json_t *devices = json_array();
 	for (size_t i = 0; i < w->n_devices && i < DEVICES_MAX; i++) {
 		const struct shim_device *d = &w->devices[i];
-		json_array_append_new(devices, json_pack("{s:o, s:s, s:I, s:I}", "name", json_text(str_of(d->name)), "type",
-							 d->gpu ? "gpu" : "cpu", "memory_total", (json_int_t)d->memory_total,
-							 "memory_free", (json_int_t)d->memory_free));
+		json_array_append_new(devices, json_pack("{s:o, s:o, s:s, s:I, s:I}", "id", json_text(str_of(d->id)), "name",
+							 json_text(str_of(d->name)), "type", d->kind, "memory_total",
+							 (json_int_t)d->memory_total, "memory_free", (json_int_t)d->memory_free));
 	}
+	return devices;
+}
+
+static void send_ready(struct worker *w)
+{
 	link_send_json(w->link, MSG_READY, 0,
 		       json_pack("{s:i, s:s, s:s, s:s, s:i, s:o}", "version", WORKER_PROTOCOL_VERSION, "build", llama_version(),
 				 "sandbox", w->sandbox.level, "sandbox_detail", w->sandbox.detail, "n_threads",
-				 (int)sysconf(_SC_NPROCESSORS_ONLN), "devices", devices));
+				 (int)sysconf(_SC_NPROCESSORS_ONLN), "devices", describe_devices(w)));
 	link_flush(w->link);
 }
 
-static int print_self_test(const struct sandbox_report *s, bool has_gpu)
+static int print_self_test(const struct worker *w)
 {
-	json_t *report = json_pack("{s:s, s:s, s:i, s:{s:b, s:b, s:b, s:b}, s:s, s:b}", "sandbox", s->level, "detail", s->detail,
+	const struct sandbox_report *s = &w->sandbox;
+	json_t *report = json_pack("{s:s, s:s, s:i, s:{s:b, s:b, s:b, s:b}, s:s, s:b, s:o}", "sandbox", s->level, "detail", s->detail,
 				   "landlock_abi", s->landlock_abi, "refused", "open", s->open_refused, "write",
 				   s->write_refused, "socket", s->socket_refused, "exec", s->exec_refused, "build",
-				   llama_version(), "gpu", has_gpu);
+				   llama_version(), "gpu_backend", shim_has_gpu_backend(), "devices", describe_devices(w));
 	struct buf text = BUF_INIT(KIB * 16);
 	json_write(&text, report);
 	json_decref(report);
@@ -165,8 +172,12 @@ static void open_everything(struct worker *w, struct sandbox_options *options)
 	shim_start(relay_log, NULL);
 	ggml_set_abort_callback(on_ggml_abort);
 	w->n_devices = shim_devices(w->devices, DEVICES_MAX);
-	for (size_t i = 0; i < w->n_devices && i < DEVICES_MAX; i++)
+	options->nvidia = true;
+	for (size_t i = 0; i < w->n_devices && i < DEVICES_MAX; i++) {
 		options->gpu |= w->devices[i].gpu;
+		options->nvidia &= !w->devices[i].gpu || strncmp(w->devices[i].id, "CUDA", 4) == 0;
+	}
+	options->nvidia &= options->gpu;
 }
 
 static bool has_supervisor(void)
@@ -200,6 +211,8 @@ int main(int argc, char **argv)
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--self-test") == 0) {
 			self_test = options.keep_output = true;
+		} else if (strcmp(argv[i], "--cpu") == 0) {
+			offload_hide_gpus();
 		} else if (strcmp(argv[i], "--no-sandbox") == 0) {
 			options.off = true;
 		} else if (strcmp(argv[i], "--read-dir") == 0 && i + 1 < argc && options.n_read < SANDBOX_PATHS_MAX) {
@@ -225,7 +238,7 @@ int main(int argc, char **argv)
 		refuse_processor("libggml-cpu");
 	sandbox_enter(&options, &w->sandbox);
 	if (self_test)
-		_exit(print_self_test(&w->sandbox, options.gpu)); /* exit handlers may want what is forbidden now */
+		_exit(print_self_test(w)); /* exit handlers may want what is forbidden now */
 	w->link = link_new(WORKER_SOCKET_FD);
 	guard_init(w->link);
 	engine_init(&w->engine, w->link, &w->model);

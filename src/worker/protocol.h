@@ -2,7 +2,8 @@
  *
  * protocol - all that passes between the supervisor and an assay-worker, on one screen.
  *
- * The worker is started with its end of an AF_UNIX stream socket pair as descriptor 3 and an empty environment.
+ * The worker is started with its end of an AF_UNIX stream socket pair as descriptor 3 and an environment that only
+ * GPU drivers read.
  * Frames: base/frame.h.  Bodies are JSON objects unless "raw".  Descriptors travel by SCM_RIGHTS with the first byte of
  * the frame that needs them.  A request names a stream (non-zero); every answer to it carries the same stream and exactly
  * one of its answers is final (marked *).  When the worker dies, the supervisor fails all its open streams.
@@ -14,20 +15,22 @@
  * processor lacks.  0: the socket was closed.
  * Requests may be sent ahead; they are served in order.  Program arguments: --read-dir PATH (a folder or a file that may be
  * read, for "paths" and jobs; one part of a split model stands for all; at most 64 times), --write-dir DIR (the one folder
- * that jobs may write to), --no-sandbox.
+ * that jobs may write to), --cpu (GPUs are not looked for), --no-sandbox.
  *
  * Failures everywhere: {"code": err_code_name, "key": message key, "args": "name=value\x1f..."}. */
 #ifndef ASSAY_WORKER_PROTOCOL_H
 #define ASSAY_WORKER_PROTOCOL_H
 
-#define WORKER_PROTOCOL_VERSION 3
+#define WORKER_PROTOCOL_VERSION 4
 #define WORKER_SOCKET_FD 3
 #define WORKER_EXIT_CPU 71
 
 enum worker_request {
 	/* Load the model.  fd: the GGUF, opened read-only (for split files: "paths" instead, the supervisor grants the folder).
 	 * {"size": bytes, "n_threads": int, "n_gpu_layers": int, "paths": [..]?, "use_mmap": bool,
-	 *  "memory_limit": bytes of private memory? (RLIMIT_DATA), "check_tensors": bool?}
+	 *  "memory_limit": bytes of private memory? (RLIMIT_DATA), "check_tensors": bool?,
+	 *  "device": id of MSG_READY, "" for all GPUs (llama.cpp shares the layers out by what is free)?}
+	 * n_gpu_layers: -1 as many as fit into what is free now, 0 none: the processor alone.
 	 * -> MSG_PROGRESS ..., MSG_LOADED* | MSG_FAILED* */
 	REQ_LOAD = 1,
 	/* Load an adapter; fd: a LoRA GGUF that adapter_convert() wrote.  {"adapter": id > 0}
@@ -79,7 +82,7 @@ enum worker_request {
 	REQ_IMATRIX = 9,
 	/* Compare a candidate with the loaded model, under "adapter": both are fed the same prompts (rendered by the loaded model's
 	 * template) and answers, and each answer token's distributions are compared.  fd, "size", "n_threads", "n_gpu_layers",
-	 * "paths", "use_mmap", "memory_limit": the candidate and all that REQ_LOAD knows.  An item gives "messages" or
+	 * "device", "paths", "use_mmap", "memory_limit": the candidate and all that REQ_LOAD knows.  An item gives "messages" or
 	 * "prompt_tokens", and "answer" or its "tokens".  "spool", a path in the folder that may be written to: where both models do
 	 * not fit into memory; the loaded one goes first and is freed, its rows wait there (528 bytes a token), and the
 	 * divergence is a close lower bound ("approximate").
@@ -115,11 +118,14 @@ enum worker_request {
 
 enum worker_message {
 	/* stream 0, first frame.  {"version", "build": llama.cpp version, "sandbox": "full|seccomp|rlimit|none",
-	 * "sandbox_detail": text, "n_threads": int, "devices": [{"name","type","memory_total","memory_free"}]} */
+	 * "sandbox_detail": text, "n_threads": int,
+	 * "devices": at most 16 of {"id": of llama.cpp ("CUDA0"),"name","type": "cpu|gpu|igpu|accel","memory_total","memory_free"}} */
 	MSG_READY = 64,
 	MSG_PROGRESS = 65, /* {"fraction": 0..1}; of jobs also "step": text, "detail": tensor or item at hand */
 	/* {"architecture","description","n_params","size_bytes","n_ctx_train","n_layer","n_vocab","has_template",
-	 *  "template": text,"template_hash": hex,"kv_bytes_per_token": int} */
+	 *  "template": text,"template_hash": hex,"kv_bytes_per_token": int,
+	 *  "kv_host_bytes_per_token","weights_host_bytes": the part of it in main memory,"gpu_layers": layers on GPUs, the output
+	 *  counted as one,"kv_room": KV cells that there is GPU memory for, absent where none are kept there} */
 	MSG_LOADED = 66,
 	/* {"stats": {...}?}
 	 * of a merge: {"n_tensors","n_changed","n_params","base_type": most frequent ("Q4_1"),"base_quantized": bool,

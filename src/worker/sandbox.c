@@ -92,8 +92,9 @@ void sandbox_limit_memory(uint64_t bytes)
 #define FS_IOCTL_DEV (1ULL << 15)
 #define FS_READ (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
 #define FS_WRITE (LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG | FS_TRUNCATE)
-#define FS_OF_FILES (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | FS_TRUNCATE)
+#define FS_OF_FILES (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | FS_TRUNCATE | FS_IOCTL_DEV)
 #define NET_TCP 3ULL   /* BIND_TCP | CONNECT_TCP */
+#define NVIDIA_MAX 16  /* GPUs of a machine */
 #define SCOPE_ALL 3ULL /* abstract sockets, signals */
 
 /* The kernel's struct with all its fields: older headers know fewer. */
@@ -132,9 +133,29 @@ static bool landlock_allow_model(int ruleset, const char *path)
 	return ok;
 }
 
+/* What NVIDIA's driver opens while it computes: its devices, and what all users may read of the system.  No home, no data. */
+static void landlock_allow_nvidia(int ruleset, uint64_t handled)
+{
+	static const char *const devices[] = { "/dev/nvidiactl",      "/dev/nvidia-uvm",  "/dev/nvidia-uvm-tools",
+					       "/dev/nvidia-modeset", "/dev/nvidia-caps", "/dev/dxg" };
+	static const char *const system[] = { "/usr", "/lib", "/lib64", "/proc", "/sys", "/etc/ld.so.cache" };
+	uint64_t of_device = (FS_READ | LANDLOCK_ACCESS_FS_WRITE_FILE | FS_IOCTL_DEV) & handled;
+	char path[32];
+	for (size_t i = 0; i < sizeof devices / sizeof *devices; i++)
+		(void)landlock_allow(ruleset, devices[i], of_device);
+	for (int i = 0; i < NVIDIA_MAX; i++) {
+		snprintf(path, sizeof path, "/dev/nvidia%d", i);
+		(void)landlock_allow(ruleset, path, of_device);
+	}
+	for (size_t i = 0; i < sizeof system / sizeof *system; i++)
+		(void)landlock_allow(ruleset, system[i], FS_READ);
+}
+
 static bool landlock_allow_all(int ruleset, const struct sandbox_options *options, uint64_t handled)
 {
 	bool ok = true;
+	if (options->nvidia)
+		landlock_allow_nvidia(ruleset, handled);
 	for (size_t i = 0; i < options->n_read && ok; i++)
 		ok = landlock_allow_model(ruleset, options->read[i]);
 	return ok && (!options->write_dir || landlock_allow(ruleset, options->write_dir, (FS_READ | FS_WRITE) & handled));
@@ -311,8 +332,8 @@ void sandbox_enter(const struct sandbox_options *options, struct sandbox_report 
 		return;
 	}
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	if (options->gpu)
-		snprintf(landlock_why, sizeof(landlock_why), "a GPU driver opens devices while it runs: no Landlock. ");
+	if (options->gpu && !options->nvidia)
+		snprintf(landlock_why, sizeof(landlock_why), "this GPU driver opens devices that are not known here: no Landlock. ");
 	else
 		report->landlock_abi = landlock_enter(options, landlock_why, sizeof(landlock_why));
 	bool open_refused = false;

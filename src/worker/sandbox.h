@@ -3,7 +3,7 @@
  * sandbox - what a worker gives up before it reads the first byte of a model: files, network, other programs.
  *
  * The ladder, best first: "full" (Landlock + seccomp + rlimits), "seccomp" (no Landlock in this kernel, or a GPU whose
- * driver opens devices later), "rlimit", "none" (asked for by --no-sandbox).  A level is only reported after its canary:
+ * driver opens devices that are not known), "rlimit", "none" (asked for by --no-sandbox).  A level is only reported after its canary:
  * the process tries to open /etc/passwd, to write to /dev/null, to make a socket and to run a program, and each must be
  * refused.
  * Thread: the main thread, before any other is started. */
@@ -22,6 +22,7 @@ struct sandbox_options {
 	size_t n_read;
 	const char *write_dir; /* files may be made, read and written here; NULL: nowhere */
 	bool gpu;             /* keep what GPU drivers need */
+	bool nvidia;          /* and all GPUs are NVIDIA's, whose driver is known to live under Landlock */
 	bool off;             /* --no-sandbox */
 	bool keep_output;     /* --self-test: standard output may be a file */
 };

@@ -97,3 +97,26 @@ for (const where of ["/models", "/results", "/settings"]) {
 		});
 	}
 }
+
+test("a GPU that lies idle is told once, and the one to use can be chosen", async ({ page }) => {
+	const gpu = (id: string) => ({ id, name: "Card", type: "gpu", memory_total: 8e9, memory_free: 7.5e9 });
+	const told = { gpu_support: false, gpu_idle: "build", gpus: [] as object[] };
+	await page.route("**/api/v1/status", async (route) => {
+		const response = await route.fetch();
+		await route.fulfill({ json: { ...((await response.json()) as object), ...told } });
+	});
+	await page.reload();
+	const banner = page.getByText("was built without GPU support");
+	await expect(banner).toBeVisible();
+	await page.getByRole("button", { name: "Do not show this again" }).click();
+	await expect(banner).toBeHidden();
+	Object.assign(told, { gpu_support: true, gpu_idle: "", gpus: [gpu("CUDA0"), gpu("CUDA1")] });
+	await page.reload();
+	await expect(banner).toBeHidden();
+	await expect(page.getByText("Card: 7.5 of 8.0 GB free").first()).toBeVisible();
+	await page.getByLabel("Use this GPU").selectOption("CUDA1");
+	await page.getByRole("button", { name: "Save" }).click();
+	await expect(page.getByText("Saved.")).toBeVisible();
+	expect(await call(page, "GET", "/settings")).toMatchObject({ gpu_device: "CUDA1" });
+	await call(page, "PATCH", "/settings", { gpu_device: "" });
+});

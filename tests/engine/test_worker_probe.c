@@ -14,7 +14,7 @@ static void the_program_says_what_it_is(void **state)
 	(void)state;
 	if (access(TEST_BIN "/assay-worker", X_OK) != 0)
 		skip(); /* built without llama.cpp */
-	assert_true(worker_probe(TEST_BIN "/assay-worker", &facts));
+	assert_true(worker_probe(TEST_BIN "/assay-worker", false, &facts));
 	assert_true(facts.build[0] && facts.sandbox[0]);
 }
 
@@ -24,9 +24,9 @@ static void one_that_says_nothing_leaves_all_empty(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof programs / sizeof *programs; i++) {
-		struct worker_facts facts = { "full", "1", true };
-		assert_false(worker_probe(programs[i], &facts));
-		assert_true(!facts.build[0] && !facts.sandbox[0] && !facts.has_gpu);
+		struct worker_facts facts = { .sandbox = "full", .build = "1", .has_gpu_backend = true, .devices.n = 3 };
+		assert_false(worker_probe(programs[i], false, &facts));
+		assert_true(!facts.build[0] && !facts.sandbox[0] && !facts.has_gpu_backend && facts.devices.n == 0);
 	}
 }
 

@@ -220,6 +220,14 @@ static inline json_t *worker_reply_cell(const struct worker_reply *r, int64_t ce
 	return NULL;
 }
 
+/* Layers on the GPU: none, unless ASSAY_TEST_GPU_LAYERS says otherwise (-1: as many as fit). */
+static inline int worker_client_layers(void)
+{
+	const char *text = getenv("ASSAY_TEST_GPU_LAYERS");
+	int64_t layers = 0;
+	return text && str_to_i64(str_of(text), &layers) ? (int)layers : 0;
+}
+
 /* REQ_LOAD of a file. */
 static inline struct worker_reply worker_client_load(struct worker_client *w, const char *path, int n_threads)
 {
@@ -228,7 +236,7 @@ static inline struct worker_reply worker_client_load(struct worker_client *w, co
 	if (fd >= 0)
 		fstat(fd, &st);
 	json_t *body = json_pack("{s:I, s:i, s:i, s:b}", "size", (json_int_t)st.st_size, "n_threads",
-				 n_threads, "n_gpu_layers", 0, "use_mmap", 1);
+				 n_threads, "n_gpu_layers", worker_client_layers(), "use_mmap", 1);
 	uint32_t stream = worker_client_send(w, REQ_LOAD, body, fd);
 	if (fd >= 0)
 		close(fd);

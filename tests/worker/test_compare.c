@@ -79,7 +79,7 @@ static uint32_t send_spooled(struct worker_client *w, int adapter, const char *c
 	assert_true(fd >= 0);
 	fstat(fd, &st);
 	json_t *body = json_pack("{s:i, s:I, s:i, s:i, s:o}", "adapter", adapter, "size", (json_int_t)st.st_size, "n_threads", 2,
-				 "n_gpu_layers", 0, "items", list);
+				 "n_gpu_layers", worker_client_layers(), "items", list);
 	if (spool)
 		json_object_set_new(body, "spool", json_string(spool));
 	uint32_t stream = worker_client_send(w, REQ_COMPARE, body, fd);

@@ -104,8 +104,8 @@ static void likelihoods_are_those_of_a_comparison(void **state)
 	worker_reply_release(&r);
 	int fd = open(model_path, O_RDONLY | O_CLOEXEC);
 	assert_int_equal(fstat(fd, &st), 0);
-	json_t *body = json_pack("{s:i, s:I, s:i, s:i, s:o}", "adapter", 0, "size", (json_int_t)st.st_size, "n_threads", 2, "n_gpu_layers", 0,
-				 "items", texts());
+	json_t *body = json_pack("{s:i, s:I, s:i, s:i, s:o}", "adapter", 0, "size", (json_int_t)st.st_size, "n_threads", 2, "n_gpu_layers",
+				 worker_client_layers(), "items", texts());
 	r = worker_client_wait(&worker, worker_client_send(&worker, REQ_COMPARE, body, fd), 0);
 	close(fd);
 	figures(&r, "nll_ref", theirs, N);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is typed into the settings, as the server takes it.
+import type { Gpu } from "../types";
 
 export const THREADS_MAX = 1024;
 export const LAYERS_MAX = 100_000;
@@ -22,4 +23,15 @@ export function gpu_choice(layers: number | undefined): GpuChoice {
 export function gpu_layers(choice: GpuChoice, count: number): number {
 	if (choice === "auto") return -1;
 	return choice === "none" ? 0 : count;
+}
+
+/** Values and labels of the choice of a GPU; one that was chosen and is gone stays in the list. */
+export function gpu_devices(gpus: readonly Gpu[], chosen: string, all: string): [string, string][] {
+	const list: [string, string][] = [["", all], ...gpus.map((gpu): [string, string] => [gpu.id, `${gpu.name} (${gpu.id})`])];
+	return list.some(([id]) => id === chosen) ? list : [...list, [chosen, chosen]];
+}
+
+/** "79.6": what is written on the cards counts in powers of ten. */
+export function gigabytes(bytes: number): string {
+	return (bytes / 1e9).toFixed(1);
 }

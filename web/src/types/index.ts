@@ -46,6 +46,7 @@ export type SelectionPreview = Schemas["SelectionPreview"];
 export type SelectionQuestion = Schemas["SelectionQuestions"]["questions"][number];
 export type Session = Schemas["Session"];
 export type Settings = Schemas["Settings"];
+export type Gpu = Schemas["Gpu"];
 export type Standing = Schemas["Standing"];
 export type Status = Schemas["Status"];
 export type Upload = Schemas["Upload"];

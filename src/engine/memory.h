@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * memory - whether a model fits into this machine before it is loaded, and what would help where it does not. */
+#ifndef ASSAY_ENGINE_MEMORY_H
+#define ASSAY_ENGINE_MEMORY_H
+
+#include "engine/devices.h"
+
+/* What there is. */
+struct memory_supply {
+	int64_t available; /* main memory, without what is to be left free */
+	const struct devices *devices;
+	struct gpu_use gpu;
+	bool has_idle_gpu; /* the machine has one that would be used but for a setting */
+};
+
+/* What a model would take of it. */
+struct memory_answer {
+	int64_t need; /* main memory */
+	int64_t gpu_need, gpu_free; /* of the GPUs that are meant; 0 without one */
+	int layers;		     /* on GPUs, the output counted as one */
+};
+
+/* `out` is filled in also where it does not fit: ERR_LIMIT
+ *   "err_memory_gpu"        the layers that the settings ask for do not fit onto the GPU: name, need, free, layers, most
+ *   "err_memory_format"     main memory is short, but as {format} it would fit: name, need, free, format, then
+ *   "err_memory_gpu_off"    main memory is short, and a GPU lies idle by the settings
+ *   "err_memory"            main memory is short.
+ * Thread: work (reads a header). */
+MUST_USE enum err_code memory_check(const char *path, int64_t kv_tokens, const struct memory_supply *supply,
+				    struct memory_answer *out, struct err *err);
+
+#endif

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What workers say of their devices, and whether a model fits on them: with made-up GPUs, so that no machine needs one. */
+#include "engine/devices.h"
+
+#include "base/limits.h"
+#include "engine/memory.h"
+#include "engine/worker_environment.h"
+#include "support/check.h"
+#include "support/model_files.h"
+
+static struct temp temp;
+
+static struct devices read_text(const char *text, struct err *err)
+{
+	struct devices d;
+	json_t *list = json_parse(str_of(text), "devices", err);
+
+	(void)!devices_read(list, &d, err);
+	json_decref(list);
+	return d;
+}
+
+#define GPU(id, free) "{\"id\":\"" id "\",\"name\":\"Card\",\"type\":\"gpu\",\"memory_total\":8589934592,\"memory_free\":" free "}"
+#define IGPU "{\"id\":\"Vulkan1\",\"name\":\"Graphics\",\"type\":\"igpu\",\"memory_total\":5000,\"memory_free\":4000}"
+#define CPU "{\"id\":\"CPU\",\"name\":\"Processor\",\"type\":\"cpu\",\"memory_total\":9000,\"memory_free\":9000}"
+
+static void devices_are_read_and_those_that_are_meant_are_found(void **state)
+{
+	(void)state;
+	struct err err = { 0 };
+	struct memory_place place;
+	char label[64];
+	struct devices d = read_text("[" GPU("CUDA0", "1000") "," GPU("CUDA1", "2000") "," IGPU "," CPU "]", &err);
+	struct gpu_use all = { -1, "" }, one = { 5, "CUDA1" }, none = { 0, "" }, shared = { -1, "Vulkan1" }, unknown = { -1, "CUDA7" };
+
+	assert_err(&err, "");
+	assert_int_equal(d.n, 4);
+	assert_true(devices_have_gpu(&d));
+	devices_place(&d, &all, &place); /* graphics units of the processor only where there is no card */
+	assert_int_equal(place.n_gpus, 2);
+	assert_int_equal(place.free[1], 2000);
+	devices_label(&d, &all, label, sizeof label);
+	assert_string_equal(label, "2 × Card");
+	devices_place(&d, &one, &place);
+	assert_true(place.n_gpus == 1 && place.free[0] == 2000 && place.layers == 5);
+	devices_place(&d, &shared, &place);
+	assert_true(place.n_gpus == 1 && place.free[0] == 4000);
+	devices_place(&d, &none, &place);
+	assert_int_equal(place.n_gpus, 0);
+	devices_label(&d, &unknown, label, sizeof label);
+	assert_string_equal(label, "");
+	d = read_text("[" IGPU "," CPU "]", &err);
+	devices_place(&d, &all, &place);
+	assert_int_equal(place.n_gpus, 1);
+	d = read_text("[" CPU "]", &err);
+	assert_false(devices_have_gpu(&d));
+}
+
+static void devices_outside_the_protocol_are_refused(void **state)
+{
+	(void)state;
+	static const char *const wrong[] = {
+		"{}", "[1]", "[{}]", "[{\"id\":\"\",\"type\":\"gpu\"}]", "[{\"id\":\"a\",\"type\":\"toaster\"}]",
+		"[{\"id\":\"a\",\"type\":\"gpu\",\"memory_free\":-1}]", "[{\"id\":\"a\",\"type\":\"gpu\",\"memory_total\":\"8\"}]",
+		"[{\"id\":\"0123456789012345678901234567890123\",\"type\":\"gpu\"}]",
+	};
+
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		struct err err = { 0 };
+		struct devices d = read_text(wrong[i], &err);
+		assert_true(err.code != ERR_OK);
+		assert_int_equal(d.n, 0);
+	}
+}
+
+/* 4 layers of 64 MiB each, an embedding of 64 MiB that is the output too; F16. */
+static const char *model(void)
+{
+	struct tiny_file f = { .w = gguf_writer_new() };
+	static const struct tiny_model m = { .architecture = "llama" };
+	char name[32];
+
+	gguf_writer_text(f.w, "general.architecture", "llama");
+	tiny_key(f.w, &m, "block_count", 4);
+	tiny_key(f.w, &m, "embedding_length", 1024);
+	tiny_key(f.w, &m, "feed_forward_length", 1024);
+	tiny_key(f.w, &m, "attention.head_count", 8);
+	tiny_tensor(&f, "token_embd.weight", GGML_ID_F16, 1024, 32768);
+	for (int i = 0; i < 4; i++) {
+		str_format(name, sizeof name, "blk.%d.ffn_up.weight", i);
+		tiny_tensor(&f, name, GGML_ID_F16, 1024, 32768);
+	}
+	return tiny_finish(&f, temp_path(&temp, "model.gguf"));
+}
+
+static enum err_code check(const struct devices *d, struct gpu_use gpu, int64_t available, bool is_idle, struct memory_answer *out,
+			   struct err *err)
+{
+	struct memory_supply supply = { .available = available, .devices = d, .gpu = gpu, .has_idle_gpu = is_idle };
+
+	*err = (struct err){ 0 };
+	return memory_check(model(), 256, &supply, out, err);
+}
+
+static void as_many_layers_as_fit_go_to_the_gpu_and_the_rest_must_fit_beside(void **state)
+{
+	(void)state;
+	struct err err;
+	struct memory_answer a, b;
+	struct gpu_use automatic = { -1, "" };
+	struct devices large = read_text("[" GPU("CUDA0", "8000000000") "]", &err), small = large, none = { 0 };
+
+	small.items[0].memory_free = 700 << 20;
+	assert_ok(check(&none, automatic, (int64_t)GIB, false, &a, &err));
+	assert_true(a.layers == 0 && a.gpu_need == 0 && a.need > (int64_t)(320 * MIB));
+	assert_ok(check(&large, automatic, (int64_t)GIB, false, &b, &err));
+	assert_int_equal(b.layers, 5);
+	assert_true(b.gpu_need > (int64_t)(320 * MIB) && b.need < a.need - (int64_t)(250 * MIB));
+	assert_ok(check(&small, automatic, (int64_t)GIB, false, &b, &err));
+	assert_in_range(b.layers, 1, 4);
+	assert_true(b.gpu_need < b.gpu_free && b.need < a.need);
+	small.items[0].memory_free = 64 << 20;
+	assert_ok(check(&small, automatic, (int64_t)GIB, false, &b, &err));
+	assert_true(b.layers == 0 && b.need == a.need);
+}
+
+static void what_does_not_fit_says_what_would_help(void **state)
+{
+	(void)state;
+	struct err err;
+	struct memory_answer a;
+	struct gpu_use five = { 5, "" }, off = { 0, "" };
+	struct devices small = read_text("[" GPU("CUDA0", "734003200") "]", &err), none = { 0 };
+
+	assert_int_equal(check(&small, five, (int64_t)GIB, false, &a, &err), ERR_LIMIT);
+	assert_err(&err, "err_memory_gpu");
+	assert_arg(&err, "layers", "5");
+	assert_arg(&err, "name", "model.gguf");
+	char most[16];
+	assert_true(err_arg(&err, "most", most, sizeof most));
+	assert_in_range(most[0], '1', '4');
+	assert_ok(check(&none, off, (int64_t)GIB, false, &a, &err));
+	assert_int_equal(check(&none, off, a.need - 1, false, &a, &err), ERR_LIMIT);
+	assert_err(&err, "err_memory_format");
+	assert_arg(&err, "format", "Q8_0");
+	assert_int_equal(check(&none, off, a.need - (int64_t)(200 * MIB), false, &a, &err), ERR_LIMIT);
+	assert_arg(&err, "format", "Q4_K_M");
+	assert_int_equal(check(&none, off, (int64_t)MIB, false, &a, &err), ERR_LIMIT);
+	assert_err(&err, "err_memory");
+	assert_int_equal(check(&none, off, a.need - 1, true, &a, &err), ERR_LIMIT);
+	assert_err(&err, "err_memory_gpu_off");
+}
+
+static void only_what_gpu_drivers_read_reaches_a_worker(void **state)
+{
+	(void)state;
+	char *env[WORKER_ENV_MAX + 1];
+	bool has_gpu = false;
+
+	assert_int_equal(setenv("CUDA_VISIBLE_DEVICES", "0", 1), 0);
+	assert_int_equal(setenv("HF_TOKEN", "secret", 1), 0);
+	worker_environment(env);
+	for (int i = 0; env[i]; i++) {
+		has_gpu |= strcmp(env[i], "CUDA_VISIBLE_DEVICES=0") == 0;
+		assert_null(strstr(env[i], "secret"));
+		assert_null(strstr(env[i], "HOME="));
+	}
+	assert_true(has_gpu);
+	unsetenv("CUDA_VISIBLE_DEVICES");
+	unsetenv("HF_TOKEN");
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	temp_open(&temp);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	temp_close(&temp);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(devices_are_read_and_those_that_are_meant_are_found),
+		cmocka_unit_test(devices_outside_the_protocol_are_refused),
+		cmocka_unit_test(as_many_layers_as_fit_go_to_the_gpu_and_the_rest_must_fit_beside),
+		cmocka_unit_test(what_does_not_fit_says_what_would_help),
+		cmocka_unit_test(only_what_gpu_drivers_read_reaches_a_worker),
+	};
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
