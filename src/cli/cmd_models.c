@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "cli/column_label.h"
+#include "cli/models_check.h"
 #include "cli/models_convert.h"
 #include "cli/models_find.h"
 #include "cli/models_get.h"
@@ -173,8 +174,7 @@ static int exec_add(struct cli *cli)
 
 /* --- show, remove --- */
 
-/* The API path of what the first word names: a model, or (without @) a fine-tuned model. */
-static enum err_code find(struct cli *cli, struct client *c, const char *word, char path[64], struct err *err)
+enum err_code models_named(struct client *c, const char *word, char path[64], struct err *err)
 {
 	json_t *list = NULL;
 	int64_t id;
@@ -183,7 +183,6 @@ static enum err_code find(struct cli *cli, struct client *c, const char *word, c
 		return code;
 	int64_t family = spec_match_family(word, list);
 	json_decref(list);
-	(void)cli;
 	if (family > 0) {
 		snprintf(path, 64, "/families/%lld", (long long)family);
 		return ERR_OK;
@@ -220,8 +219,8 @@ static void print_model(const struct cli *cli, const json_t *model)
 	}
 	json_decref(none);
 	show_table(t, stdout);
-	if (json_is_false(json_object_get(model, "has_template")) && strcmp(show_text(model, "kind"), "adapter") != 0)
-		cli_say(cli, stderr, "cli_no_template", NULL);
+	models_print_belonging(cli, model);
+	models_print_template(cli, model);
 	show_problem("", json_object_get(model, "problem"));
 }
 
@@ -239,7 +238,7 @@ static json_t *family_in(const json_t *list, const char *path)
 	return NULL;
 }
 
-static enum err_code get_shown(struct client *c, const char *path, json_t **out, struct err *err)
+enum err_code models_fetch(struct client *c, const char *path, json_t **out, struct err *err)
 {
 	json_t *list = NULL;
 	if (strncmp(path, "/models/", 8) == 0)
@@ -268,9 +267,9 @@ static int exec_show(struct cli *cli)
 	char path[64];
 	enum err_code code = cli_connect(cli, &c, &err);
 	if (code == ERR_OK)
-		code = find(cli, c, args_word(cli->args, 0), path, &err);
+		code = models_named(c, args_word(cli->args, 0), path, &err);
 	if (code == ERR_OK)
-		code = get_shown(c, path, &shown, &err);
+		code = models_fetch(c, path, &shown, &err);
 	int result = code == ERR_OK ? EXIT_DONE : cli_fail(cli, &err);
 	if (code == ERR_OK && cli->json)
 		cli_print_json(shown);
@@ -328,7 +327,7 @@ static int exec_remove(struct cli *cli)
 	char path[64];
 	enum err_code code = cli_connect(cli, &c, &err);
 	for (size_t i = 0; i < args_count(cli->args) && code == ERR_OK; i++) {
-		code = find(cli, c, args_word(cli->args, i), path, &err);
+		code = models_named(c, args_word(cli->args, i), path, &err);
 		if (code == ERR_OK)
 			code = client_call(c, "DELETE", path, NULL, NULL, &err);
 		if (code == ERR_OK)
@@ -366,6 +365,10 @@ static const struct command model_commands[] = {
 	  models_convert_tables, 1, 1, models_convert_exec, NULL },
 	{ "changes", "SPEC|ID [--against SPEC|ID]", "cli_models_changes_summary", "cli_models_changes_about", changes_tables, 1, 1,
 	  exec_changes, NULL },
+	{ "check", "FAMILY|SPEC", "cli_models_check_summary", "cli_models_check_about", models_check_tables, 1, 1, models_exec_check,
+	  NULL },
+	{ "template", "FAMILY|SPEC [CHOICE]", "cli_models_template_summary", "cli_models_template_about", NULL, 1, 2,
+	  models_exec_template, NULL },
 	{ "remove", "SPEC|FAMILY|ID ...", "cli_models_remove_summary", NULL, NULL, 1, 100, exec_remove, NULL },
 	{ NULL, NULL, NULL, NULL, NULL, 0, 0, NULL, NULL },
 };

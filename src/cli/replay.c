@@ -89,7 +89,9 @@ static json_t *copy_of(const json_t *run, int64_t set_id)
 	json_array_foreach(json_object_get(run, "columns"), i, column) {
 		json_t *copy = json_object();
 		json_object_set(copy, "model_id", json_object_get(column, "model_id"));
-		if (json_is_true(json_object_get(column, "own_params")))
+		/* Also what followed from the model then: it may have another template by now. */
+		if (json_is_true(json_object_get(column, "own_params")) ||
+		    !json_equal(json_object_get(column, "params"), json_object_get(run, "params")))
 			json_object_set(copy, "params", json_object_get(column, "params"));
 		json_array_append_new(columns, copy);
 	}

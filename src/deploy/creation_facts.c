@@ -13,6 +13,8 @@
 #include "engine/model_cache.h"
 #include "model/gguf.h"
 #include "model/quant_types.h"
+#include "store/template_store.h"
+#include "store/workspace_store.h"
 
 #define ANSWERS_MAX 512         /* of the validation that the proof may look at */
 
@@ -80,7 +82,8 @@ static void run_load(struct task *task, void *context)
 	}
 	if (f->is_adapter && model_store_get(db, f->arena, f->model.base_model_id, &f->base, err) != ERR_OK)
 		return;
-	if (l->run_id)
+	f->plain = workspace_params_default();
+	if (template_store_fill(db, f->arena, f->model.id, true, true, &f->plain, err) == ERR_OK && l->run_id)
 		load_column(l, db, err);
 }
 

@@ -368,7 +368,7 @@ void begin_upload(struct creation *c)
 	struct to_ollama *o = c->ollama = arena_alloc(c->arena, sizeof *c->ollama);
 
 	o->question = choose_question(c);
-	o->params = c->facts.column.id ? c->facts.column.params : workspace_params_default();
+	o->params = c->facts.column.id ? c->facts.column.params : c->facts.plain;
 	o->prompt = o->answer = "";
 	if (ollama_name_ok(c->row.name))
 		str_format(o->name, sizeof o->name, "%s", c->row.name);

@@ -44,6 +44,7 @@ struct facts {
 	bool is_adapter;
 	struct run_row run;            /* id 0: none */
 	struct column_row column;      /* id 0: none */
+	struct gen_params plain;       /* of a chat with the model, where there is no column */
 	struct run_question *answered; /* of the run, with the one cell of the column; only those with an answer */
 	size_t n_answered;
 	const char *label;             /* "kestrel" */

@@ -83,7 +83,7 @@ static void home_workspace(struct errand *e)
 /* It answers as it did in the validation, but a chat may say more. */
 static struct gen_params workspace_params(const struct creation *c)
 {
-	struct gen_params fresh = workspace_params_default(), p = c->facts.column.params;
+	struct gen_params fresh = c->facts.plain, p = c->facts.column.params;
 
 	if (!c->facts.column.id)
 		return fresh;

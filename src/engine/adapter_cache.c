@@ -90,3 +90,11 @@ enum err_code adapter_hash(const char *adapter_path, char out[65], const atomic_
 		hash_hex(digest, out);
 	return code;
 }
+
+void adapter_stamp(const char *adapter_path, char out[FILE_STAMP_SIZE])
+{
+	char *weights = weights_path(adapter_path);
+
+	machine_file_stamp(weights, out);
+	mem_free(weights);
+}

@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 
 #include "base/err.h"
+#include "engine/machine.h"
 
 /* Gives the cached file (an owned path in `*out`), converting first where it is missing. */
 MUST_USE enum err_code adapter_cache_get(const char *data_dir, const char *adapter_path, const char *base_path, char **out,
@@ -18,5 +19,8 @@ MUST_USE enum err_code adapter_cache_get(const char *data_dir, const char *adapt
 
 /* SHA-256 (hex) of an adapter's weights, for provenance: of the file itself or of the folder's adapter_model.safetensors. */
 MUST_USE enum err_code adapter_hash(const char *adapter_path, char out[65], const atomic_bool *cancel, struct err *err);
+
+/* machine_file_stamp() of an adapter's weights. */
+void adapter_stamp(const char *adapter_path, char out[FILE_STAMP_SIZE]);
 
 #endif

@@ -148,10 +148,11 @@ void column_store(struct engine *e, const struct active_column *c)
 
 struct hash_job {
 	struct job job;
-	int64_t run_id, column_id, base_id;
+	int64_t run_id, column_id, base_id, adapter_id;
 	char *base_path, *adapter_path;
 	char base_hash[65], adapter_hash[65];
-	char base_stamp[FILE_STAMP_SIZE]; /* of the file that base_hash is of */
+	char base_stamp[FILE_STAMP_SIZE]; /* of the file that base_hash is of, and of the adapter's */
+	char adapter_stamp[FILE_STAMP_SIZE];
 };
 
 static void run_hash(struct task *task, void *context)
@@ -175,14 +176,16 @@ static void run_hash(struct task *task, void *context)
 		str_format(last->stamp, sizeof last->stamp, "%s", stamp);
 		str_format(last->hex, sizeof last->hex, "%s", j->base_hash);
 	}
-	if (j->adapter_path && task->err.code == ERR_OK)
-		(void)!adapter_hash(j->adapter_path, j->adapter_hash, &task->cancelled, &task->err);
+	if (!j->adapter_path || task->err.code != ERR_OK)
+		return;
+	adapter_stamp(j->adapter_path, j->adapter_stamp);
+	(void)!adapter_hash(j->adapter_path, j->adapter_hash, &task->cancelled, &task->err);
 }
 
 struct set_hash_job {
 	struct job job;
-	int64_t run_id, column_id, base_id;
-	char base_hash[65], adapter_hash[65], base_stamp[FILE_STAMP_SIZE];
+	int64_t run_id, column_id, base_id, adapter_id;
+	char base_hash[65], adapter_hash[65], base_stamp[FILE_STAMP_SIZE], adapter_stamp[FILE_STAMP_SIZE];
 };
 
 /* Reads the column anew: its run may be over, and more may be known of it by now. */
@@ -194,6 +197,8 @@ static void run_set_hash(struct task *task, void *context)
 	size_t n = 0;
 
 	if (model_store_set_hash(context, j->base_id, j->base_hash, j->base_stamp, &task->err) != ERR_OK ||
+	    (j->adapter_id &&
+	     model_store_set_hash(context, j->adapter_id, j->adapter_hash, j->adapter_stamp, &task->err) != ERR_OK) ||
 	    run_store_get(context, j->job.arena, j->run_id, &run, &rows, &n, &task->err) != ERR_OK)
 		return;
 	for (size_t i = 0; i < n; i++) {
@@ -233,9 +238,11 @@ static void home_hash(struct job *job)
 	set->run_id = j->run_id;
 	set->column_id = j->column_id;
 	set->base_id = j->base_id;
+	set->adapter_id = j->adapter_id;
 	str_format(set->base_hash, sizeof set->base_hash, "%s", j->base_hash);
 	str_format(set->adapter_hash, sizeof set->adapter_hash, "%s", j->adapter_hash);
 	str_format(set->base_stamp, sizeof set->base_stamp, "%s", j->base_stamp);
+	str_format(set->adapter_stamp, sizeof set->adapter_stamp, "%s", j->adapter_stamp);
 	job_write(&set->job);
 	if (job_is_current(job))
 		keep_hash(e, j);
@@ -251,28 +258,46 @@ static void start_hash(struct engine *e, struct active_column *c)
 	j->base_id = c->base.id;
 	c->hashing = true;
 	j->base_path = arena_strdup(j->job.arena, e->host.base_path);
-	if (c->model.model.kind == MODEL_ADAPTER)
+	if (c->model.model.kind == MODEL_ADAPTER) {
 		j->adapter_path = arena_strdup(j->job.arena, c->model.model.path);
+		j->adapter_id = c->model.id;
+	}
 	str_format(j->base_hash, sizeof j->base_hash, "%s", c->base.sha256);
 	str_format(j->base_stamp, sizeof j->base_stamp, "%s", c->base.sha256_of);
 	job_hash(&j->job);
+}
+
+/* Of the template that its prompts are made with: the column's own, or the loaded file's. */
+static void template_hash(const struct engine *e, const struct active_column *c, char hex[HASH_HEX_SIZE])
+{
+	const char *own = c->row.params.template;
+	uint8_t digest[HASH_SIZE];
+
+	if (!own || !*own) {
+		str_format(hex, HASH_HEX_SIZE, "%s", e->host.template_hash);
+		return;
+	}
+	hash_bytes(own, strlen(own), digest);
+	hash_hex(digest, hex);
 }
 
 /* Fixed at the column's first start: the groups follow from it, also when the run goes on on another day. */
 static void plan_column(struct engine *e, struct active_column *c)
 {
 	const struct host *h = &e->host;
+	char template[HASH_HEX_SIZE];
 
+	template_hash(e, c, template);
 	if (c->row.slots <= 0)
 		c->row.slots = h->slots > 0 ? h->slots : 4;
 	if (c->row.kv_tokens <= 0) {
 		double tokens = host_cells(e, KV_SHARE);
 		c->row.kv_tokens = tokens < KV_MIN ? KV_MIN : tokens > KV_MAX ? KV_MAX : (int64_t)tokens;
 	}
-	if (c->row.build[0] && (strcmp(c->row.build, h->build) != 0 || strcmp(c->row.template_hash, h->template_hash) != 0))
+	if (c->row.build[0] && (strcmp(c->row.build, h->build) != 0 || strcmp(c->row.template_hash, template) != 0))
 		log_warn("engine", "column %lld goes on with another build or template", (long long)c->row.id);
 	if (!c->row.build[0]) {
-		c->row.template_hash = arena_strdup(e->active->arena, h->template_hash);
+		c->row.template_hash = arena_strdup(e->active->arena, template);
 		c->row.build = arena_strdup(e->active->arena, h->build);
 		c->row.device = arena_strdup(e->active->arena, h->device);
 	}

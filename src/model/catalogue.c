@@ -21,6 +21,7 @@
 #include "model/peft.h"
 #include "model/safetensors.h"
 #include "model/sniff.h"
+#include "model/template_source.h"
 
 /* The chosen folder, runs in it, checkpoints in them. */
 #define MAX_DEPTH 5
@@ -206,6 +207,7 @@ static void scan_peft(struct scan *s, const struct folder *f)
 				   } };
 	place_folder(s, f, &m);
 	read_state(s, f, &m);
+	m.model.templates = template_sources_of_folder(s->arena, f->path, m.final ? NULL : m.run);
 	family_set_add(s->families, &m);
 }
 
@@ -233,6 +235,7 @@ static void scan_hf(struct scan *s, const struct folder *f)
 		return;
 	}
 	if (!marked && !has_checkpoints(s, f)) {
+		model.templates = template_sources_of_folder(s->arena, f->path, NULL);
 		add_model(s, &model);
 		return;
 	}
@@ -240,6 +243,7 @@ static void scan_hf(struct scan *s, const struct folder *f)
 	m.model = model;
 	place_folder(s, f, &m);
 	read_state(s, f, &m);
+	m.model.templates = template_sources_of_folder(s->arena, f->path, m.final ? NULL : m.run);
 	family_set_add(s->families, &m);
 }
 

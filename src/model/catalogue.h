@@ -33,6 +33,8 @@ struct loss_point {
 	double eval_loss; /* NAN if this row has none */
 };
 
+struct template_sources;
+
 struct found_model {
 	enum model_kind kind;
 	enum adapter_format adapter_format;
@@ -48,6 +50,7 @@ struct found_model {
 	uint64_t n_ctx_train;
 	uint64_t kv_bytes_per_token; /* F16 K and V of all layers */
 	bool has_template;
+	const struct template_sources *templates; /* template_source.h; NULL: not looked for */
 
 	/* checkpoints only */
 	double epoch;             /* NAN if unknown */

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "model/ggml_type.h"
 #include "model/label.h"
+#include "model/template_source.h"
 
 #define MAX_LAYERS 4096
 
@@ -152,8 +153,10 @@ enum err_code found_gguf_read(struct arena *a, const char *path, struct found_mo
 			     *type ? type : out->architecture);
 	else if (adapter)
 		read_adapter(g, out);
-	if (rc == ERR_OK)
+	if (rc == ERR_OK) {
 		read_sizes(g, a, out);
+		out->templates = template_sources_of_gguf(a, g, path);
+	}
 	gguf_close(g);
 	return rc;
 }

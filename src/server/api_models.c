@@ -8,6 +8,7 @@
 #include "server/found_models.h"
 #include "server/home_path.h"
 #include "server/json_view.h"
+#include "server/model_extra.h"
 #include "server/model_scan.h"
 #include "server/routes.h"
 #include "store/setting_store.h"
@@ -15,7 +16,8 @@
 static void list_models(struct request *r, struct db *db)
 {
 	struct model_list list;
-	if (model_store_list(db, r->arena, &list, request_err(r)) == ERR_OK)
+	if (model_store_list(db, r->arena, &list, request_err(r)) == ERR_OK &&
+	    model_extra_fill(db, r->arena, store_data_dir(r->app->store), &list, request_err(r)) == ERR_OK)
 		view_model_list(&r->out, r->lang, &list);
 }
 
@@ -132,7 +134,7 @@ static void view_one_model(struct request *r, struct db *db)
 	struct model_row model;
 	const char *family = NULL;
 	if (model_store_get(db, r->arena, r->id, &model, err) != ERR_OK ||
-	    model_store_list(db, r->arena, &list, err) != ERR_OK)
+	    model_store_list(db, r->arena, &list, err) != ERR_OK || model_extra_fill_one(db, r->arena, store_data_dir(r->app->store), &model, err) != ERR_OK)
 		return;
 	for (size_t i = 0; i < list.n_families; i++)
 		if (list.families[i].id == model.family_id)
@@ -203,7 +205,7 @@ static void change_family(struct request *r, struct db *db)
 		return;
 	if (change->base_model_id && family_store_set_base(db, r->id, change->base_model_id, err) != ERR_OK)
 		return;
-	if (model_store_list(db, r->arena, &list, err) != ERR_OK)
+	if (model_store_list(db, r->arena, &list, err) != ERR_OK || model_extra_fill(db, r->arena, store_data_dir(r->app->store), &list, err) != ERR_OK)
 		return;
 	const struct family_row *family = find_family(&list, r->id, err);
 	if (family)

@@ -120,7 +120,8 @@ static void store_run(struct request *r, struct db *db)
 	for (size_t i = 0; i < body->n_columns; i++) {
 		char field[64];
 		(void)str_format(field, sizeof field, "columns[%zu].model_id", i);
-		if (run_name_column(db, r->arena, &list, field, &body->columns[i], err) != ERR_OK)
+		if (run_name_column(db, r->arena, &list, field, &body->columns[i], err) != ERR_OK ||
+		    run_fill_column(db, r->arena, &body->given[i], &body->columns[i], err) != ERR_OK)
 			return;
 	}
 	if (!*body->run.name && set_id && run_question_set(db, r->arena, set_id, &set, err) == ERR_OK)

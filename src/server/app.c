@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "deploy/creation.h"
+#include "engine/match_check.h"
 #include "engine/ollama.h"
 #include "engine/reaper.h"
 #include "engine/worker_probe.h"
@@ -32,6 +33,7 @@
 #include "server/row_feed.h"
 #include "server/selection_feed.h"
 #include "server/talk.h"
+#include "server/template_look.h"
 #include "server/upload.h"
 #include "store/artifact_store.h"
 #include "store/chat_store.h"
@@ -254,6 +256,29 @@ static void open_selections(struct app *app, const struct engine_options *engine
 	app->selections = selections_new(&options);
 }
 
+static void models_matched(void *user)
+{
+	app_publish(user, "models", NULL);
+}
+
+static void open_matches(struct app *app, const struct engine_options *engine)
+{
+	struct match_checks_options options = {
+		.loop = app->loop,
+		.store = app->store,
+		.engine = app->engine,
+		.hash = app->hash,
+		.worker_path = app->worker_path,
+		.n_threads = engine->n_threads,
+		.n_gpu_layers = engine->n_gpu_layers,
+		.allow_unsandboxed = engine->allow_unsandboxed,
+		.changed = models_matched,
+		.user = app,
+	};
+
+	app->matches = match_checks_new(&options);
+}
+
 static void open_engine(struct app *app)
 {
 	const struct app_options *o = &app->options;
@@ -291,6 +316,7 @@ static void open_engine(struct app *app)
 	app->creations = creations_new(&creations);
 	app->downloads = download_feed_new(app);
 	open_selections(app, &options);
+	open_matches(app, &options);
 }
 
 static enum err_code open_http(struct app *app, const char *instance, struct err *err)
@@ -348,6 +374,7 @@ enum err_code app_open(const struct app_options *options, struct app **out, stru
 	app->beat = loop_timer_new(app->loop, beat, app);
 	loop_timer_set(app->housekeeping, BEAT_MS);
 	loop_timer_set(app->beat, BEAT_MS);
+	template_look(app);
 	loop_set_prepare(app->loop, prepare, app);
 	if (app->find_at_start && app->options.tcp)
 		found_models_start(app);
@@ -407,6 +434,7 @@ void app_close(struct app *app)
 	http_client_close(app->http_client);
 	if (app->http)
 		http_cancel(app->http);
+	match_checks_free(app->matches);
 	selections_free(app->selections);
 	creations_free(app->creations);
 	if (app->finding)

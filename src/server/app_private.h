@@ -29,6 +29,7 @@ struct app {
 	struct downloads *downloads;     /* from a hub */
 	struct selections *selections;
 	struct row_feed *selection_feed;
+	struct match_checks *matches;
 	struct keys *keys;
 	struct talk *talk;
 	struct completion *completions; /* openai.c: answers for programs under way */

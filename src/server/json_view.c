@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "engine/model_cache.h"
+#include "server/model_extra.h"
 #include "server/model_name.h"
 
 #define SENTENCE_MAX (8 * KIB)
@@ -164,6 +165,7 @@ void view_model(struct buf *b, const char *name, enum lang lang, const struct mo
 	}
 	if (f->kind == MODEL_ADAPTER)
 		json_int(b, "rank", f->rank);
+	view_model_extra(b, lang, m);
 	model_problem(b, lang, m);
 	json_close(b, '}');
 }
@@ -199,6 +201,7 @@ void view_family(struct buf *b, enum lang lang, const struct family_row *f, cons
 		if (all->models[i].family_id == f->id)
 			view_model(b, NULL, lang, &all->models[i], f->name);
 	json_close(b, ']');
+	view_family_extra(b, lang, f->id, all);
 	json_open(b, "losses", '[');
 	for (size_t i = 0; i < f->n_losses; i++) {
 		json_open(b, NULL, '{');

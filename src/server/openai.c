@@ -14,6 +14,7 @@
 #include "server/openai_view.h"
 #include "server/routes.h"
 #include "server/talk_prompt.h"
+#include "store/template_store.h"
 
 #define OUT_MAX (64 * MIB)
 
@@ -195,6 +196,8 @@ static void resolve(struct request *r, struct db *db)
 	c->params = workspace_params_default();
 	if (openai_name_find(db, r->arena, c->body.model, &c->name, err) == ERR_OK && c->name.workspace_id)
 		resolve_workspace(r, db, c);
+	else if (err->code == ERR_OK)
+		err_kept(template_store_fill(db, r->arena, c->name.model_id, true, !c->body.has_system, &c->params, err));
 	if (c->body.has_system)
 		c->params.system = "";
 	openai_body_params(r->json, &c->params);

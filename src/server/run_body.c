@@ -25,6 +25,19 @@ void params_body_read(const json_t *obj, struct gen_params *p, const char *prefi
 		err_prefix_field(err, prefix);
 }
 
+static bool is_given(const json_t *obj, const char *key)
+{
+	const json_t *value = json_object_get(obj, key);
+
+	return value && !json_is_null(value);
+}
+
+void params_body_given(const json_t *obj, struct params_given *given)
+{
+	given->template |= is_given(obj, "template");
+	given->system |= is_given(obj, "system");
+}
+
 static void read_column(const json_t *obj, const struct gen_params *shared, size_t at, struct column_row *c, struct err *err)
 {
 	char prefix[64];
@@ -63,8 +76,12 @@ enum err_code run_body_read(const json_t *json, struct run_body *out, struct err
 	out->n_columns = json_array_size(columns);
 	if (err->code == ERR_OK && (out->n_columns < 1 || out->n_columns > LIMIT_COLUMNS))
 		err_set(err, ERR_INVALID, "err_columns_count", "field=columns|limit=%d|found=%zu", LIMIT_COLUMNS, out->n_columns);
-	for (size_t i = 0; i < out->n_columns && err->code == ERR_OK; i++)
-		read_column(json_array_get(columns, i), &out->run.params, i, &out->columns[i], err);
+	for (size_t i = 0; i < out->n_columns && err->code == ERR_OK; i++) {
+		const json_t *column = json_array_get(columns, i);
+		read_column(column, &out->run.params, i, &out->columns[i], err);
+		params_body_given(json_object_get(json, "params"), &out->given[i]);
+		params_body_given(json_object_get(column, "params"), &out->given[i]);
+	}
 	if (err->code == ERR_OK && !out->questions == !out->run.question_set_id)
 		err_set(err, ERR_INVALID, "err_run_questions_source", "field=questions");
 	out->run.n_columns = (int64_t)out->n_columns;

@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "server/model_name.h"
 #include "server/question_body.h"
+#include "store/template_store.h"
 
 enum err_code run_name_column(struct db *db, struct arena *a, const struct model_list *list, const char *field,
 			      struct column_row *c, struct err *err)
@@ -19,6 +20,11 @@ enum err_code run_name_column(struct db *db, struct arena *a, const struct model
 	c->label = model_column_name(a, list, &model);
 	c->epoch = model.model.kind == MODEL_BASE ? NAN : model.model.epoch;
 	return ERR_OK;
+}
+
+enum err_code run_fill_column(struct db *db, struct arena *a, const struct params_given *given, struct column_row *c, struct err *err)
+{
+	return template_store_fill(db, a, c->model_id, !given->template, !given->system, &c->params, err);
 }
 
 enum err_code run_questions(struct db *db, struct arena *a, int64_t set_id, const json_t *array, int64_t limit,

@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "base/limits.h"
+#include "server/run_body.h"
 #include "store/run_store.h"
 
 #define SELECTION_BUDGET_MAX 604800 /* seconds: a week */
@@ -22,6 +23,7 @@ struct selection_body {
 	int64_t question_set_id;
 	const json_t *questions; /* of the body, or NULL */
 	struct gen_params params;
+	struct params_given given;
 	int64_t seed;
 	int64_t budget_s; /* 0: no limit */
 	enum judge_wish judge;

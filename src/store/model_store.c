@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "store/sql.h"
+#include "store/template_store.h"
 
 /* --- reading --- */
 
@@ -190,7 +191,7 @@ static enum err_code merge_model(struct db *db, const struct found_model *m, int
 		clock_wall_ms());
 	if (code == ERR_OK)
 		code = id_of_path(db, "SELECT id FROM model WHERE path = ?1", m->path, id, err);
-	return code;
+	return code == ERR_OK && m->templates ? template_store_put(db, *id, m->templates, err) : code;
 }
 
 /* Does the scan see fewer checkpoints than the family has?  Then it was of one folder among them, whose history is a part

@@ -9,6 +9,8 @@
 #include "model/catalogue.h"
 #include "store/db.h"
 
+struct model_extra;
+
 struct model_row {
 	int64_t id;
 	int64_t family_id;     /* 0: none */
@@ -18,6 +20,7 @@ struct model_row {
 	struct found_model model;
 	char sha256[65];       /* "" until hashed */
 	char sha256_of[64];    /* what the file was like when it was hashed, as model_store_set_hash() was told */
+	struct model_extra *extra; /* server/model_extra.h; NULL: not asked for */
 };
 
 struct family_row {

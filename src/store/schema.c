@@ -293,7 +293,30 @@ static const char step_7[] =
 	"UPDATE workspace SET api_name = api_name || '-' || id WHERE EXISTS" /* one that was called "Bot-7" anyway */
 	" (SELECT 1 FROM workspace o WHERE o.api_name = workspace.api_name AND o.id <> workspace.id);";
 
-const char *const schema_steps[] = { step_1, step_2, step_3, step_4, step_5, step_6, step_7 };
+/* Chat templates by their text, where each model's may come from and which was chosen; and what was found out about the base of
+ * an adapter, by what both files are. */
+static const char step_8[] =
+	"CREATE TABLE template_text (sha256 TEXT PRIMARY KEY, text TEXT NOT NULL) STRICT, WITHOUT ROWID;"
+	"CREATE TABLE template_source ("
+	"	model_id INTEGER NOT NULL REFERENCES model(id) ON DELETE CASCADE,"
+	"	origin INTEGER NOT NULL," /* enum template_origin */
+	"	path TEXT NOT NULL, sha256 TEXT NOT NULL," /* of its text; '': it has none */
+	"	preset TEXT NOT NULL, system TEXT NOT NULL, stops TEXT NOT NULL, num_ctx INTEGER NOT NULL," /* of a Modelfile */
+	"	problem TEXT NOT NULL,"
+	"	PRIMARY KEY (model_id, origin)"
+	") STRICT, WITHOUT ROWID;"
+	"ALTER TABLE model ADD COLUMN template_choice TEXT NOT NULL DEFAULT '';" /* '': the first source */
+	"ALTER TABLE family ADD COLUMN template_choice TEXT NOT NULL DEFAULT '';"
+	"CREATE TABLE base_match ("
+	"	adapter_sha256 TEXT NOT NULL, base_sha256 TEXT NOT NULL,"
+	"	verdict INTEGER NOT NULL," /* enum match_verdict */
+	"	n_answers INTEGER NOT NULL, n_better INTEGER NOT NULL, n_tokens INTEGER NOT NULL,"
+	"	without_ll REAL, with_ll REAL, p REAL," /* mean log-likelihood of a token */
+	"	source TEXT NOT NULL, checked_ms INTEGER NOT NULL,"
+	"	PRIMARY KEY (adapter_sha256, base_sha256)"
+	") STRICT, WITHOUT ROWID;";
+
+const char *const schema_steps[] = { step_1, step_2, step_3, step_4, step_5, step_6, step_7, step_8 };
 const size_t schema_n_steps = sizeof schema_steps / sizeof *schema_steps;
 
 /* Copies the file as it is, by the backup API (a plain copy would miss the WAL and drop SQLite's locks). */

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Any text as adapter_config.json, as trainer_state.json and as a name: no crash, and numbers in their
+ * Any text as adapter_config.json, as trainer_state.json, as a Modelfile and as a name: no crash, and numbers in their
  * ranges. */
 #include <math.h>
 
 #include "fuzz_memory.h"
 #include "model/checkpoint_name.h"
+#include "model/modelfile.h"
 #include "model/peft.h"
+#include "model/template_preset.h"
 #include "model/trainer_state.h"
 
 static void check_config(struct arena *a, struct str text)
@@ -28,6 +30,21 @@ static void check_config(struct arena *a, struct str text)
 	}
 }
 
+static void check_modelfile(struct arena *a, struct str text)
+{
+	struct modelfile m;
+	struct err err = { 0 };
+	if (modelfile_parse(a, text, "fuzz", &m, &err) != ERR_OK) {
+		if (!err.key[0])
+			BUG("refused without a cause");
+		return;
+	}
+	if (m.n_stops > MODELFILE_STOPS_MAX || m.num_ctx < 0 ||
+	    strlen(m.from) + strlen(m.template) + strlen(m.system) > text.len)
+		BUG("more than there is");
+	(void)template_preset_recognize(m.template);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct arena *a = arena_new();
@@ -41,6 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		epoch_label(state.epoch, label);
 		trainer_losses_at(state.points, state.n_points, state.step, &train, &eval);
 	}
+	check_modelfile(a, text);
 	checkpoint_name_parse(a, arena_strndup(a, text.ptr, size < 300 ? size : 300), &name);
 	arena_free(a);
 	return 0;

@@ -6,6 +6,7 @@
  * The input is METHOD PATH[?QUERY], header lines, an empty line, and the body.  libmicrohttpd, which takes the bytes apart,
  * is not in it. */
 #include "fuzz_engine.h"
+#include "engine/match_check.h"
 #include "hub/downloads.h"
 #include "server/api_keys.h"
 #include "server/http.h"
@@ -271,10 +272,12 @@ static void open_app(void)
 	app.keys = keys_new();
 	struct downloads_options options = { .data_dir = fuzz_temp.dir };
 	app.downloads = downloads_new(&options); /* the hub that answers has no model: nothing is begun */
+	app.matches = match_checks_new(&(struct match_checks_options){ .engine = app.engine, .worker_path = "/nowhere" });
 }
 
 static void close_app(void)
 {
+	match_checks_free(app.matches);
 	engine_free(app.engine);
 	fuzz_settle();
 	live_free(app.live);

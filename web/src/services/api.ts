@@ -3,7 +3,7 @@
 // `problem` holds the server's sentences in the language of the page.
 import { m } from "../messages/messages.js";
 import { locale } from "../stores/locale.svelte";
-import type { Body, ExportFormat, Filter, Problem, Reply, ReportFormat, Show } from "../types";
+import type { Body, ExportFormat, Filter, Problem, Reply, ReportFormat, Show, TemplateChoice } from "../types";
 import { session_key } from "./session";
 
 export const ROOT = "/api/v1";
@@ -82,6 +82,11 @@ export const api = {
 	remove_model: (id: number) => call<void>("DELETE", `/models/${id}`),
 	change_family: (id: number, json: Body<"changeFamily">) => call<Reply<"changeFamily">>("PATCH", `/families/${id}`, { json }),
 	remove_family: (id: number) => call<void>("DELETE", `/families/${id}`),
+	choose_family_template: (id: number, choice: TemplateChoice) => call<Reply<"chooseFamilyTemplate">>("PUT", `/families/${id}/template`, { json: { choice } }),
+	choose_model_template: (id: number, choice: TemplateChoice) => call<Reply<"chooseModelTemplate">>("PUT", `/models/${id}/template`, { json: { choice } }),
+	match: (family: number) => get<Reply<"getMatch">>(`/families/${family}/match`),
+	check_match: (family: number, json: NonNullable<Body<"checkMatch">>) => call<Reply<"checkMatch">>("POST", `/families/${family}/match`, { json }),
+	cancel_match: (family: number) => call<Reply<"cancelMatch">>("DELETE", `/families/${family}/match`),
 
 	hub: () => get<Reply<"getHub">>("/hub"),
 	look_hub: (json: Body<"lookHub">) => call<Reply<"lookHub">>("POST", "/hub/look", { json }),

@@ -5,8 +5,10 @@ import type { components, operations } from "./api";
 type Schemas = components["schemas"];
 export type ApiKey = Schemas["ApiKey"];
 export type Artifact = Schemas["Artifact"];
+export type Belonging = Schemas["Belonging"];
 export type Cell = Schemas["Cell"];
 export type Chat = Schemas["Chat"];
+export type ChatTemplate = Schemas["ChatTemplate"];
 export type Check = Schemas["Check"];
 export type Citation = Schemas["Citation"];
 export type Column = Schemas["Column"];
@@ -23,6 +25,8 @@ export type Format = Schemas["Format"];
 export type Hub = Schemas["Hub"];
 export type HubChoice = Schemas["HubChoice"];
 export type HubModel = Schemas["HubModel"];
+export type Match = Schemas["Match"];
+export type MatchResult = Schemas["MatchResult"];
 export type Message = Schemas["Message"];
 export type Model = Schemas["Model"];
 export type ModelList = Schemas["ModelList"];
@@ -49,6 +53,7 @@ export type Settings = Schemas["Settings"];
 export type Gpu = Schemas["Gpu"];
 export type Standing = Schemas["Standing"];
 export type Status = Schemas["Status"];
+export type TemplateChoice = Schemas["TemplateChoice"]["choice"];
 export type Upload = Schemas["Upload"];
 export type Workspace = Schemas["Workspace"];
 
@@ -58,7 +63,9 @@ export type Reply<K extends keyof operations> = Responses<K> extends { 200: { co
 	? R
 	: Responses<K> extends { 201: { content: { "application/json": infer R } } }
 		? R
-		: void;
+		: Responses<K> extends { 202: { content: { "application/json": infer R } } }
+			? R
+			: void;
 /** The JSON that an operation takes. */
 export type Body<K extends keyof operations> = NonNullable<operations[K]["requestBody"]> extends {
 	content: { "application/json": infer B };

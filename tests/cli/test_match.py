@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`assay models check` and `assay models template`: does an adapter belong to its base, and how is it asked?
+
+ASSAY_TEST_MODEL names the demo's base model; without it these tests are skipped."""
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+import live as support  # noqa: E402
+from wrong_base import wrong_base  # noqa: E402
+
+ROOT = support.ROOT
+MODEL = os.environ.get("ASSAY_TEST_MODEL", "")
+pytestmark = pytest.mark.skipif(not os.path.exists(MODEL), reason="ASSAY_TEST_MODEL names no file")
+TRAIN = ROOT / "demo" / "train.jsonl"
+
+
+def assay(*words, data):
+    env = {**{k: v for k, v in os.environ.items() if k not in ("LANG", "LC_ALL", "LC_MESSAGES", "ASSAY_LOG")}, "LANG": "C.UTF-8"}
+    return subprocess.run([support.ASSAY, *map(str, words), "--data", str(data)], capture_output=True, text=True, timeout=300, env=env)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("match")
+    assert assay("models", "add", MODEL, data=folder / "data").returncode == 0
+    shutil.copytree(ROOT / "demo" / "checkpoints" / "checkpoint-96", folder / "bot" / "checkpoint-96")
+    added = assay("models", "add", folder / "bot", data=folder / "data")
+    assert added.returncode == 0, added.stderr
+    return folder / "data"
+
+
+def test_a_check_needs_answers_and_says_that_it_fits(data):
+    without = assay("models", "check", "bot", data=data)
+    assert without.returncode == 2 and "Give the file that it was trained on" in without.stderr
+    shown = assay("models", "show", "bot", data=data)
+    assert "only the name says so" in shown.stdout and "Chat template: from the base model" in shown.stdout
+
+    checked = assay("models", "check", "bot@8", "--training", TRAIN, data=data)
+    assert checked.returncode == 0, checked.stderr
+    assert "epoch 8: It fits" in checked.stdout and "32 of 32 answers from train.jsonl" in checked.stdout
+    assert "verified" in assay("models", "show", "bot", data=data).stdout
+    assert "已確認相符" in assay("models", "show", "bot@8", "--lang", "zh-TW", data=data).stdout
+    assert assay("models", "check", "SmolLM2-135M-Instruct.Q4_1", "--training", TRAIN, data=data).returncode == 2
+    assert assay("models", "check", "nobody", data=data).returncode == 4
+    assert assay("models", "check", "bot", "--training", "/nowhere.jsonl", data=data).returncode == 4
+
+
+def test_a_wrong_base_of_the_same_shapes_is_exit_code_1(data, tmp_path):
+    wrong_base(pathlib.Path(MODEL), tmp_path / "thing.gguf", seed=11)
+    for name in ("checkpoint-12", "checkpoint-96"):
+        shutil.copytree(ROOT / "demo" / "checkpoints" / name, tmp_path / "stray" / name)
+    added = assay("models", "add", tmp_path / "stray", "--base", tmp_path / "thing.gguf", data=data)
+    assert added.returncode == 0, added.stderr
+    assert "only the sizes fit" in assay("models", "show", "stray", data=data).stdout
+    checked = assay("models", "check", "stray", "--training", TRAIN, "--all", "--json", data=data)
+    assert checked.returncode == 1, checked.stderr
+    items = json.loads(checked.stdout)["items"]
+    assert [item["epoch"] for item in items] == [1, 8]
+    assert {item["result"]["verdict"] for item in items} == {"does_not_fit"}
+    assert "They did not." in assay("models", "show", "stray", data=data).stdout
+
+
+def test_a_template_is_shown_and_chosen_and_a_replay_keeps_the_one_it_had(data, tmp_path):
+    questions = tmp_path / "questions.json"
+    questions.write_text('["Which CPU does the Kestrel K7 use?", "Hello?"]', "utf-8")
+    run = assay("run", questions, "--model", "bot@8", "--max-tokens", "8", "--json", data=data)
+    assert run.returncode == 0, run.stderr
+    chosen = assay("models", "template", "bot", "llama3", data=data)
+    assert chosen.returncode == 0 and "preset llama3" in chosen.stdout and "differs" in chosen.stdout
+    other = assay("run", questions, "--model", "bot@8", "--max-tokens", "8", "--json", data=data)
+    runs = [json.loads(r.stdout) for r in (run, other)]
+    assert runs[0]["columns"][0]["params"]["template"] == "" and "<|start_header_id|>" in runs[1]["columns"][0]["params"]["template"]
+    # Both were asked differently, and each is asked again as it was.
+    for one in runs:
+        replay = assay("runs", "replay", one["id"], "--json", data=data)
+        assert replay.returncode == 0 and json.loads(replay.stdout)["identical"], replay.stdout + replay.stderr
+    assert assay("models", "template", "bot", "vicuna", data=data).returncode == 2
+    back = assay("models", "template", "bot", "auto", "--json", data=data)
+    assert json.loads(back.stdout)["source"] == "base" and json.loads(back.stdout)["choice"] == ""
