@@ -82,7 +82,7 @@ def test_a_gated_model_says_what_to_do(hub, tmp_path):
 
 
 def start_slow(hub, tmp_path):
-    hub.faults = [{"at": "cdn", "do": "slow", "ms": 30}]
+    hub.faults = [{"at": "cdn", "do": "slow", "ms": 1, "stall": 2_500_000}]
     command = [support.ASSAY, "models", "get", f"{REPO}:F16", "--data", str(tmp_path / "data")]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(hub, tmp_path))
     part = tmp_path / "data" / "models" / REPO / hub_stub.COMMIT[:12] / "tiny.F16.gguf.part"

@@ -63,7 +63,7 @@ test("a model is downloaded, added, and can be used", async ({ page }) => {
 });
 
 test("a download is cancelled, continued, and a broken line is picked up", async ({ page }) => {
-	await offer({ files: { "slow.gguf": { random: 3_000_000 } } }, [{ at: "cdn", do: "slow", ms: 60 }, { at: "cdn", do: "cut", bytes: 100_000 }]);
+	await offer({ files: { "slow.gguf": { random: 3_000_000 } } }, [{ at: "cdn", do: "slow", ms: 1, stall: 1_000_000 }, { at: "cdn", do: "cut", bytes: 100_000 }]);
 	await open(page);
 	await ask(page, "kestrel/K7-GGUF");
 	await dialog(page).getByRole("button", { name: "Download", exact: true }).click();

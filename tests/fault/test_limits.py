@@ -136,7 +136,7 @@ def test_a_download_tells_of_a_disk_that_is_too_small_or_fills_up_and_goes_on_wh
     hub = hub_stub.Stub()
     address = f"http://127.0.0.1:{hub_stub.serve(hub).server_port}"
     hub.reset({"models": {"org/name": {"files": {"big.gguf": {"random": 40 * MIB}, "bigger.gguf": {"random": 1, "size": 190 * MIB}}}},
-               "faults": [{"at": "cdn", "do": "slow", "ms": 4}]})
+               "faults": [{"at": "cdn", "do": "slow", "ms": 1, "stall": 6 * MIB}]})
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "HUGGING_FACE"))}
     server = support.Live(small_disk / "data", env={**kept, "HF_ENDPOINT": address, "HF_HOME": str(tmp_path)}).start()
     try:
@@ -147,6 +147,7 @@ def test_a_download_tells_of_a_disk_that_is_too_small_or_fills_up_and_goes_on_wh
         while server.call("GET", f"/downloads/{number}")["have_bytes"] < 5 * MIB:
             time.sleep(0.01)
         fill(small_disk)
+        hub.go.set()
         failed = wait_download(server, number, "failed", "done")
         assert failed["state"] == "failed" and failed["problem"]["key"] == "err_disk_full" and failed["problem"]["hint"]
         empty(small_disk)

@@ -112,13 +112,13 @@ static void reset_big(const char *faults)
 	reset("\"files\":{\"big.gguf\":{\"random\":" BIG_TEXT ",\"seed\":1}}", faults);
 }
 
-static const struct download *start(const char *wanted)
+/* What the stub has of it.  Runs the loop until it has answered. */
+static struct hub_job job_of(const char *wanted)
 {
 	struct hub_list list;
 	struct hub_job job;
 	struct err err = { 0 };
 	const struct hub_choice *choices, *choice;
-	const struct download *d = NULL;
 	size_t n;
 	json_t *reply = stub_ask(&stub, loop, "/api/models/org/name/revision/main?blobs=true", NULL);
 	char *text = json_dumps(reply, 0);
@@ -127,11 +127,25 @@ static const struct download *start(const char *wanted)
 	assert_ok(hub_choices(temp.arena, &list, &choices, &n, &err));
 	assert_ok(hub_choose(&list, choices, n, wanted, &choice, &err));
 	hub_job_make(temp.arena, stub.url, "main", &list, choice, &job);
-	assert_ok(downloads_start(downloads, &job, &d, &err));
 	free(text);
 	json_decref(reply);
+	return job;
+}
+
+static const struct download *start_job(const struct hub_job *job)
+{
+	struct err err = { 0 };
+	const struct download *d = NULL;
+
+	assert_ok(downloads_start(downloads, job, &d, &err));
 	awaited = d->id;
 	return d;
+}
+
+static const struct download *start(const char *wanted)
+{
+	struct hub_job job = job_of(wanted);
+	return start_job(&job);
 }
 
 static const struct download *wait_for(void)
@@ -421,7 +435,7 @@ static void what_was_cancelled_or_cut_off_goes_on_where_it_was(void **state)
 	struct err err = { 0 };
 	const struct download *d;
 	(void)state;
-	reset_big("{\"at\":\"cdn\",\"do\":\"slow\",\"ms\":10,\"times\":2}");
+	reset_big("{\"at\":\"cdn\",\"do\":\"slow\",\"ms\":1,\"stall\":1200000},{\"at\":\"cdn\",\"do\":\"slow\",\"ms\":1,\"stall\":300000}");
 	start("");
 	run_a_third();
 	assert_ok(downloads_cancel(downloads, awaited, &err));
@@ -449,9 +463,10 @@ static void one_after_another_and_a_waiting_one_can_be_cancelled(void **state)
 	struct err err = { 0 };
 	(void)state;
 	reset("\"files\":{\"a.gguf\":{\"random\":100000},\"b.gguf\":{\"random\":100000},\"c.gguf\":{\"random\":100000}}", "");
-	int64_t first = start("a.gguf")->id, second = start("b.gguf")->id, third = start("c.gguf")->id;
+	struct hub_job a = job_of("a.gguf"), b = job_of("b.gguf"), c = job_of("c.gguf");
+	int64_t first = start_job(&a)->id, second = start_job(&b)->id, third = start_job(&c)->id;
 	assert_int_equal(downloads_get(downloads, second)->state, DOWNLOAD_WAITING);
-	assert_int_equal(start("a.gguf")->id, first); /* it is under way: not twice */
+	assert_int_equal(start_job(&a)->id, first); /* it is under way: not twice */
 	assert_ok(downloads_cancel(downloads, second, &err));
 	awaited = third;
 	assert_whole(wait_for(), 0);

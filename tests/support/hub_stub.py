@@ -13,7 +13,8 @@ POST /stub/reset {"models": {"org/name": {...}}, "faults": [...], "token": "..."
     fault: {"at": "list" | "file" | "cdn", "do": ..., "path", "times": 1, "after": skip so many}
            do: status ("status", "code", "message", "retry_after"), cut (the connection breaks after "bytes"), slow ("ms" for
                each 64 KiB), chunked (no length), no_range, bad_range, corrupt (one byte), short and long (by "bytes"), etag
-               (another one), redirect ("to"), close (no length, ends early after "bytes")
+               (another one), redirect ("to"), close (no length, ends early after "bytes"); with "stall" it waits after so many
+               bytes until POST /stub/go, or until the client has gone
 
 GET /stub/state tells {"requests": [...], "cdn_port"}: who asked for what, with which key and range."""
 import argparse
@@ -87,6 +88,7 @@ class Stub:
         with self.lock:
             self.models = {name: Model(name, spec) for name, spec in wanted.get("models", {}).items()}
             self.faults, self.token, self.requests = wanted.get("faults", []), wanted.get("token"), []
+            self.go = threading.Event()
 
     def fault(self, at, path):
         with self.lock:
@@ -156,6 +158,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         wanted = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
         if self.path == "/stub/reset":
             self.stub.reset(wanted)
+        elif self.path == "/stub/go":
+            self.stub.go.set()
         elif self.path == "/stub/faults":
             self.stub.faults = wanted["faults"]
         self.reply(200, {})
@@ -273,11 +277,26 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.send_body(body, do, fault or {})
 
+    def wait(self):
+        self.wfile.flush()
+        self.connection.settimeout(0.02)
+        go = self.stub.go
+        while not go.is_set():
+            try:
+                if not self.connection.recv(1, socket.MSG_PEEK):
+                    raise Broken
+            except TimeoutError:
+                pass
+        self.connection.settimeout(None)
+
     def send_body(self, body, do, fault):
         if do in ("cut", "close"):
             body = body[:fault["bytes"]]
-        for at in range(0, len(body), BLOCK):
-            piece = body[at:at + BLOCK]
+        stall = fault.get("stall", len(body))
+        for at in [*range(0, stall, BLOCK), *range(stall, len(body), BLOCK)]:
+            if at == stall:
+                self.wait()
+            piece = body[at:min(at + BLOCK, stall if at < stall else len(body))]
             if do == "slow":
                 time.sleep(fault["ms"] / 1000)
             self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece) if do == "chunked" else piece)
