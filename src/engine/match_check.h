@@ -12,6 +12,7 @@
 #include "engine/engine.h"
 #include "engine/machine.h"
 #include "store/match_store.h"
+#include "engine/devices.h"
 #include "store/model_store.h"
 
 struct match_checks;
@@ -23,7 +24,7 @@ struct match_checks_options {
 	struct executor *hash;
 	const char *worker_path; /* outlives it */
 	int n_threads;           /* 0: one for each physical core */
-	int n_gpu_layers;
+	struct gpu_use gpu; /* the device is borrowed */
 	bool allow_unsandboxed;
 	void (*changed)(void *user); /* one has ended, and what it found is stored */
 	void *user;

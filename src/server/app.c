@@ -270,7 +270,7 @@ static void open_matches(struct app *app, const struct engine_options *engine)
 		.hash = app->hash,
 		.worker_path = app->worker_path,
 		.n_threads = engine->n_threads,
-		.n_gpu_layers = engine->n_gpu_layers,
+		.gpu = engine->gpu,
 		.allow_unsandboxed = engine->allow_unsandboxed,
 		.changed = models_matched,
 		.user = app,
