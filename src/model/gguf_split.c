@@ -29,8 +29,11 @@ bool gguf_split_name(const char *path, uint32_t *no, uint32_t *count, size_t *st
 	const char *p = path + len - SUFFIX_LEN;
 	if (p[0] != '-' || strncmp(p + 6, "-of-", 4) != 0 || strcmp(p + 15, ".gguf") != 0)
 		return false;
-	if (!five_digits(p + 1, no) || !five_digits(p + 10, count) || *no < 1 || *no > *count)
+	uint32_t part, parts;
+	if (!five_digits(p + 1, &part) || !five_digits(p + 10, &parts) || part < 1 || part > parts)
 		return false;
+	*no = part;
+	*count = parts;
 	*stem_len = len - SUFFIX_LEN;
 	return true;
 }

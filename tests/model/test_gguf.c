@@ -604,8 +604,12 @@ static void names_of_parts_are_recognized(void **state)
 		"x-00001-of-00002.ggux",
 		"",
 	};
-	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		no = count = 77;
 		assert_false(gguf_split_name(others[i], &no, &count, &stem));
+		assert_int_equal(no, 77); /* a name that is none leaves them as they were */
+		assert_int_equal(count, 77);
+	}
 }
 
 static int setup(void **state)
