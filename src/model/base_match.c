@@ -4,7 +4,6 @@
  * case. */
 #include <ctype.h>
 
-#include "base/fs.h"
 #include "base/str.h"
 #include "model/catalogue.h"
 #include "model/ggml_type.h"
@@ -19,18 +18,6 @@ static bool cut_suffix(struct str *s, const char *suffix)
 		return false;
 	s->len -= n;
 	return true;
-}
-
-/* Without the folder, the part number and ".gguf". */
-static struct str file_stem(const char *path)
-{
-	struct str s = str_of(fs_basename(path));
-	uint32_t no, count;
-	size_t stem;
-	if (gguf_split_name(path, &no, &count, &stem))
-		s.len -= strlen(path) - stem;
-	cut_suffix(&s, ".gguf");
-	return s;
 }
 
 static bool is_quantization(struct str s)
@@ -113,8 +100,8 @@ int catalogue_base_match(const char *wanted_base_name, const char *candidate_nam
 		return 0;
 	if (candidate_path && strcmp(wanted_base_name, candidate_path) == 0)
 		return 3;
-	struct str wanted = file_stem(wanted_base_name);
-	int by_name = candidate_name ? match_name(wanted, of_a_store(file_stem(candidate_name))) : 0;
-	int by_path = candidate_path ? match_name(wanted, file_stem(candidate_path)) : 0;
+	struct str wanted = gguf_stem(wanted_base_name);
+	int by_name = candidate_name ? match_name(wanted, of_a_store(gguf_stem(candidate_name))) : 0;
+	int by_path = candidate_path ? match_name(wanted, gguf_stem(candidate_path)) : 0;
 	return by_name > by_path ? by_name : by_path;
 }

@@ -3,7 +3,6 @@
 
 #include <math.h>
 
-#include "base/fs.h"
 #include "base/mem.h"
 #include "model/ggml_type.h"
 #include "model/label.h"
@@ -75,19 +74,6 @@ static const char *file_type(const struct gguf *g)
 	return name ? name : main_type(g);
 }
 
-/* File name without ".gguf" and without the number of a part. */
-static const char *file_label(struct arena *a, const char *path)
-{
-	struct str name = str_of(fs_basename(path));
-	uint32_t no, count;
-	size_t stem;
-	if (gguf_split_name(path, &no, &count, &stem))
-		name.len -= strlen(path) - stem;
-	else if (name.len > 5 && str_eq_nocase((struct str){ name.ptr + name.len - 5, 5 }, ".gguf"))
-		name.len -= 5;
-	return label_make(a, name);
-}
-
 static const char *base_label(const struct gguf *g, struct arena *a)
 {
 	static const char *const keys[] = { "general.base_model.0.repo_url", "general.base_model.0.name" };
@@ -134,7 +120,7 @@ enum err_code found_gguf_read(struct arena *a, const char *path, struct found_mo
 	*out = (struct found_model){
 		.kind = MODEL_BASE,
 		.path = arena_strdup(a, path),
-		.name = file_label(a, path),
+		.name = label_make(a, gguf_stem(path)),
 		.size_bytes = gguf_file_size(g),
 		.architecture = gguf_get_label(g, "general.architecture", a),
 		.file_type = file_type(g),

@@ -72,6 +72,9 @@ void gguf_close(struct gguf *g);
  * names. */
 bool gguf_split_name(const char *path, uint32_t *no, uint32_t *count, size_t *stem_len);
 
+/* The file name of a model without the number of a part and ".gguf"; borrowed. */
+struct str gguf_stem(const char *path);
+
 /* The path of part `no` (from 1) of the model that `path` is a part of; of a model in one file, part 1 is `path` itself.  NULL
  * behind the last part.  Owned by the caller. */
 char *gguf_part_path(const char *path, uint32_t no);

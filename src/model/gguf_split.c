@@ -38,6 +38,18 @@ bool gguf_split_name(const char *path, uint32_t *no, uint32_t *count, size_t *st
 	return true;
 }
 
+struct str gguf_stem(const char *path)
+{
+	struct str s = str_of(fs_basename(path));
+	uint32_t no, count;
+	size_t stem;
+	if (gguf_split_name(path, &no, &count, &stem))
+		s.len -= strlen(path) - stem;
+	else if (s.len > 5 && str_eq_nocase((struct str){ s.ptr + s.len - 5, 5 }, ".gguf"))
+		s.len -= 5;
+	return s;
+}
+
 char *gguf_part_path(const char *path, uint32_t no)
 {
 	uint32_t own, count;

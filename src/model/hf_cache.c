@@ -110,18 +110,6 @@ static bool take_apart(struct arena *a, const char *path, struct place *out)
 	return false;
 }
 
-static struct str gguf_stem(const char *path)
-{
-	struct str s = str_of(fs_basename(path));
-	uint32_t no, count;
-	size_t stem;
-	if (gguf_split_name(path, &no, &count, &stem))
-		s.len -= strlen(path) - stem;
-	else
-		s.len -= strlen(".gguf");
-	return s;
-}
-
 /* "Tiny-Q4_K_M" of the repository "acme/Tiny-GGUF" adds "Q4_K_M". */
 static struct str what_it_adds(struct str stem, const char *name)
 {
