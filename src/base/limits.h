@@ -16,6 +16,7 @@
 #define LIMIT_QUESTIONS 200000
 #define LIMIT_QUESTION_BYTES (256 * KIB)
 #define LIMIT_COLUMNS 16
+#define LIMIT_TURNS 32 /* of a conversation in a question set */
 #define LIMIT_MAX_TOKENS 32768
 #define LIMIT_ANSWER_BYTES (8 * MIB)
 #define LIMIT_NAME_BYTES 200

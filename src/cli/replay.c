@@ -45,16 +45,16 @@ static json_t *export_of(struct client *client, int64_t run_id, struct err *err)
 	return NULL;
 }
 
-/* Questions [first, end) travel as a file, so that their number does not matter. */
-static enum err_code upload_questions(struct client *client, const json_t *rows, size_t first, size_t end, const char *name,
-				      int64_t *set_id, struct err *err)
+/* The questions travel as a file, so that their number does not matter. */
+static enum err_code upload_questions(struct client *client, const json_t *rows, const char *name, int64_t *set_id, struct err *err)
 {
 	static const char *const fields[][2] = { { "question", "question" }, { "reference", "answer" }, { "system", "system" },
 						 { "tags", "tags" } };
+	static const char *const places[] = { "conversation", "turn" };
 	struct buf text = BUF_INIT(LIMIT_UPLOAD);
 	json_t *upload = NULL, *set = NULL;
 
-	for (size_t i = first + 1; i <= end && i < json_array_size(rows); i++) { /* the first row is the run */
+	for (size_t i = 1; i < json_array_size(rows); i++) { /* the first row is the run */
 		const json_t *row = json_array_get(rows, i);
 		json_t *line = json_object();
 		for (size_t k = 0; k < sizeof fields / sizeof fields[0]; k++) {
@@ -62,6 +62,8 @@ static enum err_code upload_questions(struct client *client, const json_t *rows,
 			if (json_is_string(value) && json_string_length(value) > 0)
 				json_object_set(line, fields[k][1], (json_t *)(uintptr_t)value);
 		}
+		for (size_t k = 0; k < sizeof places / sizeof places[0]; k++)
+			json_object_set_new(line, places[k], json_integer(show_int(row, places[k])));
 		json_write(&text, line);
 		buf_add_char(&text, '\n');
 		json_decref(line);
@@ -102,31 +104,19 @@ static json_t *copy_of(const json_t *run, int64_t set_id)
 	return body;
 }
 
-/* Answers depend on the groups they were given in, and groups begin anew where questions were added: so they are added again. */
+/* Answers depend on the groups they were given in, and groups begin anew where questions were added: here too. */
 static enum err_code start_copy(struct client *client, const json_t *run, const json_t *rows, int64_t *copy_id, struct err *err)
 {
 	const json_t *parts = json_object_get(json_array_get(rows, 0), "parts");
-	char path[64];
 	int64_t set_id = 0;
-	enum err_code code = ERR_OK;
+	enum err_code code = upload_questions(client, rows, show_text(run, "name"), &set_id, err);
 
-	for (size_t i = 0; i < json_array_size(parts) && code == ERR_OK; i++) {
-		size_t first = (size_t)json_integer_value(json_array_get(parts, i));
-		const json_t *end = json_array_get(parts, i + 1);
-		code = upload_questions(client, rows, first, end ? (size_t)json_integer_value(end) : json_array_size(rows),
-					show_text(run, "name"), &set_id, err);
-		if (code != ERR_OK)
-			break;
-		json_t *reply = NULL, *body = i == 0 ? copy_of(run, set_id) : json_pack("{s:I}", "question_set_id", (json_int_t)set_id);
-		if (i == 0) {
-			code = new_run_start(client, body, copy_id, err);
-		} else {
-			(void)str_format(path, sizeof path, "/runs/%lld/questions", (long long)*copy_id);
-			code = client_call(client, "POST", path, body, &reply, err);
-		}
-		json_decref(body);
-		json_decref(reply);
-	}
+	if (code != ERR_OK)
+		return code;
+	json_t *body = copy_of(run, set_id);
+	json_object_set(body, "parts", (json_t *)(uintptr_t)parts);
+	code = new_run_start(client, body, copy_id, err);
+	json_decref(body);
 	return code;
 }
 

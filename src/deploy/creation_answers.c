@@ -40,13 +40,25 @@ static enum err_code copy_answers(struct run_errand *r, struct db *db, struct er
 	return ERR_OK;
 }
 
+/* Where the turn before that of `answered[i]` stands in the list before it; `i` where it does not. */
+static size_t turn_before(const struct run_question *const *answered, size_t i)
+{
+	for (size_t k = i; k-- > 0;)
+		if (answered[k]->position == answered[i]->position - answered[i]->q.back)
+			return k;
+	return i;
+}
+
 static void run_add_run(struct task *task, void *context)
 {
 	struct run_errand *r = (struct run_errand *)task;
 	struct question *questions = arena_array(r->errand.arena, r->n, sizeof *questions);
 
-	for (size_t i = 0; i < r->n; i++)
+	for (size_t i = 0; i < r->n; i++) {
 		questions[i] = r->answered[i]->q;
+		if (questions[i].turn)
+			questions[i].back = (int64_t)(i - turn_before(r->answered, i));
+	}
 	if (run_store_add(context, &r->run, r->columns, 2, questions, r->n, &task->err) == ERR_OK &&
 	    artifact_store_begin_proof(context, r->artifact_id, r->run.id, &task->err) == ERR_OK)
 		(void)!copy_answers(r, context, &task->err);
@@ -63,17 +75,26 @@ static void home_add_run(struct errand *e)
 	engine_start(c->cs->options.engine, r->run.id);
 }
 
-/* Spread over the whole set: sets are sorted by topic. */
+/* Spread over the whole set: sets are sorted by topic.  A later turn is asked where the turn before it is. */
 static void choose_questions(struct creation *c, struct run_errand *r)
 {
 	const struct facts *f = &c->facts;
-	size_t step = 1 + (f->n_answered - 1) / QUESTIONS_MAX;
+	size_t n_first = 0, n_seen = 0, n_turns = 1;
+
+	for (size_t i = 0; i < f->n_answered; i++) {
+		n_first += f->answered[i].q.turn == 0;
+		n_turns = f->answered[i].q.turn + 1 > (int64_t)n_turns ? (size_t)f->answered[i].q.turn + 1 : n_turns;
+	}
+	size_t most = QUESTIONS_MAX / n_turns > 0 ? QUESTIONS_MAX / n_turns : 1, step = 1 + (n_first - 1) / most;
 	int64_t *positions = arena_array(c->arena, QUESTIONS_MAX, sizeof *positions);
 
 	r->answered = arena_array(r->errand.arena, QUESTIONS_MAX, sizeof *r->answered);
-	for (size_t i = 0; i < f->n_answered && r->n < QUESTIONS_MAX; i += step) {
+	for (size_t i = 0; i < f->n_answered && r->n < QUESTIONS_MAX; i++) {
+		bool is_first = f->answered[i].q.turn == 0;
 		positions[r->n] = f->answered[i].position;
-		r->answered[r->n++] = &f->answered[i];
+		r->answered[r->n] = &f->answered[i];
+		if (is_first ? n_seen++ % step == 0 : turn_before(r->answered, r->n) < r->n)
+			r->n++;
 	}
 	c->proof->positions = positions;
 }

@@ -288,6 +288,10 @@ static void make_recipe(struct creation *c)
 		add_words(h, p->thinking ? "thinking" : "");
 		for (size_t i = 0; i < f->n_answered; i++) {
 			hash_add_text(h, f->answered[i].q.system);
+			for (int64_t t = 0; t < f->answered[i].q.turn; t++) {
+				hash_add_text(h, f->answered[i].earlier[t].text);
+				add_words(h, f->answered[i].earlier[t].answers[0].text);
+			}
 			hash_add_text(h, f->answered[i].q.text);
 			add_words(h, f->answered[i].cells[0].text);
 		}

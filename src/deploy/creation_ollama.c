@@ -233,7 +233,7 @@ static void rendered(struct creation *c, const json_t *body)
 	int64_t max_tokens = p->max_tokens < ANSWER_TOKENS ? p->max_tokens : ANSWER_TOKENS;
 
 	o->prompt = arena_strdup(c->arena, prompt ? prompt : "");
-	json_t *cell = json_pack("{s:i, s:i, s:o}", "cell", 1, "seed", 0, "messages", engine_messages(&column, &o->question));
+	json_t *cell = json_pack("{s:i, s:i, s:o}", "cell", 1, "seed", 0, "messages", engine_messages(&column, &o->question, 0));
 	creation_ask(c, REQ_GROUP,
 		     json_pack("{s:i, s:i, s:i, s:s, s:s, s:b, s:I, s:f, s:f, s:i, s:f, s:f, s:[o]}", "adapter", 0, "slots", 1,
 			       "kv_tokens", ANSWER_KV, "system", p->system ? p->system : "", "template",
@@ -250,7 +250,7 @@ static void made_loaded(struct creation *c, const json_t *body)
 	(void)body;
 	creation_ask(c, REQ_RENDER,
 		     json_pack("{s:s, s:s, s:b, s:o}", "system", o->params.system ? o->params.system : "", "template",
-			       o->params.template ? o->params.template : "", "thinking", o->params.thinking, "messages", engine_messages(&column, &o->question)),
+			       o->params.template ? o->params.template : "", "thinking", o->params.thinking, "messages", engine_messages(&column, &o->question, 0)),
 		     -1, MSG_PROMPT, rendered);
 }
 
@@ -353,11 +353,11 @@ static void home_provider(struct errand *e)
 	undo_before(c, p->remote.row.id, undone);
 }
 
-/* A question of the validation that brings no system prompt of its own. */
+/* A question of the validation that stands alone and brings no system prompt of its own. */
 static struct run_question choose_question(const struct creation *c)
 {
 	for (size_t i = 0; i < c->facts.n_answered; i++)
-		if (c->facts.answered[i].q.system.len == 0)
+		if (c->facts.answered[i].q.system.len == 0 && c->facts.answered[i].q.turn == 0)
 			return c->facts.answered[i];
 	return (struct run_question){ .q = { .text = str_of(QUESTION) } };
 }

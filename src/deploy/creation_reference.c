@@ -76,7 +76,7 @@ void build_reference(struct creation *c, void (*done)(struct creation *))
 /* How likely a text is can be told of one text only: with several references it is the first, as everywhere in assay. */
 static json_t *item(const struct creation *c, const struct run_question *q, bool of_references)
 {
-	return json_pack("{s:I, s:o, s:o}", "cell", (json_int_t)q->cells[0].id, "messages", engine_messages(&c->facts.column, q),
+	return json_pack("{s:I, s:o, s:o}", "cell", (json_int_t)q->cells[0].id, "messages", engine_messages(&c->facts.column, q, 0),
 			 "answer", of_references ? json_text(q->q.reference) : json_text(str_of(q->cells[0].text)));
 }
 
@@ -84,7 +84,7 @@ static size_t item_bytes(const struct creation *c, const struct run_question *q,
 {
 	const char *system = c->facts.column.params.system;
 
-	return q->q.text.len + q->q.system.len + (system ? strlen(system) : 0) +
+	return (size_t)engine_message_bytes(q, 0) + (system ? strlen(system) : 0) +
 	       (of_references ? q->q.reference.len : strlen(q->cells[0].text));
 }
 

@@ -152,6 +152,8 @@ struct active_column {
 	int n_adapter_deaths;
 	bool hashing;
 	int64_t n_running;
+	int64_t n_storing;     /* cells that the store has not taken yet */
+	bool holds;            /* its next group has turns of conversations that need what is under way */
 	bool dirty;
 	int64_t n_left, n_heard; /* eta.c: cells to come; answers since it was loaded, */
 	double work;		 /* and what they took */
@@ -289,6 +291,8 @@ void cell_over(struct engine *e, size_t column, struct live_cell *cell);
 /* Over, with this answer (state and ids are filled in) or failure to be stored. */
 void cell_answered(struct engine *e, size_t column, struct live_cell *cell, const struct cell_row *answer);
 void cell_failed(struct engine *e, size_t column, struct live_cell *cell, const struct err *cause);
+/* It fails before it was asked, for want of an answer before it; its group goes on without it. */
+void cell_late(struct engine *e, size_t column, struct live_cell *cell, const struct err *cause);
 /* Groups of the run under way; 0 for NULL. */
 int active_flights(const struct active *a);
 

@@ -45,7 +45,7 @@ struct store_cell {
 	struct job job;
 	struct cell_row cell; /* texts in job.arena */
 	struct err failure;   /* code ERR_OK: an answer */
-	bool was_done, equal;
+	bool was_done, equal, is_late;
 };
 
 static void run_store_cell(struct task *task, void *context)
@@ -54,7 +54,9 @@ static void run_store_cell(struct task *task, void *context)
 	struct db *db = context;
 
 	s->equal = true;
-	if (s->failure.code != ERR_OK)
+	if (s->is_late)
+		(void)!run_store_cell_late(db, s->cell.id, &s->failure, &task->err);
+	else if (s->failure.code != ERR_OK)
 		(void)!run_store_cell_failed(db, s->cell.id, &s->failure, &task->err);
 	else
 		(void)!run_store_answer(db, &s->cell, &s->equal, &task->err);
@@ -75,6 +77,7 @@ static void home_store_cell(struct job *job)
 		for (size_t i = 0; i < a->n_columns; i++) {
 			if (a->columns[i].row.id != s->cell.column_id)
 				continue;
+			a->columns[i].n_storing--;
 			if (!s->was_done)
 				eta_over(a, &a->columns[i], strlen(s->cell.text) + strlen(s->cell.thinking));
 			engine_touch(e, &a->columns[i]);
@@ -102,6 +105,7 @@ static struct store_cell *store_cell_new(struct engine *e, size_t column, const 
 				     .column_id = a->columns[column].row.id, .text = "", .thinking = "", .tokens = "",
 				     .mean_ll = NAN };
 	a->n_storing++;
+	a->columns[column].n_storing++;
 	return s;
 }
 
@@ -134,7 +138,7 @@ void cell_answered(struct engine *e, size_t column, struct live_cell *cell, cons
 	job_write(&s->job);
 }
 
-void cell_failed(struct engine *e, size_t column, struct live_cell *cell, const struct err *cause)
+static void store_failure(struct engine *e, size_t column, struct live_cell *cell, const struct err *cause, bool is_late)
 {
 	const struct active_column *c = &e->active->columns[column];
 
@@ -142,8 +146,19 @@ void cell_failed(struct engine *e, size_t column, struct live_cell *cell, const 
 	if (cell->was_done)
 		return;
 	struct store_cell *s = store_cell_new(e, column, cell);
+	s->is_late = is_late;
 	s->failure = c->state == COLUMN_FAILED ? c->problem : *cause; /* the column's cause says more */
 	s->cell.state = CELL_FAILED;
 	s->cell.problem = s->failure;
 	job_write(&s->job);
+}
+
+void cell_failed(struct engine *e, size_t column, struct live_cell *cell, const struct err *cause)
+{
+	store_failure(e, column, cell, cause, false);
+}
+
+void cell_late(struct engine *e, size_t column, struct live_cell *cell, const struct err *cause)
+{
+	store_failure(e, column, cell, cause, true);
 }

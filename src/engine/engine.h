@@ -103,8 +103,13 @@ size_t engine_cells(const struct engine *e, int64_t run_id, struct cell_live *ou
 typedef void (*engine_prompt_fn)(void *user, struct str prompt, int64_t n_tokens, const struct err *err);
 void engine_prompt(struct engine *e, int64_t cell_id, engine_prompt_fn done, void *user);
 
-/* The messages of one question as a model gets them: an array of {role, content} (a new reference). */
-json_t *engine_messages(const struct column_row *c, const struct run_question *q);
+/* The messages of one question as a model gets them: an array of {role, content} (a new reference), with what was said before
+ * it.  `cell`: where the column's answers stand in the question's rows. */
+json_t *engine_messages(const struct column_row *c, const struct run_question *q, size_t cell);
+/* What that takes, of texts. */
+int64_t engine_message_bytes(const struct run_question *q, size_t cell);
+/* ERR_CONFLICT where a turn before has no answer, ERR_LIMIT where the conversation has become too long for a request. */
+MUST_USE enum err_code engine_check_turns(const struct run_question *q, size_t cell, struct err *err);
 
 /* Workers for the status page. */
 struct worker_info {

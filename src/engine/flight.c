@@ -14,22 +14,11 @@
 
 /* --- request --- */
 
-/* A question's own system prompt stands where the column has none. */
-json_t *engine_messages(const struct column_row *c, const struct run_question *q)
-{
-	json_t *messages = json_array();
-
-	if (q->q.system.len > 0 && (!c->params.system || !c->params.system[0]))
-		json_array_append_new(messages, json_pack("{s:s, s:o}", "role", "system", "content", json_text(q->q.system)));
-	json_array_append_new(messages, json_pack("{s:s, s:o}", "role", "user", "content", json_text(q->q.text)));
-	return messages;
-}
-
 static json_t *cell_request(const struct engine *e, const struct active_column *c, const struct run_question *q)
 {
 	return json_pack("{s:I, s:I, s:o}", "cell", (json_int_t)q->cells[0].id, "seed",
 			 (json_int_t)group_seed(e->active->run.seed, q->position, c->row.position), "messages",
-			 engine_messages(&c->row, q));
+			 engine_messages(&c->row, q, 0));
 }
 
 static json_t *group_request(const struct engine *e, const struct active_column *c, struct run_question *questions, size_t n)
@@ -87,7 +76,7 @@ void heard_free(struct active *a)
 
 /* --- what another run may take over --- */
 
-/* Only exact groups: what fast mode says depends on which questions were left when it was asked. */
+/* Only exact groups, and whole ones: what fast mode says depends on which questions were left when it was asked. */
 static void make_key(const struct engine *e, struct flight *f, const struct run_question *questions, size_t n)
 {
 	const struct active_column *c = &e->active->columns[f->column];
@@ -97,7 +86,7 @@ static void make_key(const struct engine *e, struct flight *f, const struct run_
 				     .column_position = c->row.position };
 
 	f->sent_ms = clock_wall_ms();
-	if (!e->active->run.is_fast && e->host.machine[0] && e->host.base_stamp[0])
+	if (!e->active->run.is_fast && (int64_t)n == f->group.count && e->host.machine[0] && e->host.base_stamp[0])
 		group_key(&facts, questions, n, f->key);
 }
 

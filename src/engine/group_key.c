@@ -57,6 +57,10 @@ void group_key(const struct group_facts *f, const struct run_question *questions
 		hash_add_text(h, questions[i].q.system);
 		hash_add_text(h, questions[i].q.text);
 		hash_add(h, &seed, sizeof seed);
+		for (int64_t t = 0; t < questions[i].q.turn; t++) {
+			hash_add_text(h, questions[i].earlier[t].text);
+			hash_add_text(h, str_of(questions[i].earlier[t].answers[0].text));
+		}
 	}
 	buf_release(&params);
 	finish(h, out);

@@ -22,6 +22,7 @@ struct group_facts {
  * layers it gets depends on what is free there, and so do the answers. */
 void group_machine(const char *worker_path, const char *build, const char *device, bool has_gpu, char out[HASH_HEX_SIZE]);
 
+/* The questions have the column's cell each, and its answers to the turns before. */
 void group_key(const struct group_facts *facts, const struct run_question *questions, size_t n, char out[HASH_HEX_SIZE]);
 
 /* The seed of a cell, which depends on neither time nor other cells. */

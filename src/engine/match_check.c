@@ -181,7 +181,7 @@ static json_t *items_of(const struct check *c, const struct gen_params *params)
 	for (size_t i = 0; i < c->seen.n_questions; i++) {
 		const struct run_question *q = &c->seen.questions[i];
 		json_array_append_new(list, json_pack("{s:I, s:o, s:o}", "cell", (json_int_t)(i + 1), "messages",
-						      engine_messages(&column, q), "answer", json_text(q->q.reference)));
+						      engine_messages(&column, q, 0), "answer", json_text(q->q.reference)));
 	}
 	return list;
 }

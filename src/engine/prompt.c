@@ -115,6 +115,8 @@ static void run_rows(struct task *task, void *context)
 		return;
 	}
 	p->question = questions[0];
+	if (engine_check_turns(&p->question, 0, &task->err) != ERR_OK)
+		return;
 	if (model.model.kind == MODEL_REMOTE)
 		err_set(&task->err, ERR_UNSUPPORTED, "err_model_remote", "name=%s", model.model.name);
 	else if (model.model.kind != MODEL_ADAPTER)
@@ -150,7 +152,7 @@ static void drop_rows(struct job *job)
 static void ask(struct engine *e, struct prompt_call *p)
 {
 	const struct gen_params *params = &p->column.params;
-	json_t *messages = engine_messages(&p->column, &p->question);
+	json_t *messages = engine_messages(&p->column, &p->question, 0);
 
 	p->stream = host_send(e, REQ_RENDER,
 			      json_pack("{s:s, s:s, s:b, s:o}", "system", params->system ? params->system : "", "template",

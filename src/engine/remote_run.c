@@ -40,6 +40,7 @@ struct remote_column {
 	struct run_question *questions;
 	size_t n_questions, at;
 	bool reading, read_all, is_announced;
+	bool is_quiet;          /* nothing of the column was under way when the page was read */
 	int n_open;
 	uint64_t generation;    /* of this struct: a page that was read for an earlier one is none of ours */
 };
@@ -396,7 +397,7 @@ static void send(struct remote_flight *f)
 
 static json_t *messages_of(const struct active_column *c, const struct run_question *q)
 {
-	json_t *messages = engine_messages(&c->row, q);
+	json_t *messages = engine_messages(&c->row, q, 0);
 
 	if (c->row.params.system && c->row.params.system[0])
 		json_array_insert_new(messages, 0,
@@ -491,6 +492,7 @@ static void read_page(struct engine *e, size_t column)
 	j->from = c->next;
 	j->generation = c->remote->generation;
 	c->remote->reading = true;
+	c->remote->is_quiet = c->remote->n_open == 0 && c->n_storing == 0;
 	job_read(&j->job);
 }
 
@@ -513,6 +515,36 @@ static bool has_room(const struct remote_column *r)
 	return !p->is_paused && !p->is_closed && p->n_open < (p->n_pauses > 0 ? 1 : r->remote.row.concurrency);
 }
 
+/* Asks what comes next.  False where it has to wait for the turns before it: when they are over it is read again. */
+static bool ask_next(struct engine *e, size_t column)
+{
+	struct active_column *c = &e->active->columns[column];
+	struct remote_column *r = c->remote;
+	const struct run_question *q = &r->questions[r->at];
+	struct live_cell cell = { .cell_id = q->cells[0].id, .question_id = q->id };
+	struct err cause;
+
+	if (q->cells[0].state != CELL_WAITING) {
+		r->at++;
+		return true;
+	}
+	for (int64_t t = 0; t < q->q.turn; t++) {
+		if (q->earlier[t].answers[0].state != CELL_WAITING || r->is_quiet)
+			continue;
+		if (r->n_open == 0 && c->n_storing == 0) {
+			c->next = q->position;
+			r->n_questions = r->at;
+		}
+		return false;
+	}
+	r->at++;
+	if (engine_check_turns(q, 0, &cause) == ERR_OK)
+		start_flight(e, column, q);
+	else
+		cell_failed(e, column, &cell, &cause);
+	return true;
+}
+
 static void advance_column(struct engine *e, size_t column)
 {
 	struct active_column *c = &e->active->columns[column];
@@ -526,11 +558,8 @@ static void advance_column(struct engine *e, size_t column)
 	}
 	if (!r->is_announced)
 		announce(e, c);
-	while (r->at < r->n_questions && has_room(r)) {
-		const struct run_question *q = &r->questions[r->at++];
-		if (q->cells[0].state == CELL_WAITING)
-			start_flight(e, column, q);
-	}
+	while (r->at < r->n_questions && has_room(r) && ask_next(e, column))
+		continue;
 	if (r->at == r->n_questions && !r->reading && !r->read_all && !r->endpoint->is_closed)
 		read_page(e, column);
 	if (r->read_all && r->n_open == 0 && r->at == r->n_questions)

@@ -308,6 +308,21 @@ static struct plan column_plan(const struct active *a, const struct active_colum
 			      .slots = c->row.slots, .is_fast = a->run.is_fast };
 }
 
+static bool is_flying(const struct active *a, const struct active_column *c)
+{
+	for (int k = 0; k < FLIGHTS_MAX; k++)
+		if (a->flights[k].n_cells > 0 && a->flights[k].column == (size_t)(c - a->columns))
+			return true;
+	return false;
+}
+
+/* What the column's next group needs is under way. */
+static bool turns_hold(const struct active *a, struct active_column *c)
+{
+	c->holds = c->holds && (is_flying(a, c) || c->n_storing > 0);
+	return c->holds;
+}
+
 /* The column that is furthest behind: a run that ends early has questions that all of them answered. */
 static struct active_column *next_column(struct active *a)
 {
@@ -315,7 +330,7 @@ static struct active_column *next_column(struct active *a)
 
 	for (size_t i = 0; i < a->n_columns; i++) {
 		struct active_column *c = &a->columns[i];
-		if (c->exhausted || c->state == COLUMN_FAILED || c->remote || c->base.id != a->base_id)
+		if (c->exhausted || c->state == COLUMN_FAILED || c->remote || c->base.id != a->base_id || turns_hold(a, c))
 			continue;
 		if (!c->first_group_done)
 			return c;
@@ -332,6 +347,7 @@ struct page_job {
 	size_t column;
 	struct plan_group group;
 	uint64_t incarnation; /* of the worker it was read for */
+	bool is_quiet;        /* nothing of the column was under way when it was read */
 	int64_t column_id;
 	struct run_question *questions;
 	size_t n;
@@ -351,7 +367,7 @@ static void run_page(struct task *task, void *context)
 					   left < PAGE_CELLS ? left : PAGE_CELLS, &page, &n, &task->err) != ERR_OK)
 			return;
 		for (size_t i = 0; i < n; i++) {
-			bytes += (int64_t)(page[i].q.text.len + page[i].q.system.len);
+			bytes += engine_message_bytes(&page[i], 0);
 			if (!plan_fits((int64_t)j->n, bytes))
 				return;
 			j->questions[j->n++] = page[i];
@@ -368,16 +384,17 @@ static struct flight *free_flight(struct active *a)
 	return NULL;
 }
 
-/* Fast mode repeats nothing: only questions without an answer are asked.  Returns how many are left. */
-static size_t drop_stored(struct run_question *questions, size_t n)
+/* Fast mode repeats nothing: only questions without an answer are asked.  Returns that nothing is left over. */
+static bool drop_stored(struct page_job *j)
 {
 	size_t kept = 0;
 
-	for (size_t i = 0; i < n; i++) {
-		if (questions[i].cells[0].state == CELL_WAITING)
-			questions[kept++] = questions[i];
+	for (size_t i = 0; i < j->n; i++) {
+		if (j->questions[i].cells[0].state == CELL_WAITING)
+			j->questions[kept++] = j->questions[i];
 	}
-	return kept;
+	j->n = kept;
+	return false;
 }
 
 /* The group that begins at `position` has to be asked again. */
@@ -388,6 +405,65 @@ static void step_back(struct active_column *c, int64_t position)
 		c->next = position;
 	if (c->next == 0)
 		c->first_group_done = false;
+}
+
+/* --- turns of conversations --- */
+
+/* A turn is asked when the turns before it are over.  True where one of them may still be answered: it is under way, or was when
+ * the group was read, or an earlier group is to be asked again. */
+static bool turns_wait(const struct page_job *j, const struct active_column *c)
+{
+	if (j->is_quiet && c->next >= j->group.first)
+		return false;
+	for (size_t i = 0; i < j->n; i++) {
+		const struct run_question *q = &j->questions[i];
+		for (int64_t t = 0; t < q->q.turn && q->cells[0].state == CELL_WAITING; t++)
+			if (q->earlier[t].answers[0].state == CELL_WAITING)
+				return true;
+	}
+	return false;
+}
+
+/* Questions that cannot be asked, since a turn before them has no answer, fail. */
+static void turns_fail(struct engine *e, struct page_job *j)
+{
+	for (size_t i = 0; i < j->n; i++) {
+		struct cell_row *cell = &j->questions[i].cells[0];
+		struct live_cell live = { .cell_id = cell->id, .question_id = j->questions[i].id };
+		struct err cause;
+
+		if (cell->state != CELL_WAITING || engine_check_turns(&j->questions[i], 0, &cause) == ERR_OK)
+			continue;
+		cell_late(e, j->column, &live, &cause);
+		cell->state = CELL_FAILED;
+		cell->is_late = true;
+	}
+}
+
+/* What exact mode asks of a group: all of it, whose answers depend on each other, or one of those that came too late for that.
+ * Returns true where something is left for another time. */
+static bool choose_exact(struct page_job *j)
+{
+	size_t n_together = 0, late = j->n, n_late = 0;
+	bool waits = false;
+
+	for (size_t i = 0; i < j->n; i++) {
+		bool is_waiting = j->questions[i].cells[0].state == CELL_WAITING;
+		if (!j->questions[i].cells[0].is_late)
+			waits |= is_waiting;
+		else if (is_waiting && n_late++ == 0)
+			late = i;
+	}
+	if (!waits && n_late > 0) {
+		j->questions += late;
+		j->n = 1;
+		return n_late > 1;
+	}
+	for (size_t i = 0; i < j->n; i++)
+		if (!j->questions[i].cells[0].is_late)
+			j->questions[n_together++] = j->questions[i];
+	j->n = n_together;
+	return n_late > 0;
 }
 
 static void home_page(struct job *job)
@@ -406,24 +482,37 @@ static void home_page(struct job *job)
 		run_advance(e);
 		return;
 	}
-	for (size_t i = 0; i < j->n; i++)
-		waits = waits || j->questions[i].cells[0].state == CELL_WAITING;
 	if (j->n > 0 && (int64_t)j->n < j->group.count) { /* long questions: the group is smaller */
 		if (c->next == j->group.first + j->group.count)
 			c->next = j->group.first + (int64_t)j->n;
 		j->group.count = (int64_t)j->n;
 	}
-	if (a->run.is_fast)
-		j->n = drop_stored(j->questions, j->n);
+	if (a->stopping || c->state == COLUMN_FAILED) {
+		run_advance(e);
+		return;
+	}
+	if (turns_wait(j, c)) {
+		c->holds = true;
+		step_back(c, j->group.first);
+		run_advance(e);
+		return;
+	}
+	turns_fail(e, j);
+	bool is_rest = a->run.is_fast ? drop_stored(j) : choose_exact(j);
+	for (size_t i = 0; i < j->n; i++)
+		waits = waits || j->questions[i].cells[0].state == CELL_WAITING;
+	if (is_rest) {
+		c->holds = true;
+		step_back(c, j->group.first);
+	}
 	struct flight *f = free_flight(a);
-	if (waits && !a->stopping && f && e->host.state == HOST_READY && j->incarnation == e->host.incarnation &&
-	    c->state != COLUMN_FAILED) {
+	if (waits && f && e->host.state == HOST_READY && j->incarnation == e->host.incarnation) {
 		f->column = j->column;
 		f->group = j->group;
 		flight_send(e, f, j->questions, j->n);
 		eta_group_sent(a, j->n);
 		e->n_groups_since++;
-	} else if (waits && !a->stopping && c->state != COLUMN_FAILED) {
+	} else if (waits) {
 		/* The worker died meanwhile: look at this group again when there is one, or at an earlier one that it lost. */
 		step_back(c, j->group.first);
 	}
@@ -449,6 +538,7 @@ static void read_group(struct engine *e, struct active_column *c)
 	j->column_id = c->row.id;
 	j->group = group;
 	j->incarnation = e->host.incarnation;
+	j->is_quiet = !is_flying(a, c) && c->n_storing == 0;
 	a->reading = true;
 	job_read(&j->job);
 }
@@ -461,10 +551,7 @@ static void finish_columns(struct engine *e)
 
 	for (size_t i = 0; i < a->n_columns; i++) {
 		struct active_column *c = &a->columns[i];
-		bool flying = false;
-		for (int k = 0; k < FLIGHTS_MAX; k++)
-			flying = flying || (a->flights[k].n_cells > 0 && a->flights[k].column == i);
-		if (c->exhausted && !flying && c->state != COLUMN_FAILED && c->state != COLUMN_DONE) {
+		if (c->exhausted && !is_flying(a, c) && c->state != COLUMN_FAILED && c->state != COLUMN_DONE) {
 			c->state = COLUMN_DONE;
 			engine_touch(e, c);
 		}
@@ -548,6 +635,8 @@ void run_advance(struct engine *e)
 			return;
 		}
 		a->base_id = first->base.id;
+		if (turns_hold(a, first))
+			return; /* storing what it needs brings us back */
 		c = first;
 	}
 	if (chat_keeps_out(e, c->base.id)) {

@@ -21,10 +21,18 @@ static const char *const reference_names[] = { "answer", "reference", "reference
 
 void question_row_init(struct question_row *row)
 {
-	struct buf *all[] = { &row->text, &row->reference, &row->other_references, &row->system, &row->tags, &row->id };
+	struct buf *all[] = { &row->text, &row->reference, &row->other_references, &row->system, &row->tags, &row->id,
+			      &row->conversation };
 
 	for (size_t i = 0; i < COUNT(all); i++)
 		buf_init(all[i], 2 * LIMIT_JSON_ELEMENT);
+	for (size_t i = 0; i < COUNT(row->earlier); i++) {
+		buf_init(&row->earlier[i].text, 2 * LIMIT_JSON_ELEMENT);
+		buf_init(&row->earlier[i].reference, 2 * LIMIT_JSON_ELEMENT);
+		buf_init(&row->earlier[i].other_references, 2 * LIMIT_JSON_ELEMENT);
+	}
+	row->n_earlier = 0;
+	row->turn = 0;
 	row->notes = 0;
 	row->found = "";
 }
@@ -37,6 +45,12 @@ void question_row_release(struct question_row *row)
 	buf_release(&row->system);
 	buf_release(&row->tags);
 	buf_release(&row->id);
+	buf_release(&row->conversation);
+	for (size_t i = 0; i < COUNT(row->earlier); i++) {
+		buf_release(&row->earlier[i].text);
+		buf_release(&row->earlier[i].reference);
+		buf_release(&row->earlier[i].other_references);
+	}
 }
 
 static void row_clear(struct question_row *row)
@@ -47,6 +61,9 @@ static void row_clear(struct question_row *row)
 	buf_clear(&row->system);
 	buf_clear(&row->tags);
 	buf_clear(&row->id);
+	buf_clear(&row->conversation);
+	row->n_earlier = 0;
+	row->turn = 0;
 	row->notes = 0;
 	row->found = "";
 }
@@ -277,11 +294,8 @@ enum question_problem_kind question_plan_read(const struct question_plan *plan, 
 	if (!problem && plan->chosen_reference) {
 		const json_t *base = question_shape_base(plan->shape, value);
 
-		buf_clear(&row->reference);
-		buf_clear(&row->other_references);
 		row->notes &= ~(1U << QUESTION_NOTE_ANSWERS | 1U << QUESTION_NOTE_RATING);
-		if (*plan->reference_field)
-			question_reference_read(json_object_get(base, plan->reference_field), row);
+		question_references_read(*plan->reference_field ? json_object_get(base, plan->reference_field) : NULL, row);
 	}
 	return problem;
 }

@@ -10,11 +10,21 @@
 
 #include "base/buf.h"
 #include "base/json.h"
+#include "base/limits.h"
 #include "model/question_problems.h"
 
-/* One row, as it will become a struct question; the buffers are reused from row to row. */
+struct question_turn {
+	struct buf text, reference, other_references;
+};
+
+/* One row, as it will become a struct question; the buffers are reused from row to row.  What is asked last in a conversation is
+ * the row's own text, and before it come `earlier` turns. */
 struct question_row {
 	struct buf text, reference, other_references, system, tags, id;
+	struct question_turn earlier[LIMIT_TURNS - 1];
+	size_t n_earlier;
+	struct buf conversation; /* of a file that has a row for each turn; empty: none */
+	int64_t turn;            /* in it, from 1 */
 	unsigned notes;    /* bit 1 << kind for each QUESTION_NOTE_* that concerns this row */
 	const char *found; /* with a problem: what stood there instead */
 };

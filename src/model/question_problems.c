@@ -30,6 +30,7 @@ static const char *const keys[QUESTION_PROBLEM_KINDS] = {
 	[QUESTION_NOTE_MISSING_COMMA] = "err_question_note_missing_comma",
 	[QUESTION_NOTE_RAGGED] = "err_question_note_ragged",
 	[QUESTION_NOTE_TURNS] = "err_question_note_turns",
+	[QUESTION_NOTE_TURN_ALONE] = "err_question_note_turn_alone",
 	[QUESTION_NOTE_ANSWERS] = "err_question_note_answers",
 	[QUESTION_NOTE_CONTEXT] = "err_question_note_context",
 	[QUESTION_NOTE_CHECKS] = "err_question_note_checks",

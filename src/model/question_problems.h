@@ -39,6 +39,7 @@ enum question_problem_kind {
 	QUESTION_NOTE_RAGGED,
 	/* One for the whole file, with how many rows it concerns. */
 	QUESTION_NOTE_TURNS,
+	QUESTION_NOTE_TURN_ALONE,
 	QUESTION_NOTE_ANSWERS,
 	QUESTION_NOTE_CONTEXT,
 	QUESTION_NOTE_CHECKS,

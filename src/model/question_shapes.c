@@ -178,46 +178,101 @@ static int last_turn(const json_t *turns, enum speaker who, int end)
 	return i;
 }
 
-/* Reads a chat.  `answered`: its last answer is the reference, and the question is what was asked before it; otherwise
- * the chat is what leads to the question. */
-static enum question_problem_kind read_chat(const json_t *turns, bool answered, struct question_row *row)
+/* Where a turn of the conversation is read to that is followed by another: behind the earlier ones. */
+static struct question_turn *add_earlier(struct question_row *row)
 {
-	int size = (int)json_array_size(turns);
-	int answer = answered ? last_turn(turns, SPEAKER_MODEL, size) : -1;
-	int question = last_turn(turns, SPEAKER_USER, answer < 0 ? size : answer);
-	int system = last_turn(turns, SPEAKER_SYSTEM, size);
+	struct question_turn *turn = &row->earlier[row->n_earlier++];
 
-	if (question < 0 && answer >= 0) {
-		answer = -1;
-		question = last_turn(turns, SPEAKER_USER, size);
-	}
-	if (question < 0)
-		return QUESTION_NO_USER_TURN;
-	if (!question_value_read(inner_text(json_array_get(turns, (size_t)question)), &row->text, NULL)) {
-		row->found = "[…]";
-		return QUESTION_NOT_TEXT;
-	}
-	if (answer >= 0)
-		question_reference_read(inner_text(json_array_get(turns, (size_t)answer)), row);
-	if (system >= 0)
-		(void)question_value_read(inner_text(json_array_get(turns, (size_t)system)), &row->system, NULL);
-	if (last_turn(turns, SPEAKER_USER, question) >= 0 || last_turn(turns, SPEAKER_MODEL, question) >= 0)
-		row->notes |= 1U << QUESTION_NOTE_TURNS;
-	return QUESTION_FINE;
+	buf_clear(&turn->text);
+	buf_clear(&turn->reference);
+	buf_clear(&turn->other_references);
+	return turn;
 }
 
-void question_reference_read(const json_t *value, struct question_row *row)
+static void read_reference(const json_t *value, struct buf *out, struct buf *others)
 {
 	int answer = is_chat(value) ? last_turn(value, SPEAKER_MODEL, (int)json_array_size(value)) : -1;
 
 	if (answer >= 0)
 		value = inner_text(json_array_get(value, (size_t)answer));
-	if (!question_value_read(value, &row->reference, &row->other_references)) {
-		buf_clear(&row->reference);
-		buf_clear(&row->other_references);
+	if (!question_value_read(value, out, others)) {
+		buf_clear(out);
+		buf_clear(others);
 	}
+}
+
+/* What the row holds as its last turn is one of the earlier ones: another follows. */
+static bool make_earlier(struct question_row *row)
+{
+	if (row->n_earlier == LIMIT_TURNS - 1) {
+		row->notes |= 1U << QUESTION_NOTE_TURNS;
+		return false;
+	}
+	struct question_turn *turn = add_earlier(row), was = *turn;
+	*turn = (struct question_turn){ row->text, row->reference, row->other_references };
+	row->text = was.text;
+	row->reference = was.reference;
+	row->other_references = was.other_references;
+	return true;
+}
+
+/* Every question of the chat is a turn, and the last that was answered to it is its reference.  `is_open`: what is asked last has
+ * its reference elsewhere. */
+static enum question_problem_kind read_chat(const json_t *turns, bool is_open, struct question_row *row)
+{
+	int system = last_turn(turns, SPEAKER_SYSTEM, (int)json_array_size(turns));
+	int last = last_turn(turns, SPEAKER_USER, (int)json_array_size(turns));
+	bool has_question = false;
+
+	for (int i = 0; i < (int)json_array_size(turns); i++) {
+		const json_t *turn = json_array_get(turns, (size_t)i);
+		enum speaker speaker = speaker_of(turn);
+
+		if (speaker == SPEAKER_MODEL && !has_question) {
+			row->notes |= 1U << QUESTION_NOTE_TURNS; /* a greeting */
+		} else if (speaker == SPEAKER_MODEL && !(is_open && i > last)) {
+			buf_clear(&row->reference);
+			buf_clear(&row->other_references);
+			question_reference_read(inner_text(turn), row);
+		} else if (speaker == SPEAKER_USER) {
+			if (has_question && !make_earlier(row))
+				break;
+			has_question = true;
+			if (!question_value_read(inner_text(turn), &row->text, NULL)) {
+				row->found = "[…]";
+				return QUESTION_NOT_TEXT;
+			}
+		}
+	}
+	if (!has_question)
+		return QUESTION_NO_USER_TURN;
+	if (system >= 0)
+		(void)question_value_read(inner_text(json_array_get(turns, (size_t)system)), &row->system, NULL);
+	return QUESTION_FINE;
+}
+
+void question_reference_read(const json_t *value, struct question_row *row)
+{
+	read_reference(value, &row->reference, &row->other_references);
 	if (row->other_references.len)
 		row->notes |= 1U << QUESTION_NOTE_ANSWERS;
+}
+
+void question_references_read(const json_t *value, struct question_row *row)
+{
+	bool is_list = row->n_earlier && json_is_array(value) && !is_chat(value);
+
+	for (size_t i = 0; i < row->n_earlier; i++) {
+		struct question_turn *turn = &row->earlier[i];
+
+		buf_clear(&turn->reference);
+		buf_clear(&turn->other_references);
+		if (is_list)
+			read_reference(json_array_get(value, i), &turn->reference, &turn->other_references);
+	}
+	buf_clear(&row->reference);
+	buf_clear(&row->other_references);
+	question_reference_read(is_list ? json_array_get(value, row->n_earlier) : value, row);
 }
 
 /* --- rows of named fields --- */
@@ -249,19 +304,34 @@ static void read_rest(const json_t *base, struct question_row *row)
 	read_tags(base, &row->tags);
 }
 
+/* A file with a row for each turn says which conversation it belongs to, as assay's own exports do. */
+static void read_place(const json_t *base, struct question_row *row)
+{
+	static const char *const conversations[] = { "conversation", "Conversation", "對話", NULL };
+	static const char *const turns[] = { "turn", "Turn", "第幾輪", NULL };
+	struct buf turn = BUF_INIT(32);
+	int64_t n = 0;
+
+	read_first(base, conversations, &row->conversation);
+	read_first(base, turns, &turn);
+	if (row->conversation.len && str_to_i64(str_trim(buf_str(&turn)), &n) && n >= 1 && n <= LIMIT_TURNS)
+		row->turn = n;
+	buf_release(&turn);
+}
+
 /* A question about a text comes with that text: the model needs both. */
 static void put_context(const struct question_plan *plan, const json_t *base, struct question_row *row)
 {
-	struct buf question;
+	struct buf *first = row->n_earlier ? &row->earlier[0].text : &row->text, question;
 
 	if (!is_text(base, "context") || !json_string_length(json_object_get(base, "context")) ||
-	    strcmp(plan->question_field, "context") == 0 || !row->text.len)
+	    strcmp(plan->question_field, "context") == 0 || !first->len)
 		return;
-	question = row->text;
-	buf_init(&row->text, question.max);
-	(void)question_value_read(json_object_get(base, "context"), &row->text, NULL);
-	buf_add_text(&row->text, "\n\n");
-	buf_add_str(&row->text, buf_str(&question));
+	question = *first;
+	buf_init(first, question.max);
+	(void)question_value_read(json_object_get(base, "context"), first, NULL);
+	buf_add_text(first, "\n\n");
+	buf_add_str(first, buf_str(&question));
 	buf_release(&question);
 	row->notes |= 1U << QUESTION_NOTE_CONTEXT;
 }
@@ -276,7 +346,7 @@ static enum question_problem_kind read_fields(const struct question_plan *plan, 
 	if (!question)
 		return QUESTION_MISSING;
 	if (is_chat(question)) {
-		enum question_problem_kind problem = read_chat(question, false, row);
+		enum question_problem_kind problem = read_chat(question, true, row);
 
 		if (problem)
 			return problem;
@@ -287,6 +357,7 @@ static enum question_problem_kind read_fields(const struct question_plan *plan, 
 	if (*plan->reference_field)
 		question_reference_read(json_object_get(base, plan->reference_field), row);
 	read_rest(base, row);
+	read_place(base, row);
 	put_context(plan, base, row);
 	return QUESTION_FINE;
 }
@@ -315,15 +386,29 @@ static enum question_problem_kind read_mt_bench(const struct question_plan *plan
 {
 	const json_t *turns = json_object_get(value, "turns");
 	const json_t *reference = json_object_get(value, "reference");
+	json_t *turn;
+	size_t i;
 
 	(void)plan;
 	row->found = "turns";
 	if (!json_is_string(json_array_get(turns, 0)))
 		return QUESTION_MISSING;
-	(void)question_value_read(json_array_get(turns, 0), &row->text, NULL);
-	if (json_array_size(turns) > 1)
-		row->notes |= 1U << QUESTION_NOTE_TURNS;
-	question_reference_read(json_is_array(reference) ? json_array_get(reference, 0) : reference, row);
+	json_array_foreach(turns, i, turn) {
+		if (i > 0 && !make_earlier(row))
+			break;
+		if (!json_is_string(turn)) {
+			row->found = question_value_kind(turn);
+			return QUESTION_NOT_TEXT;
+		}
+		(void)question_value_read(turn, &row->text, NULL);
+	}
+	if (json_is_array(reference) && !row->n_earlier)
+		question_reference_read(json_array_get(reference, 0), row);
+	else if (json_is_array(reference))
+		question_references_read(reference, row);
+	else /* of the first turn */
+		read_reference(reference, row->n_earlier ? &row->earlier[0].reference : &row->reference,
+			       row->n_earlier ? &row->earlier[0].other_references : &row->other_references);
 	read_rest(value, row);
 	return QUESTION_FINE;
 }
@@ -349,7 +434,7 @@ static enum question_problem_kind read_chat_row(const struct question_plan *plan
 	row->found = plan->question_field;
 	if (!json_is_array(turns))
 		return QUESTION_MISSING;
-	problem = read_chat(turns, true, row);
+	problem = read_chat(turns, false, row);
 	read_rest(value, row);
 	return problem;
 }
@@ -489,6 +574,25 @@ static bool is_alpaca(const json_t *row)
 	return is_text(row, "instruction") && (is_text(row, "input") || is_text(row, "output"));
 }
 
+/* What was said before: [[question, answer]...]. */
+static void read_history(const json_t *history, struct question_row *row)
+{
+	json_t *pair;
+	size_t i;
+
+	json_array_foreach(history, i, pair) {
+		const json_t *question = json_array_get(pair, 0);
+
+		if (row->n_earlier == LIMIT_TURNS - 1 || !json_is_string(question)) {
+			row->notes |= 1U << QUESTION_NOTE_TURNS;
+			return;
+		}
+		struct question_turn *turn = add_earlier(row);
+		(void)question_value_read(question, &turn->text, NULL);
+		read_reference(json_array_get(pair, 1), &turn->reference, &turn->other_references);
+	}
+}
+
 static enum question_problem_kind read_alpaca(const struct question_plan *plan, const json_t *value,
 					      struct question_row *row)
 {
@@ -500,8 +604,8 @@ static enum question_problem_kind read_alpaca(const struct question_plan *plan, 
 			buf_add_char(&row->text, '\n');
 		(void)question_value_read(input, &row->text, NULL);
 	}
-	if (json_array_size(json_object_get(value, "history")))
-		row->notes |= 1U << QUESTION_NOTE_TURNS;
+	if (!problem)
+		read_history(json_object_get(value, "history"), row);
 	return problem;
 }
 

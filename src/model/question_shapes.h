@@ -36,6 +36,9 @@ bool question_value_read(const json_t *value, struct buf *out, struct buf *other
 /* Reads a reference answer: a text, a list of accepted ones, or a chat that ends with it. */
 void question_reference_read(const json_t *value, struct question_row *row);
 
+/* Instead of what was read as such: the reference answer, or one for each turn where the row has several and a list is given. */
+void question_references_read(const json_t *value, struct question_row *row);
+
 bool question_value_is_number(const json_t *value);
 
 /* What a value that is no text is, for a sentence: "[…]", "{…}", "null". */

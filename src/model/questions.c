@@ -14,11 +14,11 @@
 #define SAMPLE_TRIES 2000
 #define SAMPLE_BYTES (4 * MIB)
 
-/* Texts seen so far by their hash, with the line of the first one.  Half empty at least. */
+/* Texts seen so far by their hash, with a number each.  Half empty at least. */
 struct seen {
 	struct {
 		uint64_t hash; /* 0: free */
-		int64_t line;
+		int64_t value;
 	} *slots;
 	size_t n, cap;
 };
@@ -33,7 +33,8 @@ struct import {
 	struct question_problems problems;
 	struct question *questions; /* grows; moves to the arena at the end */
 	size_t cap;
-	struct seen texts, ids;
+	struct seen texts, ids;     /* the line of the first one */
+	struct seen conversations;  /* the latest turn: its place in the list and its number, see link_turn() */
 	uint64_t seed; /* so that nobody can make rows collide on purpose */
 	struct buf composed;
 };
@@ -53,19 +54,20 @@ static uint64_t hash_text(uint64_t seed, struct str text)
 	return hash ? hash : 1;
 }
 
-static void seen_put(struct seen *s, uint64_t hash, int64_t line)
+static int64_t *seen_put(struct seen *s, uint64_t hash, int64_t value)
 {
 	size_t i = hash & (s->cap - 1);
 
 	while (s->slots[i].hash)
 		i = (i + 1) & (s->cap - 1);
 	s->slots[i].hash = hash;
-	s->slots[i].line = line;
+	s->slots[i].value = value;
 	s->n++;
+	return &s->slots[i].value;
 }
 
-/* The line where this text stood first, or 0; then it is remembered. */
-static int64_t seen_line(struct seen *s, uint64_t hash, int64_t line)
+/* The number of this text, which is 0 where it was not seen before; valid until the next call. */
+static int64_t *seen_find(struct seen *s, uint64_t hash)
 {
 	if (2 * (s->n + 1) > s->cap) {
 		struct seen grown = { .cap = s->cap ? 2 * s->cap : 256 };
@@ -73,17 +75,26 @@ static int64_t seen_line(struct seen *s, uint64_t hash, int64_t line)
 		grown.slots = mem_array(grown.cap, sizeof(*grown.slots));
 		for (size_t i = 0; i < s->cap; i++) {
 			if (s->slots[i].hash)
-				seen_put(&grown, s->slots[i].hash, s->slots[i].line);
+				(void)seen_put(&grown, s->slots[i].hash, s->slots[i].value);
 		}
 		mem_free(s->slots);
 		*s = grown;
 	}
 	for (size_t i = hash & (s->cap - 1); s->slots[i].hash; i = (i + 1) & (s->cap - 1)) {
 		if (s->slots[i].hash == hash)
-			return s->slots[i].line;
+			return &s->slots[i].value;
 	}
-	seen_put(s, hash, line);
-	return 0;
+	return seen_put(s, hash, 0);
+}
+
+/* The line where this text stood first, or 0; then it is remembered. */
+static int64_t seen_line(struct seen *s, uint64_t hash, int64_t line)
+{
+	int64_t *slot = seen_find(s, hash), first = *slot;
+
+	if (!first)
+		*slot = line;
+	return first;
 }
 
 /* --- one row --- */
@@ -111,39 +122,91 @@ static void note_repeats(struct import *in, int64_t line)
 
 	if (first)
 		question_problems_add(&in->problems, QUESTION_NOTE_DUPLICATE_ID, line, id, (unsigned long long)first);
-	text = compose(in, &in->row.text);
+	text = compose(in, in->row.n_earlier ? &in->row.earlier[0].text : &in->row.text);
 	first = seen_line(&in->texts, hash_text(in->seed, text), line);
 	if (first)
 		question_problems_add(&in->problems, QUESTION_NOTE_DUPLICATE, line, text, (unsigned long long)first);
 }
 
-/* Counts a good row and keeps it, unless this is a preview that has enough. */
-static void take(struct import *in, int64_t line)
+/* Of a row that is one turn: which row it follows, where that was taken.  The number of a conversation is the place of its latest
+ * turn, counted from 1, and how many turns there are. */
+static void link_turn(struct import *in, struct question *q, int64_t line)
+{
+	const struct question_row *row = &in->row;
+	int64_t place = (int64_t)in->out->n_total + 1;
+
+	if (!row->turn || row->n_earlier)
+		return;
+	int64_t *latest = seen_find(&in->conversations, hash_text(in->seed, compose(in, &row->conversation)));
+	if (row->turn > 1 && *latest % (LIMIT_TURNS + 1) == row->turn - 1) {
+		q->turn = row->turn - 1;
+		q->back = place - *latest / (LIMIT_TURNS + 1);
+		in->out->n_conversations += row->turn == 2;
+		in->out->n_turns += row->turn == 2 ? 2 : 1;
+	} else if (row->turn > 1) {
+		question_problems_note(&in->problems, QUESTION_NOTE_TURN_ALONE, line, 1);
+	}
+	*latest = place * (LIMIT_TURNS + 1) + q->turn + 1;
+}
+
+/* Counts a question and keeps it, unless this is a preview that has enough. */
+static void take_question(struct import *in, const struct question *place, const struct buf *text, const struct buf *reference,
+			  const struct buf *other_references)
 {
 	struct question_import *out = in->out;
-	struct question *q;
 
-	note_repeats(in, line);
-	for (int kind = 0; kind < QUESTION_PROBLEM_KINDS; kind++) {
-		if (in->row.notes & 1U << kind)
-			question_problems_note(&in->problems, (enum question_problem_kind)kind, line, 1);
-	}
 	out->n_total++;
-	out->n_with_reference += in->row.reference.len > 0;
+	out->n_with_reference += reference->len > 0;
 	if (in->options->max_preview && out->n_questions == in->options->max_preview)
 		return;
 	if (out->n_questions == in->cap) {
 		in->cap = in->cap ? 2 * in->cap : 64;
 		in->questions = mem_grow(in->questions, in->cap * sizeof(*in->questions));
 	}
-	q = &in->questions[out->n_questions++];
-	*q = (struct question){ .line = line };
-	q->text = keep(in, &in->row.text);
-	q->reference = keep(in, &in->row.reference);
-	q->other_references = keep(in, &in->row.other_references);
+	struct question *q = &in->questions[out->n_questions++];
+	*q = *place;
+	q->text = keep(in, text);
+	q->reference = keep(in, reference);
+	q->other_references = keep(in, other_references);
 	q->system = keep(in, &in->row.system);
 	q->tags = keep(in, &in->row.tags);
 	q->id = keep(in, &in->row.id);
+}
+
+/* A good row: one question, or one for each turn. */
+static void take(struct import *in, int64_t line)
+{
+	struct question_import *out = in->out;
+	const struct question_row *row = &in->row;
+	struct question place = { .line = line };
+
+	link_turn(in, &place, line);
+	if (!place.turn)
+		note_repeats(in, line);
+	for (int kind = 0; kind < QUESTION_PROBLEM_KINDS; kind++) {
+		if (row->notes & 1U << kind)
+			question_problems_note(&in->problems, (enum question_problem_kind)kind, line, 1);
+	}
+	out->n_conversations += row->n_earlier > 0;
+	out->n_turns += row->n_earlier ? row->n_earlier + 1 : 0;
+	for (size_t i = 0; i < row->n_earlier; i++) {
+		const struct question_turn *t = &row->earlier[i];
+
+		take_question(in, &place, &t->text, &t->reference, &t->other_references);
+		place.turn++;
+		place.back = 1;
+	}
+	take_question(in, &place, &row->text, &row->reference, &row->other_references);
+}
+
+static enum question_problem_kind check_text(const struct buf *text, unsigned long long *number)
+{
+	if (!str_trim(buf_str(text)).len)
+		return QUESTION_EMPTY;
+	if (!text->overflow && text->len <= LIMIT_QUESTION_BYTES)
+		return QUESTION_FINE;
+	*number = LIMIT_QUESTION_BYTES / KIB;
+	return QUESTION_TOO_LONG;
 }
 
 static void read_row(struct import *in, const struct question_source_row *from)
@@ -152,16 +215,37 @@ static void read_row(struct import *in, const struct question_source_row *from)
 	struct str found = *in->row.found ? str_of(in->row.found) : from->found;
 	unsigned long long number = 0;
 
-	if (!problem && !str_trim(buf_str(&in->row.text)).len)
-		problem = QUESTION_EMPTY;
-	if (!problem && (in->row.text.overflow || in->row.text.len > LIMIT_QUESTION_BYTES)) {
-		problem = QUESTION_TOO_LONG;
-		number = LIMIT_QUESTION_BYTES / KIB;
-	}
+	for (size_t i = 0; i < in->row.n_earlier && !problem; i++)
+		problem = check_text(&in->row.earlier[i].text, &number);
+	if (!problem)
+		problem = check_text(&in->row.text, &number);
 	if (problem)
 		question_problems_add(&in->problems, problem, from->line, found, number);
 	else
 		take(in, from->line);
+}
+
+/* --- order --- */
+
+void questions_order(struct question *questions, size_t n)
+{
+	struct question *sorted = mem_array(n, sizeof(*sorted));
+	size_t *place = mem_array(n, sizeof(*place)), ends[LIMIT_TURNS + 1] = { 0 };
+
+	for (size_t i = 0; i < n; i++)
+		ends[questions[i].turn + 1]++;
+	for (size_t t = 1; t <= LIMIT_TURNS; t++)
+		ends[t] += ends[t - 1];
+	for (size_t i = 0; i < n; i++) {
+		place[i] = ends[questions[i].turn]++;
+		sorted[place[i]] = questions[i];
+		if (questions[i].turn)
+			sorted[place[i]].back = (int64_t)(place[i] - place[i - (size_t)questions[i].back]);
+	}
+	if (n)
+		memcpy(questions, sorted, n * sizeof(*questions));
+	mem_free(place);
+	mem_free(sorted);
 }
 
 /* --- the file --- */
@@ -222,6 +306,9 @@ static enum err_code read_rows(struct import *in, const atomic_bool *cancel, str
 		if (row.value)
 			read_row(in, &row);
 		json_decref(row.value);
+		if (in->out->n_total > LIMIT_QUESTIONS) /* several of one row */
+			return err_set(err, ERR_LIMIT, "err_question_too_many", "found=%zu|limit=%d", in->out->n_total,
+				       LIMIT_QUESTIONS);
 	}
 	question_source_end(&in->source, &in->problems);
 	return ERR_OK;
@@ -250,6 +337,7 @@ static void import_release(struct import *in)
 	mem_free(in->questions);
 	mem_free(in->texts.slots);
 	mem_free(in->ids.slots);
+	mem_free(in->conversations.slots);
 }
 
 enum err_code questions_read(struct arena *a, struct str text, const struct question_options *options,
@@ -273,7 +361,7 @@ enum err_code questions_read(struct arena *a, struct str text, const struct ques
 	if (!code)
 		code = read_rows(&in, cancel, err);
 	if (code) {
-		out->n_questions = out->n_total = out->n_with_reference = 0;
+		out->n_questions = out->n_total = out->n_with_reference = out->n_conversations = out->n_turns = 0;
 		goto out;
 	}
 	question_problems_finish(&in.problems, a, out);
@@ -283,6 +371,8 @@ enum err_code questions_read(struct arena *a, struct str text, const struct ques
 	}
 	out->questions = arena_array(a, out->n_questions, sizeof(*out->questions));
 	memcpy(out->questions, in.questions, out->n_questions * sizeof(*out->questions));
+	if (!options->max_preview)
+		questions_order(out->questions, out->n_questions);
 out:
 	import_release(&in);
 	return code;

@@ -6,6 +6,7 @@
  * array of objects, JSONL, CSV/TSV, TXT, MT-Bench, Alpaca, AnythingLLM, ShareGPT, chat messages, promptfoo, OpenAI Evals).
  * Input is split into elements of at most 1 MiB by our own scanner before Jansson sees any of it.
  * Nothing is dropped silently: every row that is not taken has a problem with its line.
+ * A conversation gives one question for each of its turns.
  * A problem whose key starts with "err_question_note_" is a note: its row was taken all the same.
  * Thread: work.  Results belong to the arena. */
 #ifndef ASSAY_MODEL_QUESTIONS_H
@@ -28,6 +29,9 @@ struct question {
 	int64_t line;         /* 1-based line where the row starts */
 	/* Accepted answers after the first, one a line (line breaks inside them became spaces); empty: none. */
 	struct str other_references;
+	/* A later turn of a conversation is asked after the turn before it and the model's own answer to that. */
+	int64_t turn; /* turns before it; 0: it begins */
+	int64_t back; /* the turn before stands so many places before it in the list; 0 where `turn` is */
 };
 
 struct question_problem {
@@ -39,7 +43,8 @@ struct question_options {
 	const char *file_name;       /* for the extension; "" if typed */
 	const char *question_field;  /* NULL: detect */
 	const char *reference_field; /* NULL: detect, "": none */
-	size_t max_preview;          /* 0: read all; otherwise stop collecting questions after this many but count all */
+	size_t max_preview;          /* 0: read all; otherwise stop collecting questions after this many but count all, and leave
+				      * them in the order of the file */
 };
 
 #define QUESTION_FIELDS_MAX 64
@@ -55,6 +60,7 @@ struct question_import {
 	size_t n_questions;    /* collected */
 	size_t n_total;        /* good rows in the file */
 	size_t n_with_reference;
+	size_t n_conversations, n_turns; /* of more than one turn, and the questions that are turns of them */
 	struct question_problem *problems; /* the first 100 */
 	size_t n_problems;     /* all */
 };
@@ -62,5 +68,9 @@ struct question_import {
 /* Reads `text`.  Fails only where nothing can be read at all (err_question_*: with line), over a limit, or cancelled. */
 MUST_USE enum err_code questions_read(struct arena *a, struct str text, const struct question_options *options,
 				      struct question_import *out, const atomic_bool *cancel, struct err *err);
+
+/* All first turns, then all second ones and so on, each in the order that it has: what a turn needs is answered before it.
+ * `back` follows. */
+void questions_order(struct question *questions, size_t n);
 
 #endif

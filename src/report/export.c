@@ -71,6 +71,11 @@ static bool pass(struct export *e, size_t keep)
 	return true;
 }
 
+int64_t export_conversation(const struct run_question *q)
+{
+	return (q->q.turn ? q->earlier[0].position : q->position) + 1;
+}
+
 bool export_pass_on(struct export *e)
 {
 	/* Something stays: the CSV writer looks at the last byte to know whether a row has begun. */
@@ -259,6 +264,8 @@ enum err_code export_open(struct export *e, struct db *db, int64_t run_id, enum 
 	enum err_code code = run_store_get(db, e->arena, run_id, &e->run, &e->columns, &e->n_columns, err);
 	if (code == ERR_OK)
 		code = run_store_parts(db, e->arena, run_id, &e->parts, &e->n_parts, err);
+	if (code == ERR_OK)
+		code = run_store_has_turns(db, run_id, &e->has_turns, err);
 	if (code == ERR_OK)
 		make_titles(e);
 	return code;

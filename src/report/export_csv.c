@@ -41,6 +41,10 @@ static void head(struct csv_user *u)
 	text_field(u, str_of(msg_text(e->lang, "report_id")));
 	text_field(u, str_of(msg_text(e->lang, "report_question")));
 	text_field(u, str_of(msg_text(e->lang, "report_reference")));
+	if (e->has_turns) {
+		text_field(u, str_of(msg_text(e->lang, "report_conversation")));
+		text_field(u, str_of(msg_text(e->lang, "report_turn")));
+	}
 	for (size_t i = 0; i < e->n_columns; i++) {
 		text_field(u, str_of(e->titles[i]));
 		headings(u, e->titles[i], likes, 1);
@@ -84,6 +88,10 @@ static bool row(void *user, const struct run_question *q, size_t n_columns)
 	text_field(u, q->q.id.len ? q->q.id : str_of(number));
 	text_field(u, q->q.text);
 	text_field(u, q->q.reference);
+	if (e->has_turns) {
+		csv_number(&e->out, (double)export_conversation(q));
+		csv_number(&e->out, (double)q->q.turn + 1);
+	}
 	for (size_t i = 0; i < n_columns && i < e->n_columns; i++) {
 		text_field(u, str_of(q->cells[i].text));
 		csv_number(&e->out, (double)q->cells[i].n_likes);

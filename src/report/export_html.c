@@ -194,6 +194,12 @@ static bool row(void *user, const struct run_question *q, size_t n_columns)
 	struct export *e = user;
 
 	buf_printf(&e->out, "<tr><td>%lld</td><td class=\"text\" dir=\"auto\">", (long long)q->position + 1);
+	if (q->q.turn) {
+		raw(e, "<div class=\"note\">");
+		text(e, export_text(e, "report_turn_of", "turn=%lld|question=%lld", (long long)q->q.turn + 1,
+				    (long long)export_conversation(q)));
+		raw(e, "</div>");
+	}
 	markup_add(&e->out, q->q.text);
 	raw(e, "</td><td class=\"text\" dir=\"auto\">");
 	markup_add(&e->out, q->q.reference);

@@ -33,6 +33,10 @@ static bool line(void *user, const struct run_question *q, size_t n_columns)
 	put_str(out, "system", q->q.system);
 	put_str(out, "tags", q->q.tags);
 	put_int(out, "line", q->q.line);
+	if (e->has_turns) {
+		put_int(out, "conversation", export_conversation(q));
+		put_int(out, "turn", q->q.turn + 1);
+	}
 	put_key(out, "answers");
 	buf_add_char(out, '[');
 	for (size_t i = 0; i < n_columns && i < e->n_columns; i++) {

@@ -23,6 +23,7 @@ struct export {
 	size_t n_columns;
 	int64_t *parts; /* positions where groups of answers begin anew */
 	size_t n_parts;
+	bool has_turns; /* of conversations */
 };
 
 /* Reads the run and makes the titles; to be ended by export_close() however that went. */
@@ -30,6 +31,9 @@ MUST_USE enum err_code export_open(struct export *e, struct db *db, int64_t run_
 				   struct err *err);
 /* Hands on the rest where `code` is ERR_OK, and frees; the code that stands in the end. */
 MUST_USE enum err_code export_close(struct export *e, enum err_code code, struct err *err);
+
+/* The number of the question that the conversation of this one begins with. */
+int64_t export_conversation(const struct run_question *q);
 
 /* Hands full chunks to the sink; call it after each field.  False: stop, e->failed says why. */
 bool export_pass_on(struct export *e);

@@ -29,7 +29,7 @@ static bool is_due(const struct material *m, size_t q, size_t c)
 {
 	const struct run_question *question = &m->questions[q];
 
-	return question->q.reference.len > 0 && question->q.reference.len + question->q.text.len <= ITEM_BYTES &&
+	return question->q.reference.len > 0 && question->q.reference.len + (size_t)engine_message_bytes(question, c) <= ITEM_BYTES &&
 	       m->likelihoods[q * m->n_columns + c].n_tokens == 0;
 }
 
@@ -70,9 +70,9 @@ static json_t *items(const struct material *m, size_t c)
 		const struct run_question *question = &m->questions[q];
 		if (question->q.reference.len == 0 || seen++ % stride(m->n_references) != 0 || !is_due(m, q, c))
 			continue;
-		bytes += question->q.text.len + question->q.system.len + question->q.reference.len;
+		bytes += (size_t)engine_message_bytes(question, c) + question->q.reference.len;
 		json_array_append_new(list, json_pack("{s:I, s:o, s:o}", "cell", (json_int_t)question->cells[c].id, "messages",
-						      engine_messages(&m->columns[c], question), "answer",
+						      engine_messages(&m->columns[c], question, c), "answer",
 						      json_text(question->q.reference)));
 	}
 	return list;

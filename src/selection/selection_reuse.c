@@ -50,8 +50,7 @@ static size_t group_length(const struct looked *l, const struct plan *plan, size
 	int64_t bytes = 0;
 
 	for (int64_t i = 0; i < group.count; i++) {
-		const struct question *q = &l->questions[first + (size_t)i].q;
-		bytes += (int64_t)(q->text.len + q->system.len);
+		bytes += engine_message_bytes(&l->questions[first + (size_t)i], 0);
 		if (!plan_fits(i, bytes))
 			return (size_t)i;
 	}

@@ -57,7 +57,7 @@ static bool keep_for_choice(struct request *r, struct import *in)
 	in->found.problems = problem;
 	in->found.n_problems = 1;
 	in->found.questions = NULL;
-	in->found.n_questions = in->found.n_total = in->found.n_with_reference = 0;
+	in->found.n_questions = in->found.n_total = in->found.n_with_reference = in->found.n_conversations = in->found.n_turns = 0;
 	memset(err, 0, sizeof *err);
 	return true;
 }
@@ -269,7 +269,7 @@ static void read_set(struct request *r, struct db *db)
 	json_int(&r->out, "total", total);
 	json_open(&r->out, "questions", '[');
 	for (size_t i = 0; i < n; i++)
-		view_question(&r->out, &questions[i]);
+		view_question(&r->out, &questions[i], page->offset + (int64_t)i);
 	json_close(&r->out, ']');
 	json_close(&r->out, '}');
 }

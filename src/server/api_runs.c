@@ -105,6 +105,22 @@ void api_list_runs(struct request *r)
 
 /* --- start --- */
 
+/* Beside those that follow from the questions. */
+static enum err_code add_parts(struct db *db, const struct run_body *body, struct err *err)
+{
+	json_t *part;
+	size_t i;
+
+	json_array_foreach(body->parts, i, part) {
+		int64_t first = json_integer_value(part);
+		if (!json_is_integer(part) || first < 0 || first >= body->run.n_questions)
+			return err_set(err, ERR_INVALID, "err_run_part", "field=parts|limit=%lld", (long long)body->run.n_questions);
+		if (run_store_add_part(db, body->run.id, first, err) != ERR_OK)
+			return err->code;
+	}
+	return ERR_OK;
+}
+
 static void store_run(struct request *r, struct db *db)
 {
 	struct run_body *body = r->state;
@@ -130,7 +146,8 @@ static void store_run(struct request *r, struct db *db)
 		body->run.name = question_title(r->arena, &questions[0]);
 	body->run.n_questions = (int64_t)n;
 	if (err->code != ERR_OK ||
-	    run_store_add(db, &body->run, body->columns, body->n_columns, questions, n, err) != ERR_OK)
+	    run_store_add(db, &body->run, body->columns, body->n_columns, questions, n, err) != ERR_OK ||
+	    add_parts(db, body, err) != ERR_OK)
 		return;
 	r->id = body->run.id;
 	load_run(r, db);

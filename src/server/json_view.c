@@ -244,18 +244,22 @@ void view_model_list(struct buf *b, enum lang lang, const struct model_list *lis
 
 /* --- questions --- */
 
-static void question_fields(struct buf *b, const struct question *q)
+static void question_fields(struct buf *b, const struct question *q, int64_t position)
 {
 	json_str(b, "text", q->text);
 	optional_str(b, "reference", q->reference);
 	optional_str(b, "system", q->system);
 	optional_str(b, "tags", q->tags);
+	if (!q->turn)
+		return;
+	json_int(b, "turn", q->turn + 1);
+	json_int(b, "follows", position - q->back);
 }
 
-void view_question(struct buf *b, const struct question *q)
+void view_question(struct buf *b, const struct question *q, int64_t position)
 {
 	json_open(b, NULL, '{');
-	question_fields(b, q);
+	question_fields(b, q, position);
 	optional_str(b, "id", q->id);
 	json_close(b, '}');
 }
@@ -288,6 +292,8 @@ void view_import(struct buf *b, enum lang lang, const char *upload, const char *
 	json_close(b, ']');
 	json_int(b, "n_total", (int64_t)in->n_total);
 	json_int(b, "n_with_reference", (int64_t)in->n_with_reference);
+	json_int(b, "n_conversations", (int64_t)in->n_conversations);
+	json_int(b, "n_turns", (int64_t)in->n_turns);
 	json_int(b, "n_problems", (int64_t)in->n_problems);
 	json_open(b, "problems", '[');
 	for (size_t i = 0; i < shown; i++) {
@@ -300,7 +306,7 @@ void view_import(struct buf *b, enum lang lang, const char *upload, const char *
 	json_close(b, ']');
 	json_open(b, "questions", '[');
 	for (size_t i = 0; i < in->n_questions; i++)
-		view_question(b, &in->questions[i]);
+		view_question(b, &in->questions[i], (int64_t)i);
 	json_close(b, ']');
 	json_close(b, '}');
 }
@@ -462,7 +468,9 @@ void view_page(struct buf *b, const struct page_view *page, const struct run_que
 		json_open(b, NULL, '{');
 		json_int(b, "id", q->id);
 		json_int(b, "position", q->position);
-		question_fields(b, &q->q);
+		question_fields(b, &q->q, q->position);
+		if (q->q.turn)
+			json_int(b, "conversation", q->earlier[0].position);
 		json_open(b, "cells", '[');
 		for (size_t c = 0; c < n_columns; c++)
 			view_cell(b, page->lang, &q->cells[c], live_text_of(page, q->cells[c].id));

@@ -35,7 +35,8 @@ void view_family(struct buf *b, enum lang lang, const struct family_row *f, cons
 void view_model_list(struct buf *b, enum lang lang, const struct model_list *list);
 void view_refusal(struct buf *b, enum lang lang, const char *path, const struct err *err);
 
-void view_question(struct buf *b, const struct question *q);
+/* `position` in its set. */
+void view_question(struct buf *b, const struct question *q, int64_t position);
 void view_question_set(struct buf *b, const struct question_set_row *set);
 void view_import(struct buf *b, enum lang lang, const char *upload, const char *name, const struct question_import *in);
 

@@ -19,7 +19,7 @@ bool match_answers_is_upload(const char *name)
 
 static bool is_usable(const struct question *q)
 {
-	return q->reference.len > 0 && q->text.len > 0 && q->text.len + q->reference.len + q->system.len <= ANSWER_BYTES;
+	return q->turn == 0 && q->reference.len > 0 && q->text.len > 0 && q->text.len + q->reference.len + q->system.len <= ANSWER_BYTES;
 }
 
 /* As many as are asked, spread over all that can be used. */

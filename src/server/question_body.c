@@ -42,6 +42,23 @@ static void read_one(struct arena *a, const json_t *item, struct question *q, st
 	q->id = keep(a, plain ? "" : json_get_text(item, "id", "", err));
 }
 
+/* The turn before it, by its index. */
+static void read_follows(const json_t *item, struct question *all, size_t at, struct err *err)
+{
+	int64_t before = json_is_object(item) ? json_get_int(item, "follows", 0, LIMIT_QUESTIONS, -1, err) : -1;
+
+	if (before < 0 || err->code != ERR_OK)
+		return;
+	if (before >= (int64_t)at) {
+		err_set(err, ERR_INVALID, "err_question_follows", "field=follows|found=%lld", (long long)before);
+		return;
+	}
+	all[at].turn = all[before].turn + 1;
+	all[at].back = (int64_t)at - before;
+	if (all[at].turn >= LIMIT_TURNS)
+		err_set(err, ERR_LIMIT, "err_question_turns", "field=follows|limit=%d", LIMIT_TURNS);
+}
+
 enum err_code question_body(struct arena *a, const json_t *array, struct question **out, size_t *n, struct err *err)
 {
 	*n = json_array_size(array);
@@ -53,10 +70,14 @@ enum err_code question_body(struct arena *a, const json_t *array, struct questio
 		(*out)[i].line = (int64_t)i + 1;
 		read_one(a, json_array_get(array, i), &(*out)[i], err);
 		if (err->code == ERR_OK)
+			read_follows(json_array_get(array, i), *out, i, err);
+		if (err->code == ERR_OK)
 			continue;
 		(void)str_format(prefix, sizeof prefix, "questions[%zu]%s", i, json_is_object(json_array_get(array, i)) ? "." : "");
 		err_prefix_field(err, prefix);
 	}
+	if (err->code == ERR_OK)
+		questions_order(*out, *n);
 	return err->code;
 }
 

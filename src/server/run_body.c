@@ -73,6 +73,7 @@ enum err_code run_body_read(const json_t *json, struct run_body *out, struct err
 	read_run(json, &out->run, err);
 	const json_t *columns = json_get_array(json, "columns", err);
 	out->questions = json_get_array(json, "questions", err);
+	out->parts = json_get_array(json, "parts", err);
 	out->n_columns = json_array_size(columns);
 	if (err->code == ERR_OK && (out->n_columns < 1 || out->n_columns > LIMIT_COLUMNS))
 		err_set(err, ERR_INVALID, "err_columns_count", "field=columns|limit=%d|found=%zu", LIMIT_COLUMNS, out->n_columns);

@@ -19,6 +19,7 @@ struct run_body {
 	struct column_row columns[LIMIT_COLUMNS]; /* model_id, params, own_params */
 	struct params_given given[LIMIT_COLUMNS]; /* of the columns, also by the run's params */
 	size_t n_columns;
+	const json_t *parts; /* positions where groups of answers begin, NULL: none of their own */
 	const json_t *questions; /* of the body, or NULL */
 };
 

@@ -120,6 +120,13 @@ enum err_code run_store_cell_failed(struct db *db, int64_t cell_id, const struct
 	return code;
 }
 
+enum err_code run_store_cell_late(struct db *db, int64_t cell_id, const struct err *problem, struct err *err)
+{
+	enum err_code code = db_run(db, err, "UPDATE cell SET is_late = 1 WHERE id = ?1 AND state <> 1", "i", cell_id);
+
+	return code != ERR_OK ? code : run_store_cell_failed(db, cell_id, problem, err);
+}
+
 enum err_code run_store_cancel_waiting(struct db *db, int64_t run_id, struct err *err)
 {
 	enum err_code code = db_run(db, err,

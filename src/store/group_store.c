@@ -72,9 +72,9 @@ static enum err_code read_pairs(struct db *db, struct arena *a, const struct gro
 		struct pair *p = LIST_ADD(a, *out, *n, cap);
 		row_cell(&q, a, &p->answer);
 		p->from = p->answer.id;
-		p->to = row_int(&q, 18);
-		p->was_missing = row_int(&q, 19) != 0;
-		p->same_reference = row_int(&q, 20) != 0;
+		p->to = row_int(&q, CELL_N_FIELDS);
+		p->was_missing = row_int(&q, CELL_N_FIELDS + 1) != 0;
+		p->same_reference = row_int(&q, CELL_N_FIELDS + 2) != 0;
 	}
 	return query_end(&q);
 }

@@ -13,9 +13,10 @@ enum err_code question_insert(struct db *db, int64_t set_id, int64_t run_id, int
 {
 	return db_run(db, err,
 		      "INSERT INTO question(set_id, run_id, position, line, text, reference, system, tags, source_id,"
-		      " other_references) VALUES (nullif(?1, 0), nullif(?2, 0), ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-		      "iiiissssss", set_id, run_id, position, q->line, q->text, q->reference, q->system, q->tags, q->id,
-		      q->other_references);
+		      " other_references, turn, back)"
+		      " VALUES (nullif(?1, 0), nullif(?2, 0), ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+		      "iiiissssssii", set_id, run_id, position, q->line, q->text, q->reference, q->system, q->tags, q->id,
+		      q->other_references, q->turn, q->back);
 }
 
 void row_question(const struct query *q, struct arena *a, struct question *out)
@@ -28,6 +29,8 @@ void row_question(const struct query *q, struct arena *a, struct question *out)
 		.tags = row_str(q, a, 6),
 		.id = row_str(q, a, 7),
 		.other_references = row_str(q, a, 8),
+		.turn = row_int(q, 9),
+		.back = row_int(q, 10),
 	};
 }
 
@@ -52,6 +55,7 @@ void row_cell(const struct query *q, struct arena *a, struct cell_row *out)
 		.is_liked = row_int(q, 15) != 0,
 		.reused_run_id = row_int(q, 16),
 		.reused_cell_id = row_int(q, 17),
+		.is_late = row_int(q, 18) != 0,
 	};
 	err_from_text(&out->problem, row_peek(q, 11));
 }

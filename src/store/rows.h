@@ -30,14 +30,16 @@ MUST_USE enum err_code question_insert(struct db *db, int64_t set_id, int64_t ru
 /* ERR_LIMIT "err_questions_limit" above LIMIT_QUESTIONS. */
 MUST_USE enum err_code question_check_count(int64_t n, struct err *err);
 
-#define QUESTION_FIELDS "id, position, line, text, reference, system, tags, source_id, other_references"
+#define QUESTION_FIELDS "id, position, line, text, reference, system, tags, source_id, other_references, turn, back"
 /* Columns of QUESTION_FIELDS. */
 void row_question(const struct query *q, struct arena *a, struct question *out);
 
 #define CELL_FIELDS \
 	"c.id, c.column_id, c.state, c.finish, c.n_prompt, c.n_generated, c.n_thinking, c.prompt_us, c.total_us, c.mean_ll," \
 	" c.tokens, c.problem, c.text, c.thinking, (SELECT count(*) FROM vote v WHERE v.cell_id = c.id)," \
-	" EXISTS (SELECT 1 FROM vote v WHERE v.cell_id = c.id AND v.rater_id = 1), c.reused_run_id, c.reused_cell_id"
+	" EXISTS (SELECT 1 FROM vote v WHERE v.cell_id = c.id AND v.rater_id = 1), c.reused_run_id, c.reused_cell_id," \
+	" c.is_late"
+#define CELL_N_FIELDS 19
 /* Columns of CELL_FIELDS; run and question position are the caller's. */
 void row_cell(const struct query *q, struct arena *a, struct cell_row *out);
 

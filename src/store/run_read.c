@@ -167,6 +167,16 @@ enum err_code run_store_count_references(struct db *db, int64_t run_id, int64_t 
 	return db_number(db, err, n, 0, "SELECT count(*) FROM question WHERE run_id = ?1 AND reference <> ''", "i", run_id);
 }
 
+enum err_code run_store_has_turns(struct db *db, int64_t run_id, bool *has, struct err *err)
+{
+	int64_t n = 0;
+	enum err_code code =
+		db_number(db, err, &n, 0, "SELECT EXISTS (SELECT 1 FROM question WHERE run_id = ?1 AND turn > 0)", "i", run_id);
+
+	*has = n > 0;
+	return code;
+}
+
 enum err_code run_store_speed(struct db *db, int64_t model_id, int64_t max_tokens, double *seconds, struct err *err)
 {
 	*seconds = NAN;
@@ -220,10 +230,76 @@ static struct query cells_start(struct db *db, struct err *err)
 			   (int64_t)-1);
 }
 
+/* Questions before one, and answers to them. */
+struct turn_reader {
+	struct query question, answers;
+};
+
+static struct turn_reader turns_start(struct db *db, struct err *err)
+{
+	return (struct turn_reader){
+		query_start(db, err, "SELECT id, position, text, turn, back FROM question WHERE run_id = ?1 AND position = ?2", "ii",
+			    (int64_t)0, (int64_t)-1),
+		query_start(db, err, "SELECT id, state, text FROM cell WHERE id BETWEEN ?1 AND ?2", "ii", (int64_t)0, (int64_t)-1),
+	};
+}
+
+static enum err_code turns_end(struct turn_reader *r)
+{
+	enum err_code code = query_end(&r->question), answers_code = query_end(&r->answers);
+
+	return code != ERR_OK ? code : answers_code;
+}
+
+/* One turn; sets `*back` to how far the one before it is.  False where it is not as it must be. */
+static bool load_turn(struct turn_reader *r, struct arena *a, int64_t run_id, int64_t position, int64_t turn, int64_t first_column,
+		      int64_t n_columns, struct run_turn *out, int64_t *back)
+{
+	query_again(&r->question, "ii", run_id, position);
+	if (!query_next(&r->question) || row_int(&r->question, 3) != turn)
+		return false;
+	int64_t first = cell_first_id(row_int(&r->question, 0)) + first_column;
+	*out = (struct run_turn){ position, row_str(&r->question, a, 2), arena_array(a, (size_t)n_columns, sizeof *out->answers) };
+	*back = row_int(&r->question, 4);
+	for (int64_t i = 0; i < n_columns; i++)
+		out->answers[i] = (struct turn_answer){ CELL_WAITING, "" };
+	query_again(&r->answers, "ii", first, first + n_columns - 1);
+	while (query_next(&r->answers))
+		out->answers[row_int(&r->answers, 0) - first] =
+			(struct turn_answer){ (enum cell_state)row_int(&r->answers, 1), row_text(&r->answers, a, 2) };
+	return true;
+}
+
+/* What was said before the question.  ERR_DATA where a turn is missing. */
+static enum err_code load_turns(struct turn_reader *r, struct arena *a, int64_t run_id, struct run_question *rq, int64_t first_column,
+				int64_t n_columns, struct err *err)
+{
+	int64_t position = rq->position, back = rq->q.back;
+
+	if (rq->q.turn < 0 || rq->q.turn >= LIMIT_TURNS)
+		return err_set(err, ERR_DATA, "err_store_corrupt", "reason=%s", "turn");
+	rq->earlier = arena_array(a, (size_t)rq->q.turn, sizeof *rq->earlier);
+	for (int64_t i = rq->q.turn; i-- > 0;) {
+		position -= back;
+		if (back <= 0 || !load_turn(r, a, run_id, position, i, first_column, n_columns, &rq->earlier[i], &back))
+			return r->question.code != ERR_OK ? r->question.code :
+							    err_set(err, ERR_DATA, "err_store_corrupt", "reason=%s", "turn");
+	}
+	return ERR_OK;
+}
+
 static void row_run_question(const struct query *q, struct arena *a, struct run_question *out)
 {
 	*out = (struct run_question){ .id = row_int(q, 0), .position = row_int(q, 1) };
 	row_question(q, a, &out->q);
+}
+
+static enum err_code first_failure(const enum err_code *codes, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (codes[i] != ERR_OK)
+			return codes[i];
+	return ERR_OK;
 }
 
 /* All rows of `questions` (QUESTION_FIELDS) with their cells; ends the query. */
@@ -235,15 +311,17 @@ static enum err_code collect(struct query *questions, struct arena *a, int64_t r
 	*out = NULL;
 	*n = 0;
 	struct query cells = cells_start(questions->db, err);
-	while (cells.code == ERR_OK && query_next(questions)) {
+	struct turn_reader turns = turns_start(questions->db, err);
+	enum err_code bad = ERR_OK;
+	while (bad == ERR_OK && cells.code == ERR_OK && query_next(questions)) {
 		struct run_question *rq = LIST_ADD(a, *out, *n, cap);
 		row_run_question(questions, a, rq);
 		int64_t first = cell_first_id(rq->id) + first_column;
 		load_cells(&cells, a, run_id, rq, first, first + n_columns - 1);
+		bad = load_turns(&turns, a, run_id, rq, first_column, n_columns, err);
 	}
-	enum err_code code = query_end(&cells);
-	enum err_code questions_code = query_end(questions);
-	return code != ERR_OK ? code : questions_code;
+	enum err_code codes[] = { bad, query_end(&cells), turns_end(&turns), query_end(questions) };
+	return first_failure(codes, sizeof codes / sizeof *codes);
 }
 
 static const char *const page_count[] = {
@@ -337,8 +415,8 @@ enum err_code cell_store_get(struct db *db, struct arena *a, int64_t cell_id, st
 	if (query_next(&q)) {
 		found = true;
 		row_cell(&q, a, out);
-		out->run_id = row_int(&q, 18);
-		out->question_position = row_int(&q, 19);
+		out->run_id = row_int(&q, CELL_N_FIELDS);
+		out->question_position = row_int(&q, CELL_N_FIELDS + 1);
 	}
 	enum err_code code = query_end(&q);
 	if (code == ERR_OK && !found)
@@ -355,17 +433,18 @@ enum err_code run_store_each(struct db *db, int64_t run_id, run_row_fn each, voi
 	if (code != ERR_OK)
 		return code;
 	struct query cells = cells_start(db, err);
+	struct turn_reader turns = turns_start(db, err);
 	struct query q = query_start(db, err, page_rows[RUN_ALL], "iii", run_id, (int64_t)-1, (int64_t)0);
-	while (go_on && cells.code == ERR_OK && query_next(&q)) {
+	while (go_on && code == ERR_OK && cells.code == ERR_OK && query_next(&q)) {
 		struct arena *a = arena_new();
 		struct run_question rq;
 		row_run_question(&q, a, &rq);
 		load_cells(&cells, a, run_id, &rq, cell_first_id(rq.id), cell_first_id(rq.id) + n_columns - 1);
-		if (cells.code == ERR_OK)
+		code = load_turns(&turns, a, run_id, &rq, 0, n_columns, err);
+		if (code == ERR_OK && cells.code == ERR_OK)
 			go_on = each(user, &rq, (size_t)n_columns);
 		arena_free(a);
 	}
-	code = query_end(&cells);
-	enum err_code questions_code = query_end(&q);
-	return code != ERR_OK ? code : questions_code;
+	enum err_code codes[] = { code, query_end(&cells), turns_end(&turns), query_end(&q) };
+	return first_failure(codes, sizeof codes / sizeof *codes);
 }

@@ -18,7 +18,10 @@ static enum err_code add_questions(struct db *db, int64_t run_id, int64_t positi
 	enum err_code code = ERR_OK;
 
 	for (size_t i = 0; i < n && code == ERR_OK; i++) {
-		code = question_insert(db, 0, run_id, position + (int64_t)i, &questions[i], err);
+		if (i == 0 || questions[i].turn != questions[i - 1].turn)
+			code = run_store_add_part(db, run_id, position + (int64_t)i, err);
+		if (code == ERR_OK)
+			code = question_insert(db, 0, run_id, position + (int64_t)i, &questions[i], err);
 		int64_t first = cell_first_id(db_last_id(db));
 		for (size_t c = 0; c < n_columns && code == ERR_OK; c++)
 			code = db_run(db, err, "INSERT INTO cell(id, column_id, state) VALUES (?1, ?2, ?3)", "iib",
@@ -34,8 +37,6 @@ static enum err_code add_questions(struct db *db, int64_t run_id, int64_t positi
 	if (code == ERR_OK && n_out > 0)
 		code = db_run(db, err, "UPDATE question SET n_failed = ?3 WHERE run_id = ?1 AND position >= ?2", "iii", run_id,
 			      position, n_out);
-	if (code == ERR_OK && n > 0)
-		code = run_store_add_part(db, run_id, position, err);
 	if (code != ERR_OK)
 		return code;
 	return db_run(db, err, "UPDATE \"column\" SET n_waiting = n_waiting + ?2 WHERE run_id = ?1", "ii", run_id,

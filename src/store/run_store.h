@@ -76,15 +76,30 @@ struct cell_row {
 	int64_t n_likes;           /* thumbs of all raters */
 	bool is_liked;             /* by the owner (rater 1) */
 	int64_t reused_run_id, reused_cell_id; /* where it was computed; both may be gone, 0: here */
+	bool is_late;              /* its group was asked without it, since the turn before had no answer */
+};
+
+struct turn_answer {
+	enum cell_state state;
+	const char *text;
+};
+
+/* What was said before a question. */
+struct run_turn {
+	int64_t position;
+	struct str text;
+	struct turn_answer *answers; /* one for each of the question's cells */
 };
 
 struct run_question {
 	int64_t id, position;
 	struct question q;
+	struct run_turn *earlier;  /* q.turn of them, the first one first */
 	struct cell_row *cells;    /* one for each column, in column order */
 };
 
-/* store: inserts run, columns, questions and cells.  Sets ids in `run` and `columns`. */
+/* store: inserts run, columns, questions and cells.  Sets ids in `run` and `columns`.  A part begins wherever turns of another
+ * number begin. */
 MUST_USE enum err_code run_store_add(struct db *db, struct run_row *run, struct column_row *columns, size_t n_columns,
 				     const struct question *questions, size_t n_questions, struct err *err);
 
@@ -113,6 +128,9 @@ MUST_USE enum err_code run_store_page(struct db *db, struct arena *a, int64_t ru
 /* Questions of a run that have a reference. */
 MUST_USE enum err_code run_store_count_references(struct db *db, int64_t run_id, int64_t *n, struct err *err);
 
+/* True where it has conversations of several turns. */
+MUST_USE enum err_code run_store_has_turns(struct db *db, int64_t run_id, bool *has, struct err *err);
+
 /* Seconds that the model took for an answer when it was last asked, answers that were written side by side counted as one after
  * the other; of its columns those with the same `max_tokens` go first.  NAN where it never answered. */
 MUST_USE enum err_code run_store_speed(struct db *db, int64_t model_id, int64_t max_tokens, double *seconds, struct err *err);
@@ -133,6 +151,8 @@ MUST_USE enum err_code cell_store_get(struct db *db, struct arena *a, int64_t ce
 /* store: the engine's writes.  `*equal` is false if a stored answer has other tokens (then the run is marked drifted). */
 MUST_USE enum err_code run_store_answer(struct db *db, const struct cell_row *cell, bool *equal, struct err *err);
 MUST_USE enum err_code run_store_cell_failed(struct db *db, int64_t cell_id, const struct err *problem, struct err *err);
+/* The same of one whose group is asked without it: it is late from now on, and always asked alone. */
+MUST_USE enum err_code run_store_cell_late(struct db *db, int64_t cell_id, const struct err *problem, struct err *err);
 /* All waiting cells of a column fail with the same problem. */
 MUST_USE enum err_code run_store_fail_waiting(struct db *db, int64_t column_id, const struct err *problem, struct err *err);
 /* Waiting cells of the run become cancelled; the reverse for resume (cancelled -> waiting) and retry (failed -> waiting,

@@ -316,7 +316,13 @@ static const char step_8[] =
 	"	PRIMARY KEY (adapter_sha256, base_sha256)"
 	") STRICT, WITHOUT ROWID;";
 
-const char *const schema_steps[] = { step_1, step_2, step_3, step_4, step_5, step_6, step_7, step_8 };
+/* Conversations: a question for each turn. */
+static const char step_9[] =
+	"ALTER TABLE question ADD COLUMN turn INTEGER NOT NULL DEFAULT 0;" /* turns before it */
+	"ALTER TABLE question ADD COLUMN back INTEGER NOT NULL DEFAULT 0;" /* so many positions before it is the turn before */
+	"ALTER TABLE cell ADD COLUMN is_late INTEGER NOT NULL DEFAULT 0;"; /* its group was asked without it */
+
+const char *const schema_steps[] = { step_1, step_2, step_3, step_4, step_5, step_6, step_7, step_8, step_9 };
 const size_t schema_n_steps = sizeof schema_steps / sizeof *schema_steps;
 
 /* Copies the file as it is, by the backup API (a plain copy would miss the WAL and drop SQLite's locks). */

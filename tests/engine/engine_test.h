@@ -253,14 +253,18 @@ struct bench_run {
 	int64_t slots; /* 0: measured */
 	struct gen_params params;
 	const char *const *questions; /* NULL: "question 0", ... */
+	size_t n_turns; /* of each conversation: the questions are so many equal parts; 0: one */
 	int64_t id;
 };
 
 static inline void bench_questions(const struct bench_run *r, struct question *out, struct arena *a, size_t first)
 {
+	size_t part = r->n_questions / (r->n_turns ? r->n_turns : 1);
+
 	for (size_t i = 0; i < r->n_questions; i++)
 		out[i] = (struct question){
-			.text = str_of(r->questions ? r->questions[i] : arena_printf(a, "question %zu", first + i)), .line = 1 };
+			.text = str_of(r->questions ? r->questions[i] : arena_printf(a, "question %zu", first + i)), .line = 1,
+			.turn = (int64_t)(i / part), .back = i < part ? 0 : (int64_t)part };
 }
 
 static inline void bench_add_run(struct db *db, void *user, struct err *err)

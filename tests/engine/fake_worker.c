@@ -7,7 +7,8 @@
  *   PHASE   ready, load, calibrate, adapter, render, group, chat, said (in a chat, after some text), or cellN (after N answers of this process)
  *   ACTION  signal N | exit N | hang | stop | close | garbage | long | unknown | stream | badjson | failed | cancelled | number |
  *           twice | stranger | silent | unfinished | sandbox | version | drift | slow MS | await (until it is cancelled)
- * Answers follow from question and seed alone.  It appends "start" and "answer CELL" lines to the file "record". */
+ * Answers follow from question and seed alone, those to later turns also from what was said before.  What holds the word "refuse" is
+ * not answered, and "moody" not by the first process.  It appends "start", "group CELLS" and "answer CELL" lines to the file "record". */
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -243,6 +244,8 @@ static void answer(int64_t cell, const char *question, int64_t seed)
 	int64_t n;
 	char phase[32];
 
+	if (strlen(text) > 512 * KIB)
+		text[512 * KIB] = 0;
 	for (const char *p = text; *p && p < text + LIMIT_MAX_TOKENS; p++)
 		json_array_append_new(tokens, json_integer((unsigned char)*p));
 	if (!strcmp(action("answer", &n), "drift"))
@@ -272,16 +275,39 @@ static void answer(int64_t cell, const char *question, int64_t seed)
 	mem_free(text);
 }
 
+/* What an answer to these messages repeats: the question, and before it what the conversation had. */
+static char *words_of(const json_t *messages)
+{
+	struct buf text = BUF_INIT(LIMIT_FRAME);
+	size_t n = json_array_size(messages), i;
+	json_t *message;
+
+	json_array_foreach(messages, i, message) {
+		const char *role = json_string_value(json_object_get(message, "role"));
+		const char *content = json_string_value(json_object_get(message, "content"));
+		if (i + 1 < n && !strcmp(role, "system"))
+			continue;
+		if (i + 1 < n && !content[0])
+			_exit(98); /* nobody may be asked like that */
+		buf_add_text(&text, content);
+		if (i + 1 < n)
+			buf_add_text(&text, " > ");
+	}
+	return buf_take(&text);
+}
+
 static void serve_group(const json_t *body)
 {
 	const json_t *cells = json_object_get(body, "cells"), *item;
 	int64_t ms;
+	char line[64];
 	size_t i;
 
+	str_format(line, sizeof line, "group %zu\n", json_array_size(cells));
+	record(line);
 	json_array_foreach(cells, i, item) {
 		int64_t cell = json_integer_value(json_object_get(item, "cell"));
 		const json_t *messages = json_object_get(item, "messages");
-		const json_t *last = json_array_get(messages, json_array_size(messages) - 1);
 		if (!strcmp(action("answer", &ms), "slow"))
 			usleep((useconds_t)ms * 1000);
 		if (is_cancelled()) {
@@ -290,7 +316,15 @@ static void serve_group(const json_t *body)
 			send_json(MSG_CELL_FAILED, stream, f);
 			continue;
 		}
-		answer(cell, json_string_value(json_object_get(last, "content")), json_integer_value(json_object_get(item, "seed")));
+		char *words = words_of(messages);
+		if (strstr(words, "refuse") || (strstr(words, "moody") && n_starts == 0)) {
+			json_t *f = failure("limit", "err_cell_too_long");
+			json_object_set_new(f, "cell", json_integer(cell));
+			send_json(MSG_CELL_FAILED, stream, f);
+		} else {
+			answer(cell, words, json_integer_value(json_object_get(item, "seed")));
+		}
+		mem_free(words);
 	}
 	if (!strcmp(action("end", &ms), "unfinished"))
 		return;

@@ -103,7 +103,7 @@ static const struct format_case format_cases[] = {
 	{ "", "[INST] is this JSON?\n{name}, who are you?\n", "txt", 2, 0, "[INST] is this JSON?", "", "", "", "" },
 	{ "", "Which CPU, exactly?\n", "txt", 1, 0, "Which CPU, exactly?", "", "", "", "" },
 	{ "q.jsonl", "{\"question_id\": 81, \"category\": \"writing\", \"turns\": [\"Write.\", \"Again.\"], \"reference\": "
-	  "[\"Text\", \"\"]}\n", "mt_bench", 1, 1, "Write.", "Text", "", "writing", "81" },
+	  "[\"Text\", \"\"]}\n", "mt_bench", 2, 1, "Write.", "Text", "", "writing", "81" },
 	{ "q.json", "[{\"instruction\": \"Translate.\", \"input\": \"早安\", \"output\": \"Good morning\"},"
 	  "{\"instruction\": \"Add.\", \"input\": \"\", \"output\": \"3\"}]", "alpaca", 2, 2, "Translate.\n早安",
 	  "Good morning", "", "", "" },
@@ -168,17 +168,109 @@ static void a_context_is_put_before_its_question(void **state)
 	assert_problem(0, 1, "err_question_note_context");
 }
 
-static void of_a_conversation_the_last_answered_question_is_asked(void **state)
+/* The question at `i`: its turn, how far back the turn before stands, and its texts. */
+static void assert_turn(size_t i, int64_t turn, int64_t back, const char *text, const char *reference)
+{
+	assert_true(i < result.n_questions);
+	assert_text(result.questions[i].text, text);
+	assert_text(result.questions[i].reference, reference);
+	assert_int_equal(result.questions[i].turn, turn);
+	assert_int_equal(result.questions[i].back, back);
+}
+
+static void a_conversation_gives_a_question_for_each_turn(void **state)
 {
 	(void)state;
-	assert_int_equal(read_as("q.json", "[{\"messages\": [{\"role\":\"user\",\"content\":\"1\"},{\"role\":\"assistant\",\"content\":"
+	assert_int_equal(read_as("q.json", "[{\"messages\": [{\"role\":\"system\",\"content\":\"S\"},{\"role\":\"user\",\"content\":"
+					   "\"1\"},{\"role\":\"assistant\",\"content\":\"x\"},{\"role\":\"assistant\",\"content\":"
 					   "\"2\"},{\"role\":\"user\",\"content\":\"3\"},{\"role\":\"assistant\",\"content\":\"4\"},"
 					   "{\"role\":\"user\",\"content\":\"5\"}]},\n{\"messages\": [{\"role\":\"assistant\","
 					   "\"content\":\"?\"}]}]"), 0);
-	assert_text(result.questions[0].text, "3");
-	assert_text(result.questions[0].reference, "4");
+	assert_turn(0, 0, 0, "1", "2");
+	assert_turn(1, 1, 1, "3", "4");
+	assert_turn(2, 2, 1, "5", "");
+	assert_text(result.questions[2].system, "S");
+	assert_int_equal(result.n_total, 3);
+	assert_int_equal(result.n_with_reference, 2);
+	assert_int_equal(result.n_conversations, 1);
+	assert_int_equal(result.n_turns, 3);
 	assert_problem(0, 2, "err_question_no_user_turn");
-	assert_problem(1, 1, "err_question_note_turns");
+	assert_int_equal(result.n_problems, 1);
+}
+
+static void first_turns_stand_before_second_ones(void **state)
+{
+	static const char *const text = "{\"turns\": [\"a\", \"b\", \"c\"], \"reference\": [\"1\", \"\", \"3\"]}\n{\"turns\": [\"d\"]}\n"
+					"{\"turns\": [\"e\", \"b\"]}\n";
+	struct question_options preview = { "q.jsonl", NULL, NULL, 4 };
+	struct err err = { 0 };
+
+	(void)state;
+	assert_int_equal(read_as("q.jsonl", text), ERR_OK);
+	assert_turn(0, 0, 0, "a", "1");
+	assert_turn(1, 0, 0, "d", "");
+	assert_turn(2, 0, 0, "e", "");
+	assert_turn(3, 1, 3, "b", "");
+	assert_turn(4, 1, 2, "b", "");
+	assert_turn(5, 2, 2, "c", "3");
+	assert_int_equal(result.n_conversations, 2);
+	assert_int_equal(result.n_turns, 5);
+	assert_int_equal(result.n_problems, 0); /* what is asked twice in conversations is nothing to tell */
+	assert_int_equal(questions_read(arena, str_of(text), &preview, &result, NULL, &err), ERR_OK);
+	assert_int_equal(result.n_questions, 4);
+	assert_turn(1, 1, 1, "b", "");
+	assert_turn(3, 0, 0, "d", "");
+	assert_int_equal(result.n_total, 6);
+}
+
+static void rows_that_name_conversation_and_turn_are_linked(void **state)
+{
+	(void)state;
+	assert_int_equal(read_as("q.csv", "Question,Reference answer,Conversation,Turn\na,1,1,1\nb,,2,1\nc,3,1,2\nd,,9,2\ne,,2,2\n"), ERR_OK);
+	assert_turn(0, 0, 0, "a", "1");
+	assert_turn(1, 0, 0, "b", "");
+	assert_turn(2, 0, 0, "d", "");
+	assert_turn(3, 1, 3, "c", "3");
+	assert_turn(4, 1, 3, "e", "");
+	assert_int_equal(result.n_conversations, 2);
+	assert_int_equal(result.n_turns, 4);
+	assert_problem(0, 5, "err_question_note_turn_alone");
+	assert_int_equal(read_as("q.csv", "問題,參考答案,對話,第幾輪\na,1,1,1\nc,3,1,2\n"), ERR_OK);
+	assert_turn(1, 1, 1, "c", "3");
+}
+
+static void every_kind_of_conversation_is_asked_whole(void **state)
+{
+	(void)state;
+	assert_int_equal(read_as("q.json", "[{\"instruction\": \"c\", \"input\": \"\", \"output\": \"3\", \"history\": [[\"a\", \"1\"],"
+					   " [\"b\", \"2\"]]}]"), ERR_OK);
+	assert_turn(0, 0, 0, "a", "1");
+	assert_turn(1, 1, 1, "b", "2");
+	assert_turn(2, 2, 1, "c", "3");
+	assert_int_equal(read_as("q.jsonl", "{\"input\": [{\"role\": \"user\", \"content\": \"a\"}, {\"role\": \"assistant\", \"content\":"
+					    " \"1\"}, {\"role\": \"user\", \"content\": \"b\"}], \"ideal\": \"2\"}\n"), ERR_OK);
+	assert_turn(0, 0, 0, "a", "1");
+	assert_turn(1, 1, 1, "b", "2");
+	assert_int_equal(read_as("q.json", "[{\"conversations\": [{\"from\": \"gpt\", \"value\": \"Hello\"}, {\"from\": \"human\", \"value\":"
+					   " \"a\"}, {\"from\": \"human\", \"value\": \"b\"}]}]"), ERR_OK);
+	assert_turn(1, 1, 1, "b", "");
+	assert_problem(0, 1, "err_question_note_turns");
+}
+
+static void a_conversation_has_at_most_so_many_turns(void **state)
+{
+	struct buf text = BUF_INIT(MIB);
+
+	(void)state;
+	buf_add_text(&text, "{\"turns\": [\"t\"");
+	for (int i = 1; i < LIMIT_TURNS + 5; i++)
+		buf_printf(&text, ", \"t%d\"", i);
+	buf_add_text(&text, "]}\n");
+	assert_int_equal(read_as("q.jsonl", buf_text(&text)), ERR_OK);
+	assert_int_equal(result.n_total, LIMIT_TURNS);
+	assert_turn(LIMIT_TURNS - 1, LIMIT_TURNS - 1, 1, "t31", "");
+	assert_problem(0, 1, "err_question_note_turns");
+	buf_release(&text);
 }
 
 static void text_is_composed_so_that_equal_questions_are_equal(void **state)
@@ -304,7 +396,10 @@ static const struct problem_case problem_cases[] = {
 	{ "q.csv", "question,answer\na,b\n\"c,d\ne,f\n", "err_question_csv_quote", 3, 1 },
 	{ "q.csv", "question,answer\na,b\n,c\n", "err_question_empty", 3, 1 },
 	{ "q.txt", "a\n# note\nb\n", "err_question_note_comments", 2, 2 },
-	{ "q.jsonl", "{\"turns\": [\"a\"]}\n{\"turns\": [\"b\", \"c\"]}\n", "err_question_note_turns", 2, 2 },
+	{ "q.jsonl", "{\"turns\": [\"a\"]}\n{\"turns\": [\"b\", [\"c\"]]}\n", "err_question_not_text", 2, 1 },
+	{ "q.jsonl", "{\"turns\": [\"a\"]}\n{\"turns\": [\"b\", \" \"]}\n", "err_question_empty", 2, 1 },
+	{ "q.jsonl", "{\"question\": \"a\"}\n{\"question\": \"b\", \"conversation\": \"1\", \"turn\": 2}\n",
+	  "err_question_note_turn_alone", 2, 2 },
 	{ "q.jsonl", "{\"turns\": [\"a\"]}\n{\"turns\": []}\n", "err_question_missing", 2, 1 },
 	{ "q.json", "[{\"vars\": {\"q\": \"a\"}, \"assert\": [{\"type\": \"llm-rubric\", \"value\": \"polite\"}]}]",
 	  "err_question_note_checks", 1, 1 },
@@ -609,7 +704,11 @@ int main(void)
 		TEST(every_format_is_detected_and_read),
 		TEST(further_accepted_answers_are_kept_one_a_line),
 		TEST(a_context_is_put_before_its_question),
-		TEST(of_a_conversation_the_last_answered_question_is_asked),
+		TEST(a_conversation_gives_a_question_for_each_turn),
+		TEST(first_turns_stand_before_second_ones),
+		TEST(rows_that_name_conversation_and_turn_are_linked),
+		TEST(every_kind_of_conversation_is_asked_whole),
+		TEST(a_conversation_has_at_most_so_many_turns),
 		TEST(text_is_composed_so_that_equal_questions_are_equal),
 		TEST(a_file_survives_a_round_through_its_own_csv),
 		TEST(the_user_chooses_other_fields),

@@ -465,7 +465,7 @@ static void a_migration_killed_midway_is_done_again(void **state)
 	if (child == 0) {
 		struct err err;
 		if (db_open_plain(path, &db, &err) == ERR_OK && db_exec(db, "BEGIN IMMEDIATE", &err) == ERR_OK &&
-		    db_exec(db, "CREATE TABLE extra (x); PRAGMA user_version = 9", &err) == ERR_OK)
+		    db_exec(db, "CREATE TABLE extra (x); PRAGMA user_version = 99", &err) == ERR_OK)
 			kill(getpid(), SIGKILL);
 		_exit(1);
 	}
