@@ -40,7 +40,8 @@ struct remote_column {
 	struct run_question *questions;
 	size_t n_questions, at;
 	bool reading, read_all, is_announced;
-	bool is_quiet;          /* nothing of the column was under way when the page was read */
+	int64_t from;           /* position where the page begins */
+	bool is_quiet;          /* nothing of the column was under way when it was read */
 	int n_open;
 	uint64_t generation;    /* of this struct: a page that was read for an earlier one is none of ours */
 };
@@ -492,6 +493,7 @@ static void read_page(struct engine *e, size_t column)
 	j->from = c->next;
 	j->generation = c->remote->generation;
 	c->remote->reading = true;
+	c->remote->from = j->from;
 	c->remote->is_quiet = c->remote->n_open == 0 && c->n_storing == 0;
 	job_read(&j->job);
 }
@@ -529,7 +531,7 @@ static bool ask_next(struct engine *e, size_t column)
 		return true;
 	}
 	for (int64_t t = 0; t < q->q.turn; t++) {
-		if (q->earlier[t].answers[0].state != CELL_WAITING || r->is_quiet)
+		if (q->earlier[t].answers[0].state != CELL_WAITING || (r->is_quiet && q->earlier[t].position < r->from))
 			continue;
 		if (r->n_open == 0 && c->n_storing == 0) {
 			c->next = q->position;

@@ -11,6 +11,7 @@
 #include "engine/adapter_cache.h"
 #include "engine/model_cache.h"
 #include "engine/machine.h"
+#include "judge/turns.h"
 
 #define DAY_MS 86400000LL
 #define REPEATS 6	 /* pairs that are asked twice */
@@ -176,10 +177,15 @@ static void make_paper(struct paper_chore *p)
 	const struct material *m = p->material;
 	struct probe_source *sources = arena_array(j->arena, m->n_answered + 1, sizeof *sources);
 
+	size_t n_sources = 0;
+
+	/* Later turns mean nothing without what was said before. */
 	for (size_t i = 0; i < m->n_answered; i++)
-		sources[i] = (struct probe_source){ m->questions[m->answered[i]].q.text, good_answer(m, m->answered[i]) };
+		if (m->questions[m->answered[i]].q.turn == 0)
+			sources[n_sources++] = (struct probe_source){ m->questions[m->answered[i]].q.text,
+								      good_answer(m, m->answered[i]) };
 	j->probes = arena_array(j->arena, PROBES_MAX, sizeof *j->probes);
-	j->n_probes = probes_make(sources, m->n_answered, p->seed, j->arena, j->probes);
+	j->n_probes = probes_make(sources, n_sources, p->seed, j->arena, j->probes);
 	j->questions = arena_array(j->arena, j->n_probes + REPEATS + 1, sizeof *j->questions);
 	for (j->n = 0; j->n < j->n_probes; j->n++) {
 		const struct probe *probe = &j->probes[j->n];
@@ -302,6 +308,25 @@ struct grade_chore {
 	const struct material *material; /* the same */
 };
 
+/* What the two models were asked and said, with the turns before. */
+static struct judge_case make_case(struct arena *arena, const struct run_question *q, struct str reference, size_t a, size_t b)
+{
+	enum lang lang = prompts_language(q->q.text);
+	struct str asked[LIMIT_TURNS], x[LIMIT_TURNS], y[LIMIT_TURNS];
+	size_t n = (size_t)q->q.turn;
+
+	for (size_t t = 0; t < n; t++) {
+		asked[t] = q->earlier[t].text;
+		x[t] = str_of(q->earlier[t].answers[a].text);
+		y[t] = str_of(q->earlier[t].answers[b].text);
+	}
+	asked[n] = q->q.text;
+	x[n] = str_of(q->cells[a].text);
+	y[n] = str_of(q->cells[b].text);
+	return (struct judge_case){ .question = judge_turns(arena, lang, asked, n + 1, true), .reference = reference,
+				    .x = judge_turns(arena, lang, x, n + 1, false), .y = judge_turns(arena, lang, y, n + 1, false) };
+}
+
 static void add_pair(struct pairs_chore *p, const struct duels *d, size_t i, size_t a, size_t b)
 {
 	const struct run_question *q = &p->material->questions[p->material->answered[i]];
@@ -318,8 +343,7 @@ static void add_pair(struct pairs_chore *p, const struct duels *d, size_t i, siz
 		size_t at = m->answered[i];
 		struct str reference = m->starts[at + 1] > m->starts[at] ? m->references[m->starts[at]] : (struct str){ 0 };
 		pair.index = j->n;
-		j->questions[j->n++] = (struct judge_question){
-			.texts = { q->q.text, reference, str_of(q->cells[a].text), str_of(q->cells[b].text) } };
+		j->questions[j->n++] = (struct judge_question){ .texts = make_case(j->arena, q, reference, a, b) };
 	}
 	p->pairs[p->n++] = pair;
 }

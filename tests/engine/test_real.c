@@ -66,10 +66,12 @@ static size_t add_models(int64_t models[MODELS_MAX])
 	return n;
 }
 
+static size_t n_turns; /* of the conversations that the questions are */
+
 static struct bench_result run_models(const int64_t *models, size_t n, double temperature)
 {
 	struct bench_run run = { .models = models, .n_models = n, .n_questions = N_QUESTIONS, .questions = questions,
-				 .slots = SLOTS, .params = gen_params_default() };
+				 .n_turns = n_turns, .slots = SLOTS, .params = gen_params_default() };
 
 	run.params.max_tokens = MAX_TOKENS;
 	run.params.temperature = temperature;
@@ -148,6 +150,30 @@ static void a_run_whose_worker_is_killed_ends_with_the_same_bits(void **state)
 		assert_int_equal(bench.heard[i].n, 1);
 }
 
+static void conversations_end_with_the_same_bits(void **state)
+{
+	int64_t models[MODELS_MAX];
+
+	(void)state;
+	if (!have_model())
+		skip();
+	size_t last = add_models(models) - 1;
+	n_turns = 2;
+	struct bench_result whole = run_models(&models[last], 1, 0);
+	for (size_t i = N_QUESTIONS / 2; i < N_QUESTIONS; i++)
+		assert_true(whole.questions[i].cells[0].n_prompt > whole.questions[i - N_QUESTIONS / 2].cells[0].n_prompt);
+	struct bench_result again = run_models(&models[last], 1, 0);
+	/* killed among the second turns, in another process with another number of threads */
+	bench.options.n_threads = 2;
+	bench_reopen(&bench);
+	bench_forget(&bench);
+	bench.kill_after = N_QUESTIONS - 2;
+	struct bench_result killed = run_models(&models[last], 1, 0);
+	n_turns = 0;
+	check_same(&whole, 0, &again, 0);
+	check_same(&whole, 0, &killed, 0);
+}
+
 static void sampled_answers_depend_on_the_seed_of_their_cell_alone(void **state)
 {
 	int64_t models[MODELS_MAX];
@@ -206,6 +232,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(exact_runs_are_bit_identical, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_run_whose_worker_is_killed_ends_with_the_same_bits, setup, teardown),
+		cmocka_unit_test_setup_teardown(conversations_end_with_the_same_bits, setup, teardown),
 		cmocka_unit_test_setup_teardown(sampled_answers_depend_on_the_seed_of_their_cell_alone, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_streams_is_what_is_stored, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_stop_takes_about_a_second, setup, teardown),

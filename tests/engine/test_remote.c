@@ -254,6 +254,60 @@ static void in_the_worst_of_worlds_nothing_is_cut_in_silence(void **state)
 	}
 }
 
+/* Conversations of two turns. */
+static struct bench_result run_conversations(size_t n)
+{
+	int64_t model = remote_model("small");
+	struct bench_run run = { .models = &model, .n_models = 1, .n_questions = 2 * n, .n_turns = 2, .params = gen_params_default() };
+	bench_store(&bench, bench_add_run, &run);
+	bench_follow(&bench, run.id);
+	struct bench_result r = bench_result(&bench, run.id);
+	assert_int_equal(r.run.state, RUN_DONE);
+	return r;
+}
+
+static const char *message_part(const json_t *messages, size_t i, const char *name)
+{
+	return json_string_value(json_object_get(json_array_get(messages, i), name));
+}
+
+static void a_conversation_is_sent_whole(void **state)
+{
+	(void)state;
+	struct bench_result r = run_conversations(40);
+	assert_int_equal(bench_count(&r, CELL_DONE), 80);
+	assert_int_equal(stub_number("requests"), 80);
+	json_t *told = stub_ask(&openai, bench.loop, "/stub/state", NULL), *body;
+	size_t i;
+	json_array_foreach(json_object_get(told, "bodies"), i, body) {
+		const json_t *messages = json_object_get(body, "messages");
+		assert_int_equal(json_array_size(messages), 3);
+		char *expected = mem_printf("The answer to 「%s」 is 四十二, as always.", message_part(messages, 0, "content"));
+		assert_string_equal(message_part(messages, 0, "role"), "user");
+		assert_string_equal(message_part(messages, 1, "role"), "assistant");
+		assert_string_equal(message_part(messages, 1, "content"), expected);
+		assert_true(str_starts(str_of(message_part(messages, 2, "content")), "question "));
+		mem_free(expected);
+	}
+	assert_int_equal(i, 5);
+	json_decref(told);
+}
+
+static void what_follows_a_turn_without_answer_fails(void **state)
+{
+	(void)state;
+	reset(json_pack("{s:s}", "refuses_text", "question 1"));
+	struct bench_result r = run_conversations(3);
+	for (size_t i = 0; i < 6; i++)
+		assert_int_equal(r.questions[i].cells[0].state, i % 3 == 1 ? CELL_FAILED : CELL_DONE);
+	assert_string_equal(r.questions[4].cells[0].problem.key, "err_turn_unanswered");
+	reset(json_object());
+	bench_store(&bench, bench_reset, &r.run_id);
+	bench_follow(&bench, r.run_id);
+	r = bench_result(&bench, r.run_id);
+	assert_int_equal(bench_count(&r, CELL_DONE), 6);
+}
+
 static void stopping_breaks_off_what_is_under_way(void **state)
 {
 	(void)state;
@@ -485,6 +539,8 @@ int main(void)
 		TEST(a_server_that_is_gone_ends_its_column_and_not_the_run),
 		TEST(fields_that_a_server_refuses_are_left_out),
 		TEST(in_the_worst_of_worlds_nothing_is_cut_in_silence),
+		TEST(a_conversation_is_sent_whole),
+		TEST(what_follows_a_turn_without_answer_fails),
 		TEST(stopping_breaks_off_what_is_under_way),
 		TEST(a_key_that_cannot_be_had_fails_its_column),
 		TEST(the_end_of_the_program_leaves_the_run_to_be_resumed),
