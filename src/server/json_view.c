@@ -273,6 +273,7 @@ void view_question_set(struct buf *b, const struct question_set_row *set)
 	json_int(b, "created_ms", set->created_ms);
 	json_int(b, "n_questions", set->n_questions);
 	json_int(b, "n_with_reference", set->n_with_reference);
+	json_int(b, "n_later", set->n_later);
 	json_close(b, '}');
 }
 

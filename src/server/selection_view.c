@@ -242,6 +242,10 @@ void view_selection_questions(struct buf *b, const struct column_row *columns, s
 		json_int(b, "question_id", f->question.question_id);
 		json_int(b, "position", f->question.position);
 		json_str(b, "text", f->row.q.text);
+		if (f->row.q.turn) {
+			json_int(b, "turn", f->row.q.turn + 1);
+			json_int(b, "conversation", f->row.earlier[0].position);
+		}
 		if (f->row.q.reference.len)
 			json_str(b, "reference", f->row.q.reference);
 		json_cstr(b, "layer", layer_name(f->question.layer));

@@ -12,7 +12,7 @@ enum err_code question_set_list(struct db *db, struct arena *a, struct question_
 	*rows = NULL;
 	*n = 0;
 	struct query q = query_start(db, err,
-				     "SELECT id, name, format, created_ms, n_questions, n_with_reference FROM question_set"
+				     "SELECT id, name, format, created_ms, n_questions, n_with_reference, n_later FROM question_set"
 				     " ORDER BY id DESC",
 				     "");
 	while (query_next(&q))
@@ -23,6 +23,7 @@ enum err_code question_set_list(struct db *db, struct arena *a, struct question_
 			.created_ms = row_int(&q, 3),
 			.n_questions = row_int(&q, 4),
 			.n_with_reference = row_int(&q, 5),
+			.n_later = row_int(&q, 6),
 		};
 	return query_end(&q);
 }
@@ -30,18 +31,20 @@ enum err_code question_set_list(struct db *db, struct arena *a, struct question_
 enum err_code question_set_add(struct db *db, const char *name, const char *format, const struct question *questions,
 			       size_t n, int64_t *id, struct err *err)
 {
-	int64_t n_with_reference = 0;
+	int64_t n_with_reference = 0, n_later = 0;
 
 	enum err_code code = question_check_count((int64_t)n, err);
-	for (size_t i = 0; i < n && code == ERR_OK; i++)
+	for (size_t i = 0; i < n && code == ERR_OK; i++) {
 		n_with_reference += questions[i].reference.len > 0;
+		n_later += questions[i].turn > 0;
+	}
 	if (code == ERR_OK)
 		code = db_check_space(db, err);
 	if (code == ERR_OK)
 		code = db_run(db, err,
-			      "INSERT INTO question_set(name, format, created_ms, n_questions, n_with_reference)"
-			      " VALUES (?1, ?2, ?3, ?4, ?5)",
-			      "ttiii", name, format, clock_wall_ms(), (int64_t)n, n_with_reference);
+			      "INSERT INTO question_set(name, format, created_ms, n_questions, n_with_reference, n_later)"
+			      " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+			      "ttiiii", name, format, clock_wall_ms(), (int64_t)n, n_with_reference, n_later);
 	*id = db_last_id(db);
 	for (size_t i = 0; i < n && code == ERR_OK; i++)
 		code = question_insert(db, *id, 0, (int64_t)i, &questions[i], err);

@@ -12,6 +12,7 @@ struct question_set_row {
 	const char *name, *format;
 	int64_t created_ms;
 	int64_t n_questions, n_with_reference;
+	int64_t n_later; /* that are later turns of conversations */
 };
 
 MUST_USE enum err_code question_set_list(struct db *db, struct arena *a, struct question_set_row **rows, size_t *n,

@@ -320,6 +320,7 @@ static const char step_8[] =
 static const char step_9[] =
 	"ALTER TABLE question ADD COLUMN turn INTEGER NOT NULL DEFAULT 0;" /* turns before it */
 	"ALTER TABLE question ADD COLUMN back INTEGER NOT NULL DEFAULT 0;" /* so many positions before it is the turn before */
+	"ALTER TABLE question_set ADD COLUMN n_later INTEGER NOT NULL DEFAULT 0;" /* questions that follow others */
 	"ALTER TABLE cell ADD COLUMN is_late INTEGER NOT NULL DEFAULT 0;"; /* its group was asked without it */
 
 const char *const schema_steps[] = { step_1, step_2, step_3, step_4, step_5, step_6, step_7, step_8, step_9 };

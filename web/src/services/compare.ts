@@ -43,9 +43,20 @@ export function pair_columns(a: Column[], b: Column[]): Pairing {
 	return { pairs: both.map(([left, right]) => ({ a: left, b: right })), only_a: only_left, only_b: only_right };
 }
 
-/** Questions with the same text (spaces around it aside), in the order of `a`. */
+/** What each question says (spaces around it aside), with the turns before it. */
+function conversations(list: RunQuestion[]): [RunQuestion, string][] {
+	const at = new Map(list.map((question) => [question.position, question]));
+	const words = (question: RunQuestion): string => {
+		const before = at.get(question.follows ?? -1);
+		return JSON.stringify([before ? words(before) : "", question.text.trim()]);
+	};
+	return list.map((question) => [question, words(question)]);
+}
+
+/** Questions with the same text after the same turns, in the order of `a`. */
 export function match_questions(a: RunQuestion[], b: RunQuestion[]): Matching {
-	const { both, only_left, only_right } = match_up(a, b, (question) => question.text.trim());
+	const words = new Map([...conversations(a), ...conversations(b)]);
+	const { both, only_left, only_right } = match_up(a, b, (question) => words.get(question) ?? "");
 	return {
 		matches: both.map(([left, right]) => ({ text: left.text, a: left, b: right })),
 		only_a: only_left.length, only_b: only_right.length,

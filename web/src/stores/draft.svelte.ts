@@ -19,7 +19,7 @@ export interface DraftColumn {
 	/** The column of the open run that it shows; null: it was not asked yet. */
 	run_column: number | null;
 }
-export interface DraftSet { id: number; name: string; n: number; n_with_reference: number }
+export interface DraftSet { id: number; name: string; n: number; n_with_reference: number; n_later?: number | undefined }
 export interface Questions { sets: DraftSet[]; typed: QuestionInput[] }
 interface Stored { columns: Omit<DraftColumn, "key" | "run_column">[]; params: Params; mode: "exact" | "fast"; seed: number | null; blind: boolean; questions: Questions; waiting?: Record<number, Questions>; first?: boolean }
 

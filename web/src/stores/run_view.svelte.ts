@@ -25,6 +25,10 @@ export interface Row {
 	position: number;
 	text: string;
 	reference: string;
+	/** Of a later turn of a conversation: its number, the turn before it and the first one, by their positions. */
+	turn: number | undefined;
+	follows: number | undefined;
+	conversation: number | undefined;
 	cells: CellView[];
 	/** Events up to this one are in it. */
 	event_id: number;
@@ -82,6 +86,16 @@ export class RunView {
 		}
 		await Promise.all(wanted);
 	}
+	/** The turns before a row, as they are answered now. */
+	async turns_before(row: Row): Promise<RunQuestion[]> {
+		const turns: RunQuestion[] = [];
+		for (let at = row.follows; at !== undefined; at = turns[0]?.follows) {
+			const { questions } = await api.run_page(this.id, "all", at, 1);
+			turns.unshift(...questions);
+			if (!questions.length) break;
+		}
+		return turns;
+	}
 	async set_filter(filter: Filter): Promise<void> {
 		this.filter = filter;
 		this.#generation++;
@@ -133,6 +147,7 @@ export class RunView {
 		}
 		const row: Row = {
 			id: question.id, position: question.position, text: question.text, reference: question.reference ?? "",
+			turn: question.turn, follows: question.follows, conversation: question.conversation,
 			cells: question.cells.map((cell) => new CellView(cell)), event_id,
 		};
 		this.#rows.set(index, row);

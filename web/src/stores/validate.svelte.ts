@@ -20,7 +20,7 @@ const is_phone = (): boolean => typeof window.matchMedia === "function" && windo
 const is_number = (value: unknown): value is number => typeof value === "number";
 
 /** A line of the table: a row of the run, or a question that was not asked yet. */
-export interface Line { key: string; number: number; text: string; reference: string; row: Row | null; remove: (() => void) | null }
+export interface Line { key: string; number: number; text: string; reference: string; turn?: number | undefined; row: Row | null; remove: (() => void) | null }
 
 export class ValidateStore {
 	draft = new Draft();
@@ -71,14 +71,15 @@ export class ValidateStore {
 		if (!found) return undefined;
 		return { key: `p${at}`, number: (this.view?.run?.n_questions ?? 0) + at + 1, row: null, ...found };
 	}
-	#pending(at: number): { text: string; reference: string; remove: (() => void) | null } | undefined {
+	#pending(at: number): Pick<Line, "text" | "reference" | "turn" | "remove"> | undefined {
 		let rest = at;
 		for (const set of this.draft.sets) {
 			if (rest < set.n) {
 				const question = set_pages.get(set.id, rest);
 				const index = rest;
-				const remove = set.n <= 1000 ? () => void this.draft.remove_from_set(set, index).catch((error) => toasts.fail(error)) : null;
-				return question && { text: question.text, reference: question.reference ?? "", remove };
+				/* Of a conversation nothing goes alone. */
+				const remove = set.n <= 1000 && !set.n_later ? () => void this.draft.remove_from_set(set, index).catch((error) => toasts.fail(error)) : null;
+				return question && { text: question.text, reference: question.reference ?? "", turn: question.turn, remove };
 			}
 			rest -= set.n;
 		}
@@ -296,8 +297,8 @@ export class ValidateStore {
 	}
 }
 
-export function draft_set(set: { id: number; name: string; n_questions: number; n_with_reference: number }): DraftSet {
-	return { id: set.id, name: set.name, n: set.n_questions, n_with_reference: set.n_with_reference };
+export function draft_set(set: { id: number; name: string; n_questions: number; n_with_reference: number; n_later?: number }): DraftSet {
+	return { id: set.id, name: set.name, n: set.n_questions, n_with_reference: set.n_with_reference, n_later: set.n_later };
 }
 
 export const validate = new ValidateStore();
