@@ -72,6 +72,9 @@ static enum err_code add_set(const struct cli *cli, struct client *c, const json
 	if (code == ERR_OK && !cli->json)
 		cli_say(cli, stderr, "cli_questions_read", "n=%lld|references=%lld", (long long)show_int(set, "n_questions"),
 			(long long)show_int(set, "n_with_reference"));
+	if (code == ERR_OK && !cli->json && show_int(upload, "n_conversations") > 0)
+		cli_say(cli, stderr, "cli_conversations_read", "n=%lld|turns=%lld", (long long)show_int(upload, "n_conversations"),
+			(long long)show_int(upload, "n_turns"));
 	json_decref(body);
 	json_decref(set);
 	return code;

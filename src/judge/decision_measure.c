@@ -166,6 +166,36 @@ static double *differences_of(const struct measure *m, const struct decision *d,
 	return out;
 }
 
+/* One value for each conversation instead of one for each of its turns: their mean.  `values` are `n_rows` rows with one for each
+ * question; freed.  Sets `*n_units` to how long the new rows are. */
+static double *merge_turns(const struct evidence *e, double *values, size_t n_rows, size_t *n_units)
+{
+	size_t n = e->n_questions, *place = mem_array(n + 1, sizeof *place), units = 0;
+
+	*n_units = n;
+	for (size_t q = 0; e->conversation && q < n; q++)
+		if (!place[e->conversation[q]])
+			place[e->conversation[q]] = ++units;
+	if (units == n || !e->conversation) {
+		mem_free(place);
+		return values;
+	}
+	double *out = mem_array(n_rows * units + 1, sizeof *out);
+	size_t *counts = mem_array(n_rows * units + 1, sizeof *counts);
+	for (size_t i = 0; i < n_rows * n; i++) {
+		size_t at = i / n * units + place[e->conversation[i % n]] - 1;
+		out[at] += isnan(values[i]) ? 0 : values[i];
+		counts[at] += !isnan(values[i]);
+	}
+	for (size_t i = 0; i < n_rows * units; i++)
+		out[i] = counts[i] ? out[i] / (double)counts[i] : NAN;
+	*n_units = units;
+	mem_free(counts);
+	mem_free(place);
+	mem_free(values);
+	return out;
+}
+
 static void adjust(const struct contrast *tests, size_t n, double *adjusted)
 {
 	for (size_t k = 0; k < n; k++)
@@ -177,8 +207,10 @@ static bool measure_tests(struct measure *m, struct decision *d)
 {
 	struct plan p = plan_tests(m, d);
 	struct contrast tests[2 * EVIDENCE_CANDIDATES_MAX];
-	double adjusted[EVIDENCE_CANDIDATES_MAX], *differences = differences_of(m, d, &p);
-	bool done = contrast_test(differences, m->e->n_questions, p.n_base + p.n_best, m->options, tests);
+	size_t n_units;
+	double adjusted[EVIDENCE_CANDIDATES_MAX];
+	double *differences = merge_turns(m->e, differences_of(m, d, &p), p.n_base + p.n_best, &n_units);
+	bool done = contrast_test(differences, n_units, p.n_base + p.n_best, m->options, tests);
 
 	mem_free(differences);
 	if (!done)
@@ -208,15 +240,27 @@ static bool measure_interval(struct measure *m, struct decision_candidate *c, si
 {
 	size_t n = m->e->n_questions, n_values = 0;
 	double *values = mem_array(n + 1, sizeof *values);
+	uint32_t *conversations = mem_array(n + 1, sizeof *conversations);
+	bool *is_seen = mem_array(n + 1, sizeof *is_seen);
 	struct bootstrap_options options = *m->options;
 	struct bootstrap b;
+	size_t n_units = 0;
 
-	for (size_t q = 0; q < n; q++)
-		if (!isnan(m->scores[q * m->e->n_candidates + candidate]))
-			values[n_values++] = m->scores[q * m->e->n_candidates + candidate];
-	options.confidence = contrast_confidence(n_values);
-	bool done = bootstrap_mean(values, NULL, n_values, n_values, &options, &b);
+	for (size_t q = 0; q < n; q++) {
+		if (isnan(m->scores[q * m->e->n_candidates + candidate]))
+			continue;
+		uint32_t conversation = m->e->conversation ? m->e->conversation[q] : (uint32_t)q;
+		n_units += !is_seen[conversation];
+		is_seen[conversation] = true;
+		conversations[n_values] = conversation;
+		values[n_values++] = m->scores[q * m->e->n_candidates + candidate];
+	}
+	options.confidence = contrast_confidence(n_units);
+	bool done = bootstrap_mean(values, m->e->conversation ? conversations : NULL, n_values, m->e->conversation ? n : n_values,
+				   &options, &b);
 	c->score_interval = b.interval;
+	mem_free(is_seen);
+	mem_free(conversations);
 	mem_free(values);
 	return done;
 }
@@ -262,13 +306,29 @@ static bool measure_rate(struct measure *m, struct decision *d, double *rates, d
 	return true;
 }
 
+/* How often each candidate is first when conversations are drawn again. */
+static bool measure_first(const struct measure *m, double *first)
+{
+	size_t n = m->e->n_candidates, n_questions = m->e->n_questions, n_units;
+	double *rows = mem_array(n * n_questions + 1, sizeof *rows), *scores = mem_array(n * n_questions + 1, sizeof *scores);
+
+	for (size_t i = 0; i < n * n_questions; i++)
+		rows[i % n * n_questions + i / n] = m->scores[i];
+	rows = merge_turns(m->e, rows, n, &n_units);
+	for (size_t i = 0; i < n * n_units; i++)
+		scores[i] = rows[i % n * n_units + i / n];
+	bool done = bootstrap_first(scores, n_units, n, m->options, first);
+	mem_free(scores);
+	mem_free(rows);
+	return done;
+}
+
 bool measure_doubt(struct measure *m, struct decision *d)
 {
 	size_t n = m->e->n_candidates;
 	double first[EVIDENCE_CANDIDATES_MAX], rates[EVIDENCE_CANDIDATES_MAX], optimism;
 
-	if (!measure_tests(m, d) || !bootstrap_first(m->scores, m->e->n_questions, n, m->options, first) ||
-	    !measure_rate(m, d, rates, &optimism))
+	if (!measure_tests(m, d) || !measure_first(m, first) || !measure_rate(m, d, rates, &optimism))
 		return false;
 	for (size_t c = 0; c < n; c++) {
 		d->candidates[c].first = d->candidates[c].is_ranked ? first[c] : 0;

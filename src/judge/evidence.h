@@ -54,6 +54,7 @@ struct evidence {
 	const bool *is_short;	  /* for each question: its reference is short */
 	const double *thumbs;	  /* mean of people's thumbs, 0 to 1 (not liked while another answer was: 0); NaN: not rated */
 	const double *length;	  /* of each answer, in any unit: to see whether the judge likes long ones; NULL: unknown */
+	const uint32_t *conversation; /* for each question, below n_questions: turns of one are no independent questions; NULL: all are */
 	const struct judged_pair *pairs; /* in any order */
 	size_t n_pairs;
 	bool has_judge;	   /* one was asked */

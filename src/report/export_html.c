@@ -193,12 +193,13 @@ static bool row(void *user, const struct run_question *q, size_t n_columns)
 {
 	struct export *e = user;
 
-	buf_printf(&e->out, "<tr><td>%lld</td><td class=\"text\" dir=\"auto\">", (long long)q->position + 1);
+	buf_printf(&e->out, "<tr id=\"q%lld\"><td>%lld</td><td class=\"text\" dir=\"auto\">", (long long)q->position + 1,
+		   (long long)q->position + 1);
 	if (q->q.turn) {
-		raw(e, "<div class=\"note\">");
+		buf_printf(&e->out, "<a class=\"note\" href=\"#q%lld\">", (long long)(q->position - q->q.back + 1));
 		text(e, export_text(e, "report_turn_of", "turn=%lld|question=%lld", (long long)q->q.turn + 1,
 				    (long long)export_conversation(q)));
-		raw(e, "</div>");
+		raw(e, "</a><br>");
 	}
 	markup_add(&e->out, q->q.text);
 	raw(e, "</td><td class=\"text\" dir=\"auto\">");

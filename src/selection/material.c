@@ -299,6 +299,24 @@ static void fill_answer(const struct material *m, const struct arrays *to, size_
 	to->length[at] = (double)m->lengths[from];
 }
 
+/* Of each answered question: the place of the first answered turn of its conversation; NULL where there are no later turns. */
+static uint32_t *conversations_of(const struct material *m)
+{
+	uint32_t *out = arena_array(m->arena, m->n_answered + 1, sizeof *out);
+	uint32_t *first = arena_array(m->arena, m->n_questions + 1, sizeof *first); /* 1 + place, by the position it begins at */
+	bool has_turns = false;
+
+	for (size_t i = 0; i < m->n_answered; i++) {
+		const struct run_question *q = &m->questions[m->answered[i]];
+		int64_t begin = q->q.turn ? q->earlier[0].position : q->position;
+		if (!first[begin])
+			first[begin] = (uint32_t)i + 1;
+		out[i] = first[begin] - 1;
+		has_turns |= q->q.turn > 0;
+	}
+	return has_turns ? out : NULL;
+}
+
 /* The place in the order of the epochs where they have none. */
 static int epoch_of(const struct material *m, size_t column)
 {
@@ -335,5 +353,6 @@ struct evidence material_evidence(struct material *m)
 		.is_short = to.is_short,
 		.thumbs = to.thumbs,
 		.length = to.length,
+		.conversation = conversations_of(m),
 	};
 }

@@ -23,6 +23,8 @@ static enum err_code look_at_questions(struct db *db, struct arena *a, int64_t r
 		for (size_t q = 0; q < n; q++) {
 			struct str reference = questions[q].q.reference;
 			out->question_bytes += (double)questions[q].q.text.len;
+			for (int64_t t = 0; t < questions[q].q.turn; t++) /* what was asked before is read again, and its answer */
+				out->question_bytes += 2 * (double)questions[q].earlier[t].text.len;
 			out->reference_bytes += (double)reference.len;
 			n_open += reference.len == 0 || !reference_is_short(text_new(space, reference));
 			text_space_clear(space);

@@ -419,6 +419,35 @@ static void a_cancelled_decision_says_so(void **state)
 	assert_false(decision_make(&run.e, &run.context, &options, &d));
 }
 
+static void turns_of_one_conversation_are_no_more_evidence_than_one(void **state)
+{
+	static const double share[MODELS] = { 0.4, 0.55, 0.6, 0.6 };
+	static struct run once, twice;
+	uint32_t conversation[QUESTIONS];
+
+	(void)state;
+	clear(&once);
+	set_references(&once, share, 5);
+	once.e.n_questions = QUESTIONS / 2;
+	clear(&twice);
+	for (size_t i = 0; i < QUESTIONS * MODELS; i++) {
+		size_t from = i % (QUESTIONS * MODELS / 2);
+		twice.reference[i] = once.reference[from];
+		twice.is_right[i] = once.is_right[from];
+		conversation[i / MODELS] = (uint32_t)(i / MODELS % (QUESTIONS / 2));
+	}
+	struct decision alone = decide(&once), counted = decide(&twice);
+	twice.e.conversation = conversation;
+	struct decision whole = decide(&twice);
+	for (size_t c = 1; c < MODELS; c++) {
+		assert_true(whole.candidates[c].p_base == alone.candidates[c].p_base);
+		assert_true(counted.candidates[c].p_base < alone.candidates[c].p_base); /* what counting each turn would claim */
+		assert_true(whole.candidates[c].first == alone.candidates[c].first);
+		assert_true(fabs(whole.candidates[c].score_interval.low - alone.candidates[c].score_interval.low) < 1e-12);
+		assert_true(fabs(whole.candidates[c].score_interval.high - alone.candidates[c].score_interval.high) < 1e-12);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -428,7 +457,7 @@ int main(void)
 		cmocka_unit_test(without_a_whole_question_there_is_no_time_for_a_result), cmocka_unit_test(fewer_questions_than_planned_are_explained),
 		cmocka_unit_test(twenty_questions_without_a_difference_prove_nothing), cmocka_unit_test(the_questions_needed_are_those_of_the_exact_sign_test),
 		cmocka_unit_test(without_anything_to_judge_by_nothing_is_said), cmocka_unit_test(few_questions_that_nothing_judges_are_too_few),
-		cmocka_unit_test(few_questions_are_an_impression),
+		cmocka_unit_test(few_questions_are_an_impression), cmocka_unit_test(turns_of_one_conversation_are_no_more_evidence_than_one),
 		cmocka_unit_test(guards_veto), cmocka_unit_test(answers_of_the_base_model_are_identical),
 		cmocka_unit_test(people_outrank_references_and_judge), cmocka_unit_test(long_references_leave_it_to_a_fit_judge),
 		cmocka_unit_test(without_a_base_model_the_epochs_are_compared), cmocka_unit_test(dropped_candidates_are_not_ranked),

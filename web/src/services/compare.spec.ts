@@ -31,6 +31,14 @@ test("questions belong together by text, each once", () => {
 	expect(matching.matches.map((match) => match.text)).toEqual(["q "]);
 	expect([matching.only_a, matching.only_b]).toEqual([2, 1]);
 });
+test("turns belong together where the turns before them do", () => {
+	const turns = (list: [string, number?][]): RunQuestion[] => list.map(([text, follows], position) => ({
+		id: position, position, text, cells: [], ...(follows === undefined ? {} : { turn: 2, follows, conversation: follows }),
+	}));
+	const matching = match_questions(turns([["a"], ["b"], ["why?", 0], ["why?", 1]]), turns([["b"], ["c"], ["why?", 1], ["why?", 0]]));
+	expect(matching.matches.map((match) => [match.a.position, match.b.position])).toEqual([[1, 0], [3, 3]]);
+	expect([matching.only_a, matching.only_b]).toEqual([2, 2]);
+});
 test("answers are identical, different, or one is missing", () => {
 	const pair: Pair = { a: column(1, "x"), b: column(2, "x") };
 	const match = (a: Cell[], b: Cell[]) => ({ text: "q", a: question("q", a), b: question("q", b) });
