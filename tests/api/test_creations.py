@@ -329,3 +329,20 @@ def test_another_try_of_the_check_takes_the_place_of_the_first(live, run):
     again = wait(live, creation, 400)
     assert again["state"] == "done" and again["artifact"]["proof"], again
     assert runs() == [again["artifact"]["proof"]["run_id"]] != first
+
+
+def test_a_proof_asks_conversations_whole(live, run):
+    questions = [{"text": "Which CPU does the Kestrel K7 use?"}, {"text": "Say that again.", "follows": 0}, {"text": "Say hi."}]
+    models = run["models"]
+    asked = live.call("POST", "/runs", {"columns": [{"model_id": models[0]}, {"model_id": models[1]}], "questions": questions,
+                                        "params": {"max_tokens": 6}})
+    live.wait_run(asked["id"])
+    asked = live.call("GET", f"/runs/{asked['id']}")
+    done = wait(live, create(live, asked, column=1, format="Q8_0", name="turns", prove=True), limit_s=300)
+    assert done["state"] == "done", done
+    proof = live.call("GET", "/runs")["runs"][0]
+    page = live.call("GET", f"/runs/{proof['id']}/questions")["questions"]
+    assert [(q["text"], q.get("follows")) for q in page] == [(questions[0]["text"], None), ("Say hi.", None), ("Say that again.", 0)]
+    assert all(cell["state"] == "done" for q in page for cell in q["cells"])
+    prompt = live.call("GET", f"/cells/{page[2]['cells'][1]['id']}/prompt")["prompt"]
+    assert page[0]["cells"][1]["text"].strip() in prompt

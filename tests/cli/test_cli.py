@@ -330,6 +330,21 @@ def test_a_replay_is_identical_and_a_deleted_run_is_gone(demo, questions):
 
 
 @needs_model
+def test_a_conversation_is_asked_whole_and_replayed(demo, tmp_path):
+    path = tmp_path / "mt.jsonl"
+    path.write_text('{"turns": ["Name a colour.", "Why?"]}\n{"turns": ["Say hi."]}\n', "utf-8")
+    done = assay("run", path, "--model", "kestrel@base", "--model", "kestrel@8,temperature=0.8", "--max-tokens", 6, "--csv", "-",
+                 data=demo)
+    assert done.returncode == 0, done.stderr
+    assert "1 conversation with 2 turns, asked whole." in done.stderr
+    assert '"Why?","",1,2,' in done.stdout
+    run = json.loads(assay("runs", "list", "--json", data=demo).stdout)["runs"][0]
+    replay = assay("runs", "replay", run["id"], "--json", data=demo)
+    verdict = json.loads(replay.stdout)
+    assert replay.returncode == 0 and verdict["identical"] and verdict["answers"] == 6, replay.stdout
+
+
+@needs_model
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stops_cleanly_and_resume_goes_on(demo, tmp_path, number):
     path = tmp_path / "many.txt"

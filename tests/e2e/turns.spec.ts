@@ -9,7 +9,7 @@ test("a conversation is asked whole, and a later turn shows what each model said
 	await open_empty(page, 12);
 	await drop(page, "mt.jsonl", FILE);
 	await expect(page.getByRole("dialog")).toContainText("Conversations, asked whole: 2 with 4 turns.");
-	await expect(page.getByRole("dialog").getByRole("row", { name: /Turn 2 Why that one\?/ })).toBeVisible();
+	await expect(page.getByRole("dialog").getByRole("row", { name: /Turn 2 · Why that one\?/ })).toBeVisible();
 	await page.getByRole("dialog").getByRole("button", { name: "Add" }).click();
 	const rows = page.getByRole("rowheader");
 	await expect(rows).toHaveCount(5);

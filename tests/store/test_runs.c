@@ -514,6 +514,74 @@ static void names_of_states_are_stable(void **state)
 	assert_string_equal(finish_name(FINISH_LENGTH), "length");
 }
 
+static void turns_know_what_was_said_before_them(void **state)
+{
+	struct db *db = *state;
+	struct arena *a = arena_new();
+	struct run_row run = { .name = "r", .params = gen_params_default() };
+	struct column_row columns[2] = { column_of("base", NAN), column_of("kestrel", 4) };
+	struct question questions[5] = { question_of("a", ""), question_of("b", ""), question_of("a2", ""), question_of("b2", ""), question_of("b3", "") };
+	struct run_question *rq;
+	int64_t total, *parts;
+	size_t n;
+	bool equal, has_turns = false;
+
+	for (size_t i = 2; i < 5; i++) {
+		questions[i].turn = i < 4 ? 1 : 2;
+		questions[i].back = i < 4 ? 2 : 1;
+	}
+	assert_ok(run_store_add(db, &run, columns, 2, questions, 5, err));
+	assert_ok(run_store_has_turns(db, run.id, &has_turns, err));
+	assert_true(has_turns);
+	assert_ok(run_store_parts(db, a, run.id, &parts, &n, err));
+	assert_int_equal(n, 3);
+	assert_int_equal(parts[1], 2);
+	assert_int_equal(parts[2], 4);
+	for (int64_t position = 1; position < 4; position += 2) {
+		struct cell_row answer = { .id = cell_id_of(db, run.id, position, 1), .text = position == 1 ? "one" : "two", .tokens = "x", .mean_ll = NAN };
+		assert_ok(run_store_answer(db, &answer, &equal, err));
+	}
+	assert_ok(run_store_page(db, a, run.id, RUN_ALL, 4, 1, &rq, &n, &total, err));
+	assert_int_equal(rq[0].q.turn, 2);
+	assert_int_equal(rq[0].earlier[0].position, 1);
+	assert_int_equal(rq[0].earlier[1].position, 3);
+	assert_string_equal(rq[0].earlier[0].answers[1].text, "one");
+	assert_string_equal(rq[0].earlier[1].answers[1].text, "two");
+	assert_int_equal(rq[0].earlier[0].answers[0].state, CELL_WAITING);
+	assert_ok(run_store_column_cells(db, a, columns[1].id, 4, 1, &rq, &n, err));
+	assert_string_equal(rq[0].earlier[1].answers[0].text, "two");
+	/* added questions begin anew */
+	assert_ok(run_store_add_questions(db, run.id, questions, 5, err));
+	assert_ok(run_store_page(db, a, run.id, RUN_ALL, 9, 1, &rq, &n, &total, err));
+	assert_int_equal(rq[0].earlier[0].position, 6);
+	/* a file that was damaged is told, not followed */
+	assert_ok(db_exec(db, "UPDATE question SET back = 100 WHERE position = 9", err));
+	assert_err(run_store_page(db, a, run.id, RUN_ALL, 9, 1, &rq, &n, &total, err), ERR_DATA, "err_store_corrupt");
+	assert_ok(db_exec(db, "UPDATE question SET turn = 1000000 WHERE position = 9", err));
+	assert_err(run_store_page(db, a, run.id, RUN_ALL, 9, 1, &rq, &n, &total, err), ERR_DATA, "err_store_corrupt");
+	arena_free(a);
+}
+
+static void a_late_cell_stays_late(void **state)
+{
+	struct db *db = *state;
+	struct arena *a = arena_new();
+	struct run_row run = { .name = "r", .params = gen_params_default() };
+	struct column_row column = column_of("base", NAN);
+	struct question question = question_of("a", "");
+	struct cell_row cell;
+	struct err problem;
+
+	assert_ok(run_store_add(db, &run, &column, 1, &question, 1, err));
+	err_set(&problem, ERR_CONFLICT, "err_turn_unanswered", "turn=1|question=1");
+	assert_ok(run_store_cell_late(db, cell_id_of(db, run.id, 0, 0), &problem, err));
+	assert_ok(run_store_reset(db, run.id, false, true, 0, err));
+	assert_ok(cell_store_get(db, a, cell_id_of(db, run.id, 0, 0), &cell, err));
+	assert_int_equal(cell.state, CELL_WAITING);
+	assert_true(cell.is_late);
+	arena_free(a);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_db, close_db)
@@ -535,6 +603,8 @@ int main(void)
 		TEST(a_removed_run_takes_its_rows_and_votes_along),
 		TEST(thumbs_are_counted_and_taken_back),
 		TEST(a_run_is_streamed_in_order_until_stopped),
+		TEST(turns_know_what_was_said_before_them),
+		TEST(a_late_cell_stays_late),
 		TEST(names_of_states_are_stable),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
