@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/http_client.h"
 
-#include <arpa/inet.h>
 #include <curl/curl.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/address.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/key_command.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/url.h"
@@ -25,6 +26,7 @@ struct http_client {
 	CURLM *multi;
 	struct loop_timer *timer; /* curl's own */
 	struct loop_timer *later; /* calls that begin or fail in the next turn */
+	struct key_commands *keys;
 	struct http_call *calls;
 	int depth;                /* inside libcurl */
 	bool closed;
@@ -40,7 +42,9 @@ struct http_call {
 	struct loop_timer *watch;
 	struct buf body, head;
 	struct err err;        /* why it ends, where we know better than libcurl */
-	char *json, *bearer;
+	struct tls_look look;
+	struct key_wait *wait; /* for a key */
+	char *json, *bearer, *ca_file, *key_command;
 	char **more;           /* request.headers */
 	int hops;              /* redirects that were followed */
 	uint64_t sent, received;
@@ -51,6 +55,8 @@ struct http_call {
 	bool added;            /* libcurl has it */
 	bool is_forgotten;     /* cancelled while libcurl was calling us */
 	bool is_over;          /* done() runs */
+	bool has_old_key;      /* one that was told for an earlier call */
+	bool is_refused;       /* for its key, of which another is asked for */
 	struct http_call *next, **at;
 };
 
@@ -77,6 +83,14 @@ static void forget_headers(struct http_call *call)
 	call->headers = NULL;
 }
 
+static void set_bearer(struct http_call *call, const char *key)
+{
+	if (call->bearer)
+		explicit_bzero(call->bearer, strlen(call->bearer));
+	mem_free(call->bearer);
+	call->bearer = key && *key ? mem_strdup(key) : NULL;
+}
+
 static void call_free(struct http_call *call)
 {
 	*call->at = call->next;
@@ -87,11 +101,12 @@ static void call_free(struct http_call *call)
 	curl_easy_cleanup(call->easy);
 	forget_headers(call);
 	loop_timer_free(call->watch);
+	key_wait_cancel(call->wait);
 	buf_release(&call->body);
 	buf_release(&call->head);
-	if (call->bearer)
-		explicit_bzero(call->bearer, strlen(call->bearer));
-	mem_free(call->bearer);
+	set_bearer(call, NULL);
+	mem_free(call->ca_file);
+	mem_free(call->key_command);
 	for (size_t i = 0; call->more && call->more[i]; i++)
 		mem_free(call->more[i]);
 	mem_free(call->more);
@@ -158,7 +173,7 @@ static void explain(struct http_call *call, CURLcode result)
 	case CURLE_SSL_CONNECT_ERROR:
 	case CURLE_SSL_CACERT_BADFILE:
 	case CURLE_SSL_CERTPROBLEM:
-		err_set(&call->err, ERR_DENIED, "err_http_tls", "url=%s|reason=%s", url, reason);
+		tls_explain(&call->look, call->ca_file, result, url, call->url.host, &call->err);
 		break;
 	case CURLE_WRITE_ERROR:
 	case CURLE_ABORTED_BY_CALLBACK:
@@ -167,34 +182,6 @@ static void explain(struct http_call *call, CURLcode result)
 	default:
 		err_set(&call->err, ERR_IO, "err_http_broken", "url=%s|reason=%s", url, reason);
 	}
-}
-
-static bool is_link_local_v4(const struct in_addr *a)
-{
-	return ntohl(a->s_addr) >> 16 == 0xa9fe;
-}
-
-static bool is_link_local_v6(const struct in6_addr *a)
-{
-	return IN6_IS_ADDR_LINKLOCAL(a) ||
-	       (IN6_IS_ADDR_V4MAPPED(a) && a->s6_addr[12] == 0xa9 && a->s6_addr[13] == 0xfe);
-}
-
-static bool is_link_local(const struct sockaddr *address)
-{
-	if (address->sa_family == AF_INET)
-		return is_link_local_v4(&((const struct sockaddr_in *)address)->sin_addr);
-	return address->sa_family == AF_INET6 && is_link_local_v6(&((const struct sockaddr_in6 *)address)->sin6_addr);
-}
-
-/* Written in numbers; a proxy would connect to it for us. */
-static bool names_link_local(const struct url_parts *url)
-{
-	struct in_addr v4;
-	struct in6_addr v6;
-
-	return (inet_pton(AF_INET, url->host, &v4) == 1 && is_link_local_v4(&v4)) ||
-	       (inet_pton(AF_INET6, url->host, &v6) == 1 && is_link_local_v6(&v6));
 }
 
 static void aim(struct http_call *call, const char *url);
@@ -212,13 +199,25 @@ static bool may_follow(struct http_call *call, const char *target, struct url_pa
 		key = "err_http_redirect_plain";
 	else if (!call->first.is_private && next->is_private)
 		key = "err_http_redirect_local";
-	else if (names_link_local(next))
+	else if (address_names_link_local(next))
 		return err_set(&call->err, ERR_DENIED, "err_http_address", "url=%s", next->origin) == ERR_OK;
 	/* Without its query: that of a target may be a key of its own. */
 	if (key)
 		err_set(&call->err, ERR_DENIED, key, "url=%s|target=%.*s", call->url.origin,
 			target ? (int)strcspn(target, "?#") : 1, target ? target : "?");
 	return !key;
+}
+
+/* As if nothing had come or gone. */
+static void rewind_call(struct http_call *call)
+{
+	call->received = call->sent = 0;
+	call->got_byte = call->sent_all = false;
+	call->retry_after_ms = -1;
+	call->active_ms = clock_mono_ms();
+	call->resolve_ms = 0;
+	buf_clear(&call->body);
+	buf_clear(&call->head);
 }
 
 /* True where the call goes on at another address. */
@@ -238,16 +237,55 @@ static bool follow_redirect(struct http_call *call)
 	call->url = next;
 	call->hops++;
 	call->is_away = call->is_away || strcmp(next.origin, call->first.origin) != 0;
-	call->received = 0;
-	call->got_byte = false;
-	call->retry_after_ms = -1;
-	call->active_ms = clock_mono_ms();
-	call->resolve_ms = 0;
-	buf_clear(&call->body);
-	buf_clear(&call->head);
+	rewind_call(call);
 	aim(call, url);
 	mem_free(url);
 	curl_multi_add_handle(call->client->multi, call->easy);
+	return true;
+}
+
+static void set_headers(struct http_call *call);
+
+static void on_key(void *user, const char *key, const struct err *err)
+{
+	struct http_call *call = user;
+	bool is_new = key && (!call->bearer || strcmp(key, call->bearer) != 0);
+
+	call->wait = NULL;
+	if (!key)
+		call->err = *err;
+	if (is_new) { /* else the refusal of the same key stands */
+		set_bearer(call, key);
+		set_headers(call);
+		rewind_call(call);
+		call->started_ms = call->active_ms;
+		call->is_refused = false;
+	}
+	loop_timer_set(call->client->later, 0);
+}
+
+/* The key that was told a while ago, or else the one that will be told. */
+static void find_key(struct http_call *call)
+{
+	const char *known = key_command_known(call->client->keys, call->key_command);
+
+	if (known)
+		on_key(call, known, NULL);
+	else
+		call->wait = key_command_ask(call->client->keys, call->key_command, on_key, call);
+}
+
+/* A key that a command told a while ago may be too old by now: true where the command is asked again. */
+static bool ask_another_key(struct http_call *call)
+{
+	if (call->err.code != ERR_OK || call->is_forgotten || call->is_away || !call->has_old_key || status_of_call(call) != 401)
+		return false;
+	curl_multi_remove_handle(call->client->multi, call->easy);
+	loop_timer_set(call->watch, -1);
+	call->added = call->has_old_key = false;
+	call->is_refused = true;
+	key_command_forget(call->client->keys, call->key_command, call->bearer);
+	find_key(call);
 	return true;
 }
 
@@ -263,7 +301,7 @@ static void take_results(struct http_client *c)
 			continue;
 		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&call);
 		explain(call, result);
-		if (!follow_redirect(call))
+		if (!ask_another_key(call) && !follow_redirect(call))
 			call_finish(call);
 	}
 }
@@ -340,12 +378,6 @@ static void on_timeout(void *user)
 
 /* --- one call --- */
 
-static bool is_typed_address(const struct url_parts *url)
-{
-	unsigned char address[16];
-	return inet_pton(AF_INET, url->host, address) == 1 || inet_pton(AF_INET6, url->host, address) == 1;
-}
-
 static int on_resolve(void *state, void *reserved, void *user)
 {
 	struct http_call *call = user;
@@ -363,7 +395,7 @@ static curl_socket_t on_open_socket(void *user, curlsocktype purpose, struct cur
 
 	(void)purpose;
 	call->resolve_ms = 0;
-	if (is_link_local(&address->addr) && (call->hops > 0 || !is_typed_address(&call->url))) {
+	if (address_is_link_local(&address->addr) && (call->hops > 0 || !address_is_typed(&call->url))) {
 		err_set(&call->err, ERR_DENIED, "err_http_address", "url=%s", call->url.origin);
 		return CURL_SOCKET_BAD;
 	}
@@ -512,6 +544,8 @@ static void set_headers(struct http_call *call)
 /* To the call's address as it is now. */
 static void aim(struct http_call *call, const char *url)
 {
+	call->look.fault = TLS_UNKNOWN;
+	call->look.seen[0] = 0;
 	curl_easy_setopt(call->easy, CURLOPT_URL, url);
 	curl_easy_setopt(call->easy, CURLOPT_PROXY, call->url.is_loopback ? "" : NULL);
 	set_headers(call);
@@ -549,8 +583,10 @@ static void copy_texts(struct http_call *call, const struct http_request *reques
 
 	call->request.method = call->request.url = call->request.bearer = NULL; /* the caller's; libcurl has copies */
 	call->request.headers = NULL;
-	if (request->bearer && request->bearer[0])
-		call->bearer = mem_strdup(request->bearer);
+	call->request.key_command = call->request.trust.ca_file = call->request.trust.pin = NULL;
+	set_bearer(call, request->bearer);
+	call->key_command = request->key_command ? mem_strdup(request->key_command) : NULL;
+	call->ca_file = request->trust.ca_file && request->trust.ca_file[0] ? mem_strdup(request->trust.ca_file) : NULL;
 	while (request->headers && request->headers[n])
 		n++;
 	call->more = n ? mem_array(n + 1, sizeof *call->more) : NULL;
@@ -575,8 +611,6 @@ static void set_options(struct http_call *call, const struct http_request *reque
 	curl_easy_setopt(h, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(h, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(h, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-	curl_easy_setopt(h, CURLOPT_SSL_VERIFYPEER, 1L);
-	curl_easy_setopt(h, CURLOPT_SSL_VERIFYHOST, 2L);
 	curl_easy_setopt(h, CURLOPT_USERAGENT, "assay/" ASSAY_VERSION);
 	curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT_MS, (long)request->limits.connect_ms);
 	curl_easy_setopt(h, CURLOPT_RESOLVER_START_FUNCTION, on_resolve);
@@ -588,6 +622,7 @@ static void set_options(struct http_call *call, const struct http_request *reque
 	curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(h, CURLOPT_WRITEDATA, call);
 	set_body(call, request);
+	(void)!tls_trust_apply(h, &(struct tls_trust){ call->ca_file, request->trust.pin }, &call->look, &call->err);
 	aim(call, request->url);
 }
 
@@ -598,9 +633,9 @@ static void on_later(void *user)
 
 	for (struct http_call *call = c->calls, *next; call; call = next) {
 		next = call->next;
-		if (call->added)
+		if (call->added || call->wait)
 			continue;
-		if (call->err.code == ERR_OK) {
+		if (call->err.code == ERR_OK && !call->is_refused) {
 			call->added = true;
 			curl_multi_add_handle(c->multi, call->easy);
 			loop_timer_set(call->watch, 1000);
@@ -639,6 +674,10 @@ struct http_call *http_client_start(struct http_client *c, const struct http_req
 		if (!call->easy)
 			BUG("no memory for a request");
 		set_options(call, request);
+		if (call->key_command && call->err.code == ERR_OK) {
+			call->has_old_key = key_command_known(c->keys, call->key_command) != NULL;
+			find_key(call);
+		}
 	}
 	loop_timer_set(c->later, 0);
 	return call;
@@ -706,6 +745,7 @@ struct http_client *http_client_new(struct loop *loop)
 		BUG("no memory for a client");
 	c->timer = loop_timer_new(loop, on_timeout, c);
 	c->later = loop_timer_new(loop, on_later, c);
+	c->keys = key_commands_new(loop, key_command_limits_default());
 	curl_multi_setopt(c->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
 	curl_multi_setopt(c->multi, CURLMOPT_SOCKETDATA, c);
 	curl_multi_setopt(c->multi, CURLMOPT_TIMERFUNCTION, on_timer);
@@ -730,6 +770,7 @@ void http_client_free(struct http_client *c)
 		return;
 	http_client_close(c);
 	curl_multi_cleanup(c->multi);
+	key_commands_free(c->keys);
 	loop_timer_free(c->timer);
 	loop_timer_free(c->later);
 	mem_free(c);

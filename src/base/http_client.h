@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "base/loop.h"
 #include "base/str.h"
+#include "base/tls_trust.h"
 
 struct http_client;
 struct http_call; /* one request under way; gone after its done() or after http_call_cancel() */
@@ -47,6 +48,8 @@ bool http_reply_header(const struct http_reply *reply, const char *name, char *o
 struct http_request {
 	const char *method, *url; /* copied, like all texts here */
 	const char *bearer;       /* NULL or "": no key */
+	const char *key_command;  /* tells the key in place of bearer (base/key_command.h), again after a 401; NULL: none */
+	struct tls_trust trust;   /* whose certificate is believed */
 	const char *const *headers; /* more lines ("Range: bytes=5-"), ended by NULL, which all servers of a redirect get; may be NULL */
 	int redirects;            /* how many are followed, with GET only */
 	struct str json;          /* the body, len 0: none */

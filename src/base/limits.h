@@ -53,6 +53,8 @@
 #define LIMIT_STREAM_LINE (1 * MIB) /* of what a provider sends */
 #define LIMIT_REMOTE_MODELS 10000   /* of one provider */
 #define LIMIT_REMOTE_TRIES 6        /* of one question */
+#define LIMIT_KEY_BYTES 4096        /* of a provider */
+#define LIMIT_CA_FILE (4 * MIB)     /* certificates of authorities for one provider */
 #define LIMIT_HUB_REPLY (16 * MIB)  /* of what a hub tells of a model */
 #define LIMIT_HUB_FILES 20000       /* of a model on a hub */
 #define LIMIT_HUB_CHOICES 1000      /* of what can be had of it */

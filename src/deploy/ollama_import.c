@@ -154,9 +154,10 @@ static void on_done(void *user, const struct http_reply *reply, const struct err
 static void start_call(struct ollama_import *job, const char *method, const char *path, struct str json, int64_t silence_ms)
 {
 	char *url = mem_printf("%s%s", job->remote.row.url, path);
-	struct http_request request = { .method = method, .url = url, .bearer = job->remote.key, .json = json,
+	struct http_request request = { .method = method, .url = url, .json = json,
 					.limits = http_limits_default(), .done = on_done, .user = job };
 
+	remote_introduce(&job->remote, &request);
 	request.limits.first_byte_ms = silence_ms;
 	request.limits.idle_ms = silence_ms < SILENCE_MS ? SILENCE_MS : silence_ms;
 	if (job->stage == IMPORT_UPLOAD) {
@@ -591,6 +592,9 @@ static struct ollama_import *new_job(const struct ollama_import_options *o)
 	job->remote = *o->remote;
 	job->remote.row.name = keep(a, o->remote->row.name);
 	job->remote.row.url = keep(a, o->remote->row.url);
+	job->remote.row.key_source = keep(a, o->remote->row.key_source);
+	job->remote.row.ca_file = keep(a, o->remote->row.ca_file);
+	job->remote.row.pin = keep(a, o->remote->row.pin);
 	job->remote.key = o->remote->key ? keep(a, o->remote->key) : NULL;
 	job->o.remote = &job->remote;
 	job->o.path = keep(a, o->path);

@@ -3,7 +3,16 @@
 
 #include <string.h>
 
+#include "store/secret_store.h"
+
 #define REASON_MAX 300
+
+void remote_introduce(const struct remote *remote, struct http_request *request)
+{
+	request->bearer = remote->key;
+	request->key_command = secret_command(remote->row.key_source);
+	request->trust = (struct tls_trust){ .ca_file = remote->row.ca_file, .pin = remote->row.pin };
+}
 
 void remote_reason(struct str body, char *out, size_t out_size)
 {

@@ -10,12 +10,16 @@
 #include "base/json.h"
 #include "store/provider_store.h"
 
-/* A provider that can be asked now: its row and its key (NULL: none). */
+/* A provider that can be asked now: its row and its key (NULL: none, or a command tells it). */
 struct remote {
 	struct provider_row row;
 	const char *key;
 	bool is_plain; /* it refused fields that only some servers know: they are left out */
 };
+
+/* Gives a request what this provider is to be shown and believed: its key, or the command that tells it, and its certificate.
+ * The request borrows from `remote`. */
+void remote_introduce(const struct remote *remote, struct http_request *request);
 
 /* The reason that a server gave, cleaned for printing: {"error":"..."}, {"error":{"message":"..."}}, {"message":...}, or the
  * beginning of plain text. */

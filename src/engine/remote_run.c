@@ -387,8 +387,9 @@ static void send(struct remote_flight *f)
 	f->started_us = clock_mono_us();
 	f->first_us = 0;
 	char *url = mem_printf("%s%s", r->remote.row.url, dialect->path);
-	struct http_request request = { .method = "POST", .url = url, .bearer = r->remote.key, .json = buf_str(&body),
+	struct http_request request = { .method = "POST", .url = url, .json = buf_str(&body),
 					.limits = http_limits_default(), .on_data = on_data, .done = on_done, .user = f };
+	remote_introduce(&r->remote, &request);
 	request.limits.first_byte_ms = r->remote.row.timeout_s * 1000;
 	request.limits.body_max = LIMIT_ANSWER_BYTES + (uint64_t)c->row.params.max_tokens * BYTES_A_CHUNK;
 	f->call = http_client_start(f->e->options.http_client, &request);

@@ -3,6 +3,7 @@
  * api_providers - servers that answer: list them with how they are, add, change, remove.
  *
  * Every reply asks the servers first (all at once, a few seconds at most): a page never shows a state of some time ago. */
+#include <limits.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -45,7 +46,7 @@ static void reply_probes(struct request *r)
 		struct provider_health health;
 		const struct err *err = item->key_err.code != ERR_OK ? &item->key_err : &item->call.err;
 		provider_health_read(&item->remote, &item->call.reply, err, &health);
-		view_provider(&r->out, r->lang, &item->remote.row, &health);
+		view_provider(&r->out, r->lang, &item->remote.row, &health, r->is_unix);
 	}
 	if (p->is_list) {
 		json_close(&r->out, ']');
@@ -94,6 +95,7 @@ void api_list_providers(struct request *r)
 struct change {
 	struct provider_row row;      /* texts NULL and numbers 0: as they are */
 	const char *key, *key_source; /* NULL: as it is */
+	const char *ca_file, *pin;    /* NULL: as they are */
 	bool is_new;
 };
 
@@ -110,21 +112,51 @@ static void read_url(struct request *r, struct change *c, struct err *err)
 		c->row.url = arena_strdup(r->arena, url.text);
 }
 
+/* A command is run by us with the user's rights: only who has these already may name it, not a page. */
+static void read_key_source(struct request *r, struct change *c, struct err *err)
+{
+	const char *source = json_get_text(r->json, "key_source", NULL, err);
+
+	if (!source || !strcmp(source, "file") || !strcmp(source, KEY_SOURCE_COMMAND))
+		return; /* what the page was told: unchanged */
+	if (!strncmp(source, KEY_SOURCE_COMMAND, strlen(KEY_SOURCE_COMMAND)) && !r->is_unix)
+		err_set(err, ERR_DENIED, "err_key_command_here", "field=key_source");
+	else if (!strncmp(source, KEY_SOURCE_COMMAND, strlen(KEY_SOURCE_COMMAND)) && !secret_command(source))
+		err_set(err, ERR_INVALID, "err_key_command_text", "field=key_source");
+	else if (*source && !secret_command(source) && !secret_env_name(source))
+		err_set(err, ERR_INVALID, "err_key_env_name", "field=key_source|name=%s", source);
+	c->key_source = source;
+}
+
+static void read_trust(struct request *r, struct change *c, struct err *err)
+{
+	char pin[HASH_HEX_SIZE];
+	const char *text = json_get_text(r->json, "pin_sha256", NULL, err);
+
+	c->ca_file = body_text(r->json, "ca_file", 0, PATH_MAX - 1, NULL, err);
+	if (err->code != ERR_OK)
+		return;
+	if (text && *text && !tls_pin_parse(text, pin))
+		err_set(err, ERR_INVALID, "err_tls_pin_text", "field=pin_sha256");
+	else if (text)
+		c->pin = *text ? arena_strdup(r->arena, pin) : "";
+	if (c->pin && *c->pin && c->ca_file && *c->ca_file)
+		err_set(err, ERR_INVALID, "err_tls_both", "field=ca_file");
+}
+
 static void read_change(struct request *r, struct change *c, struct err *err)
 {
 	c->row.name = body_text(r->json, "name", 0, LIMIT_NAME_BYTES, NULL, err);
 	if (c->row.name && !*c->row.name)
 		c->row.name = NULL;
-	c->key = body_text(r->json, "key", 0, KEY_MAX_BYTES, NULL, err);
-	c->key_source = json_get_text(r->json, "key_source", NULL, err);
+	c->key = body_text(r->json, "key", 0, LIMIT_KEY_BYTES, NULL, err);
 	c->row.concurrency = json_get_int(r->json, "concurrency", 1, CONCURRENCY_MAX, 0, err);
 	c->row.timeout_s = json_get_int(r->json, "timeout_s", 1, TIMEOUT_MAX_S, 0, err);
 	if (err->code != ERR_OK)
 		return;
-	if (c->key_source && !strcmp(c->key_source, "file"))
-		c->key_source = NULL; /* what the page was told: unchanged */
-	if (c->key_source && *c->key_source && !secret_env_name(c->key_source))
-		err_set(err, ERR_INVALID, "err_key_env_name", "field=key_source|name=%s", c->key_source);
+	read_key_source(r, c, err);
+	if (err->code == ERR_OK)
+		read_trust(r, c, err);
 	for (const char *at = c->key; at && *at && err->code == ERR_OK; at++)
 		if (*at <= ' ' || *at > '~')
 			err_set(err, ERR_INVALID, "err_key_characters", "field=key");
@@ -145,7 +177,27 @@ static void choose_key(struct request *r, const struct change *c, struct provide
 	}
 }
 
-/* A key belongs to the server that it was given for: with another address it is forgotten. */
+/* A file of authorities and a pin exclude each other: the one that was given last counts. */
+static void choose_trust(const struct change *c, struct provider_row *row, struct err *err)
+{
+	struct url_parts url;
+
+	if (c->ca_file)
+		row->ca_file = c->ca_file;
+	if (c->pin)
+		row->pin = c->pin;
+	if (c->pin && *c->pin)
+		row->ca_file = "";
+	else if (c->ca_file && *c->ca_file)
+		row->pin = "";
+	if ((row->ca_file[0] || row->pin[0]) && url_parse(row->url, &url, err) == ERR_OK && !strcmp(url.scheme, "http"))
+		err_set(err, ERR_INVALID, "err_tls_plain", "field=%s|url=%s", row->pin[0] ? "pin_sha256" : "ca_file", row->url);
+	if (err->code == ERR_OK && c->ca_file && *c->ca_file)
+		(void)!tls_ca_check(c->ca_file, err);
+}
+
+/* A key belongs to the server that it was given for, and so does what its certificate is believed with: with another address
+ * they are forgotten. */
 static void check_address(const struct provider_row *old, struct provider_row *row, struct err *err)
 {
 	struct url_parts before, after;
@@ -153,8 +205,8 @@ static void check_address(const struct provider_row *old, struct provider_row *r
 	if (url_parse(old->url, &before, err) != ERR_OK || url_parse(row->url, &after, err) != ERR_OK)
 		return;
 	if (strcmp(before.origin, after.origin) != 0) {
-		row->key_source = "";
-		row->key_last4 = "";
+		row->key_source = row->key_last4 = "";
+		row->ca_file = row->pin = "";
 	}
 }
 
@@ -186,6 +238,8 @@ static void merge_change(struct request *r, struct db *db, struct change *c, str
 	row->timeout_s = c->row.timeout_s ? c->row.timeout_s : row->timeout_s;
 	choose_key(r, c, row);
 	if (err->code == ERR_OK)
+		choose_trust(c, row, err);
+	if (err->code == ERR_OK)
 		check_plain_key(row, err);
 }
 
@@ -199,6 +253,8 @@ static void store_change(struct request *r, struct db *db)
 	merge_change(r, db, c, &row, err);
 	if (err->code != ERR_OK ||
 	    (c->is_new ? provider_store_add(db, r->arena, &row, err) : provider_store_set(db, r->arena, &row, err)) != ERR_OK)
+		return;
+	if (secret_command(row.key_source) && c->key_source && audit_add(db, "owner", "key from a command", row.url, err) != ERR_OK)
 		return;
 	bool in_file = !strcmp(row.key_source, "file");
 	if ((!in_file || c->key) && secret_store_set(dir, row.id, in_file ? c->key : NULL, err) != ERR_OK)
@@ -238,7 +294,7 @@ void api_add_provider(struct request *r)
 		request_fail(r, &err);
 		return;
 	}
-	c->row.key_source = c->row.key_last4 = "";
+	c->row.key_source = c->row.key_last4 = c->row.ca_file = c->row.pin = "";
 	c->row.concurrency = c->row.concurrency ? c->row.concurrency : 4;
 	c->row.timeout_s = c->row.timeout_s ? c->row.timeout_s : 120;
 	request_defer(r, LANE_WRITE, store_change, change_stored);

@@ -59,12 +59,12 @@ void provider_call_start(struct provider_calls *calls, struct provider_call *cal
 	struct http_request request = {
 		.method = method,
 		.url = arena_printf(calls->r->arena, "%s%s", remote->row.url, path),
-		.bearer = remote->key,
 		.json = buf_str(&body),
 		.limits = *limits,
 		.done = on_done,
 		.user = call,
 	};
+	remote_introduce(remote, &request);
 	calls->n_open++;
 	http_client_start(calls->r->app->http_client, &request);
 	buf_release(&body);

@@ -7,6 +7,7 @@
 #include "base/fs.h"
 #include "base/limits.h"
 #include "server/json_view.h"
+#include "store/secret_store.h"
 
 /* --- who answers there --- */
 
@@ -30,7 +31,7 @@ void provider_health_read(const struct remote *remote, const struct http_reply *
 	else
 		out->state = out->problem.code == ERR_IO && reply->status == 0 ? PROVIDER_UNREACHABLE : PROVIDER_REFUSED;
 	if (remote->row.kind == PROVIDER_OLLAMA && out->state == PROVIDER_OK && url_parse(remote->row.url, &url, &ignored) == ERR_OK)
-		out->is_open = url.is_loopback ? port_is_open(url.port) : !remote->key;
+		out->is_open = url.is_loopback ? port_is_open(url.port) : !remote->row.key_source[0];
 	json_decref(json);
 }
 
@@ -100,12 +101,17 @@ static void view_warnings(struct buf *b, enum lang lang, const struct provider_r
 		view_warning(b, lang, "old", "core_provider_old", args);
 	if (h->is_open)
 		view_warning(b, lang, "open", "core_provider_open", "");
-	if (url_parse(p->url, &url, &ignored) == ERR_OK && strcmp(url.scheme, "http") == 0 && !url.is_private)
+	if (url_parse(p->url, &url, &ignored) != ERR_OK || strcmp(url.scheme, "http") != 0)
+		return;
+	if (!url.is_private)
 		view_warning(b, lang, "plain", "core_provider_plain", "");
+	else if (!url.is_loopback && p->key_source[0])
+		view_warning(b, lang, "plain_key", "core_provider_plain_key", "");
 }
 
-void view_provider(struct buf *b, enum lang lang, const struct provider_row *p, const struct provider_health *h)
+void view_provider(struct buf *b, enum lang lang, const struct provider_row *p, const struct provider_health *h, bool is_here)
 {
+	char pin[TLS_FINGERPRINT_SIZE], seen[TLS_FINGERPRINT_SIZE] = "";
 	static const char *const states[] = { "unknown", "ok", "unreachable", "refused" };
 
 	json_open(b, NULL, '{');
@@ -114,10 +120,15 @@ void view_provider(struct buf *b, enum lang lang, const struct provider_row *p, 
 	json_cstr(b, "name", p->name);
 	json_cstr(b, "url", p->url);
 	json_flag(b, "is_default", p->is_default);
-	json_cstr(b, "key_source", p->key_source);
+	json_cstr(b, "key_source", is_here || !secret_command(p->key_source) ? p->key_source : KEY_SOURCE_COMMAND);
 	json_cstr(b, "key_last4", p->key_last4);
 	json_int(b, "concurrency", p->concurrency);
 	json_int(b, "timeout_s", p->timeout_s);
+	tls_pin_format(p->pin, pin);
+	(void)err_arg(&h->problem, "fingerprint", seen, sizeof seen);
+	json_cstr(b, "ca_file", p->ca_file);
+	json_cstr(b, "pin_sha256", pin);
+	json_cstr(b, "seen_sha256", seen);
 	json_cstr(b, "state", states[h->state]);
 	json_cstr(b, "version", h->version.text);
 	if (h->problem.code != ERR_OK)

@@ -24,6 +24,9 @@ void provider_health_read(const struct remote *remote, const struct http_reply *
 /* True if a process of this machine listens on `port` for every address.  Reads /proc. */
 bool port_is_open(int port);
 
-void view_provider(struct buf *b, enum lang lang, const struct provider_row *p, const struct provider_health *health);
+#define KEY_SOURCE_COMMAND "cmd:" /* alone: there is a command, which pages are not told */
+
+/* `is_here`: for the user of this machine, who may read the command of a key. */
+void view_provider(struct buf *b, enum lang lang, const struct provider_row *p, const struct provider_health *health, bool is_here);
 
 #endif

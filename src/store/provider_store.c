@@ -21,7 +21,7 @@ const char *provider_kind_name(enum provider_kind kind)
 
 #define PROVIDER_FIELDS \
 	"id, kind, name, url, key_source, key_last4, concurrency, timeout_s, created_ms," \
-	" id = ifnull((SELECT value FROM setting WHERE name = 'default_provider'), 0) + 0"
+	" id = ifnull((SELECT value FROM setting WHERE name = 'default_provider'), 0) + 0, ca_file, pin"
 
 static void row_provider(const struct query *q, struct arena *a, struct provider_row *out)
 {
@@ -36,6 +36,8 @@ static void row_provider(const struct query *q, struct arena *a, struct provider
 		.timeout_s = row_int(q, 7),
 		.created_ms = row_int(q, 8),
 		.is_default = row_int(q, 9) != 0,
+		.ca_file = row_text(q, a, 10),
+		.pin = row_text(q, a, 11),
 	};
 }
 
@@ -72,10 +74,10 @@ static enum err_code insert(struct db *db, struct provider_row *row, struct err 
 {
 	row->created_ms = clock_wall_ms();
 	enum err_code code = db_run(db, err,
-				    "INSERT INTO provider(kind, name, url, key_source, key_last4, concurrency, timeout_s, created_ms)"
-				    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-				    "tttttiii", provider_kind_name(row->kind), row->name, row->url, row->key_source, row->key_last4,
-				    row->concurrency, row->timeout_s, row->created_ms);
+				    "INSERT INTO provider(kind, name, url, key_source, key_last4, concurrency, timeout_s, created_ms, ca_file,"
+				    " pin) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+				    "tttttiiitt", provider_kind_name(row->kind), row->name, row->url, row->key_source, row->key_last4,
+				    row->concurrency, row->timeout_s, row->created_ms, row->ca_file, row->pin);
 	row->id = db_last_id(db);
 	return code;
 }
@@ -92,8 +94,10 @@ enum err_code provider_store_set_default(struct db *db, const char *url, struct 
 	if (code != ERR_OK)
 		return code;
 	if (id)
-		return db_run(db, err, "UPDATE provider SET url = ?2, is_hidden = 0 WHERE id = ?1 AND url <> ?2", "it", id, url);
+		return db_run(db, err, "UPDATE provider SET url = ?2, is_hidden = 0, key_source = '', key_last4 = '', ca_file = '', pin = ''"
+			      " WHERE id = ?1 AND url <> ?2", "it", id, url);
 	struct provider_row row = { .kind = PROVIDER_OLLAMA, .name = "Ollama", .url = url, .key_source = "", .key_last4 = "",
+				    .ca_file = "", .pin = "",
 				    .concurrency = DEFAULT_CONCURRENCY, .timeout_s = DEFAULT_TIMEOUT_S };
 	code = insert(db, &row, err);
 	str_format(text, sizeof text, "%lld", (long long)row.id);
@@ -128,9 +132,9 @@ enum err_code provider_store_set(struct db *db, struct arena *a, const struct pr
 	if (code == ERR_OK)
 		code = db_run_one(db, err, "err_provider_not_found", row->id,
 				  "UPDATE provider SET name = ?2, url = ?3, key_source = ?4, key_last4 = ?5, concurrency = ?6,"
-				  " timeout_s = ?7 WHERE id = ?1",
-				  "ittttii", row->id, row->name, row->url, row->key_source, row->key_last4, row->concurrency,
-				  row->timeout_s);
+				  " timeout_s = ?7, ca_file = ?8, pin = ?9 WHERE id = ?1",
+				  "ittttiitt", row->id, row->name, row->url, row->key_source, row->key_last4, row->concurrency,
+				  row->timeout_s, row->ca_file, row->pin);
 	return code;
 }
 
@@ -142,7 +146,7 @@ enum err_code provider_store_hide(struct db *db, struct arena *a, int64_t id, st
 	if (code == ERR_OK && row.is_default)
 		code = err_set(err, ERR_CONFLICT, "err_provider_default", NULL);
 	if (code == ERR_OK)
-		code = db_run(db, err, "UPDATE provider SET is_hidden = 1, key_source = '', key_last4 = '' WHERE id = ?1", "i", id);
+		code = db_run(db, err, "UPDATE provider SET is_hidden = 1, key_source = '', key_last4 = '', ca_file = '', pin = '' WHERE id = ?1", "i", id);
 	if (code == ERR_OK)
 		code = db_run(db, err, "UPDATE model SET is_hidden = 1 WHERE provider_id = ?1", "i", id);
 	if (code == ERR_OK)

@@ -15,10 +15,11 @@ struct provider_row {
 	int64_t id;
 	enum provider_kind kind;
 	const char *name, *url;  /* url: canonical, see base/url.h */
-	const char *key_source;  /* "" none, "file" (DATA/secrets), "env:NAME" */
+	const char *key_source;  /* "" none, "file" (DATA/secrets), "env:NAME", "cmd:COMMAND" */
 	const char *key_last4;   /* "" where the key is too short to show a part of it */
 	int64_t concurrency;     /* requests at once, 1..64 */
 	int64_t timeout_s;       /* to the first byte of an answer, 1..3600 */
+	const char *ca_file, *pin; /* see base/tls_trust.h, "" none */
 	bool is_default;         /* the Ollama of OLLAMA_HOST */
 	int64_t created_ms;
 };
@@ -29,11 +30,11 @@ MUST_USE enum err_code provider_store_list(struct db *db, struct arena *a, struc
 /* ERR_NOT_FOUND "err_provider_not_found"; removed ones are found. */
 MUST_USE enum err_code provider_store_get(struct db *db, struct arena *a, int64_t id, struct provider_row *out,
 					  struct err *err);
-/* store: at the start; the default Ollama answers at `url` from now on. */
+/* store: at the start; the default Ollama answers at `url` from now on.  At another address its key and trust are forgotten. */
 MUST_USE enum err_code provider_store_set_default(struct db *db, const char *url, struct err *err);
 /* store: sets id and created_ms.  ERR_CONFLICT "err_provider_exists" where one of this kind and address is in the list. */
 MUST_USE enum err_code provider_store_add(struct db *db, struct arena *a, struct provider_row *row, struct err *err);
-/* store: name, url, key_source, key_last4, concurrency, timeout_s of row->id.  ERR_CONFLICT as for adding. */
+/* store: all but kind and created_ms of row->id.  ERR_CONFLICT as for adding. */
 MUST_USE enum err_code provider_store_set(struct db *db, struct arena *a, const struct provider_row *row, struct err *err);
 /* store: out of the list, with its models; runs keep them.  What is unfinished there is forgotten.  ERR_CONFLICT "err_provider_default" for the default one. */
 MUST_USE enum err_code provider_store_hide(struct db *db, struct arena *a, int64_t id, struct err *err);

@@ -323,7 +323,12 @@ static const char step_9[] =
 	"ALTER TABLE question_set ADD COLUMN n_later INTEGER NOT NULL DEFAULT 0;" /* questions that follow others */
 	"ALTER TABLE cell ADD COLUMN is_late INTEGER NOT NULL DEFAULT 0;"; /* its group was asked without it */
 
-const char *const schema_steps[] = { step_1, step_2, step_3, step_4, step_5, step_6, step_7, step_8, step_9 };
+/* Whose certificate a provider is believed with; a key_source may be 'cmd:COMMAND' too. */
+static const char step_10[] =
+	"ALTER TABLE provider ADD COLUMN ca_file TEXT NOT NULL DEFAULT '';" /* '': this machine's authorities */
+	"ALTER TABLE provider ADD COLUMN pin TEXT NOT NULL DEFAULT '';";    /* SHA-256 of the certificate; '': none */
+
+const char *const schema_steps[] = { step_1, step_2, step_3, step_4, step_5, step_6, step_7, step_8, step_9, step_10 };
 const size_t schema_n_steps = sizeof schema_steps / sizeof *schema_steps;
 
 /* Copies the file as it is, by the backup API (a plain copy would miss the WAL and drop SQLite's locks). */

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 
 #define SHOWN 4
+#define COMMAND_MAX 1000
 #define SHOWN_FROM 12 /* of a shorter key, four characters would be too much */
 
 void secret_last4(const char *key, char out[8])
@@ -36,6 +37,21 @@ const char *secret_env_name(const char *key_source)
 		if (!isalnum((unsigned char)*c) && *c != '_')
 			return NULL;
 	return name;
+}
+
+const char *secret_command(const char *key_source)
+{
+	static const char prefix[] = "cmd:";
+
+	if (!key_source || strncmp(key_source, prefix, sizeof prefix - 1) != 0)
+		return NULL;
+	const char *command = key_source + sizeof prefix - 1;
+	if (strlen(command) > COMMAND_MAX || !str_trim(str_of(command)).len)
+		return NULL;
+	for (const char *c = command; *c; c++)
+		if (iscntrl((unsigned char)*c) && *c != '\t')
+			return NULL;
+	return command;
 }
 
 /* A new reference to the file's object, empty where there is none; NULL on failure. */
@@ -91,10 +107,10 @@ enum err_code secret_store_get(const char *data_dir, struct arena *a, const stru
 	*key = NULL;
 	if (variable) {
 		const char *value = getenv(variable);
-		if (!value || !*value || strlen(value) > KEY_MAX_BYTES)
+		if (!value || !*value || strlen(value) > LIMIT_KEY_BYTES)
 			return err_set(err, ERR_NOT_FOUND, "err_key_env", "name=%s|provider=%s", variable, p->name);
 		*key = arena_strdup(a, value);
-	} else if (p->key_source[0]) {
+	} else if (p->key_source[0] && !secret_command(p->key_source)) {
 		code = get_from_file(data_dir, a, p, key, err);
 	}
 	if (*key)

@@ -27,6 +27,7 @@ static atomic_int n_requests;
 static char last_head[8192];
 static atomic_size_t last_body;
 static char keys_sent[16]; /* whether the requests of a chain had the key, a letter each */
+static char wanted_key[64]; /* what /keyed takes */
 
 static void put(int fd, const char *text)
 {
@@ -95,7 +96,11 @@ static void answer(int fd, const char *path)
 		put(fd, "HTTP/1.1 302 Found\r\nLocation: javascript:alert(1)\r\nContent-Length: 0\r\n\r\n");
 	else if (!strcmp(path, "/part"))
 		put(fd, "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 2-4/5\r\nETag: \"e\"\r\nContent-Length: 3\r\n\r\nllo");
-	else if (!strcmp(path, "/noise"))
+	else if (!strcmp(path, "/keyed")) {
+		snprintf(text, sizeof text, "Authorization: Bearer %s\r\n", wanted_key);
+		put(fd, strstr(last_head, text) ? "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+						: "HTTP/1.1 401 No\r\nContent-Length: 14\r\n\r\n{\"error\":\"no\"}");
+	} else if (!strcmp(path, "/noise"))
 		put(fd, "this is no HTTP at all\r\n\r\n");
 	else
 		put(fd, "HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n");
@@ -480,6 +485,63 @@ static void closing_ends_every_call_with_an_answer(void **state)
 	assert_err(&result, "err_cancelled");
 }
 
+/* Asks /keyed with the key that `command` tells. */
+static void ask_keyed(const char *command)
+{
+	struct http_request r = request_for("POST", "/keyed");
+	r.key_command = command;
+	r.json = STR("{}");
+	n_done = 0;
+	buf_clear(&got);
+	run(&r);
+}
+
+static void a_key_that_a_command_tells_is_asked_for_again_after_a_401(void **state)
+{
+	char path[] = "/tmp/assay-key-XXXXXX", command[64];
+	int fd = mkstemp(path);
+	(void)state;
+	snprintf(command, sizeof command, "cat %s", path);
+	snprintf(wanted_key, sizeof wanted_key, "key-one");
+	assert_int_equal(write(fd, "key-one\n", 8), 8);
+	ask_keyed(command);
+	assert_err(&result, "");
+	assert_int_equal(status, 200);
+	/* Both change: the remembered key is refused once, and nobody notices. */
+	snprintf(wanted_key, sizeof wanted_key, "key-two");
+	assert_int_equal(pwrite(fd, "key-two\n", 8, 0), 8);
+	int before = atomic_load(&n_requests);
+	ask_keyed(command);
+	assert_int_equal(status, 200);
+	assert_string_equal(buf_text(&got), "hello");
+	assert_int_equal(atomic_load(&n_requests), before + 2);
+	/* The server's changes alone: its refusal stands, and the same key is not sent twice. */
+	snprintf(wanted_key, sizeof wanted_key, "key-three");
+	before = atomic_load(&n_requests);
+	ask_keyed(command);
+	assert_err(&result, "");
+	assert_int_equal(status, 401);
+	assert_string_equal(buf_text(&got), "{\"error\":\"no\"}");
+	assert_int_equal(atomic_load(&n_requests), before + 1);
+	/* Then it is asked for at once, and fails. */
+	assert_int_equal(unlink(path), 0);
+	ask_keyed(command);
+	assert_err(&result, "err_key_command_failed");
+	close(fd);
+}
+
+static void a_call_that_waits_for_its_key_can_be_cancelled_or_closed(void **state)
+{
+	struct http_request r = request_for("GET", "/keyed");
+	(void)state;
+	r.key_command = "sleep 100";
+	http_call_cancel(http_client_start(client, &r));
+	http_client_start(client, &r);
+	http_client_close(client);
+	assert_int_equal(n_done, 1);
+	assert_err(&result, "err_cancelled");
+}
+
 static int open_server(void **state)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -518,6 +580,8 @@ int main(void)
 		TEST(what_is_broken_or_too_big_fails_with_its_reason),
 		TEST(a_call_that_is_cancelled_says_nothing_more),
 		TEST(closing_ends_every_call_with_an_answer),
+		TEST(a_key_that_a_command_tells_is_asked_for_again_after_a_401),
+		TEST(a_call_that_waits_for_its_key_can_be_cancelled_or_closed),
 	};
 	return cmocka_run_group_tests_name("http_client", tests, open_server, close_server);
 }

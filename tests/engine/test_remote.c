@@ -22,7 +22,7 @@ static void add_provider(struct db *db, void *user, struct err *err)
 {
 	struct provider_task *t = user;
 	struct arena *a = arena_new();
-	struct provider_row row = { .kind = t->kind, .name = "stub", .url = t->url, .key_source = t->key_source ? t->key_source : "",
+	struct provider_row row = { .kind = t->kind, .name = "stub", .url = t->url, .key_source = t->key_source ? t->key_source : "", .ca_file = "", .pin = "",
 				    .key_last4 = "", .concurrency = t->concurrency, .timeout_s = 5 };
 	struct remote_model model = { .name = t->model, .architecture = "", .file_type = "" };
 	if (t->provider_id || provider_store_add(db, a, &row, err) == ERR_OK) {

@@ -182,7 +182,7 @@ static size_t n_unfinished(struct unfinished_row **rows)
 
 static void what_an_import_may_leave_is_known_until_it_is_gone(void **state)
 {
-	struct provider_row provider = { .kind = PROVIDER_OLLAMA, .name = "Lab", .url = "http://lab:11434", .key_source = "",
+	struct provider_row provider = { .kind = PROVIDER_OLLAMA, .name = "Lab", .url = "http://lab:11434", .key_source = "", .ca_file = "", .pin = "",
 					 .key_last4 = "", .concurrency = 1, .timeout_s = 1 };
 	struct unfinished_row *rows;
 
