@@ -206,15 +206,17 @@ enum err_code tls_trust_apply(void *easy, const struct tls_trust *trust, struct 
 			curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, look) == CURLE_OK;
 	if (is_pinned && !can_look)
 		return err_set(err, ERR_UNSUPPORTED, "err_tls_library", "library=%s", curl_version_info(CURLVERSION_NOW)->ssl_version);
-	if (is_pinned) { /* libcurl keeps connections and sessions by what it knows of their trust, and a pin it does not know */
-		curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
-		curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
-		curl_easy_setopt(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
-	} else if (trust->ca_file && trust->ca_file[0]) {
+	if (!is_pinned && !(trust->ca_file && trust->ca_file[0]))
+		return ERR_OK;
+	/* libcurl lends connections and sessions by what it knows of their trust: neither a pin nor what a file held. */
+	curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+	curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
+	curl_easy_setopt(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
+	if (!is_pinned) {
 		curl_easy_setopt(easy, CURLOPT_CAINFO, trust->ca_file);
 		curl_easy_setopt(easy, CURLOPT_CAPATH, NULL); /* nobody else */
 #if LIBCURL_VERSION_NUM >= 0x075700
-		curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 0L); /* a file that was changed counts at once */
+		curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 0L);
 #endif
 	}
 	return ERR_OK;

@@ -204,40 +204,260 @@ def held_by(server):
     return b"".join([*kept, server.output().encode(), (proc / "cmdline").read_bytes()])
 
 
+# Where five planted keys are kept, the last one printed on the wrong side too: by a command that fails.
+PLANTED = {"file": "sk-planted-by-a-test-4711", "env": "sk-planted-in-the-environment-4712", "cmd": "planted/told+by=a-command-4713",
+           "cmd_old": "planted-then-changed-4714", "cmd_fails": "planted-and-printed-4715"}
+
+
 def test_no_key_is_ever_written_or_said_whatever_fails(tmp_path, openai):
-    server = Server(tmp_path, ASSAY_LOG="debug")
+    server = Server(tmp_path, ASSAY_LOG="debug", ASSAY_TEST_PLANTED=PLANTED["env"])
     server.login()
+    for name, key in PLANTED.items():
+        (tmp_path / name).write_text(key + "\n")
+    (tmp_path / "fails").write_text(f"cat {tmp_path}/cmd_fails; cat {tmp_path}/cmd_fails >&2; exit 1\n")
+    places = {"file": {"key": PLANTED["file"]}, "env": {"key_source": "env:ASSAY_TEST_PLANTED"},
+              "cmd": {"key_source": f"cmd:cat {tmp_path}/cmd"}, "cmd_old": {"key_source": f"cmd:cat {tmp_path}/cmd_old"},
+              "cmd_fails": {"key_source": f"cmd:sh {tmp_path}/fails"}}
+    said, stubs = [], []
     try:
-        key = "sk-planted-by-a-test-4711"
-        url = f"http://127.0.0.1:{openai.port}"
-        added = server.api("POST", "/providers", {"kind": "openai", "url": url, "key": key}).json
-        used = server.api("POST", f"/providers/{added['id']}/models/use", {"name": "small"}).json
-        openai.faults = ["401", "500", "redirect", "error_json", "malformed", "400", "403", "cut"]
-        said = []
-        for _ in range(4):
-            run = server.api("POST", "/runs", {"columns": [{"model_id": used["id"]}], "questions": ["one", "two", "three"]}).json
-            said.append(json.dumps(finished(server, run)))
-            said.append(server.api("GET", f"/runs/{run['id']}/export?format=jsonl").body.decode())
-        said += [json.dumps(server.api("GET", path).json) for path in ("/providers", "/models", "/status", "/doctor", "/settings")]
-        assert openai.requests >= 8 and key not in "".join(said)
-        assert key.encode() not in held_by(server)
-        assert "err_provider_key" in server.output()
+        for name, place in places.items():
+            stub = OpenAIStub()
+            running = serve_openai(stub)
+            stubs.append(running)
+            added = server.unix("POST", "/providers", {"kind": "openai", "name": name, "url": f"http://127.0.0.1:{running.server_port}", **place})
+            said.append(added.body.decode())
+            provider = added.json["id"]
+            assert (added.json["state"] == "ok") == (name != "cmd_fails"), added.body
+            if name == "cmd_fails":
+                assert added.json["problem"]["key"] == "err_key_command_failed"
+                continue
+            assert stub.keys[-1] == f"Bearer {PLANTED[name]}", "it did travel"
+            used = server.api("POST", f"/providers/{provider}/models/use", {"name": "small"}).json
+            if name == "cmd_old":
+                (tmp_path / name).write_text("planted-and-new-4716\n")
+                stub.key = "planted-and-new-4716"
+            is_first = name == "file"
+            stub.faults = ["401", "500", "redirect", "error_json", "malformed", "400", "403", "cut"] if is_first else ["401", "redirect", "403"]
+            for _ in range(4 if is_first else 2):
+                run = server.api("POST", "/runs", {"columns": [{"model_id": used["id"]}], "questions": ["one", "two", "three"]}).json
+                said.append(json.dumps(finished(server, run)))
+                said.append(server.api("GET", f"/runs/{run['id']}/export?format=jsonl").body.decode())
+            assert stub.requests >= (8 if is_first else 3)
+        said += [json.dumps(ask("GET", path).json) for ask in (server.api, server.unix)
+                 for path in ("/providers", "/models", "/status", "/doctor", "/settings")]
+        everything = "".join(said).encode() + held_by(server)
+        for key in [*PLANTED.values(), "planted-and-new-4716"]:
+            assert key.encode() not in everything, key
+        assert "err_provider_key" in server.output() and "err_key_command_failed" in server.output()
     finally:
         assert server.stop() == 0
+        for running in stubs:
+            running.shutdown()
+            running.server_close()
 
 
-def test_a_certificate_that_nobody_signed_is_refused(server, tmp_path, ollama):
-    made = subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", tmp_path / "key", "-out",
-                           tmp_path / "cert", "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"],
-                          capture_output=True)
-    if made.returncode:
-        pytest.skip("no openssl to make a certificate with")
-    tls = serve(Stub())
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(tmp_path / "cert", tmp_path / "key")
-    tls.socket = context.wrap_socket(tls.socket, server_side=True)
-    added = server.api("POST", "/providers", {"kind": "ollama", "url": f"https://localhost:{tls.server_port}", "key": KEY}).json
-    assert added["state"] == "refused" and added["problem"]["key"] == "err_http_tls", added
+# --- certificates ---
+
+def openssl(*words, folder):
+    return subprocess.run(["openssl", *map(str, words)], cwd=folder, capture_output=True, text=True, check=True).stdout
+
+
+class Certificate:
+    """Made by the openssl tool, which script/setup --tests installs: signed by `ca`, or by itself."""
+
+    def __init__(self, folder, name, san, ca=None, days="2"):
+        self.path, self.key = folder / f"{name}.pem", folder / f"{name}.key"
+        subject = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", self.key, "-subj", f"/CN={name}"]
+        extension = f"subjectAltName={san}" if san else "basicConstraints=critical,CA:TRUE"
+        if ca:
+            (folder / f"{name}.ext").write_text(extension)
+            openssl("req", *subject, "-out", f"{name}.csr", folder=folder)
+            openssl("x509", "-req", "-in", f"{name}.csr", "-CA", ca.path, "-CAkey", ca.key, "-CAcreateserial", "-days", days,
+                    "-extfile", f"{name}.ext", "-out", self.path, folder=folder)
+        else:
+            config = folder / "empty.cnf"
+            config.write_text("[req]\ndistinguished_name=dn\n[dn]\n")
+            openssl("req", "-x509", *subject, "-config", config, "-days", days, "-addext", extension, "-out", self.path, folder=folder)
+        self.pin = openssl("x509", "-in", self.path, "-noout", "-fingerprint", "-sha256", folder=folder).strip().split("=")[1]
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("certificates")
+    ca = Certificate(folder, "ca", None)
+    return {"ca": ca, "good": Certificate(folder, "good", "DNS:localhost", ca), "self": Certificate(folder, "self", "DNS:localhost"),
+            "expired": Certificate(folder, "expired", "DNS:localhost", ca, "-1"),
+            "elsewhere": Certificate(folder, "elsewhere", "DNS:nas.example", ca)}
+
+
+@pytest.fixture
+def tls(certificates):
+    """Starts an OpenAI-compatible server with one of the certificates."""
+    servers = []
+
+    def start(name):
+        stub = OpenAIStub()
+        stub.key = KEY
+        running = serve_openai(stub)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificates[name].path, certificates[name].key)
+        running.socket = context.wrap_socket(running.socket, server_side=True)
+        servers.append(running)
+        stub.url = f"https://localhost:{running.server_port}/v1"
+        return stub
+    yield start
+    for running in servers:
+        running.shutdown()
+        running.server_close()
+
+
+@pytest.mark.parametrize("name, trust, key", [
+    ("good", {}, "err_tls_issuer"), ("good", {"ca_file": "ca"}, ""), ("good", {"pin_sha256": "good"}, ""),
+    ("good", {"pin_sha256": "self"}, "err_tls_pin"), ("good", {"ca_file": "self"}, "err_tls_issuer"),
+    ("expired", {"ca_file": "ca"}, "err_tls_expired"), ("self", {}, "err_tls_self_signed"), ("self", {"ca_file": "ca"}, "err_tls_self_signed"),
+    ("self", {"ca_file": "self"}, ""), ("self", {"pin_sha256": "self"}, ""),
+    ("elsewhere", {"ca_file": "ca"}, "err_tls_host"), ("elsewhere", {"pin_sha256": "elsewhere"}, ""),
+])
+def test_a_certificate_is_believed_or_it_is_said_why_not(server, certificates, tls, name, trust, key):
+    stub = tls(name)
+    given = {field: certificates[which].pin if field == "pin_sha256" else str(certificates[which].path) for field, which in trust.items()}
+    added = server.api("POST", "/providers", {"kind": "openai", "url": stub.url, "key": KEY, **given}).json
+    try:
+        assert added.get("problem", {}).get("key", "") == key, added
+        assert added["state"] == ("refused" if key else "ok") and added["seen_sha256"] == (certificates[name].pin if key else "")
+        assert {"ca_file": added["ca_file"], "pin_sha256": added["pin_sha256"]} == {"ca_file": "", "pin_sha256": "", **given}
+        assert stub.keys == [] if key else stub.keys == [f"Bearer {KEY}"], "who is not believed gets no request, so no key"
+        if key:
+            assert certificates[name].pin in added["problem"]["hint"]
+        models = server.api("GET", f"/providers/{added['id']}/models").json
+        assert models.get("problem", {}).get("key", "") == key and bool(models["models"]) == (not key)
+    finally:
+        server.api("DELETE", f"/providers/{added['id']}")
+
+
+def test_trust_is_changed_and_belongs_to_one_server(server, certificates, tls):
+    stub = tls("self")
+    added = server.api("POST", "/providers", {"kind": "openai", "url": stub.url, "key": KEY}).json
+    address = f"/providers/{added['id']}"
+    assert added["seen_sha256"] == certificates["self"].pin
+    pinned = server.api("PATCH", address, {"pin_sha256": added["seen_sha256"].replace(":", "").lower()}).json
+    assert pinned["state"] == "ok" and pinned["pin_sha256"] == certificates["self"].pin and pinned["ca_file"] == ""
+    by_file = server.api("PATCH", address, {"ca_file": str(certificates["self"].path)}).json
+    assert by_file["state"] == "ok" and by_file["pin_sha256"] == "" and by_file["ca_file"] == str(certificates["self"].path)
+    renamed = server.api("PATCH", address, {"name": "x"}).json
+    assert renamed["state"] == "ok" and renamed["ca_file"] == by_file["ca_file"]
+    used = server.api("POST", f"{address}/models/use", {"name": "small"}).json
+    run = server.api("POST", "/runs", {"columns": [{"model_id": used["id"]}], "questions": ["one", "two"]}).json
+    assert finished(server, run)["columns"][0]["n_done"] == 2
+    assert server.api("PATCH", address, {"ca_file": "", "pin_sha256": ""}).json["problem"]["key"] == "err_tls_self_signed"
+    run = server.api("POST", "/runs", {"columns": [{"model_id": used["id"]}], "questions": ["one"]}).json
+    assert finished(server, run)["columns"][0]["problem"]["key"] == "err_tls_self_signed"
+    server.api("PATCH", address, {"pin_sha256": certificates["self"].pin})
+    moved = server.api("PATCH", address, {"url": stub.url.replace("localhost", "127.0.0.1")}).json
+    assert moved["pin_sha256"] == moved["key_source"] == "" and moved["problem"]["key"] == "err_tls_self_signed"
+    server.api("DELETE", address)
+
+
+def test_what_is_wrong_with_a_trust_is_said(server, certificates, tmp_path):
+    add = {"kind": "openai", "url": "https://localhost:1/v1"}
+    path, pin = str(certificates["ca"].path), certificates["ca"].pin
+    (tmp_path / "junk").write_text("no certificate")
+    problem(server.api("POST", "/providers", {**add, "pin_sha256": "AB:CD"}), 400, "invalid", "pin_sha256")
+    problem(server.api("POST", "/providers", {**add, "ca_file": path, "pin_sha256": pin}), 400, "invalid", "ca_file")
+    problem(server.api("POST", "/providers", {**add, "ca_file": "ca.pem"}), 400, "invalid", "ca_file")
+    problem(server.api("POST", "/providers", {**add, "ca_file": str(tmp_path / "none")}), 400, "invalid", "ca_file")
+    problem(server.api("POST", "/providers", {**add, "ca_file": str(tmp_path / "junk")}), 400, "invalid", "ca_file")
+    problem(server.api("POST", "/providers", {**add, "url": "http://localhost:1", "ca_file": path}), 400, "invalid", "ca_file")
+    problem(server.api("POST", "/providers", {**add, "url": "http://localhost:1", "pin_sha256": pin}), 400, "invalid", "pin_sha256")
+
+
+def test_a_ca_file_that_is_lost_is_named(server, certificates, tls, tmp_path):
+    stub = tls("good")
+    copy = tmp_path / "ca.pem"
+    copy.write_bytes(certificates["ca"].path.read_bytes())
+    added = server.api("POST", "/providers", {"kind": "openai", "url": stub.url, "key": KEY, "ca_file": str(copy)}).json
+    assert added["state"] == "ok"
+    copy.unlink()
+    # Whoever changes something else is not held up by it.
+    lost = server.api("PATCH", f"/providers/{added['id']}", {"name": "x"}).json
+    assert lost["problem"]["key"] == "err_tls_ca_read" and str(copy) in lost["problem"]["message"]
+    copy.write_text("-----BEGIN CERTIFICATE-----\nnothing\n-----END CERTIFICATE-----\n")
+    assert server.api("PATCH", f"/providers/{added['id']}", {}).json["problem"]["key"] == "err_tls_ca_pem"
     server.api("DELETE", f"/providers/{added['id']}")
-    tls.shutdown()
-    tls.server_close()
+
+
+# --- keys that a command tells ---
+
+def test_a_key_from_a_command_is_set_on_this_machine_only(server, openai, tmp_path):
+    openai.key = KEY
+    command = f"cat {tmp_path}/key"
+    (tmp_path / "key").write_text(KEY + "\n")
+    add = {"kind": "openai", "url": f"http://127.0.0.1:{openai.port}", "key_source": f"cmd:{command}"}
+    refused = problem(server.api("POST", "/providers", add), 403, "denied", "key_source")
+    assert "assay providers key" in refused["hint"]
+    added = server.unix("POST", "/providers", add).json
+    address = f"/providers/{added['id']}"
+    assert added["state"] == "ok" and added["key_source"] == f"cmd:{command}" and added["key_last4"] == ""
+    seen = next(p for p in server.api("GET", "/providers").json["providers"] if p["id"] == added["id"])
+    assert seen["key_source"] == "cmd:" and seen["state"] == "ok", "a page is told that there is a command, and not which"
+    for source in ("cmd:echo other", f"cmd:{command}", "cmd: "):
+        problem(server.api("PATCH", address, {"key_source": source}), 403, "denied", "key_source")
+    for source in ("cmd: ", "cmd:two\nlines", "cmd:" + "x" * 1001):
+        problem(server.unix("PATCH", address, {"key_source": source}), 400, "invalid", "key_source")
+    # What the page sends back changes nothing, and another server does not get the key.
+    assert server.api("PATCH", address, {"key_source": "cmd:", "name": "renamed"}).json["state"] == "ok"
+    moved = server.api("PATCH", address, {"url": "http://127.0.0.1:1"}).json
+    assert moved["key_source"] == ""
+    assert server.unix("PATCH", address, {"url": add["url"], "key_source": add["key_source"]}).json["state"] == "ok"
+    assert server.api("PATCH", address, {"key": ""}).json["key_source"] == ""
+    server.api("DELETE", address)
+
+
+def test_a_key_from_a_command_follows_the_secret_it_reads(server, openai, tmp_path):
+    openai.key = KEY
+    (tmp_path / "key").write_text(KEY + "\n")
+    add = {"kind": "openai", "url": f"http://127.0.0.1:{openai.port}", "key_source": f"cmd:echo x >> {tmp_path}/ran; cat {tmp_path}/key"}
+    added = server.unix("POST", "/providers", add).json
+    address = f"/providers/{added['id']}"
+    used = server.api("POST", f"{address}/models/use", {"name": "small"}).json
+
+    def ask():
+        run = server.api("POST", "/runs", {"columns": [{"model_id": used["id"]}], "questions": ["one", "two", "three"]}).json
+        return finished(server, run)["columns"][0]
+    assert ask()["n_done"] == 3 and len((tmp_path / "ran").read_text().split()) == 1, "one run for all of this"
+    openai.key = "sk-planted-and-changed-4713"
+    (tmp_path / "key").write_text(openai.key + "\n")
+    assert ask()["n_done"] == 3 and len((tmp_path / "ran").read_text().split()) == 2
+    openai.key = "another"
+    failed = ask()
+    assert failed["n_done"] == 0 and failed["problem"]["key"] == "err_provider_key"
+    (tmp_path / "key").unlink()
+    failed = ask()
+    assert failed["n_done"] == 0 and failed["problem"]["key"] == "err_key_command_failed"
+    assert server.api("PATCH", address, {}).json["state"] == "refused"
+    server.api("DELETE", address)
+
+
+def test_a_key_in_the_clear_stays_near_and_is_warned_of(server):
+    private = {"kind": "openai", "url": "http://10.255.255.1:9", "key": KEY}
+    problem(server.unix("POST", "/providers", {"kind": "openai", "url": "http://203.0.113.7", "key_source": "cmd:echo k"}), 403, "denied", "url")
+    problem(server.api("POST", "/providers", {"kind": "openai", "url": "http://203.0.113.7", "key_source": "env:HOME"}), 403, "denied", "url")
+    added = server.api("POST", "/providers", private).json
+    assert [w["code"] for w in added["warnings"]] == ["plain_key"] and added["warnings"][0]["hint"]
+    assert server.api("PATCH", f"/providers/{added['id']}", {"key": ""}).json["warnings"] == []
+    problem(server.api("PATCH", f"/providers/{added['id']}", {"url": "http://203.0.113.7", "key": KEY}), 403, "denied", "url")
+    server.api("DELETE", f"/providers/{added['id']}")
+
+
+def test_the_machines_ollama_at_another_address_is_another_server(tmp_path, ollama):
+    server = Server(tmp_path, ollama_host=f"127.0.0.1:{ollama.port}")
+    server.login()
+    first = server.api("GET", "/providers").json["providers"][0]
+    assert server.api("PATCH", f"/providers/{first['id']}", {"key": KEY}).json["key_source"] == "file"
+    assert server.stop() == 0
+    server = Server(tmp_path, ollama_host="127.0.0.1:1")
+    server.login()
+    try:
+        assert server.api("GET", "/providers").json["providers"][0]["key_source"] == ""
+    finally:
+        assert server.stop() == 0

@@ -437,7 +437,7 @@ def serve(stub, port=0):
     handler = type("BoundHandler", (Handler,), {"stub": stub})
     server = http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
     server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     return server
 
 

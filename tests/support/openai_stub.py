@@ -44,6 +44,7 @@ class Stub:
             self.now, self.most, self.delay = 0, 0, wanted.get("delay_ms", 0)
             self.always, self.refuses_text = wanted.get("always"), wanted.get("refuses_text")
             self.truth = wanted.get("truth", {})
+            self.keys = []  # as each request said them
 
     def judge(self, prompt):
         """Probability of A: by how close the two answers are to what is known to be right."""
@@ -82,6 +83,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
             except OSError:
                 pass
 
+    def is_stranger(self):
+        said = self.headers.get("Authorization")
+        with self.stub.lock:
+            self.stub.keys.append(said)
+        return bool(self.stub.key) and said != f"Bearer {self.stub.key}"
+
     def reply(self, status, body, headers=()):
         data = json.dumps(body).encode()
         self.send_response(status)
@@ -96,7 +103,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         stub = self.stub
         if self.path == "/stub/state":
             self.reply(200, {"requests": stub.requests, "most": stub.most, "bodies": stub.bodies[-5:], "left": len(stub.faults)})
-        elif stub.key and self.headers.get("Authorization") != f"Bearer {stub.key}":
+        elif self.is_stranger():
             self.reply(401, {"error": {"message": "Incorrect API key provided", "code": "invalid_api_key"}})
         elif self.path == "/v1/models":
             self.reply(200, {"object": "list", "data": [{"id": "small", "object": "model", "created": 1788229230},
@@ -110,7 +117,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.path == "/stub/reset":
             stub.reset(body)
             self.reply(200, {})
-        elif stub.key and self.headers.get("Authorization") != f"Bearer {stub.key}":
+        elif self.is_stranger():
             self.reply(401, {"error": {"message": "Incorrect API key provided", "code": "invalid_api_key"}})
         elif self.path != "/v1/chat/completions":
             self.reply(404, {"error": {"message": "not found"}})
@@ -232,7 +239,7 @@ def serve(stub, port=0):
     """Starts it on a thread; returns the server, whose server_port tells where."""
     server = http.server.ThreadingHTTPServer(("127.0.0.1", port), type("BoundHandler", (Handler,), {"stub": stub}))
     server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     return server
 
 
