@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-import { spawn, type ChildProcess } from "node:child_process";
+import { execFileSync, spawn, type ChildProcess } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:http";
+import { createServer as create_tls_server } from "node:https";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Locator, Page } from "@playwright/test";
 import { look_at } from "./look";
@@ -23,7 +27,7 @@ test.beforeEach(async ({ page }) => {
 	await tell("set", { models: { "tiny:latest": TINY, "kestrel:q4_k_m": { ...TINY, digest: "d2" } }, answer: "Halden Q5 **eight-core**" });
 	await page.goto(`${server()}/providers`);
 	await expect(page.getByRole("heading", { name: "LLM › Ollama" })).toBeVisible();
-	for (const name of ["Lab", "vLLM"]) await forget(page, name);
+	for (const name of ["Lab", "vLLM", "NAS"]) await forget(page, name);
 });
 
 async function tell(what: "set" | "reset", values: unknown): Promise<void> {
@@ -123,6 +127,71 @@ test.describe("with a key", () => {
 		await expect(vllm.getByText("key …cdef")).toBeVisible();
 		expect(await page.content()).not.toContain("sk-planted");
 		await forget(page, "vLLM");
+	});
+});
+
+test.describe("with a certificate of its own", () => {
+	let folder = "", fingerprint = "", remote: Server;
+	const openssl = (...words: string[]) => execFileSync("openssl", words, { cwd: folder, stdio: ["ignore", "pipe", "ignore"] }).toString();
+	test.beforeAll(async () => {
+		folder = mkdtempSync(join(tmpdir(), "assay-tls-"));
+		openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "key.pem", "-out", "cert.pem", "-days", "2", "-subj", "/CN=nas", "-addext", "subjectAltName=DNS:nas.example");
+		fingerprint = openssl("x509", "-in", "cert.pem", "-noout", "-fingerprint", "-sha256").trim().split("=")[1] ?? "";
+		remote = create_tls_server({ key: readFileSync(join(folder, "key.pem")), cert: readFileSync(join(folder, "cert.pem")) }, (_, response) => {
+			response.writeHead(200, { "Content-Type": "application/json" });
+			response.end(JSON.stringify({ object: "list", data: [{ id: "qwen3-8b", object: "model" }] }));
+		});
+		await new Promise<void>((resolve) => remote.listen(0, "127.0.0.1", resolve));
+	});
+	test.afterAll(() => {
+		remote.close();
+		rmSync(folder, { recursive: true });
+	});
+
+	const add_nas = (page: Page) => add(page, "openai", `https://127.0.0.1:${(remote.address() as AddressInfo).port}/v1`, "NAS");
+
+	test("its fingerprint is shown, and pinned after a question", async ({ page }) => {
+		const nas = await add_nas(page);
+		await expect(nas.getByRole("alert")).toContainText("signed its certificate itself");
+		await expect(nas.locator("code").filter({ hasText: fingerprint })).toBeVisible();
+		await look_at(page, "providers-certificate-en-light");
+		await nas.getByRole("button", { name: "Pin this certificate" }).click();
+		const question = page.getByRole("dialog", { name: "Pin this certificate" });
+		await expect(question).toContainText(fingerprint);
+		await look_at(page, "providers-pin-en-light");
+		await question.getByRole("button", { name: "Pin this certificate" }).click();
+		await expect(nas.getByText("qwen3-8b")).toBeVisible();
+		await expect(nas.getByText("pinned fingerprint")).toBeVisible();
+		await expect(nas.getByRole("alert")).toHaveCount(0);
+		await look_at(page, "providers-pinned-zh-TW-dark", { language: "zh-TW", theme: "dark" });
+	});
+
+	test.describe("and a file that is not there", () => {
+		test.use({ refusals: 1 });
+
+		test("trust is chosen under Advanced, and what is wrong with it is said", async ({ page }) => {
+			const nas = await add_nas(page);
+			await page.getByRole("button", { name: "Actions for NAS" }).click();
+			await page.getByRole("menuitem", { name: "Change settings" }).click();
+			const dialog = page.getByRole("dialog", { name: "Settings of NAS" });
+			await dialog.getByText("Advanced").click();
+			await dialog.getByLabel("Certificate").selectOption({ label: "CA file" });
+			await dialog.getByLabel("Path on this machine (PEM)").fill("/nowhere/ca.pem");
+			await dialog.getByRole("button", { name: "Save" }).click();
+			await expect(dialog.getByRole("alert")).toContainText("/nowhere/ca.pem cannot be read");
+			await look_at(page, "providers-trust-en-light");
+			await dialog.getByLabel("Certificate").selectOption({ label: "pinned fingerprint" });
+			await dialog.getByLabel("SHA-256 fingerprint").fill(fingerprint.toLowerCase());
+			await dialog.getByRole("button", { name: "Save" }).click();
+			await expect(nas.getByText("qwen3-8b")).toBeVisible();
+			await page.getByRole("button", { name: "Actions for NAS" }).click();
+			await page.getByRole("menuitem", { name: "Change settings" }).click();
+			await expect(dialog.getByLabel("SHA-256 fingerprint")).toHaveValue(fingerprint);
+			await dialog.getByLabel("Certificate").selectOption({ label: "checked by this machine's authorities" });
+			await dialog.getByRole("button", { name: "Save" }).click();
+			await expect(nas.getByRole("alert")).toContainText("signed its certificate itself");
+			await forget(page, "NAS");
+		});
 	});
 });
 
