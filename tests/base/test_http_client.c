@@ -57,6 +57,9 @@ static void stream(int fd, int n, int pause_ms)
 	}
 }
 
+/* As this server does after each reply: one that is asked on is a race, of which libcurl takes five for each request. */
+#define BYE "Connection: close\r\n"
+
 static void answer(int fd, const char *path)
 {
 	char text[512];
@@ -79,16 +82,16 @@ static void answer(int fd, const char *path)
 	} else if (!strcmp(path, "/cut"))
 		put(fd, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf");
 	else if (!strcmp(path, "/away")) {
-		snprintf(text, sizeof text, "HTTP/1.1 307 Away\r\nLocation: http://127.0.0.1:%d/ok\r\nContent-Length: 0\r\n\r\n", port);
+		snprintf(text, sizeof text, "HTTP/1.1 307 Away\r\nLocation: http://127.0.0.1:%d/ok\r\n" BYE "Content-Length: 0\r\n\r\n", port);
 		put(fd, text);
 	} else if (!strcmp(path, "/loop")) {
-		snprintf(text, sizeof text, "HTTP/1.1 302 Found\r\nLocation: /loop\r\nContent-Length: 0\r\n\r\n");
+		snprintf(text, sizeof text, "HTTP/1.1 302 Found\r\nLocation: /loop\r\n" BYE "Content-Length: 0\r\n\r\n");
 		put(fd, text);
 	} else if (!strcmp(path, "/other")) { /* the same server under another name */
-		snprintf(text, sizeof text, "HTTP/1.1 302 Found\r\nLocation: http://localhost:%d/back?key=k\r\nContent-Length: 0\r\n\r\n", port);
+		snprintf(text, sizeof text, "HTTP/1.1 302 Found\r\nLocation: http://localhost:%d/back?key=k\r\n" BYE "Content-Length: 0\r\n\r\n", port);
 		put(fd, text);
 	} else if (!strcmp(path, "/back?key=k")) {
-		snprintf(text, sizeof text, "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:%d/ok\r\nContent-Length: 0\r\n\r\n", port);
+		snprintf(text, sizeof text, "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:%d/ok\r\n" BYE "Content-Length: 0\r\n\r\n", port);
 		put(fd, text);
 	} else if (!strcmp(path, "/metadata"))
 		put(fd, "HTTP/1.1 302 Found\r\nLocation: http://169.254.1.2/latest\r\nContent-Length: 0\r\n\r\n");
@@ -98,8 +101,8 @@ static void answer(int fd, const char *path)
 		put(fd, "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 2-4/5\r\nETag: \"e\"\r\nContent-Length: 3\r\n\r\nllo");
 	else if (!strcmp(path, "/keyed")) {
 		snprintf(text, sizeof text, "Authorization: Bearer %s\r\n", wanted_key);
-		put(fd, strstr(last_head, text) ? "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
-						: "HTTP/1.1 401 No\r\nContent-Length: 14\r\n\r\n{\"error\":\"no\"}");
+		put(fd, strstr(last_head, text) ? "HTTP/1.1 200 OK\r\n" BYE "Content-Length: 5\r\n\r\nhello"
+						: "HTTP/1.1 401 No\r\n" BYE "Content-Length: 14\r\n\r\n{\"error\":\"no\"}");
 	} else if (!strcmp(path, "/noise"))
 		put(fd, "this is no HTTP at all\r\n\r\n");
 	else
