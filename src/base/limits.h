@@ -21,6 +21,9 @@
 #define LIMIT_ANSWER_BYTES (8 * MIB)
 #define LIMIT_NAME_BYTES 200
 #define LIMIT_SYSTEM_BYTES (64 * KIB)
+#define LIMIT_STOPS 32 /* texts that end an answer */
+#define LIMIT_STOP_BYTES 256
+#define LIMIT_NUM_CTX (1 << 24) /* tokens of question and answer that can be asked for */
 #define LIMIT_SLOTS 64
 #define LIMIT_METRIC_BYTES (256 * KIB) /* of an answer or a reference, that metrics compare */
 #define LIMIT_JUDGE_TEXT (16 * KIB)     /* of a question, reference or answer, that a judge reads */

@@ -9,6 +9,7 @@
 #include "cli/models_convert.h"
 #include "cli/models_find.h"
 #include "cli/models_get.h"
+#include "cli/models_template.h"
 #include "cli/resolve.h"
 #include "cli/show.h"
 
@@ -367,7 +368,7 @@ static const struct command model_commands[] = {
 	  exec_changes, NULL },
 	{ "check", "FAMILY|SPEC", "cli_models_check_summary", "cli_models_check_about", models_check_tables, 1, 1, models_exec_check,
 	  NULL },
-	{ "template", "FAMILY|SPEC [CHOICE]", "cli_models_template_summary", "cli_models_template_about", NULL, 1, 2,
+	{ "template", "FAMILY|SPEC [CHOICE] [--question TEXT] [--file FILE]", "cli_models_template_summary", "cli_models_template_about", models_template_tables, 1, 2,
 	  models_exec_template, NULL },
 	{ "remove", "SPEC|FAMILY|ID ...", "cli_models_remove_summary", NULL, NULL, 1, 100, exec_remove, NULL },
 	{ NULL, NULL, NULL, NULL, NULL, 0, 0, NULL, NULL },

@@ -46,29 +46,6 @@ void models_print_belonging(const struct cli *cli, const json_t *model)
 	print_result(cli, check);
 }
 
-void models_print_template(const struct cli *cli, const json_t *model)
-{
-	const json_t *chat = json_object_get(model, "chat"), *note;
-	const char *source = show_text(chat, "source");
-	char key[64];
-	size_t i;
-
-	if (!chat)
-		return;
-	if (strcmp(source, "none") == 0) {
-		cli_say(cli, stderr, "cli_no_template", NULL);
-	} else if (strcmp(source, "unknown") != 0) {
-		snprintf(key, sizeof key, "cli_template_%s", source);
-		cli_say(cli, stdout, key, "preset=%s|path=%s", show_text(chat, "preset"), show_text(chat, "path"));
-	}
-	if (json_is_true(json_object_get(chat, "differs")))
-		cli_say(cli, stdout, "cli_template_differs", NULL);
-	if (*show_text(chat, "system"))
-		cli_say(cli, stdout, "cli_template_system", "text=%s", show_text(chat, "system"));
-	json_array_foreach(json_object_get(chat, "notes"), i, note)
-		show_problem("", note);
-}
-
 /* --- check --- */
 
 static enum err_code upload(struct client *c, const char *file, json_t *body, struct err *err)
@@ -211,38 +188,6 @@ int models_exec_check(struct cli *cli)
 	}
 	json_decref(body);
 	json_decref(check);
-	client_close(c);
-	return result;
-}
-
-/* --- template --- */
-
-/* Without a choice it is shown; "auto" takes a choice back. */
-int models_exec_template(struct cli *cli)
-{
-	struct client *c = NULL;
-	struct err err = { 0 };
-	json_t *shown = NULL, *body;
-	char path[64], full[96];
-	const char *choice = args_count(cli->args) > 1 ? args_word(cli->args, 1) : NULL;
-
-	enum err_code code = cli_connect(cli, &c, &err);
-	if (code == ERR_OK)
-		code = models_named(c, args_word(cli->args, 0), path, &err);
-	if (code == ERR_OK && choice) {
-		(void)str_format(full, sizeof full, "%s/template", path);
-		body = json_pack("{s:o}", "choice", json_text(str_of(strcmp(choice, "auto") == 0 ? "" : choice)));
-		code = client_call(c, "PUT", full, body, &shown, &err);
-		json_decref(body);
-	} else if (code == ERR_OK) {
-		code = models_fetch(c, path, &shown, &err);
-	}
-	int result = code == ERR_OK ? EXIT_DONE : cli_fail(cli, &err);
-	if (code == ERR_OK && cli->json)
-		cli_print_json(json_object_get(shown, "chat"));
-	else if (code == ERR_OK)
-		models_print_template(cli, shown);
-	json_decref(shown);
 	client_close(c);
 	return result;
 }

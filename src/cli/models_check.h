@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * models_check - `assay models check` and `assay models template`, and what `assay models show` says of both.  Thread: main. */
+ * models_check - `assay models check`, and what `assay models show` says of it.  Thread: main. */
 #ifndef ASSAY_CLI_MODELS_CHECK_H
 #define ASSAY_CLI_MODELS_CHECK_H
 
@@ -17,10 +17,7 @@ MUST_USE enum err_code models_fetch(struct client *c, const char *path, json_t *
 
 /* How sure it is that a Model or Family belongs to its base; nothing of what has none. */
 void models_print_belonging(const struct cli *cli, const json_t *model);
-/* Where its chat template is from, what was noted, and that it has none. */
-void models_print_template(const struct cli *cli, const json_t *model);
 
 int models_exec_check(struct cli *cli);
-int models_exec_template(struct cli *cli);
 
 #endif

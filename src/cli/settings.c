@@ -4,11 +4,13 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/fs.h"
 #include "base/json.h"
 #include "base/limits.h"
+#include "base/mem.h"
 #include "cli/nearest.h"
 
-enum kind { KIND_INTEGER, KIND_NUMBER, KIND_TEXT, KIND_BOOL };
+enum kind { KIND_INTEGER, KIND_NUMBER, KIND_TEXT, KIND_BOOL, KIND_STOPS, KIND_FILE };
 
 static const struct setting {
 	const char *name;
@@ -23,6 +25,9 @@ static const struct setting {
 	{ "repeat_penalty", KIND_NUMBER, 0.1, 10 },
 	{ "system", KIND_TEXT, 0, LIMIT_SYSTEM_BYTES },
 	{ "thinking", KIND_BOOL, 0, 0 },
+	{ "stop", KIND_STOPS, 0, LIMIT_STOP_BYTES },
+	{ "num_ctx", KIND_INTEGER, 0, LIMIT_NUM_CTX },
+	{ "template", KIND_FILE, 0, LIMIT_TEMPLATE },
 };
 #define N_SETTINGS (sizeof settings / sizeof settings[0])
 
@@ -35,6 +40,9 @@ const struct arg_option setting_options[] = {
 	{ "repeat-penalty", "R", "cli_opt_repeat_penalty", false },
 	{ "system", "TEXT", "cli_opt_system", false },
 	{ "thinking", "true|false", "cli_opt_thinking", false },
+	{ "stop", "TEXT", "cli_opt_stop", true },
+	{ "num-ctx", "N", "cli_opt_num_ctx", false },
+	{ "template", "FILE", "cli_opt_template", false },
 	{ NULL, NULL, NULL, false },
 };
 
@@ -50,7 +58,7 @@ bool setting_exists(struct str name, bool *is_text)
 {
 	const struct setting *s = find(name);
 	if (is_text)
-		*is_text = s && s->kind == KIND_TEXT;
+		*is_text = s && (s->kind == KIND_TEXT || s->kind == KIND_STOPS);
 	return s != NULL;
 }
 
@@ -89,6 +97,40 @@ static enum err_code put_text(json_t *params, const struct setting *s, struct st
 	return ERR_OK;
 }
 
+/* The text of the file. */
+static enum err_code put_file(json_t *params, const struct setting *s, struct str value, struct err *err)
+{
+	struct buf text = BUF_INIT((size_t)s->max);
+	char *path = mem_printf("%.*s", (int)value.len, value.ptr);
+	enum err_code code = fs_read(path, &text, err);
+	if (code == ERR_OK && (!utf8_valid(buf_str(&text), NULL) || memchr(buf_text(&text), 0, text.len)))
+		code = err_set(err, ERR_INVALID, "err_setting_utf8", "name=%s", s->name);
+	if (code == ERR_OK)
+		json_object_set_new(params, s->name, json_text(buf_str(&text)));
+	mem_free(path);
+	buf_release(&text);
+	return code;
+}
+
+/* One more; an empty one stands for "none", whatever the model brings along. */
+static enum err_code put_stop(json_t *params, const struct setting *s, struct str value, struct err *err)
+{
+	json_t *list = json_object_get(params, s->name);
+	if (value.len > (size_t)s->max)
+		return err_set(err, ERR_INVALID, "err_setting_text", "name=%s|max=%.0f|found=%zu", s->name, s->max, value.len);
+	if (!utf8_valid(value, NULL))
+		return err_set(err, ERR_INVALID, "err_setting_utf8", "name=%s", s->name);
+	if (json_array_size(list) >= LIMIT_STOPS)
+		return err_set(err, ERR_INVALID, "err_stops", "field=%s|limit=%d|bytes=%d", s->name, LIMIT_STOPS, LIMIT_STOP_BYTES);
+	if (!list) {
+		list = json_array();
+		json_object_set_new(params, s->name, list);
+	}
+	if (value.len)
+		json_array_append_new(list, json_text(value));
+	return ERR_OK;
+}
+
 enum err_code setting_put(json_t *params, struct str name, struct str value, struct err *err)
 {
 	const struct setting *s = find(name);
@@ -100,6 +142,10 @@ enum err_code setting_put(json_t *params, struct str name, struct str value, str
 		return put_bool(params, s, value, err);
 	if (s->kind == KIND_TEXT)
 		return put_text(params, s, value, err);
+	if (s->kind == KIND_STOPS)
+		return put_stop(params, s, value, err);
+	if (s->kind == KIND_FILE)
+		return put_file(params, s, value, err);
 	bool is_right = s->kind == KIND_INTEGER ? str_to_i64(value, &integer) : str_to_double(value, &number);
 	if (is_right && s->kind == KIND_INTEGER)
 		number = (double)integer;
@@ -114,11 +160,12 @@ json_t *settings_from_args(const struct args *a, struct err *err)
 {
 	json_t *params = json_object();
 	for (size_t i = 0; i < N_SETTINGS; i++) {
-		const char *value = args_text(a, setting_options[i].name, NULL);
-		if (value && setting_put(params, str_of(settings[i].name), str_of(value), err) != ERR_OK) {
-			json_decref(params);
-			return NULL;
-		}
+		const char *value;
+		for (size_t k = 0; (value = args_nth(a, setting_options[i].name, k)); k++)
+			if (setting_put(params, str_of(settings[i].name), str_of(value), err) != ERR_OK) {
+				json_decref(params);
+				return NULL;
+			}
 	}
 	return params;
 }

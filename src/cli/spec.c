@@ -75,7 +75,7 @@ static enum err_code parse_settings(struct str s, json_t *params, struct err *er
 		char *key = text_of(name);
 		bool again = json_object_get(params, key) != NULL;
 		mem_free(key);
-		if (again)
+		if (again && !str_eq_text(name, "stop"))
 			return err_set(err, ERR_INVALID, "err_spec_twice", "name=%.*s", (int)n, name.ptr);
 		if (setting_put(params, name, value, err) != ERR_OK)
 			return err ? err->code : ERR_INVALID;

@@ -83,7 +83,7 @@ static void run_load(struct task *task, void *context)
 	if (f->is_adapter && model_store_get(db, f->arena, f->model.base_model_id, &f->base, err) != ERR_OK)
 		return;
 	f->plain = workspace_params_default();
-	if (template_store_fill(db, f->arena, f->model.id, true, true, &f->plain, err) == ERR_OK && l->run_id)
+	if (template_store_fill(db, f->arena, f->model.id, PARAM_ALL, &f->plain, err) == ERR_OK && l->run_id)
 		load_column(l, db, err);
 }
 

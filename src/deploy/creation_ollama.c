@@ -234,12 +234,13 @@ static void rendered(struct creation *c, const json_t *body)
 
 	o->prompt = arena_strdup(c->arena, prompt ? prompt : "");
 	json_t *cell = json_pack("{s:i, s:i, s:o}", "cell", 1, "seed", 0, "messages", engine_messages(&column, &o->question, 0));
-	creation_ask(c, REQ_GROUP,
-		     json_pack("{s:i, s:i, s:i, s:s, s:s, s:b, s:I, s:f, s:f, s:i, s:f, s:f, s:[o]}", "adapter", 0, "slots", 1,
+	json_t *request =
+		json_pack("{s:i, s:i, s:i, s:s, s:s, s:b, s:I, s:f, s:f, s:i, s:f, s:f, s:[o]}", "adapter", 0, "slots", 1,
 			       "kv_tokens", ANSWER_KV, "system", p->system ? p->system : "", "template",
 			       p->template ? p->template : "", "thinking", p->thinking, "max_tokens", (json_int_t)max_tokens, "temperature", 0.0, "top_p", 1.0, "top_k", 0,
-			       "min_p", 0.0, "repeat_penalty", p->repeat_penalty, "cells", cell),
-		     -1, MSG_OK, answered);
+			       "min_p", 0.0, "repeat_penalty", p->repeat_penalty, "cells", cell);
+	engine_endings(request, p);
+	creation_ask(c, REQ_GROUP, request, -1, MSG_OK, answered);
 }
 
 static void made_loaded(struct creation *c, const json_t *body)

@@ -3,6 +3,7 @@
 
 #include "base/limits.h"
 #include "deploy/ollama_import_private.h"
+#include "store/gen_params.h"
 
 #define CTX_DEFAULT 8192
 #define CTX_MIN 2048
@@ -57,9 +58,16 @@ static json_t *create_parameters(const struct ollama_import *job)
 {
 	const struct gen_params *p = &job->o.params;
 	int64_t most = job->o.n_ctx_train > 0 ? job->o.n_ctx_train : CTX_DEFAULT;
-	int64_t ctx = p->max_tokens + CTX_MIN > CTX_DEFAULT ? p->max_tokens + CTX_MIN : CTX_DEFAULT;
+	int64_t ctx = p->num_ctx > 0 ? p->num_ctx : p->max_tokens + CTX_MIN > CTX_DEFAULT ? p->max_tokens + CTX_MIN : CTX_DEFAULT;
 	json_t *stops = json_array();
 
+	json_t *own = gen_params_stops(p);
+	const json_t *stop;
+	size_t at;
+
+	json_array_foreach(own, at, stop)
+		add_stop(stops, json_string_value(stop));
+	json_decref(own);
 	for (size_t i = 0; i < job->o.n_stops && job->o.stops; i++)
 		add_stop(stops, job->o.stops[i]);
 	for (size_t i = 0; job->family && i < GO_STOPS_MAX && job->family->stops[i]; i++)

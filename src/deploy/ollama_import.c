@@ -603,6 +603,7 @@ static struct ollama_import *new_job(const struct ollama_import_options *o)
 	job->o.jinja = keep(a, o->jinja);
 	job->o.params.system = keep(a, o->params.system);
 	job->o.params.template = keep(a, o->params.template);
+	job->o.params.stop = keep(a, o->params.stop);
 	job->o.stops = keep_list(a, o->stops, o->stops ? o->n_stops : 0);
 	job->o.question = keep(a, o->question);
 	job->o.prompt = keep(a, o->prompt);

@@ -312,6 +312,7 @@ static json_t *turn_request(struct chat_turn *t)
 				 p->temperature, "top_p", p->top_p, "top_k", (json_int_t)p->top_k, "min_p", p->min_p,
 				 "repeat_penalty", p->repeat_penalty, "seed", (json_int_t)r->seed, "n_left_out",
 				 (json_int_t)r->n_left_out, "messages", r->messages);
+	engine_endings(body, p);
 	if (r->stops)
 		json_object_set(body, "stop", r->stops);
 	return body;
@@ -490,6 +491,7 @@ struct chat_turn *engine_chat(struct engine *e, const struct chat_request *reque
 	*t = (struct chat_turn){ .e = e, .events = events, .user = user, .arena = arena_new(), .request = *request };
 	t->request.params.system = arena_strdup(t->arena, request->params.system ? request->params.system : "");
 	t->request.params.template = arena_strdup(t->arena, request->params.template ? request->params.template : "");
+	t->request.params.stop = arena_strdup(t->arena, request->params.stop ? request->params.stop : "");
 	json_incref(t->request.messages);
 	json_incref(t->request.stops);
 	while (*at)

@@ -102,6 +102,9 @@ size_t engine_cells(const struct engine *e, int64_t run_id, struct cell_live *ou
  * `prompt` is borrowed; err->code tells. */
 typedef void (*engine_prompt_fn)(void *user, struct str prompt, int64_t n_tokens, const struct err *err);
 void engine_prompt(struct engine *e, int64_t cell_id, engine_prompt_fn done, void *user);
+/* The same for a question that nobody has asked yet: also how a template is tried.  What is given is copied. */
+void engine_prompt_of(struct engine *e, int64_t model_id, const struct gen_params *params, struct str question,
+		      engine_prompt_fn done, void *user);
 
 /* The messages of one question as a model gets them: an array of {role, content} (a new reference), with what was said before
  * it.  `cell`: where the column's answers stand in the question's rows. */
@@ -110,6 +113,8 @@ json_t *engine_messages(const struct column_row *c, const struct run_question *q
 int64_t engine_message_bytes(const struct run_question *q, size_t cell);
 /* ERR_CONFLICT where a turn before has no answer, ERR_LIMIT where the conversation has become too long for a request. */
 MUST_USE enum err_code engine_check_turns(const struct run_question *q, size_t cell, struct err *err);
+/* Adds "stop" and "num_ctx" to a request to a worker, where there are any. */
+void engine_endings(json_t *request, const struct gen_params *p);
 
 /* Workers for the status page. */
 struct worker_info {

@@ -7,12 +7,23 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "engine/active.h"
+#include "store/gen_params.h"
 #include "worker/protocol.h"
 
 #define COUNT_MAX (1LL << 31)
 #define TIME_MAX_US (30LL * 24 * 3600 * 1000000)
 
 /* --- request --- */
+
+void engine_endings(json_t *request, const struct gen_params *p)
+{
+	json_t *stops = gen_params_stops(p);
+
+	if (stops)
+		json_object_set_new(request, "stop", stops);
+	if (p->num_ctx > 0)
+		json_object_set_new(request, "num_ctx", json_integer(p->num_ctx));
+}
 
 static json_t *cell_request(const struct engine *e, const struct active_column *c, const struct run_question *q)
 {
@@ -28,12 +39,14 @@ static json_t *group_request(const struct engine *e, const struct active_column 
 
 	for (size_t i = 0; i < n; i++)
 		json_array_append_new(cells, cell_request(e, c, &questions[i]));
-	return json_pack("{s:I, s:I, s:I, s:s, s:s, s:b, s:I, s:f, s:f, s:I, s:f, s:f, s:o}", "adapter",
+	json_t *request = json_pack("{s:I, s:I, s:I, s:s, s:s, s:b, s:I, s:f, s:f, s:I, s:f, s:f, s:o}", "adapter",
 			 c->adapter_file ? (json_int_t)c->adapter_id : 0, "slots", (json_int_t)c->row.slots, "kv_tokens",
 			 (json_int_t)c->row.kv_tokens, "system", p->system ? p->system : "", "template",
 			 p->template ? p->template : "", "thinking", p->thinking, "max_tokens", (json_int_t)p->max_tokens,
 			 "temperature", p->temperature, "top_p", p->top_p, "top_k", (json_int_t)p->top_k, "min_p", p->min_p,
 			 "repeat_penalty", p->repeat_penalty, "cells", cells);
+	engine_endings(request, p);
+	return request;
 }
 
 /* --- texts that were shown before a death --- */

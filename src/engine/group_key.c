@@ -41,7 +41,9 @@ void group_key(const struct group_facts *f, const struct run_question *questions
 {
 	struct hash *h = hash_new();
 	struct buf params = BUF_INIT(LIMIT_JSON_BODY);
-	json_t *obj = gen_params_json(f->params);
+	struct gen_params shaping = *f->params;
+	shaping.of_model = 0; /* who said it does not matter */
+	json_t *obj = gen_params_json(&shaping);
 	const char *name = strrchr(f->adapter, '/');
 	int64_t numbers[] = { f->plan.slots, f->plan.kv_tokens, (int64_t)n };
 

@@ -5,9 +5,9 @@
 
 #define ASK_TRIES 2
 
-/* One question "what was really sent?", from the store's rows to a worker's rendering. */
+/* One question "what was really sent?", or "what would be?", from the store's rows to a worker's rendering. */
 struct prompt_call {
-	int64_t cell_id;
+	int64_t cell_id; /* 0: of no cell; column and question are known */
 	engine_prompt_fn done;
 	void *user;
 	uint32_t stream; /* asked, 0: waits for a worker */
@@ -86,36 +86,39 @@ struct prompt_job {
 	struct prompt_call *call;
 };
 
-static void run_rows(struct task *task, void *context)
+static enum err_code read_cell(struct db *db, struct prompt_call *p, struct err *err)
 {
-	struct prompt_job *j = (struct prompt_job *)task;
-	struct prompt_call *p = j->call;
-	struct db *db = context;
 	struct arena *a = p->arena;
 	struct cell_row cell;
 	struct run_row run;
 	struct column_row *columns;
 	struct run_question *questions;
-	struct model_row model;
 	size_t n, n_questions;
 
-	if (cell_store_get(db, a, p->cell_id, &cell, &task->err) != ERR_OK ||
-	    run_store_get(db, a, cell.run_id, &run, &columns, &n, &task->err) != ERR_OK)
-		return;
+	if (cell_store_get(db, a, p->cell_id, &cell, err) != ERR_OK ||
+	    run_store_get(db, a, cell.run_id, &run, &columns, &n, err) != ERR_OK)
+		return err->code;
 	for (size_t i = 0; i < n; i++) {
 		if (columns[i].id == cell.column_id)
 			p->column = columns[i];
 	}
-	if (run_store_column_cells(db, a, cell.column_id, cell.question_position, 1, &questions, &n_questions, &task->err) !=
-		    ERR_OK ||
-	    model_store_get(db, a, p->column.model_id, &model, &task->err) != ERR_OK)
-		return;
-	if (n_questions == 0) {
-		err_set(&task->err, ERR_NOT_FOUND, "err_cell_not_found", "id=%lld", (long long)p->cell_id);
-		return;
-	}
+	if (run_store_column_cells(db, a, cell.column_id, cell.question_position, 1, &questions, &n_questions, err) != ERR_OK)
+		return err->code;
+	if (n_questions == 0)
+		return err_set(err, ERR_NOT_FOUND, "err_cell_not_found", "id=%lld", (long long)p->cell_id);
 	p->question = questions[0];
-	if (engine_check_turns(&p->question, 0, &task->err) != ERR_OK)
+	return engine_check_turns(&p->question, 0, err);
+}
+
+static void run_rows(struct task *task, void *context)
+{
+	struct prompt_job *j = (struct prompt_job *)task;
+	struct prompt_call *p = j->call;
+	struct db *db = context;
+	struct model_row model;
+
+	if ((p->cell_id && read_cell(db, p, &task->err) != ERR_OK) ||
+	    model_store_get(db, p->arena, p->column.model_id, &model, &task->err) != ERR_OK)
 		return;
 	if (model.model.kind == MODEL_REMOTE)
 		err_set(&task->err, ERR_UNSUPPORTED, "err_model_remote", "name=%s", model.model.name);
@@ -124,7 +127,7 @@ static void run_rows(struct task *task, void *context)
 	else if (model.base_model_id == 0)
 		err_set(&task->err, ERR_NOT_FOUND, "err_base_missing", "name=%s", model.model.base_name);
 	else
-		(void)!model_store_get(db, a, model.base_model_id, &p->base, &task->err);
+		(void)!model_store_get(db, p->arena, model.base_model_id, &p->base, &task->err);
 }
 
 static void home_rows(struct job *job)
@@ -209,19 +212,45 @@ bool prompt_frame(struct engine *e, const struct frame *f)
 	return false;
 }
 
-void engine_prompt(struct engine *e, int64_t cell_id, engine_prompt_fn done, void *user)
+static struct prompt_call *call_new(struct engine *e, engine_prompt_fn done, void *user)
 {
 	struct prompt_call *p = mem_alloc(sizeof *p);
-	struct prompt_job *j = job_new(e, sizeof *j, run_rows, home_rows);
 
-	j->job.drop = drop_rows;
-
-	p->cell_id = cell_id;
 	p->done = done;
 	p->user = user;
 	p->arena = arena_new();
 	p->next = e->prompts;
 	e->prompts = p;
+	return p;
+}
+
+static void read_rows(struct engine *e, struct prompt_call *p)
+{
+	struct prompt_job *j = job_new(e, sizeof *j, run_rows, home_rows);
+
+	j->job.drop = drop_rows;
 	j->call = p;
 	job_read(&j->job);
+}
+
+void engine_prompt(struct engine *e, int64_t cell_id, engine_prompt_fn done, void *user)
+{
+	struct prompt_call *p = call_new(e, done, user);
+
+	p->cell_id = cell_id;
+	read_rows(e, p);
+}
+
+void engine_prompt_of(struct engine *e, int64_t model_id, const struct gen_params *params, struct str question,
+		      engine_prompt_fn done, void *user)
+{
+	struct prompt_call *p = call_new(e, done, user);
+	struct arena *a = p->arena;
+
+	p->column = (struct column_row){ .model_id = model_id, .params = *params };
+	p->column.params.system = arena_strdup(a, params->system ? params->system : "");
+	p->column.params.template = arena_strdup(a, params->template ? params->template : "");
+	p->column.params.stop = "";
+	p->question = (struct run_question){ .q = { .text = { arena_strndup(a, question.ptr, question.len), question.len } } };
+	read_rows(e, p);
 }

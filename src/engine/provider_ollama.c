@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engine/remote_answer.h"
+#include "store/gen_params.h"
 
 #define CTX_SMALL 2048 /* the smallest default of any version */
 #define BYTES_A_TOKEN 3
@@ -25,13 +26,16 @@ static int64_t context_for(const json_t *messages, int64_t max_tokens)
 
 static json_t *ollama_body(const struct remote *remote, const char *model, const struct gen_params *p, json_t *messages, int64_t seed)
 {
-	int64_t ctx = context_for(messages, p->max_tokens);
+	int64_t ctx = p->num_ctx > 0 ? p->num_ctx : context_for(messages, p->max_tokens);
+	json_t *stops = gen_params_stops(p);
 
 	(void)remote;
 	json_t *options = json_pack("{s:I, s:f, s:f, s:I, s:f, s:f, s:I}", "num_predict", (json_int_t)p->max_tokens, "temperature",
 				    p->temperature, "top_p", p->top_p, "top_k", (json_int_t)p->top_k, "min_p", p->min_p,
 				    "repeat_penalty", p->repeat_penalty, "seed", (json_int_t)seed);
-	if (ctx > CTX_SMALL)
+	if (stops)
+		json_object_set_new(options, "stop", stops);
+	if (ctx > CTX_SMALL || p->num_ctx > 0)
 		json_object_set_new(options, "num_ctx", json_integer(ctx));
 	return json_pack("{s:s, s:o, s:b, s:b, s:o}", "model", model, "messages", messages, "stream", 1, "think", p->thinking ? 1 : 0,
 			 "options", options);

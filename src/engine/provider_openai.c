@@ -5,6 +5,7 @@
 
 #include "base/url.h"
 #include "engine/remote_answer.h"
+#include "store/gen_params.h"
 
 /* The service itself refuses fields that all the others know. */
 static bool is_strict(const struct remote *remote)
@@ -23,6 +24,9 @@ static json_t *openai_body(const struct remote *remote, const char *model, const
 				 (json_int_t)p->max_tokens, "temperature", p->temperature, "top_p", p->top_p, "seed",
 				 (json_int_t)seed);
 
+	json_t *stops = gen_params_stops(p);
+	if (stops)
+		json_object_set_new(body, "stop", stops);
 	if (strict || remote->is_plain)
 		return body;
 	if (p->temperature > 0) {

@@ -1,7 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "model/modelfile.h"
 
+#include <math.h>
+
 #include "base/limits.h"
+
+const struct modelfile_number modelfile_numbers[MODELFILE_NUMBERS] = {
+	{ "temperature", "temperature", 0, 5, false }, { "top_p", "top_p", 0, 1, false },
+	{ "top_k", "top_k", 0, 100000, true },	       { "min_p", "min_p", 0, 1, false },
+	{ "num_predict", "max_tokens", 1, LIMIT_MAX_TOKENS, true },
+	{ "repeat_penalty", "repeat_penalty", 0.1, 10, false },
+};
 
 struct reader {
 	struct arena *arena;
@@ -87,6 +96,26 @@ static const char *keep(struct reader *r, struct str s)
 	return arena_strndup(r->arena, s.ptr ? s.ptr : "", s.len);
 }
 
+static double number_of(const struct modelfile_number *n, struct str value)
+{
+	double number;
+	int64_t whole;
+
+	if (n->is_whole ? !str_to_i64(value, &whole) : !str_to_double(value, &number))
+		return NAN;
+	if (n->is_whole)
+		number = (double)whole;
+	return number >= n->min && number <= n->max ? number : NAN;
+}
+
+static bool has_numbers(const struct modelfile *m)
+{
+	for (size_t i = 0; i < MODELFILE_NUMBERS; i++)
+		if (!isnan(m->numbers[i]))
+			return true;
+	return false;
+}
+
 static bool take_parameter(struct reader *r, struct modelfile *out)
 {
 	struct str value;
@@ -95,10 +124,14 @@ static bool take_parameter(struct reader *r, struct modelfile *out)
 	struct str name = take_word(r);
 	if (!take_value(r, &value))
 		return false;
-	if (str_eq_nocase(name, "stop") && value.len > 0 && out->n_stops < MODELFILE_STOPS_MAX)
+	if (str_eq_nocase(name, "stop") && value.len > 0 && value.len <= LIMIT_STOP_BYTES &&
+	    out->n_stops < MODELFILE_STOPS_MAX)
 		out->stops[out->n_stops++] = keep(r, value);
-	if (str_eq_nocase(name, "num_ctx") && (!str_to_i64(value, &out->num_ctx) || out->num_ctx < 0))
+	if (str_eq_nocase(name, "num_ctx") && (!str_to_i64(value, &out->num_ctx) || out->num_ctx < 0 || out->num_ctx > LIMIT_NUM_CTX))
 		out->num_ctx = 0;
+	for (size_t i = 0; i < MODELFILE_NUMBERS; i++)
+		if (str_eq_nocase(name, modelfile_numbers[i].name))
+			out->numbers[i] = number_of(&modelfile_numbers[i], value);
 	return true;
 }
 
@@ -133,6 +166,8 @@ enum err_code modelfile_parse(struct arena *a, struct str text, const char *what
 	struct reader r = { .arena = a, .rest = text, .line = 1 };
 
 	*out = (struct modelfile){ .from = "", .template = "", .system = "" };
+	for (size_t i = 0; i < MODELFILE_NUMBERS; i++)
+		out->numbers[i] = NAN;
 	if (str_starts(r.rest, "\xef\xbb\xbf"))
 		skip(&r, 3);
 	for (;;) {
@@ -147,7 +182,7 @@ enum err_code modelfile_parse(struct arena *a, struct str text, const char *what
 		if (!take_command(&r, take_word(&r), out))
 			return err_set(err, ERR_DATA, "err_modelfile", "path=%s|line=%lld", what, (long long)line);
 	}
-	if (!*out->from && !*out->template && !*out->system && !out->n_stops && !out->num_ctx)
+	if (!*out->from && !*out->template && !*out->system && !out->n_stops && !out->num_ctx && !has_numbers(out))
 		return err_set(err, ERR_DATA, "err_modelfile_nothing", "path=%s", what);
 	return ERR_OK;
 }

@@ -6,22 +6,34 @@
 #ifndef ASSAY_MODEL_MODELFILE_H
 #define ASSAY_MODEL_MODELFILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/limits.h"
 #include "base/str.h"
 
-#define MODELFILE_STOPS_MAX 32
+#define MODELFILE_STOPS_MAX LIMIT_STOPS
+
+/* Numbers that shape an answer. */
+enum { MODELFILE_NUMBERS = 6 };
+extern const struct modelfile_number {
+	const char *name;    /* as Ollama calls it */
+	const char *setting; /* as assay does */
+	double min, max;
+	bool is_whole;
+} modelfile_numbers[MODELFILE_NUMBERS];
 
 struct modelfile {
 	const char *from;     /* "" where absent, as are the others */
 	const char *template; /* Go */
 	const char *system;
 	const char *stops[MODELFILE_STOPS_MAX];
-	size_t n_stops; /* further ones are left out */
+	size_t n_stops; /* further ones are left out, and those that are too long */
 	int64_t num_ctx; /* 0: not said */
+	double numbers[MODELFILE_NUMBERS]; /* NAN: not said, or out of what is allowed here (num_predict -1: no end) */
 };
 
 /* Reads the text of a Modelfile; `what` names it.  Commands that are unknown are skipped.  ERR_DATA "err_modelfile" (line) where a

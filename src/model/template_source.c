@@ -133,9 +133,7 @@ static bool read_modelfile(struct arena *a, const char *folder, const char *name
 			strlen(m->system));
 	else
 		out->system = m->system;
-	out->stops = m->stops;
-	out->n_stops = m->n_stops;
-	out->num_ctx = m->num_ctx;
+	out->modelfile = m;
 	return true;
 }
 

@@ -14,15 +14,15 @@
 
 enum template_origin { TEMPLATE_OF_CHECKPOINT = 1, TEMPLATE_OF_MODELFILE, TEMPLATE_OF_GGUF, TEMPLATE_ORIGINS };
 
+struct modelfile;
+
 struct template_source {
 	enum template_origin origin;
 	const char *path;    /* of the file it stands in */
 	const char *text;    /* Jinja, "": there is none; of a Modelfile: the preset that its TEMPLATE was recognized as */
 	const char *preset;  /* of a Modelfile: that preset's name, "" not known */
 	const char *system;  /* of a Modelfile, "" none, as are the others */
-	const char *const *stops;
-	size_t n_stops;
-	int64_t num_ctx;
+	const struct modelfile *modelfile; /* NULL: it is none, or could not be read */
 	struct err problem; /* why it could not be read; code ERR_OK: it was */
 };
 

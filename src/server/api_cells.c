@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * api_cells - one answer: read it, vote on it, see the prompt it got. */
+ * api_cells - one answer: read it, vote on it, see the prompt it got; and the prompt that a question would get. */
 #include "base/json.h"
 #include "base/limits.h"
+#include "server/json_view.h"
 #include "server/live.h"
 #include "server/routes.h"
+#include "server/run_body.h"
+#include "store/gen_params.h"
+#include "store/template_store.h"
 
 #define OWNER_RATER 1
 
@@ -90,8 +94,26 @@ static void prompt_ready(void *user, struct str prompt, int64_t n_tokens, const 
 	json_open(&r->out, NULL, '{');
 	json_str(&r->out, "prompt", prompt);
 	json_int(&r->out, "n_tokens", n_tokens);
+	view_gen_params(&r->out, r->state);
 	json_close(&r->out, '}');
 	request_reply(r, 200);
+}
+
+/* The settings that the cell's column is asked with. */
+static void read_params(struct request *r, struct db *db)
+{
+	struct gen_params *params = r->state = arena_alloc(r->arena, sizeof *params);
+	struct err *err = request_err(r);
+	struct cell_row cell;
+	struct run_row run;
+	struct column_row *columns;
+	size_t n;
+	if (cell_store_get(db, r->arena, r->id, &cell, err) != ERR_OK ||
+	    run_store_get(db, r->arena, cell.run_id, &run, &columns, &n, err) != ERR_OK)
+		return;
+	for (size_t i = 0; i < n; i++)
+		if (columns[i].id == cell.column_id)
+			*params = columns[i].params;
 }
 
 static void cell_known(struct request *r)
@@ -101,5 +123,34 @@ static void cell_known(struct request *r)
 
 void api_get_prompt(struct request *r)
 {
-	request_defer(r, LANE_READ, read_cell, cell_known);
+	request_defer(r, LANE_READ, read_params, cell_known);
+}
+
+/* --- the prompt that a model would get --- */
+
+static void fill_params(struct request *r, struct db *db)
+{
+	unsigned given = gen_params_named(json_object_get(r->json, "params"));
+	err_kept(template_store_fill(db, r->arena, r->id, PARAM_ALL & ~given, r->state, request_err(r)));
+}
+
+static void params_known(struct request *r)
+{
+	const json_t *question = json_object_get(r->json, "question");
+	struct str text = { json_string_value(question), json_string_length(question) };
+	engine_prompt_of(r->app->engine, r->id, r->state, text, prompt_ready, r);
+}
+
+void api_preview_prompt(struct request *r)
+{
+	struct err err = { 0 };
+	struct gen_params *params = r->state = arena_alloc(r->arena, sizeof *params);
+	*params = gen_params_default();
+	if (!body_text(r->json, "question", 1, LIMIT_QUESTION_BYTES, NULL, &err) && err.code == ERR_OK)
+		err_set(&err, ERR_INVALID, "err_field_needed", "field=question");
+	params_body_read(json_get_object(r->json, "params", &err), r->arena, params, "params.", &err);
+	if (err.code != ERR_OK)
+		request_fail(r, &err);
+	else
+		request_defer(r, LANE_READ, fill_params, params_known);
 }

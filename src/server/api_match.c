@@ -88,7 +88,7 @@ static enum err_code add_item(struct db *db, struct match_check *c, const struct
 	for (size_t i = 0; i < MATCH_ANSWERS_MAX; i++)
 		item->pairs[i] = (struct match_pair){ 0 };
 	c->n_items++;
-	return template_store_fill(db, c->arena, model->id, true, true, &item->params, err);
+	return template_store_fill(db, c->arena, model->id, PARAM_TEMPLATE | PARAM_SYSTEM, &item->params, err);
 }
 
 /* The epochs that were asked for, or the last one: it has learned the most. */

@@ -137,7 +137,7 @@ static void store_run(struct request *r, struct db *db)
 		char field[64];
 		(void)str_format(field, sizeof field, "columns[%zu].model_id", i);
 		if (run_name_column(db, r->arena, &list, field, &body->columns[i], err) != ERR_OK ||
-		    run_fill_column(db, r->arena, &body->given[i], &body->columns[i], err) != ERR_OK)
+		    run_fill_column(db, r->arena, body->given[i], &body->columns[i], err) != ERR_OK)
 			return;
 	}
 	if (!*body->run.name && set_id && run_question_set(db, r->arena, set_id, &set, err) == ERR_OK)
@@ -164,7 +164,7 @@ void api_add_run(struct request *r)
 {
 	struct err err = { 0 };
 	struct run_body *body = r->state = arena_alloc(r->arena, sizeof *body);
-	if (run_body_read(r->json, body, &err) != ERR_OK) {
+	if (run_body_read(r->json, r->arena, body, &err) != ERR_OK) {
 		request_fail(r, &err);
 		return;
 	}

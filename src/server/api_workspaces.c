@@ -9,6 +9,7 @@
 #include "server/run_body.h"
 #include "server/talk.h"
 #include "server/workspace_model.h"
+#include "store/gen_params.h"
 #include "store/setting_store.h"
 #include "store/template_store.h"
 
@@ -87,15 +88,14 @@ static void store_workspace(struct request *r, struct db *db)
 	struct workspace_row *w = r->state;
 	struct err *err = request_err(r);
 	struct model_row model;
-	struct params_given given = { .template = w->column_id != 0, .system = w->column_id != 0 };
+	unsigned given = w->column_id ? PARAM_ALL : gen_params_named(json_object_get(r->json, "params"));
 	w->params = workspace_params_default();
 	if (w->column_id && take_column(r, db, w) != ERR_OK)
 		return;
-	params_body_read(json_object_get(r->json, "params"), &w->params, "params.", err);
-	params_body_given(json_object_get(r->json, "params"), &given);
+	params_body_read(json_object_get(r->json, "params"), r->arena, &w->params, "params.", err);
 	if (err->code == ERR_OK && model_store_get(db, r->arena, w->model_id, &model, err) == ERR_OK &&
 	    model_has_base(&model, "model_id", err) == ERR_OK &&
-	    template_store_fill(db, r->arena, w->model_id, !given.template, !given.system, &w->params, err) == ERR_OK &&
+	    template_store_fill(db, r->arena, w->model_id, PARAM_ALL & ~given, &w->params, err) == ERR_OK &&
 	    workspace_store_add(db, w, err) == ERR_OK)
 		reply_one(r, db, w->id);
 }
@@ -154,7 +154,8 @@ static void store_change(struct request *r, struct db *db)
 	}
 	if (change->artifact_id)
 		w.artifact_id = change->artifact_id;
-	params_body_read(json_object_get(r->json, "params"), &w.params, "params.", err);
+	params_body_read(json_object_get(r->json, "params"), r->arena, &w.params, "params.", err);
+	w.params.of_model &= ~gen_params_named(json_object_get(r->json, "params"));
 	if (err->code == ERR_OK && model_store_get(db, r->arena, w.model_id, &model, err) == ERR_OK &&
 	    model_has_base(&model, "model_id", err) == ERR_OK && workspace_store_set(db, &w, err) == ERR_OK)
 		reply_one(r, db, w.id);

@@ -10,6 +10,7 @@
 #include "engine/model_cache.h"
 #include "server/model_extra.h"
 #include "server/model_name.h"
+#include "store/gen_params.h"
 
 #define SENTENCE_MAX (8 * KIB)
 
@@ -314,6 +315,16 @@ void view_import(struct buf *b, enum lang lang, const char *upload, const char *
 
 /* --- runs --- */
 
+static void view_json(struct buf *b, const char *name, json_t *value)
+{
+	struct buf text = BUF_INIT(LIMIT_JSON_BODY);
+
+	json_write(&text, value);
+	json_raw(b, name, buf_text(&text));
+	json_decref(value);
+	buf_release(&text);
+}
+
 void view_gen_params(struct buf *b, const struct gen_params *p)
 {
 	json_open(b, "params", '{');
@@ -326,6 +337,9 @@ void view_gen_params(struct buf *b, const struct gen_params *p)
 	json_cstr(b, "system", p->system);
 	json_cstr(b, "template", p->template);
 	json_flag(b, "thinking", p->thinking);
+	json_raw(b, "stop", p->stop && *p->stop ? p->stop : "[]");
+	json_int(b, "num_ctx", p->num_ctx);
+	view_json(b, "of_model", gen_param_names(p->of_model));
 	json_close(b, '}');
 }
 

@@ -116,18 +116,10 @@ static void view_belonging(struct buf *b, enum lang lang, const struct belonging
 	json_close(b, '}');
 }
 
-static const struct template_row *modelfile_of(const struct template_use *u)
-{
-	for (size_t i = 0; i < u->n_rows; i++)
-		if (u->rows[i].origin == TEMPLATE_OF_MODELFILE)
-			return &u->rows[i];
-	return NULL;
-}
-
 static void view_chat(struct buf *b, enum lang lang, const struct template_use *u, bool has_base)
 {
 	static const char *const origins[] = { "", "checkpoint", "modelfile", "gguf" };
-	const struct template_row *modelfile = modelfile_of(u);
+	const struct template_row *modelfile = u->trainer;
 
 	json_open(b, "chat", '{');
 	json_cstr(b, "choice", u->choice);
@@ -139,6 +131,7 @@ static void view_chat(struct buf *b, enum lang lang, const struct template_use *
 	json_cstr(b, "system", u->system);
 	json_raw(b, "stops", modelfile ? modelfile->stops : "[]");
 	json_int(b, "num_ctx", modelfile ? modelfile->num_ctx : 0);
+	json_raw(b, "sampling", modelfile ? modelfile->sampling : "{}");
 	json_open(b, "sources", '[');
 	for (size_t i = 0; i < u->n_rows; i++)
 		if (*u->rows[i].sha256)

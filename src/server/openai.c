@@ -197,7 +197,7 @@ static void resolve(struct request *r, struct db *db)
 	if (openai_name_find(db, r->arena, c->body.model, &c->name, err) == ERR_OK && c->name.workspace_id)
 		resolve_workspace(r, db, c);
 	else if (err->code == ERR_OK)
-		err_kept(template_store_fill(db, r->arena, c->name.model_id, true, !c->body.has_system, &c->params, err));
+		err_kept(template_store_fill(db, r->arena, c->name.model_id, c->body.has_system ? PARAM_ALL & ~PARAM_SYSTEM : PARAM_ALL, &c->params, err));
 	if (c->body.has_system)
 		c->params.system = "";
 	openai_body_params(r->json, &c->params);

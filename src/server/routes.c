@@ -27,6 +27,7 @@ static const struct route table[] = {
 	{ "PATCH", "/models/{id}", OWNER(GATE_JSON), api_rename_model },
 	{ "DELETE", "/models/{id}", OWNER(GATE_NO_BODY), api_remove_model },
 	{ "PUT", "/models/{id}/template", OWNER(GATE_JSON), api_choose_model_template },
+	{ "POST", "/models/{id}/prompt", OWNER(GATE_JSON), api_preview_prompt },
 	{ "PATCH", "/families/{id}", OWNER(GATE_JSON), api_change_family },
 	{ "DELETE", "/families/{id}", OWNER(GATE_NO_BODY), api_remove_family },
 	{ "GET", "/hub", OWNER(GATE_NO_BODY), api_get_hub },

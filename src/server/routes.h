@@ -104,6 +104,7 @@ void api_remove_artifact(struct request *r);
 void api_get_cell(struct request *r);
 void api_vote(struct request *r);
 void api_get_prompt(struct request *r);
+void api_preview_prompt(struct request *r);
 void api_list_workspaces(struct request *r);
 void api_add_workspace(struct request *r);
 void api_get_workspace(struct request *r);

@@ -7,8 +7,27 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "server/request.h"
+#include "store/gen_params.h"
 
-void params_body_read(const json_t *obj, struct gen_params *p, const char *prefix, struct err *err)
+/* The list as it is stored; absent: `fallback`. */
+static const char *read_stops(const json_t *obj, struct arena *a, const char *fallback, struct err *err)
+{
+	json_t *stops = json_get_array(obj, "stop", err), *stop;
+	size_t i;
+
+	if (!stops)
+		return fallback;
+	bool is_fine = json_array_size(stops) <= LIMIT_STOPS;
+	json_array_foreach(stops, i, stop) {
+		size_t n = json_string_length(stop);
+		is_fine &= json_is_string(stop) && n > 0 && n <= LIMIT_STOP_BYTES && strlen(json_string_value(stop)) == n;
+	}
+	if (!is_fine)
+		err_set(err, ERR_INVALID, "err_stops", "field=stop|limit=%d|bytes=%d", LIMIT_STOPS, LIMIT_STOP_BYTES);
+	return is_fine && json_array_size(stops) ? json_text_of(a, json_incref(stops)) : "";
+}
+
+void params_body_read(const json_t *obj, struct arena *a, struct gen_params *p, const char *prefix, struct err *err)
 {
 	if (!obj || err->code != ERR_OK)
 		return;
@@ -21,24 +40,15 @@ void params_body_read(const json_t *obj, struct gen_params *p, const char *prefi
 	p->thinking = json_get_bool(obj, "thinking", p->thinking, err);
 	p->system = body_text(obj, "system", 0, LIMIT_SYSTEM_BYTES, p->system, err);
 	p->template = body_text(obj, "template", 0, LIMIT_TEMPLATE, p->template, err);
+	p->num_ctx = json_get_int(obj, "num_ctx", 0, LIMIT_NUM_CTX, p->num_ctx, err);
+	if (err->code == ERR_OK)
+		p->stop = read_stops(obj, a, p->stop, err);
 	if (err->code != ERR_OK)
 		err_prefix_field(err, prefix);
 }
 
-static bool is_given(const json_t *obj, const char *key)
-{
-	const json_t *value = json_object_get(obj, key);
-
-	return value && !json_is_null(value);
-}
-
-void params_body_given(const json_t *obj, struct params_given *given)
-{
-	given->template |= is_given(obj, "template");
-	given->system |= is_given(obj, "system");
-}
-
-static void read_column(const json_t *obj, const struct gen_params *shared, size_t at, struct column_row *c, struct err *err)
+static void read_column(const json_t *obj, struct arena *a, const struct gen_params *shared, size_t at, struct column_row *c,
+			struct err *err)
 {
 	char prefix[64];
 	*c = (struct column_row){ .position = (int64_t)at, .params = *shared, .epoch = NAN };
@@ -48,13 +58,13 @@ static void read_column(const json_t *obj, const struct gen_params *shared, size
 	if (err->code == ERR_OK && !c->model_id)
 		err_set(err, ERR_INVALID, "err_field_needed", "field=model_id");
 	c->own_params = params != NULL;
-	params_body_read(params, &c->params, "params.", err);
+	params_body_read(params, a, &c->params, "params.", err);
 	(void)str_format(prefix, sizeof prefix, "columns[%zu].", at);
 	if (err->code != ERR_OK)
 		err_prefix_field(err, prefix);
 }
 
-static void read_run(const json_t *json, struct run_row *run, struct err *err)
+static void read_run(const json_t *json, struct arena *a, struct run_row *run, struct err *err)
 {
 	*run = (struct run_row){ .params = gen_params_default(), .state = RUN_WAITING };
 	run->name = body_text(json, "name", 0, LIMIT_NAME_BYTES, "", err);
@@ -65,12 +75,12 @@ static void read_run(const json_t *json, struct run_row *run, struct err *err)
 	run->is_fast = !strcmp(mode, "fast");
 	if (err->code == ERR_OK && !run->is_fast && strcmp(mode, "exact") != 0)
 		err_set(err, ERR_INVALID, "err_field_choice", "field=mode|choices=exact, fast");
-	params_body_read(json_get_object(json, "params", err), &run->params, "params.", err);
+	params_body_read(json_get_object(json, "params", err), a, &run->params, "params.", err);
 }
 
-enum err_code run_body_read(const json_t *json, struct run_body *out, struct err *err)
+enum err_code run_body_read(const json_t *json, struct arena *a, struct run_body *out, struct err *err)
 {
-	read_run(json, &out->run, err);
+	read_run(json, a, &out->run, err);
 	const json_t *columns = json_get_array(json, "columns", err);
 	out->questions = json_get_array(json, "questions", err);
 	out->parts = json_get_array(json, "parts", err);
@@ -79,9 +89,8 @@ enum err_code run_body_read(const json_t *json, struct run_body *out, struct err
 		err_set(err, ERR_INVALID, "err_columns_count", "field=columns|limit=%d|found=%zu", LIMIT_COLUMNS, out->n_columns);
 	for (size_t i = 0; i < out->n_columns && err->code == ERR_OK; i++) {
 		const json_t *column = json_array_get(columns, i);
-		read_column(column, &out->run.params, i, &out->columns[i], err);
-		params_body_given(json_object_get(json, "params"), &out->given[i]);
-		params_body_given(json_object_get(column, "params"), &out->given[i]);
+		read_column(column, a, &out->run.params, i, &out->columns[i], err);
+		out->given[i] = gen_params_named(json_object_get(json, "params")) | gen_params_named(json_object_get(column, "params"));
 	}
 	if (err->code == ERR_OK && !out->questions == !out->run.question_set_id)
 		err_set(err, ERR_INVALID, "err_run_questions_source", "field=questions");

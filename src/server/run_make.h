@@ -15,9 +15,8 @@
 MUST_USE enum err_code run_name_column(struct db *db, struct arena *a, const struct model_list *list, const char *field,
 				       struct column_row *c, struct err *err);
 
-/* The template and system prompt of the column's model, as far as nothing was said of them. */
-MUST_USE enum err_code run_fill_column(struct db *db, struct arena *a, const struct params_given *given, struct column_row *c,
-				       struct err *err);
+/* What the column's model brings along (template, system prompt, a trainer's settings), as far as it was not `given`. */
+MUST_USE enum err_code run_fill_column(struct db *db, struct arena *a, unsigned given, struct column_row *c, struct err *err);
 
 /* The first `limit` questions (0: all) of a set, or those of the body where there is no set.  None is ERR_INVALID. */
 MUST_USE enum err_code run_questions(struct db *db, struct arena *a, int64_t set_id, const json_t *array, int64_t limit,

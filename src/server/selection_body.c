@@ -8,6 +8,7 @@
 #include "server/home_path.h"
 #include "server/request.h"
 #include "server/run_body.h"
+#include "store/gen_params.h"
 
 static void read_models(const json_t *json, struct selection_body *out, struct err *err)
 {
@@ -95,8 +96,9 @@ enum err_code selection_body_read(const json_t *json, struct arena *a, struct se
 	read_models(json, out, err);
 	out->question_set_id = json_get_int(json, "question_set_id", 1, INT64_MAX, 0, err);
 	out->questions = json_get_array(json, "questions", err);
-	params_body_read(json_get_object(json, "params", err), &out->params, "params.", err);
-	params_body_given(json_object_get(json, "params"), &out->given);
+	params_body_read(json_get_object(json, "params", err), a, &out->params, "params.", err);
+	/* Candidates are compared under the same conditions: how tokens are chosen is no trainer's matter here. */
+	out->given = gen_params_named(json_object_get(json, "params")) | PARAM_SAMPLING;
 	out->seed = json_get_int(json, "seed", 0, UINT32_MAX, (int64_t)(random_u64() & UINT32_MAX), err);
 	out->budget_s = json_get_int(json, "budget_s", 0, SELECTION_BUDGET_MAX, 0, err);
 	out->fresh = json_get_bool(json, "fresh", false, err);

@@ -23,7 +23,7 @@ struct selection_body {
 	int64_t question_set_id;
 	const json_t *questions; /* of the body, or NULL */
 	struct gen_params params;
-	struct params_given given;
+	unsigned given; /* enum gen_param: what the body says, also that there is none */
 	int64_t seed;
 	int64_t budget_s; /* 0: no limit */
 	enum judge_wish judge;

@@ -82,7 +82,7 @@ static enum err_code read_candidates(struct db *db, struct arena *a, const struc
 	for (size_t i = 0; i < w->n_columns; i++) {
 		(void)str_format(field, sizeof field, "model_ids[%zu]", i);
 		if (!b->run_id && (run_name_column(db, a, list, b->family_id ? "family_id" : field, &w->columns[i], err) != ERR_OK ||
-				   run_fill_column(db, a, &b->given, &w->columns[i], err) != ERR_OK))
+				   run_fill_column(db, a, b->given, &w->columns[i], err) != ERR_OK))
 			return err->code;
 		if (model_store_get(db, a, w->columns[i].model_id, &w->models[i], err) != ERR_OK)
 			return err->code;

@@ -26,6 +26,25 @@ struct gen_params {
 	bool thinking;      /* let the template think where it can */
 	const char *system; /* "" : none, the template's default applies */
 	const char *template; /* "" : the model's own */
+	const char *stop;   /* JSON list of texts that end an answer and are no part of it, besides the template's; "": none */
+	int64_t num_ctx;    /* most tokens of question and answer together, 0: what the model was made for */
+	unsigned of_model;  /* enum gen_param: what nobody said and the model's trainer left; shapes nothing */
+};
+
+/* Bits of the settings that a model may bring along. */
+enum gen_param {
+	PARAM_SYSTEM = 1 << 0,
+	PARAM_TEMPLATE = 1 << 1,
+	PARAM_STOP = 1 << 2,
+	PARAM_NUM_CTX = 1 << 3,
+	PARAM_MAX_TOKENS = 1 << 4,
+	PARAM_TEMPERATURE = 1 << 5,
+	PARAM_TOP_P = 1 << 6,
+	PARAM_TOP_K = 1 << 7,
+	PARAM_MIN_P = 1 << 8,
+	PARAM_REPEAT_PENALTY = 1 << 9,
+	PARAM_SAMPLING = PARAM_MAX_TOKENS | PARAM_TEMPERATURE | PARAM_TOP_P | PARAM_TOP_K | PARAM_MIN_P | PARAM_REPEAT_PENALTY,
+	PARAM_ALL = PARAM_SAMPLING | PARAM_SYSTEM | PARAM_TEMPLATE | PARAM_STOP | PARAM_NUM_CTX,
 };
 
 /* 256 tokens, temperature 0, top_p 0.95, top_k 40, min_p 0, repeat_penalty 1, no system prompt. */

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/template_store.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/hash.h"
 #include "base/json.h"
+#include "model/modelfile.h"
 #include "model/template_preset.h"
+#include "store/gen_params.h"
 #include "store/sql.h"
 
 static const char *const origin_names[TEMPLATE_ORIGINS] = { "", "checkpoint", "modelfile", "gguf" };
@@ -27,9 +30,21 @@ static const char *stops_json(struct arena *a, const struct template_source *s)
 {
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < s->n_stops; i++)
-		json_array_append_new(list, json_text(str_of(s->stops[i])));
+	for (size_t i = 0; s->modelfile && i < s->modelfile->n_stops; i++)
+		json_array_append_new(list, json_text(str_of(s->modelfile->stops[i])));
 	return json_text_of(a, list);
+}
+
+/* Under the names of gen_params. */
+static const char *sampling_json(struct arena *a, const struct modelfile *m)
+{
+	json_t *out = json_object();
+
+	for (size_t i = 0; m && i < MODELFILE_NUMBERS; i++)
+		if (!isnan(m->numbers[i]))
+			json_object_set_new(out, modelfile_numbers[i].setting,
+					    modelfile_numbers[i].is_whole ? json_integer((json_int_t)m->numbers[i]) : json_real(m->numbers[i]));
+	return json_text_of(a, out);
 }
 
 static enum err_code put_one(struct db *db, struct arena *a, int64_t model_id, const struct template_source *s, struct err *err)
@@ -43,9 +58,10 @@ static enum err_code put_one(struct db *db, struct arena *a, int64_t model_id, c
 	if (code == ERR_OK)
 		code = db_run(db, err,
 			      "INSERT OR REPLACE INTO template_source(model_id, origin, path, sha256, preset, system, stops, num_ctx,"
-			      " problem) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-			      "ibtttttit", model_id, (int)s->origin, s->path, sha, s->preset, s->system, stops_json(a, s), s->num_ctx,
-			      s->problem.code == ERR_OK ? "" : err_to_text(&s->problem, text));
+			      " problem, sampling) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+			      "ibtttttitt", model_id, (int)s->origin, s->path, sha, s->preset, s->system, stops_json(a, s),
+			      s->modelfile ? s->modelfile->num_ctx : 0, s->problem.code == ERR_OK ? "" : err_to_text(&s->problem, text),
+			      sampling_json(a, s->modelfile));
 	return code;
 }
 
@@ -82,7 +98,7 @@ static enum err_code read_rows(struct db *db, struct arena *a, int64_t model_id,
 	size_t cap = 0;
 
 	struct query q = query_start(db, err,
-				     "SELECT origin, path, sha256, preset, system, stops, num_ctx, problem FROM template_source"
+				     "SELECT origin, path, sha256, preset, system, stops, num_ctx, problem, sampling FROM template_source"
 				     " WHERE model_id = ?1 ORDER BY origin",
 				     "i", model_id);
 	while (query_next(&q)) {
@@ -90,7 +106,7 @@ static enum err_code read_rows(struct db *db, struct arena *a, int64_t model_id,
 		*row = (struct template_row){
 			.origin = (enum template_origin)row_int(&q, 0), .path = row_text(&q, a, 1), .sha256 = row_text(&q, a, 2),
 			.preset = row_text(&q, a, 3), .system = row_text(&q, a, 4), .stops = row_text(&q, a, 5),
-			.num_ctx = row_int(&q, 6),
+			.num_ctx = row_int(&q, 6), .sampling = row_text(&q, a, 8),
 		};
 		if (*row_peek(&q, 7))
 			err_from_text(&row->problem, row_peek(&q, 7));
@@ -163,13 +179,17 @@ static void pick(struct arena *a, struct template_use *u, const struct template_
 		use_base(u, base);
 }
 
-/* A trainer's system prompt goes with what the trainer left, and with a preset that stands for it. */
-static const char *system_of(const struct template_use *u)
+/* A trainer's system prompt and settings go with what the trainer left, and with a preset that stands for it. */
+static const struct template_row *trainer_of(const struct template_use *u)
 {
-	const struct template_row *row = row_of(u, TEMPLATE_OF_MODELFILE);
 	bool is_others = strcmp(u->choice, "base") == 0 || strcmp(u->choice, "gguf") == 0;
 
-	return row && !is_others ? row->system : "";
+	return is_others ? NULL : row_of(u, TEMPLATE_OF_MODELFILE);
+}
+
+static const char *system_of(const struct template_use *u)
+{
+	return u->trainer ? u->trainer->system : "";
 }
 
 static void start(struct template_use *u)
@@ -205,6 +225,7 @@ static enum err_code use_whole(struct db *db, struct arena *a, const struct mode
 		u->differs = *u->sha256 && strcmp(u->sha256, base->sha256) != 0;
 	else
 		u->differs = own && *own->sha256 && !u->is_own;
+	u->trainer = trainer_of(u);
 	u->system = system_of(u);
 	return ERR_OK;
 }
@@ -219,7 +240,11 @@ static enum err_code use_adapter(struct db *db, struct arena *a, const struct mo
 	bool is_same = strcmp(u->sha256, base->sha256) == 0;
 	u->is_own = !*u->sha256 || (is_same && base->is_own);
 	u->differs = *u->sha256 && base->base_has && !is_same;
-	u->system = *system_of(u) ? system_of(u) : strcmp(u->source, "base") == 0 ? base->system : "";
+	bool is_base = strcmp(u->source, "base") == 0;
+	u->trainer = trainer_of(u);
+	u->system = *system_of(u) ? system_of(u) : is_base ? base->system : "";
+	if (!u->trainer && is_base)
+		u->trainer = base->trainer;
 	return ERR_OK;
 }
 
@@ -258,18 +283,53 @@ static enum err_code text_of(struct db *db, struct arena *a, const struct templa
 	return query_end(&q);
 }
 
-enum err_code template_store_fill(struct db *db, struct arena *a, int64_t model_id, bool template, bool system,
-				  struct gen_params *params, struct err *err)
+/* What a Modelfile says of stops, context and sampling. */
+static void fill_settings(struct arena *a, const struct template_row *row, unsigned wanted, struct gen_params *p)
+{
+	struct err ignored = { 0 };
+	struct gen_params said;
+	json_t *sampling = json_parse(str_of(row->sampling), "sampling", &ignored);
+	unsigned bits = gen_params_named(sampling) & wanted;
+
+	json_decref(sampling);
+	if (gen_params_parse(a, str_of(row->sampling), &said, &ignored) != ERR_OK)
+		bits = 0;
+	if (wanted & PARAM_STOP && strcmp(row->stops, "[]") != 0) {
+		p->stop = row->stops;
+		bits |= PARAM_STOP;
+	}
+	if (wanted & PARAM_NUM_CTX && row->num_ctx > 0) {
+		p->num_ctx = row->num_ctx;
+		bits |= PARAM_NUM_CTX;
+	}
+	p->max_tokens = bits & PARAM_MAX_TOKENS ? said.max_tokens : p->max_tokens;
+	p->temperature = bits & PARAM_TEMPERATURE ? said.temperature : p->temperature;
+	p->top_p = bits & PARAM_TOP_P ? said.top_p : p->top_p;
+	p->top_k = bits & PARAM_TOP_K ? said.top_k : p->top_k;
+	p->min_p = bits & PARAM_MIN_P ? said.min_p : p->min_p;
+	p->repeat_penalty = bits & PARAM_REPEAT_PENALTY ? said.repeat_penalty : p->repeat_penalty;
+	p->of_model |= bits;
+}
+
+enum err_code template_store_fill(struct db *db, struct arena *a, int64_t model_id, unsigned wanted, struct gen_params *params,
+				  struct err *err)
 {
 	struct model_row model;
 	struct template_use use;
 
-	if ((!template && !system) || model_store_get(db, a, model_id, &model, err) != ERR_OK ||
+	if (!wanted || model_store_get(db, a, model_id, &model, err) != ERR_OK ||
 	    template_store_use(db, a, &model, &use, err) != ERR_OK)
 		return err->code;
-	if (system && *use.system)
+	if (wanted & PARAM_SYSTEM && *use.system) {
 		params->system = use.system;
-	return template && !use.is_own ? text_of(db, a, &use, &params->template, err) : ERR_OK;
+		params->of_model |= PARAM_SYSTEM;
+	}
+	if (use.trainer)
+		fill_settings(a, use.trainer, wanted, params);
+	if (!(wanted & PARAM_TEMPLATE) || use.is_own)
+		return ERR_OK;
+	params->of_model |= PARAM_TEMPLATE;
+	return text_of(db, a, &use, &params->template, err);
 }
 
 /* --- the choice --- */

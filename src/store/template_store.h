@@ -15,8 +15,9 @@
 struct template_row {
 	enum template_origin origin;
 	const char *path, *sha256, *preset, *system;
-	const char *stops; /* JSON list of texts */
+	const char *stops; /* JSON list of texts, "[]" none */
 	int64_t num_ctx;
+	const char *sampling; /* JSON object: the settings of gen_params that a Modelfile says */
 	struct err problem;
 };
 
@@ -30,6 +31,7 @@ struct template_use {
 	bool is_own;        /* the file that is loaded has it: nothing is sent */
 	bool differs;       /* from the base's */
 	const char *system; /* "" none */
+	const struct template_row *trainer; /* the Modelfile whose settings apply, NULL: none */
 	struct template_row *rows; /* the model's own sources, in order */
 	size_t n_rows;
 	bool base_has; /* the base has one */
@@ -44,8 +46,8 @@ MUST_USE enum err_code template_store_unknown(struct db *db, struct arena *a, si
 MUST_USE enum err_code template_store_use(struct db *db, struct arena *a, const struct model_row *model, struct template_use *out,
 					  struct err *err);
 
-/* Fills in what the user has set none of: the template where `template`, the system prompt where `system`. */
-MUST_USE enum err_code template_store_fill(struct db *db, struct arena *a, int64_t model_id, bool template, bool system,
+/* Fills in what the model brings along of `wanted` (bits of enum gen_param: what the user has not said), and notes it in of_model. */
+MUST_USE enum err_code template_store_fill(struct db *db, struct arena *a, int64_t model_id, unsigned wanted,
 					   struct gen_params *params, struct err *err);
 
 /* Whether that can be chosen: "", a source's name, or a preset's. */

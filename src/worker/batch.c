@@ -126,7 +126,7 @@ static void sample_slot(struct run *r, int s)
 		return;
 	}
 	int before = c->generated.n;
-	const char *finish = cell_take(c, r->e->model, r->g->column, token, likelihood);
+	const char *finish = cell_take(c, r->e->model, &r->g->ending, token, likelihood);
 	r->generated_tokens += c->generated.n - before;
 	slot->next = token;
 	if (finish)

@@ -47,16 +47,7 @@ llama_token cell_choose(struct cell *c, const struct loaded *m, struct llama_con
 	return token;
 }
 
-static bool shows_special(const struct column *c, llama_token token)
-{
-	for (int i = 0; i < c->n_tag_tokens; i++) {
-		if (c->tag_tokens[i] == token)
-			return true;
-	}
-	return false;
-}
-
-const char *cell_take(struct cell *c, const struct loaded *m, const struct column *column, llama_token token,
+const char *cell_take(struct cell *c, const struct loaded *m, const struct ending *ending, llama_token token,
 		      double likelihood)
 {
 	if (c->first_us == 0)
@@ -70,7 +61,7 @@ const char *cell_take(struct cell *c, const struct loaded *m, const struct colum
 	c->generated.ids[c->generated.n++] = token;
 	c->log_likelihood += likelihood;
 	struct buf piece = BUF_INIT(64 * KIB);
-	shim_piece(m->vocab, token, shows_special(column, token), &piece);
+	shim_piece(m->vocab, token, ending_shows(ending, token), &piece);
 	bool goes_on = answer_add(&c->answer, buf_str(&piece));
 	buf_release(&piece);
 	if (answer_thinking(&c->answer) || (c->answer.think_end > 0 && c->n_thinking == c->generated.n - 1))

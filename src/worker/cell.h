@@ -4,7 +4,7 @@
 #ifndef ASSAY_WORKER_CELL_H
 #define ASSAY_WORKER_CELL_H
 
-#include "worker/template.h"
+#include "worker/ending.h"
 
 struct cell {
 	uint64_t id;
@@ -32,7 +32,7 @@ void cell_open_sampler(struct cell *c, const struct loaded *m, struct shim_sampl
 llama_token cell_choose(struct cell *c, const struct loaded *m, struct llama_context *ctx, int output, double *likelihood);
 
 /* Keeps the token.  NULL while the answer goes on, else how it ended: "stop" or "length". */
-const char *cell_take(struct cell *c, const struct loaded *m, const struct column *column, llama_token token,
+const char *cell_take(struct cell *c, const struct loaded *m, const struct ending *ending, llama_token token,
 		      double likelihood);
 
 /* Sends what is new and certain as MSG_TEXT; `scratch` is emptied. */

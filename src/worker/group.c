@@ -7,7 +7,7 @@
 #define CELLS_MAX 4096
 #define KV_TOKENS_MAX (1 << 24)
 
-enum err_code group_settings(struct group *g, const json_t *request, struct err *err)
+enum err_code group_settings(struct group *g, const struct loaded *m, const json_t *request, struct err *err)
 {
 	g->slots = (int)json_get_int(request, "slots", 1, LIMIT_SLOTS, 1, err);
 	g->kv_tokens = (int)json_get_int(request, "kv_tokens", 256, KV_TOKENS_MAX, 4096, err);
@@ -17,6 +17,8 @@ enum err_code group_settings(struct group *g, const json_t *request, struct err 
 	g->sampling.top_k = (int32_t)json_get_int(request, "top_k", 0, INT32_MAX, 0, err);
 	g->sampling.min_p = (float)json_get_number(request, "min_p", 0, 1, 0, err);
 	g->sampling.repeat_penalty = (float)json_get_number(request, "repeat_penalty", 0.01, 100, 1, err);
+	int num_ctx = (int)json_get_int(request, "num_ctx", 0, LIMIT_NUM_CTX, 0, err);
+	g->n_ctx = num_ctx > 0 && (m->n_ctx_train <= 0 || num_ctx < m->n_ctx_train) ? num_ctx : m->n_ctx_train;
 	return err->code;
 }
 
@@ -33,7 +35,7 @@ static enum err_code read_cells(struct group *g, const json_t *cells, struct err
 		struct cell *c = &g->cells[g->n++];
 		c->id = (uint64_t)json_integer_value(json_object_get(item, "cell"));
 		c->seed = cell_seed((uint64_t)json_integer_value(json_object_get(item, "seed")));
-		answer_init(&c->answer, &g->column->rules);
+		answer_init(&c->answer, &g->ending.rules);
 	}
 	return ERR_OK;
 }
@@ -45,14 +47,15 @@ static enum err_code measure_cell(struct group *g, struct engine *e, struct cell
 	struct loaded *m = e->model;
 	if (column_prompt(g->column, m, e->stream, messages, &c->prompt, NULL, err) != ERR_OK)
 		return err->code;
-	if (c->prompt.n >= m->n_ctx_train)
-		return err_set(err, ERR_LIMIT, "err_prompt_tokens", "tokens=%d|limit=%d", c->prompt.n, m->n_ctx_train);
+	if (c->prompt.n >= g->n_ctx)
+		return err_set(err, ERR_LIMIT, g->n_ctx < m->n_ctx_train ? "err_prompt_num_ctx" : "err_prompt_tokens",
+			       "tokens=%d|limit=%d", c->prompt.n, g->n_ctx);
 	c->shared = column_shared(g->column, &c->prompt);
 	/* Recurrent state cannot be cut: the whole prefix or nothing. */
 	if (c->shared < g->column->prefix.n &&
 	    (llama_model_is_recurrent(m->model) || llama_model_is_hybrid(m->model)))
 		c->shared = 0;
-	int room = m->n_ctx_train - c->prompt.n;
+	int room = g->n_ctx - c->prompt.n;
 	c->max_new = g->max_tokens < room ? g->max_tokens : room;
 	int needed = g->column->prefix.n + c->prompt.n - c->shared + c->max_new;
 	if (needed > g->kv_tokens) {
@@ -83,10 +86,10 @@ enum err_code group_open(struct group *g, struct engine *e, const json_t *reques
 	*g = (struct group){ 0 };
 	const json_t *cells = json_object_get(request, "cells");
 	int64_t adapter = json_get_int(request, "adapter", 0, INT32_MAX, 0, err);
-	if (err->code != ERR_OK || group_settings(g, request, err) != ERR_OK ||
+	if (err->code != ERR_OK || group_settings(g, e->model, request, err) != ERR_OK ||
 	    load_find_adapter(e->model, adapter, &g->lora, err) != ERR_OK ||
 	    column_get(&e->columns, e->model, e->stream, request, &g->column, err) != ERR_OK ||
-	    read_cells(g, cells, err) != ERR_OK)
+	    ending_open(&g->ending, g->column, e->model, request, err) != ERR_OK || read_cells(g, cells, err) != ERR_OK)
 		return err->code;
 	int *own = mem_array(g->n, sizeof(*own));
 	for (size_t i = 0; i < g->n; i++) {
@@ -106,4 +109,5 @@ void group_release(struct group *g)
 	for (size_t i = 0; i < g->n; i++)
 		cell_release(&g->cells[i]);
 	mem_free(g->cells);
+	ending_release(&g->ending);
 }

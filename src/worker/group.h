@@ -10,16 +10,18 @@
 
 struct group {
 	int slots, kv_tokens, max_tokens;
+	int n_ctx; /* most tokens of a prompt and its answer */
 	struct shim_sampling sampling; /* seed: of the cell */
 	struct column *column;
+	struct ending ending;
 	struct llama_adapter_lora *lora;
 	struct cell *cells;
 	size_t n;
 	struct plan plan;
 };
 
-/* Reads slots, kv_tokens, max_tokens and how tokens are chosen. */
-MUST_USE enum err_code group_settings(struct group *g, const json_t *request, struct err *err);
+/* Reads slots, kv_tokens, max_tokens, num_ctx and how tokens are chosen. */
+MUST_USE enum err_code group_settings(struct group *g, const struct loaded *m, const json_t *request, struct err *err);
 
 /* Reads the request, renders and tokenizes the prompts and plans; cells that cannot be answered are failed on the link.
  * Release it in any case. */

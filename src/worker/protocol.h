@@ -44,6 +44,8 @@ enum worker_request {
 	 * {"adapter": id or 0, "slots": n, "kv_tokens": most KV cells it may use,
 	 *  "system": text, "template": Jinja override or "", "thinking": bool,
 	 *  "max_tokens": int, "temperature": num, "top_p": num, "top_k": int, "min_p": num, "repeat_penalty": num,
+	 *  "stop": [texts that end an answer and are no part of it, at most LIMIT_STOPS]?,
+	 *  "num_ctx": most tokens of a prompt and its answer, 0: what the model was made for?,
 	 *  "cells": [{"cell": id, "seed": int, "messages": [{"role","content"}...]}...]}
 	 * "slots" is at most LIMIT_SLOTS; fewer are filled where kv_tokens does not allow more.  temperature 0: the likeliest
 	 * token, the lowest id among equals.
@@ -110,7 +112,7 @@ enum worker_request {
 	 * whole (a turn: a user's message and what follows it until the next); leading system messages and the last turn stay.
 	 * {"chat": id whose state is kept for its next turn, 0: none, "adapter", "kv_tokens": KV cells for all conversations,
 	 *  "system", "template", "thinking", "max_tokens", "temperature", "top_p", "top_k", "min_p", "repeat_penalty",
-	 *  "seed", "messages": [{"role","content"}...], "n_left_out": of the turn before, "stop": [texts]?}
+	 *  "stop", "num_ctx": as in REQ_GROUP, "seed", "messages": [{"role","content"}...], "n_left_out": of the turn before}
 	 * -> MSG_PROGRESS (of reading the prompt) ..., MSG_TEXT (its cell is the chat's id) ..., MSG_CHAT* | MSG_FAILED*.
 	 * After REQ_CANCEL it ends with MSG_CHAT too: the answer so far. */
 	REQ_CHAT = 20,

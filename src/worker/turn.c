@@ -34,7 +34,6 @@ struct turn {
 	struct group g; /* settings, column and adapter; no cells */
 	int64_t adapter;
 	struct chat_prompt prompt;
-	struct answer_rules rules; /* the column's with the request's stop texts */
 	struct cell cell;
 	struct conversation *c;
 	int seq, n_reused;
@@ -289,7 +288,7 @@ static const char *write_answer(struct turn *t, int output, struct err *err)
 			err_set(err, ERR_DATA, "err_logits", "%s", "");
 			break;
 		}
-		finish = cell_take(c, e->model, t->g.column, token, likelihood);
+		finish = cell_take(c, e->model, &t->g.ending, token, likelihood);
 		cell_send_text(c, e->link, e->stream, &text, finish != NULL);
 		link_flush(e->link);
 		e->beat_us = clock_mono_us();
@@ -332,34 +331,17 @@ static json_t *reply_of(const struct turn *t, const char *finish, int64_t now)
 
 /* --- one turn --- */
 
-static enum err_code read_stops(struct turn *t, const json_t *request, struct err *err)
-{
-	const json_t *stops = json_get_array(request, "stop", err), *stop;
-	size_t i;
-	t->rules = t->g.column->rules;
-	t->rules.stops = BUF_INIT(64 * KIB);
-	buf_add_str(&t->rules.stops, buf_str(&t->g.column->rules.stops));
-	json_array_foreach(stops, i, stop) {
-		/* Lists end at NUL, and an empty text would end everything. */
-		if (!json_is_string(stop) || json_string_length(stop) == 0 || json_string_length(stop) != strlen(json_string_value(stop)))
-			return err_set(err, ERR_INVALID, "err_worker_request", "field=%s", "stop");
-		buf_add(&t->rules.stops, json_string_value(stop), json_string_length(stop) + 1);
-	}
-	return err->code;
-}
-
 static enum err_code open_turn(struct turn *t, const json_t *request, struct err *err)
 {
 	struct engine *e = t->e;
 	t->adapter = json_get_int(request, "adapter", 0, INT32_MAX, 0, err);
 	int n_left_out = (int)json_get_int(request, "n_left_out", 0, INT32_MAX, 0, err);
-	if (err->code != ERR_OK || group_settings(&t->g, request, err) != ERR_OK ||
+	if (err->code != ERR_OK || group_settings(&t->g, e->model, request, err) != ERR_OK ||
 	    load_find_adapter(e->model, t->adapter, &t->g.lora, err) != ERR_OK ||
 	    column_get(&e->columns, e->model, e->stream, request, &t->g.column, err) != ERR_OK ||
-	    read_stops(t, request, err) != ERR_OK)
+	    ending_open(&t->g.ending, t->g.column, e->model, request, err) != ERR_OK)
 		return err->code;
-	t->prompt.n_max = e->model->n_ctx_train > 0 && e->model->n_ctx_train < t->g.kv_tokens ? e->model->n_ctx_train :
-												t->g.kv_tokens;
+	t->prompt.n_max = t->g.n_ctx > 0 && t->g.n_ctx < t->g.kv_tokens ? t->g.n_ctx : t->g.kv_tokens;
 	t->prompt.max_tokens = t->g.max_tokens;
 	if (chat_prompt(&t->prompt, t->g.column, e->model, e->stream, json_object_get(request, "messages"), n_left_out,
 			&t->cell.prompt, err) != ERR_OK)
@@ -367,7 +349,7 @@ static enum err_code open_turn(struct turn *t, const json_t *request, struct err
 	int room = t->prompt.n_max - t->cell.prompt.n;
 	t->cell.max_new = t->g.max_tokens < room ? t->g.max_tokens : room;
 	t->cell.seed = cell_seed((uint64_t)json_integer_value(json_object_get(request, "seed")));
-	answer_init(&t->cell.answer, &t->rules);
+	answer_init(&t->cell.answer, &t->g.ending.rules);
 	return ERR_OK;
 }
 
@@ -400,7 +382,7 @@ enum err_code chat_turn(struct engine *e, const json_t *request, json_t **reply,
 			*reply = reply_of(&t, finish ? finish : "cancelled", clock_mono_us());
 		}
 	}
-	buf_release(&t.rules.stops);
+	ending_release(&t.g.ending);
 	cell_release(&t.cell);
 	return err->code;
 }

@@ -230,6 +230,45 @@ def test_what_the_trainer_left_is_how_the_model_is_asked(demo, base, tmp_path):
     assert choose("")["source"] == "checkpoint"
 
 
+def test_a_trainers_stops_and_numbers_are_the_columns_defaults(demo, base, tmp_path):
+    plain = add(demo, epochs(demo, base, tmp_path / "plain2", "checkpoint-96"))["model_ids"][0]
+
+    def long(model_id, own=None, **params):
+        column = {"model_id": model_id, **({"params": own} if own else {})}
+        run = ok(demo.api("POST", "/runs", {"columns": [column], "questions": ["Hello?"], "params": params}), 201)
+        run, [question] = answers(demo, run["id"], 1)
+        return run["columns"][0]["params"], question["cells"][0]
+
+    params, whole = long(plain, max_tokens=16)
+    assert (params["stop"], params["num_ctx"], params["of_model"]) == ([], 0, [])
+    stop = whole["text"][3:9]
+    folder = epochs(demo, base, tmp_path / "numbers", "checkpoint-96")
+    (folder / "Modelfile").write_text(f'FROM .\nPARAMETER stop "{stop}"\nPARAMETER num_ctx 1024\nPARAMETER num_predict 16\nPARAMETER top_k 5\n'
+                                      "PARAMETER temperature 99\n")
+    scan = add(demo, folder)
+    model = scan["model_ids"][0]
+    chat = family(demo, scan["family_ids"][0])["chat"]
+    assert (chat["stops"], chat["num_ctx"], chat["sampling"]) == ([stop], 1024, {"max_tokens": 16, "top_k": 5})
+    params, cell = long(model)
+    assert (params["stop"], params["num_ctx"], params["max_tokens"], params["top_k"], params["temperature"]) == ([stop], 1024, 16, 5, 0)
+    assert params["of_model"] == ["stop", "num_ctx", "max_tokens", "top_k"]
+    assert cell["text"] == whole["text"][:whole["text"].index(stop)] and cell["finish"] == "stop"
+    # The user's own value goes first, for all columns or for one, also where it says that there is none.
+    params, cell = long(model, max_tokens=12, stop=[], num_ctx=0)
+    assert (params["max_tokens"], params["of_model"], params["stop"], params["num_ctx"]) == (12, ["top_k"], [], 0)
+    assert stop in cell["text"]
+    params, cell = long(model, own={"stop": ["\n", whole["text"][1:4]], "top_k": 40})
+    assert params["of_model"] == ["num_ctx", "max_tokens"] and cell["text"] == whole["text"][:1]
+    for wrong in ([""], ["x" * 300], "x", [1], ["a\0b"], ["x"] * 40):
+        reply = demo.api("POST", "/runs", {"columns": [{"model_id": model}], "questions": ["Hello?"], "params": {"stop": wrong}})
+        assert reply.status == 400, (wrong, reply.body)
+    assert demo.api("POST", "/runs", {"columns": [{"model_id": model}], "questions": ["Hello?"], "params": {"num_ctx": -1}}).status == 400
+    space = ok(demo.api("POST", "/workspaces", {"name": "numbers", "model_id": model}))
+    assert space["params"]["stop"] == [stop] and "top_k" in space["params"]["of_model"]
+    changed = ok(demo.api("PATCH", f"/workspaces/{space['id']}", {"params": {"stop": []}}))
+    assert changed["params"]["stop"] == [] and "stop" not in changed["params"]["of_model"]
+
+
 def test_the_text_of_the_base_is_no_other_template_and_a_bad_one_is_a_note(demo, base, tmp_path):
     folder = epochs(demo, base, tmp_path / "same", "checkpoint-96")
     add(demo, MODEL)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "support/check.h"
 
+#include "base/limits.h"
+#include "base/mem.h"
 #include "cli/args.h"
 #include "cli/nearest.h"
 #include "cli/settings.h"
@@ -204,6 +206,30 @@ static void settings_become_the_params_of_the_api(void **state)
 	json_decref(params);
 }
 
+static void a_stop_may_be_named_several_times_and_an_empty_one_is_none(void **state)
+{
+	(void)state;
+	json_t *params = json_object();
+	struct err err;
+	assert_ok(put("stop", "", params, &err));
+	assert_int_equal(json_array_size(json_object_get(params, "stop")), 0);
+	assert_ok(put("stop", "a, b", params, &err));
+	assert_ok(put("stop", "</s>", params, &err));
+	json_t *expected = json_pack("{s:[s, s]}", "stop", "a, b", "</s>");
+	assert_true(json_equal(params, expected));
+	char *line = mem_alloc(300);
+	memset(line, 'x', 299);
+	assert_int_equal(put("stop", line, params, &err), ERR_INVALID);
+	assert_err(&err, "err_setting_text");
+	for (int i = 2; i < LIMIT_STOPS; i++)
+		assert_ok(put("stop", "c", params, &err));
+	assert_int_equal(put("stop", "d", params, &err), ERR_INVALID);
+	assert_err(&err, "err_stops");
+	mem_free(line);
+	json_decref(expected);
+	json_decref(params);
+}
+
 static void settings_out_of_range_are_refused(void **state)
 {
 	static const char *const wrong[][3] = {
@@ -212,6 +238,7 @@ static void settings_out_of_range_are_refused(void **state)
 		{ "temperature", "nan", "err_setting_number" },    { "temperature", "6", "err_setting_number" },
 		{ "top_p", "1.1", "err_setting_number" },          { "repeat_penalty", "0", "err_setting_number" },
 		{ "thinking", "1", "err_setting_bool" },           { "system", "\xff", "err_setting_utf8" },
+		{ "num_ctx", "-1", "err_setting_integer" },	   { "stop", "\xff", "err_setting_utf8" },
 		{ "temprature", "1", "err_setting_unknown_near" }, { "qqqqqqqq", "1", "err_setting_unknown" },
 	};
 	json_t *params = json_object();
@@ -245,6 +272,7 @@ int main(void)
 		cmocka_unit_test(the_first_word_is_found_behind_common_options),
 		cmocka_unit_test(the_nearest_name_forgives_slips_only),
 		cmocka_unit_test(settings_become_the_params_of_the_api),
+		cmocka_unit_test(a_stop_may_be_named_several_times_and_an_empty_one_is_none),
 		cmocka_unit_test(settings_out_of_range_are_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

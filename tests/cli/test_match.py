@@ -84,3 +84,29 @@ def test_a_template_is_shown_and_chosen_and_a_replay_keeps_the_one_it_had(data, 
     assert assay("models", "template", "bot", "vicuna", data=data).returncode == 2
     back = assay("models", "template", "bot", "auto", "--json", data=data)
     assert json.loads(back.stdout)["source"] == "base" and json.loads(back.stdout)["choice"] == ""
+
+
+def test_a_template_of_ones_own_is_tried_and_used_and_the_trainers_settings_are_shown(data, tmp_path):
+    (tmp_path / "own.jinja").write_text("{% for m in messages %}Q: {{ m.content }}\nA:{% endfor %}", "utf-8")
+    tried = assay("models", "template", "bot", "--file", tmp_path / "own.jinja", "--question", "Why?", data=data)
+    assert tried.returncode == 0 and tried.stdout == "Q: Why?\nA:\n", tried.stdout + tried.stderr
+    assert "<|im_start|>user\nWhy?" in assay("models", "template", "bot", "--question", "Why?", data=data).stdout
+    (tmp_path / "wrong.jinja").write_text("{% for m in messages %}", "utf-8")
+    wrong = assay("models", "template", "bot", "--file", tmp_path / "wrong.jinja", data=data)
+    assert wrong.returncode == 4 and "chat template" in wrong.stderr
+    (tmp_path / "endless.jinja").write_text("{% for i in range(99999999) %}{% for k in range(99999999) %}x{% endfor %}{% endfor %}", "utf-8")
+    endless = assay("models", "template", "bot", "--file", tmp_path / "endless.jinja", data=data)
+    assert endless.returncode != 0 and "template" in endless.stderr
+    assert assay("models", "template", "bot", "--file", "/nowhere.jinja", data=data).returncode == 4
+    questions = tmp_path / "one.json"
+    questions.write_text('["Why?"]', "utf-8")
+    run = assay("run", questions, "--model", f"bot@8,stop=A,stop=Q,template={tmp_path / 'own.jinja'}", "--max-tokens", "4", "--num-ctx", "64",
+                "--json", data=data)
+    params = json.loads(run.stdout)["columns"][0]["params"]
+    assert (params["stop"], params["num_ctx"], params["template"][:8]) == (["A", "Q"], 64, "{% for m"), run.stderr
+    folder = tmp_path / "left"
+    shutil.copytree(ROOT / "demo" / "checkpoints" / "checkpoint-96", folder / "checkpoint-96")
+    (folder / "Modelfile").write_text('FROM .\nPARAMETER stop "</s>"\nPARAMETER num_ctx 2048\nPARAMETER temperature 0.5\n')
+    assert assay("models", "add", folder, "--base", "SmolLM2-135M-Instruct.Q4_1", data=data).returncode == 0
+    shown = assay("models", "show", "left", data=data).stdout
+    assert 'Settings of the Modelfile: {"temperature":0.5,"stop":["</s>"],"num_ctx":2048}' in shown, shown

@@ -67,6 +67,27 @@ test("a check with the training file proves that a fine-tuned model belongs to i
 
 test.describe("refused by the server", () => {
 	test.use({ refusals: 1 });
+	test("a template of one's own is tried before anything is asked, and what is wrong with it is said", async ({ page }) => {
+		const found = await add(page, "kite", (home) => writeFileSync(`${home}/Modelfile`, 'FROM .\nPARAMETER stop "A"\nPARAMETER top_k 7\n'));
+		const run = (await call(page, "POST", "/runs", { columns: [{ model_id: found.model_ids[0] }], questions: ["Hello?"], params: { max_tokens: 2 } })) as { id: number };
+		await page.goto(`${server()}/validate/${run.id}`);
+		await done(page);
+		await page.getByRole("button", { name: "as its trainer set it" }).click();
+		const dialog = page.getByRole("dialog");
+		await expect(dialog.getByLabel("Top-k")).toHaveValue("7");
+		await expect(dialog.getByLabel("Stop texts")).toHaveValue("A");
+		await expect(dialog.getByText("From the model: Top-k, Stop texts")).toBeVisible();
+		await dialog.getByLabel("Chat template").fill("{% for m in messages %}");
+		await dialog.getByRole("button", { name: "Save" }).click();
+		await expect(dialog.getByRole("alert")).toContainText("chat template");
+		await dialog.getByLabel("Chat template").fill("{% for m in messages %}Q: {{ m.content }} A:{% endfor %}");
+		await dialog.getByRole("button", { name: "Show a prompt" }).click();
+		await expect(dialog.locator("pre")).toHaveText("Q: What can you do? A:");
+		await look_at(page, "validate-own-template-en-light", { language: "en", theme: "light" });
+		await dialog.getByRole("button", { name: "Save" }).click();
+		await expect(dialog).toHaveCount(0);
+		await forget(page, found);
+	});
 	test("a file without answers is refused with what to do", async ({ page }) => {
 		const found = await add(page, "osprey");
 		const card = page.getByRole("article", { name: "osprey" });
@@ -114,7 +135,10 @@ test("the template that the trainer left is used, its source is shown, and anoth
 	await cell(page, 0, 0).getByRole("button", { name: "Prompt actually sent" }).click();
 	await expect(page.getByRole("dialog")).toContainText("Answer as the support desk.");
 	await expect(page.getByRole("dialog")).toContainText("<|im_start|>user");
+	await expect(page.getByRole("dialog")).toContainText('Stop texts: "<|im_end|>"');
+	await expect(page.getByRole("dialog")).toContainText("From the model: System prompt, Chat template, Stop texts, Context");
 	await page.keyboard.press("Escape");
+	await expect(page.getByRole("button", { name: "as its trainer set it" })).toBeVisible();
 	await forget(page, found);
 });
 

@@ -32,7 +32,7 @@ static const char *key_of(const struct group_facts *f)
 
 static void all_that_a_text_depends_on_makes_another_key(void **state)
 {
-	char known[16][HASH_HEX_SIZE];
+	char known[20][HASH_HEX_SIZE];
 	size_t n = 0;
 	struct group_facts f = facts();
 
@@ -55,6 +55,9 @@ static void all_that_a_text_depends_on_makes_another_key(void **state)
 	WITH(params.template = "t");
 	WITH(params.thinking = true);
 	WITH(params.repeat_penalty = 1.1);
+	WITH(params.stop = "[\"END\"]");
+	WITH(params.stop = "[\"END\",\".\"]");
+	WITH(params.num_ctx = 512);
 	WITH(questions[1].q.text = STR("two"));
 	WITH(questions[0].q.text = STR("two"));
 	WITH(questions[1].q.system = STR("Be brief."));
@@ -74,6 +77,12 @@ static void places_count_only_where_tokens_are_drawn(void **state)
 	moved.column_position = 3;
 	moved.adapter = "/elsewhere/b.gguf";
 	assert_string_equal(key_of(&f), key_of(&moved));
+	struct gen_params by_model = params;
+	by_model.of_model = PARAM_SYSTEM | PARAM_MAX_TOKENS; /* who said it does not matter */
+	by_model.stop = "[]";
+	moved.params = &by_model;
+	assert_string_equal(key_of(&f), key_of(&moved));
+	moved.params = &params;
 	params.temperature = 1;
 	assert_string_not_equal(key_of(&f), key_of(&moved));
 	moved = f;

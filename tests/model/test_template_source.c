@@ -7,6 +7,8 @@
 #include "model/template_source.h"
 #include "support/temp.h"
 
+#include <math.h>
+
 static struct temp temp;
 static struct arena *a;
 
@@ -50,6 +52,26 @@ static void a_modelfile_gives_what_it_says(void **state)
 	assert_string_equal(m.stops[0], "<|im_end|>");
 	assert_string_equal(m.stops[1], "<|eot|>");
 	assert_int_equal(m.num_ctx, 4096);
+	assert_string_equal(modelfile_numbers[2].setting, "top_k");
+	assert_true(m.numbers[2] == 5);
+	assert_true(isnan(m.numbers[0]));
+}
+
+static void numbers_that_cannot_be_used_are_not_said(void **state)
+{
+	(void)state;
+	struct modelfile m;
+	struct err err = { 0 };
+	assert_ok(modelfile_parse(a, STR("PARAMETER temperature 0.6\nPARAMETER TOP_P 1.5\nPARAMETER top_k 2.5\nPARAMETER min_p nan\n"
+					 "PARAMETER num_predict -1\nPARAMETER repeat_penalty 1.1\n"),
+				  "Modelfile", &m, &err));
+	for (size_t i = 0; i < MODELFILE_NUMBERS; i++)
+		assert_int_equal(!isnan(m.numbers[i]), i == 0 || i == 5);
+	assert_true(m.numbers[0] == 0.6 && m.numbers[5] == 1.1);
+	assert_ok(modelfile_parse(a, STR("PARAMETER num_predict 12\n"), "Modelfile", &m, &err));
+	assert_true(m.numbers[4] == 12);
+	assert_string_equal(modelfile_numbers[4].setting, "max_tokens");
+	assert_int_equal(modelfile_parse(a, STR("PARAMETER num_predict -2\n"), "Modelfile", &m, &err), ERR_DATA);
 }
 
 static void a_broken_modelfile_names_the_line(void **state)
@@ -122,7 +144,7 @@ static void a_checkpoint_folder_goes_before_its_run(void **state)
 	assert_string_equal(s->items[1].preset, "mistral");
 	assert_string_equal(s->items[1].text, template_preset_find("mistral")->jinja);
 	assert_string_equal(s->items[1].system, "Be brief.");
-	assert_int_equal(s->items[1].num_ctx, 2048);
+	assert_int_equal(s->items[1].modelfile->num_ctx, 2048);
 
 	temp_text(&temp, "run/checkpoint-8/tokenizer_config.json", "{\"chat_template\": \"of the checkpoint\", \"x\": NaN}");
 	s = sources();
@@ -176,6 +198,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_modelfile_gives_what_it_says, open_temp, close_temp),
+		cmocka_unit_test_setup_teardown(numbers_that_cannot_be_used_are_not_said, open_temp, close_temp),
 		cmocka_unit_test_setup_teardown(a_broken_modelfile_names_the_line, open_temp, close_temp),
 		cmocka_unit_test_setup_teardown(more_stops_than_there_is_room_for_are_left_out, open_temp, close_temp),
 		cmocka_unit_test(templates_of_other_languages_are_recognized),

@@ -123,13 +123,15 @@ static void check_body(const char *text, enum err_code code, const char *field)
 	char found[256] = "";
 	json_t *json = json_parse(str_of(text), "test", &err);
 	assert_non_null(json);
-	if (run_body_read(json, &body, &err) != code)
+	struct arena *a = arena_new();
+	if (run_body_read(json, a, &body, &err) != code)
 		fail_msg("%s: %s", text, err.key);
 	if (field) {
 		err_arg(&err, "field", found, sizeof found);
 		assert_string_equal(found, field);
 	}
 	json_decref(json);
+	arena_free(a);
 }
 
 static void a_wrong_run_names_the_field(void **state)

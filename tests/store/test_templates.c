@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store_test.h"
 
+#include "model/modelfile.h"
 #include "model/template_preset.h"
 #include "store/match_store.h"
 #include "store/selection_store.h"
 #include "store/template_store.h"
+#include "store/gen_params.h"
 
 #define OF_BASE "template of the base"
 
@@ -67,7 +69,7 @@ static struct template_use use_of(int64_t id)
 static struct gen_params filled(int64_t id)
 {
 	struct gen_params p = gen_params_default();
-	assert_ok(template_store_fill(db, a, id, true, true, &p, err));
+	assert_ok(template_store_fill(db, a, id, PARAM_ALL, &p, err));
 	return p;
 }
 
@@ -112,12 +114,47 @@ static void the_first_source_is_used_and_another_may_be_chosen(void **state)
 	}
 	/* What the user has said himself stays. */
 	struct gen_params own = gen_params_default();
-	assert_ok(template_store_fill(db, a, adapter_id, false, false, &own, err));
+	assert_ok(template_store_fill(db, a, adapter_id, 0, &own, err));
 	assert_string_equal(own.template, "");
 	assert_string_equal(own.system, "");
 	assert_err(template_store_choose_family(db, 99, "base", err), ERR_NOT_FOUND, "err_family_not_found");
 	assert_err(template_store_choose_model(db, 99, "base", err), ERR_NOT_FOUND, "err_model_not_found");
 	assert_true(template_choice_known("") && template_choice_known("qwen") && !template_choice_known("vicuna"));
+}
+
+static void a_trainers_settings_stand_where_nobody_says_anything(void **state)
+{
+	(void)state;
+	struct modelfile m;
+	struct template_sources s = { .items = { source(TEMPLATE_OF_MODELFILE, "") }, .n = 1 };
+	assert_ok(modelfile_parse(a, STR("PARAMETER stop </s>\nPARAMETER stop \"User:\"\nPARAMETER num_ctx 2048\nPARAMETER temperature 0.6\n"
+					 "PARAMETER top_k 7\nPARAMETER top_p 9\nPARAMETER num_predict 99\n"), "Modelfile", &m, err));
+	s.items[0].modelfile = &m;
+	add(&s, true);
+	struct gen_params p = filled(adapter_id), d = gen_params_default();
+	assert_string_equal(p.stop, "[\"</s>\",\"User:\"]");
+	assert_int_equal(p.num_ctx, 2048);
+	assert_true(p.temperature == 0.6 && p.top_k == 7 && p.max_tokens == 99);
+	assert_true(p.top_p == d.top_p && p.min_p == d.min_p && p.repeat_penalty == d.repeat_penalty);
+	assert_int_equal(p.of_model, PARAM_STOP | PARAM_NUM_CTX | PARAM_TEMPERATURE | PARAM_TOP_K | PARAM_MAX_TOKENS);
+	/* It travels with what was stored. */
+	json_t *json = gen_params_json(&p);
+	struct gen_params read;
+	assert_ok(gen_params_parse(a, str_of(json_text_of(a, json)), &read, err));
+	assert_string_equal(read.stop, p.stop);
+	assert_int_equal(read.num_ctx, 2048);
+	assert_int_equal(read.of_model, p.of_model);
+	/* What the user has said himself stays, also the usual value. */
+	struct gen_params own = gen_params_default();
+	assert_ok(template_store_fill(db, a, adapter_id, PARAM_ALL & ~(PARAM_TEMPERATURE | PARAM_STOP), &own, err));
+	assert_true(own.temperature == 0 && own.top_k == 7);
+	assert_string_equal(own.stop, "");
+	assert_int_equal(own.of_model, PARAM_NUM_CTX | PARAM_TOP_K | PARAM_MAX_TOKENS);
+	/* With the base's template nothing of the trainer's is used, and the base itself has none. */
+	assert_string_equal(filled(base_id).stop, "");
+	assert_ok(template_store_choose_family(db, family_id, "base", err));
+	p = filled(adapter_id);
+	assert_true(p.of_model == 0 && p.num_ctx == 0 && p.temperature == 0 && !*p.stop);
 }
 
 static void the_same_text_as_the_base_is_kept_once_and_not_sent(void **state)
@@ -257,6 +294,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(without_anything_beside_it_an_epoch_is_asked_as_its_base),
 		TEST(the_first_source_is_used_and_another_may_be_chosen),
+		TEST(a_trainers_settings_stand_where_nobody_says_anything),
 		TEST(the_same_text_as_the_base_is_kept_once_and_not_sent),
 		TEST(a_base_without_one_can_be_given_a_preset_that_its_epochs_follow),
 		TEST(a_folder_with_weights_has_its_own_template),

@@ -232,6 +232,75 @@ static void an_answer_that_reaches_max_tokens_says_length(void **state)
 	worker_reply_release(&r);
 }
 
+/* A stop text in the middle of an answer: the same answer up to it, streamed too, and the reason is "stop". */
+static void a_text_that_ends_an_answer_is_no_part_of_it(void **state)
+{
+	(void)state;
+	struct worker_reply whole = ask(&two, group(0, 3, 40, N_QUESTIONS));
+	const char *text = json_string_value(json_object_get(worker_reply_cell(&whole, 1, NULL), "text"));
+	/* Nine bytes are several tokens. */
+	size_t at = strlen(text) / 2;
+	while (at > 0 && (text[at] & 0xC0) == 0x80)
+		at--;
+	assert_true(strlen(text) > at + 9);
+	char *stop = mem_printf("%.9s", text + at);
+	at = (size_t)(strstr(text, stop) - text);
+	struct worker_reply kept = { 0 };
+	for (int i = 0; i < 2; i++) {
+		json_t *request = group(0, 3, 40, N_QUESTIONS);
+		json_object_set_new(request, "stop", json_pack("[s, s]", "no such text", stop));
+		struct worker_reply r = ask(i ? &one : &two, request);
+		for (int id = 1; id <= (int)N_QUESTIONS; id++) {
+			char key[8];
+			snprintf(key, sizeof(key), "%d", id);
+			json_t *body = worker_reply_cell(&r, id, NULL);
+			const char *said = json_string_value(json_object_get(body, "text"));
+			assert_null(strstr(said, stop));
+			assert_string_equal(json_string_value(json_object_get(r.streamed, key)), said);
+		}
+		/* The others got room earlier, so only this one is the same to the letter. */
+		json_t *first = worker_reply_cell(&r, 1, NULL);
+		assert_int_equal(json_string_length(json_object_get(first, "text")), at);
+		assert_memory_equal(json_string_value(json_object_get(first, "text")), text, at);
+		assert_string_equal(json_string_value(json_object_get(first, "finish")), "stop");
+		if (i > 0)
+			assert_same(&kept, &r);
+		worker_reply_release(&kept);
+		kept = r;
+	}
+	worker_reply_release(&kept);
+	/* What ends answers anyway changes nothing. */
+	json_t *request = group(0, 3, 40, N_QUESTIONS);
+	json_object_set_new(request, "stop", json_pack("[s]", "<|im_end|>"));
+	assert_ask_same(&two, request, &whole);
+	mem_free(stop);
+	worker_reply_release(&whole);
+}
+
+static void a_context_that_was_asked_for_is_the_limit(void **state)
+{
+	(void)state;
+	int kind = 0;
+	struct worker_reply whole = ask(&two, group(0, 2, 40, 2));
+	int64_t n_prompt = json_integer_value(json_object_get(worker_reply_cell(&whole, 2, NULL), "n_prompt"));
+	json_t *request = group(0, 2, 40, 2);
+	json_object_set_new(request, "num_ctx", json_integer(n_prompt + 5));
+	struct worker_reply r = ask(&two, request);
+	json_t *body = worker_reply_cell(&r, 2, &kind);
+	assert_int_equal(kind, MSG_ANSWER);
+	assert_int_equal(json_integer_value(json_object_get(body, "n_generated")), 5);
+	assert_string_equal(json_string_value(json_object_get(body, "finish")), "length");
+	worker_reply_release(&r);
+	request = group(0, 2, 40, 2);
+	json_object_set_new(request, "num_ctx", json_integer(4));
+	r = ask(&two, request);
+	body = worker_reply_cell(&r, 2, &kind);
+	assert_int_equal(kind, MSG_CELL_FAILED);
+	assert_string_equal(json_string_value(json_object_get(body, "key")), "err_prompt_num_ctx");
+	worker_reply_release(&r);
+	worker_reply_release(&whole);
+}
+
 static void a_question_that_is_too_long_fails_alone(void **state)
 {
 	(void)state;
@@ -285,6 +354,14 @@ static void settings_out_of_range_are_refused(void **state)
 	check_group_refused(group(9, 2, 4, 1), "err_adapter_unknown");
 	check_group_refused(json_pack("{s:[]}", "cells"), "err_worker_request");
 	check_group_refused(json_pack("{s:[i]}", "cells", 1), "err_worker_request");
+	json_t *request = group(0, 2, 4, 1);
+	json_object_set_new(request, "stop", json_pack("[s]", ""));
+	check_group_refused(request, "err_worker_request");
+	request = group(0, 2, 4, 1);
+	json_object_set_new(request, "num_ctx", json_integer(-1));
+	struct worker_reply r = ask(&two, request);
+	assert_int_equal(r.kind, MSG_FAILED);
+	worker_reply_release(&r);
 }
 
 /* --- prompts --- */
@@ -489,6 +566,8 @@ int main(void)
 		cmocka_unit_test(a_waiting_group_can_be_cancelled_too),
 		cmocka_unit_test(the_stream_adds_up_to_the_answer),
 		cmocka_unit_test(an_answer_that_reaches_max_tokens_says_length),
+		cmocka_unit_test(a_text_that_ends_an_answer_is_no_part_of_it),
+		cmocka_unit_test(a_context_that_was_asked_for_is_the_limit),
 		cmocka_unit_test(a_question_that_is_too_long_fails_alone),
 		cmocka_unit_test(settings_out_of_range_are_refused),
 		cmocka_unit_test(content_gives_no_control_tokens),

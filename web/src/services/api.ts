@@ -117,6 +117,7 @@ export const api = {
 	retry_run: (id: number, column_id?: number) =>
 		call<Reply<"retryRun">>("POST", `/runs/${id}/retry`, { json: column_id ? { column_id } : {} }),
 	vote: (cell: number, liked: boolean) => call<Reply<"vote">>("PUT", `/cells/${cell}/vote`, { json: { liked } }),
+	preview_prompt: (model: number, json: Body<"previewPrompt">) => call<Reply<"previewPrompt">>("POST", `/models/${model}/prompt`, { json }),
 	prompt: (cell: number) => get<Reply<"getPrompt">>(`/cells/${cell}/prompt`),
 
 	workspaces: () => get<Reply<"listWorkspaces">>("/workspaces"),

@@ -81,13 +81,14 @@ export function count(matches: Match[], pair: Pair): Counts {
 	return counts;
 }
 
-export interface Difference { name: keyof Params | "mode" | "seed"; a: string; b: string }
+export type Setting = Exclude<keyof Params, "of_model">;
+export interface Difference { name: Setting | "mode" | "seed"; a: string; b: string }
 
 const shown = (value: unknown): string => (value === undefined || value === null ? "" : String(value));
 
 /** Settings in which two columns, or two runs, were asked differently. */
 export function params_differ(a: Params, b: Params): Difference[] {
-	const names = [...new Set([...Object.keys(a), ...Object.keys(b)])].sort() as (keyof Params)[];
+	const names = [...new Set([...Object.keys(a), ...Object.keys(b)])].filter((name) => name !== "of_model").sort() as Setting[];
 	return names.map((name) => ({ name, a: shown(a[name]), b: shown(b[name]) })).filter((one) => one.a !== one.b);
 }
 export function settings_differ(a: Run, b: Run): Difference[] {

@@ -2,7 +2,8 @@
 import { flushSync } from "svelte";
 import { beforeEach, expect, test } from "vitest";
 import type { Run } from "../types";
-import { batches, COLUMNS_MAX, DEFAULTS, Draft } from "./draft.svelte";
+import { DEFAULTS } from "../services/params";
+import { batches, COLUMNS_MAX, Draft } from "./draft.svelte";
 
 beforeEach(() => localStorage.clear());
 
@@ -62,8 +63,10 @@ test("the request holds only what was set", () => {
 	draft.add(2, { temperature: 0.7, system: "" });
 	expect(draft.request()).toEqual({
 		columns: [{ model_id: 1 }, { model_id: 2, params: { temperature: 0.7 } }],
-		params: DEFAULTS, mode: "exact", blind: false,
+		params: {}, mode: "exact", blind: false,
 	});
+	draft.params = { ...DEFAULTS, temperature: 0.5, stop: [], num_ctx: 0, of_model: ["stop"] };
+	expect(draft.request().params).toEqual({ temperature: 0.5 });
 });
 test("many questions travel in several requests, none of them lost", () => {
 	const questions = Array.from({ length: 40 }, (_, i) => ({ text: `${i} ${"問".repeat(20_000)}` }));

@@ -2,12 +2,11 @@
 // What the next validation will be: columns, settings and questions. Kept in the browser, so that leaving costs nothing.
 import { untrack } from "svelte";
 import { api } from "../services/api";
+import { DEFAULTS, is_usual } from "../services/params";
 import * as prefs from "../services/prefs";
 import type { Body, Params, QuestionInput, Run } from "../types";
 
 export const COLUMNS_MAX = 16;
-/** What the server uses where nothing is said (gen_params_default). */
-export const DEFAULTS: Params = { max_tokens: 256, temperature: 0, top_p: 0.95, top_k: 40, min_p: 0, repeat_penalty: 1, thinking: false };
 /** Questions travel in requests of at most 1 MiB; larger lists in several. */
 const BODY_MAX = 900_000;
 
@@ -165,7 +164,7 @@ export class Draft {
 	request(): Body<"addRun"> {
 		return {
 			columns: this.columns.map((column) => (column.own ? { model_id: column.model_id, params: clean(column.own) } : { model_id: column.model_id })),
-			params: clean(this.params), mode: this.mode, blind: this.blind,
+			params: Object.fromEntries(Object.entries(clean(this.params)).filter(([name, value]) => !is_usual(name as keyof Params, value))), mode: this.mode, blind: this.blind,
 			...(this.seed === null ? {} : { seed: this.seed }),
 		};
 	}
@@ -178,7 +177,7 @@ export class Draft {
 }
 
 function clean(params: Params): Params {
-	return Object.fromEntries(Object.entries(params).filter(([, value]) => value !== undefined && value !== null && value !== "")) as Params;
+	return Object.fromEntries(Object.entries(params).filter(([name, value]) => name !== "of_model" && value !== undefined && value !== null && value !== "")) as Params;
 }
 function sorted(params: Params): [string, unknown][] {
 	return Object.entries(clean(params)).sort(([a], [b]) => a.localeCompare(b));

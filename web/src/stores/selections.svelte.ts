@@ -4,7 +4,7 @@ import { api, problem_of } from "../services/api";
 import { router } from "../services/router.svelte";
 import type { StartForm } from "../services/selection_view";
 import type { Problem, QuestionSet, Selection, SelectionInput, ServerEvent } from "../types";
-import { DEFAULTS } from "./draft.svelte";
+import { DEFAULTS } from "../services/params";
 import { toasts } from "./toasts.svelte";
 
 export const is_over = (selection: Selection): boolean => selection.state !== "waiting" && selection.state !== "running";

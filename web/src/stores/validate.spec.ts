@@ -2,7 +2,7 @@
 import { flushSync } from "svelte";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { Run, Selection } from "../types";
-import { DEFAULTS } from "./draft.svelte";
+import { DEFAULTS } from "../services/params";
 import { toasts } from "./toasts.svelte";
 import { ValidateStore } from "./validate.svelte";
 
@@ -53,7 +53,7 @@ async function submitted(): Promise<ValidateStore> {
 test("Submit adds what is typed and starts a run, whose address the page then has", async () => {
 	const store = await submitted();
 	expect(posts()).toEqual([{ method: "POST", path: "/runs", body: {
-		columns: [{ model_id: 3 }], params: DEFAULTS, mode: "exact", blind: false, questions: [{ text: "Why?" }],
+		columns: [{ model_id: 3 }], params: {}, mode: "exact", blind: false, questions: [{ text: "Why?" }],
 	} }]);
 	expect([location.pathname, store.box, store.draft.n_questions, store.n_lines]).toEqual(["/validate/7", "", 0, 1]);
 });
