@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Which way a family goes: set_vocab() in conversion/{llama,qwen,gemma,phi}.py of llama.cpp v0.5.0. */
+ * Which way a family goes: set_vocab() in conversion/{llama,qwen,gemma,phi}.py of llama.cpp v0.5.0; merge_scores.h says where assay
+ * does something else. */
 #include "convert/hf_vocab.h"
 
 #include <string.h>
@@ -9,6 +10,7 @@
 #include "base/mem.h"
 #include "convert/bpe_vocab.h"
 #include "convert/hf_files.h"
+#include "convert/merge_scores.h"
 #include "convert/sp_vocab.h"
 #include "convert/special_keys.h"
 #include "convert/vocab_keys.h"
@@ -90,7 +92,10 @@ static enum err_code read_llama(struct job *j, bool has_model, struct err *err)
 	const json_t *space = json_object_get(j->files->config, "add_prefix_space");
 	if (space && !json_is_null(space))
 		vocab_keys_bool(j->keys, "tokenizer.ggml.add_space_prefix", !hf_is_false(space));
-	enum err_code rc = has_model ? read_sp(j, err) : sp_vocab_in_json(j->files) ? read_sp_json(j, err) : read_bpe(j, err);
+	bool in_json = !has_model && sp_vocab_in_json(j->files);
+	if (in_json && (!space || json_is_null(space)) && !merge_scores_has_prefix(j->files))
+		vocab_keys_bool(j->keys, "tokenizer.ggml.add_space_prefix", false);
+	enum err_code rc = has_model ? read_sp(j, err) : in_json ? read_sp_json(j, err) : read_bpe(j, err);
 	/* Code Llama, which has tokens for filling a gap, and small models that do not want a first token. */
 	if (rc == ERR_OK && j->vocab_size == 32016)
 		rc = special_keys_set_eot(j->keys, j->files, j->wish->config, 32010, err);

@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "convert/hf_tokens.h"
+#include "convert/merge_scores.h"
 #include "convert/sp_model.h"
 
 #define ADDED_SCORE (-1000.0f)
@@ -209,6 +210,8 @@ enum err_code sp_vocab_read_json(struct vocab_keys *keys, const struct hf_files 
 		vocab_list_init(out, keys->arena, tokens.n);
 		rc = set_json_tokens(out, &tokens, err);
 	}
+	if (rc == ERR_OK)
+		rc = merge_scores_set(out, &tokens, cancel, err);
 	if (rc == ERR_OK)
 		set_keys(keys, out);
 	hf_tokens_release(&tokens);

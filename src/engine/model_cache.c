@@ -15,7 +15,7 @@
 #include "model/hf_folder.h"
 
 #define WAIT_US 100000
-#define CACHE_FORMAT "1" /* changes when hf_convert() writes something else */
+#define CACHE_FORMAT "2" /* changes when hf_convert() writes something else */
 
 bool model_cache_wants(const char *path)
 {

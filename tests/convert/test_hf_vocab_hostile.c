@@ -495,6 +495,120 @@ static void ids_of_phi3_that_have_no_place(void **state)
 	assert_err(&err, "err_vocab_field");
 }
 
+static void refuse_changed(void (*change)(json_t *tokenizer), const char *key)
+{
+	copy("llama-fast");
+	json_t *tokenizer = open_json("tokenizer.json");
+	change(tokenizer);
+	save("tokenizer.json", tokenizer);
+	refused_as("llama", key);
+}
+
+/* The first piece that can be made in two ways, or the second way of it, goes to the end. */
+static void tear_apart(json_t *tokenizer)
+{
+	json_t *merges = json_object_get(model(tokenizer), "merges");
+	char made[2][256] = { "", "" };
+	for (size_t i = 0; i < json_array_size(merges); i++) {
+		const json_t *merge = json_array_get(merges, i);
+		str_format(made[i % 2], sizeof made[0], "%s%s", json_string_value(json_array_get(merge, 0)),
+			   json_string_value(json_array_get(merge, 1)));
+		if (strcmp(made[0], made[1]) != 0)
+			continue;
+		json_t *moved = json_incref(json_array_get(merges, i));
+		json_array_remove(merges, i);
+		json_array_append_new(merges, moved);
+		return;
+	}
+	fail_msg("no piece has two ways");
+}
+
+static void leave_out_last(json_t *tokenizer)
+{
+	json_t *merges = json_object_get(model(tokenizer), "merges");
+	json_array_remove(merges, json_array_size(merges) - 1);
+}
+
+static void make_nothing(json_t *tokenizer)
+{
+	json_array_append_new(json_object_get(model(tokenizer), "merges"), json_pack("[s, s]", "in", "in"));
+}
+
+static void name_three(json_t *tokenizer)
+{
+	json_array_append_new(json_object_get(model(tokenizer), "merges"), json_string("a b c"));
+}
+
+static void no_list(json_t *tokenizer)
+{
+	json_object_set_new(model(tokenizer), "merges", json_integer(1));
+}
+
+static void take_whole_words(json_t *tokenizer)
+{
+	json_object_set_new(model(tokenizer), "ignore_merges", json_true());
+}
+
+static void cut_digits(json_t *tokenizer)
+{
+	json_object_set_new(tokenizer, "pre_tokenizer", json_pack("{s:s, s:b}", "type", "Digits", "individual_digits", 1));
+}
+
+static void cut_words(json_t *tokenizer)
+{
+	json_object_set_new(tokenizer, "pre_tokenizer", json_pack("{s:s, s:s, s:s}", "type", "Metaspace", "replacement", "\u2581",
+								  "prepend_scheme", "first"));
+}
+
+static void lower(json_t *tokenizer)
+{
+	json_object_set_new(tokenizer, "normalizer", json_pack("{s:s}", "type", "Lowercase"));
+}
+
+/* Scores would say something else than the merges, and llama.cpp would make other tokens without an error. */
+static void merges_that_scores_cannot_say(void **state)
+{
+	(void)state;
+	refuse_changed(tear_apart, "err_vocab_merges");
+	refuse_changed(leave_out_last, "err_vocab_merges");
+	refuse_changed(make_nothing, "err_vocab_field");
+	refuse_changed(name_three, "err_vocab_field");
+	refuse_changed(no_list, "err_vocab_field");
+	refuse_changed(take_whole_words, "err_vocab_feature");
+	refuse_changed(cut_digits, "err_vocab_feature");
+	refuse_changed(cut_words, "err_vocab_feature");
+	refuse_changed(lower, "err_vocab_feature");
+}
+
+static void merges_as_older_files_write_them(void **state)
+{
+	(void)state;
+	copy("llama-fast");
+	json_t *tokenizer = open_json("tokenizer.json"), *merges = json_object_get(model(tokenizer), "merges"), *merge, *old = json_array();
+	size_t i;
+	json_array_foreach(merges, i, merge)
+		json_array_append_new(old, json_sprintf("%s %s", json_string_value(json_array_get(merge, 0)),
+							 json_string_value(json_array_get(merge, 1))));
+	struct err err;
+	struct buf before = BUF_INIT(LIMIT_GGUF_HEADER), after = BUF_INIT(LIMIT_GGUF_HEADER);
+	hf_vocab_head(read_as("llama", &err), "llama", NULL, &before);
+	json_object_set_new(model(tokenizer), "merges", old);
+	save("tokenizer.json", tokenizer);
+	hf_vocab_head(read_as("llama", &err), "llama", NULL, &after);
+	assert_int_equal(before.len, after.len);
+	assert_memory_equal(before.ptr, after.ptr, before.len);
+	/* Without a space in front of the text, the GGUF says so. */
+	tokenizer = open_json("tokenizer.json");
+	json_array_remove(json_object_get(json_object_get(tokenizer, "normalizer"), "normalizers"), 0);
+	save("tokenizer.json", tokenizer);
+	buf_clear(&after);
+	hf_vocab_head(read_as("llama", &err), "llama", NULL, &after);
+	assert_null(memmem(before.ptr, before.len, "add_space_prefix", 16));
+	assert_non_null(memmem(after.ptr, after.len, "add_space_prefix", 16));
+	buf_release(&before);
+	buf_release(&after);
+}
+
 static void it_stops_on_request(void **state)
 {
 	(void)state;
@@ -535,6 +649,8 @@ int main(void)
 		cmocka_unit_test(a_vocabulary_without_end),
 		cmocka_unit_test(one_text_for_two_tokens),
 		cmocka_unit_test(merges_of_unknown_tokens),
+		cmocka_unit_test(merges_that_scores_cannot_say),
+		cmocka_unit_test(merges_as_older_files_write_them),
 		cmocka_unit_test(rules_that_no_family_has),
 		cmocka_unit_test(kinds_that_cannot_be_converted),
 		cmocka_unit_test(chat_templates_that_are_too_much),

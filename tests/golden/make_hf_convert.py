@@ -242,6 +242,8 @@ def whole(source):
     import gguf
     import torch
     logging.disable(logging.CRITICAL)
+    from make_hf_vocab import with_merge_scores
+    with_merge_scores(gguf)
     root = pathlib.Path(__file__).parent / "hf_vocab"
     known = json.loads((root / "golden.json").read_text())["folders"]
     result = {}

@@ -18,6 +18,7 @@ import json
 import logging
 import os
 import pathlib
+import re
 import shutil
 import sys
 import tempfile
@@ -398,6 +399,29 @@ def keys_of(path):
     return out
 
 
+def merge_scores(path):
+    """Where upstream gives every token of a tokenizer.json the score -1000 ("placeholder"), which loses the order of the merges,
+    assay gives pieces the scores that SentencePiece has: 0, -1, ... in the order of their merges, then characters; 0 for others."""
+    data = json.loads((pathlib.Path(path) / "tokenizer.json").read_text("utf-8"))
+    vocab, added = data["model"]["vocab"], {t["content"] for t in data["added_tokens"]}
+    made = list(dict.fromkeys("".join(m) if isinstance(m, list) else m.replace(" ", "") for m in data["model"]["merges"]))
+    is_byte = re.compile(r"<0x[0-9A-Fa-f]{2}>").fullmatch
+    chars = [t for t, _ in sorted(vocab.items(), key=lambda x: x[1]) if t not in set(made) and t not in added and not is_byte(t)]
+    rank = {t: float(-i) for i, t in enumerate(made + chars)}
+    return {i: rank.get(t, 0.0) for t, i in vocab.items()}
+
+
+def with_merge_scores(gguf):
+    old = gguf.LlamaHfVocab.__init__
+
+    def init(self, base_path):
+        old(self, base_path)
+        scores = merge_scores(base_path)
+        self.get_token_score = lambda i: scores.get(i, -1000.0)
+
+    gguf.LlamaHfVocab.__init__ = init
+
+
 def convert(source, folder, pre):
     """The converter's own model class, as convert_hf_to_gguf.py --vocab-only runs it."""
     import gguf
@@ -426,6 +450,8 @@ def main():
     root.mkdir(exist_ok=True)
     for old in root.iterdir():
         shutil.rmtree(old) if old.is_dir() else old.unlink()
+    import gguf
+    with_merge_scores(gguf)
     pres = make_bpe(root)
     make_sp(root)
     golden = {"texts": TEXTS, "folders": {}}

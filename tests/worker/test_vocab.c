@@ -47,7 +47,6 @@ static json_t *tokenize(const struct llama_model *model, const char *text)
 #define LITERAL "llama.cpp looks for added tokens before spaces become U+2581"
 #define STRIP "llama.cpp keeps the white space around a token that takes it away (rstrip)"
 #define WHOLE "the name smaug-bpe goes without ignore_merges"
-#define SCORES "the converter gives all tokens one score where there is no tokenizer.model, so merges have no order"
 #define LEGACY "llama.cpp puts a space in front of every piece of text, also where transformers (legacy: false) does not"
 
 static const struct {
@@ -55,10 +54,9 @@ static const struct {
 	size_t text;
 	const char *why;
 } known[] = {
-	{ "gemma2", 38, LITERAL }, { "gemma3", 38, LITERAL }, { "llama-fast", 14, SCORES }, { "llama-fast", 27, SCORES },
-	{ "mistral", 1, LEGACY },  { "mistral", 2, LEGACY },  { "mistral", 5, LEGACY },	    { "mistral", 7, LEGACY },
-	{ "mistral", 34, LEGACY }, { "phi4", 33, STRIP },     { "qwen2", 24, NFC },	    { "qwen3", 24, NFC },
-	{ "smollm3", 5, WHOLE },
+	{ "gemma2", 38, LITERAL }, { "gemma3", 38, LITERAL }, { "mistral", 1, LEGACY },	 { "mistral", 2, LEGACY },
+	{ "mistral", 5, LEGACY },  { "mistral", 7, LEGACY },  { "mistral", 34, LEGACY }, { "phi4", 33, STRIP },
+	{ "qwen2", 24, NFC },	   { "qwen3", 24, NFC },      { "smollm3", 5, WHOLE },
 };
 
 static const char *known_why(const char *folder, size_t text)
