@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/fs.h"
+#include "base/json.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "model/checkpoint_name.h"
@@ -15,7 +16,7 @@
 #include "model/hf_cache.h"
 #include "model/ollama_store.h"
 
-#define MAX_PLACES 16
+#define MAX_PLACES 24
 
 struct finder {
 	struct arena *arena;
@@ -83,13 +84,33 @@ static void add_from_env(struct finder *f, enum place_kind kind, place_env_fn en
 		add_place(f, kind, arena_printf(f->arena, "%s%s", value, folder));
 }
 
+/* The models folder that LM Studio's settings name, where they name one. */
+static void add_lm_moved(struct finder *f, const char *home)
+{
+	struct buf text = BUF_INIT(1 * MIB);
+	const char *path = arena_printf(f->arena, "%s/settings.json", home);
+	json_t *settings = fs_read(path, &text, NULL) == ERR_OK ? json_parse_python(buf_str(&text), path, NULL) : NULL;
+	const char *moved = json_string_value(json_object_get(settings, "downloadsFolder"));
+	if (moved)
+		add_place(f, PLACE_LM_STUDIO, arena_strdup(f->arena, moved));
+	json_decref(settings);
+	buf_release(&text);
+}
+
+static void add_lm_home(struct finder *f, const char *home)
+{
+	add_lm_moved(f, home);
+	add_place(f, PLACE_LM_STUDIO, arena_printf(f->arena, "%s/models", home));
+}
+
 /* LM Studio writes its home into this file where it is not the usual one. */
 static void add_pointed(struct finder *f)
 {
 	struct buf text = BUF_INIT(4 * KIB);
 	if (fs_read(arena_printf(f->arena, "%s/.lmstudio-home-pointer", f->home), &text, NULL) == ERR_OK) {
 		struct str home = str_trim(buf_str(&text));
-		add_place(f, PLACE_LM_STUDIO, arena_printf(f->arena, "%.*s/models", (int)home.len, home.ptr));
+		if (home.len > 0 && home.ptr[0] == '/')
+			add_lm_home(f, arena_printf(f->arena, "%.*s", (int)home.len, home.ptr));
 	}
 	buf_release(&text);
 }
@@ -100,10 +121,10 @@ static void list_places(struct finder *f, place_env_fn env)
 		enum place_kind kind;
 		const char *folder; /* in the home folder */
 	} usual[] = {
-		{ PLACE_HUGGING_FACE, ".cache/huggingface/hub" }, { PLACE_LM_STUDIO, ".lmstudio/models" },
-		{ PLACE_LM_STUDIO, ".cache/lm-studio/models" },	  { PLACE_OLLAMA, ".ollama/models" },
+		{ PLACE_HUGGING_FACE, ".cache/huggingface/hub" }, { PLACE_OLLAMA, ".ollama/models" },
 		{ PLACE_LLAMA_CPP, ".cache/llama.cpp" },
 	};
+	static const char *const lm_homes[] = { ".lmstudio", ".cache/lm-studio" };
 	add_from_env(f, PLACE_HUGGING_FACE, env, "HF_HUB_CACHE", "");
 	add_from_env(f, PLACE_HUGGING_FACE, env, "HUGGINGFACE_HUB_CACHE", "");
 	add_from_env(f, PLACE_HUGGING_FACE, env, "HF_HOME", "/hub");
@@ -115,6 +136,10 @@ static void list_places(struct finder *f, place_env_fn env)
 		add_pointed(f);
 		for (size_t i = 0; i < sizeof(usual) / sizeof(usual[0]); i++)
 			add_place(f, usual[i].kind, arena_printf(f->arena, "%s/%s", f->home, usual[i].folder));
+		for (size_t i = 0; i < sizeof(lm_homes) / sizeof(lm_homes[0]); i++)
+			add_lm_home(f, arena_printf(f->arena, "%s/%s", f->home, lm_homes[i]));
+		/* Some versions keep the settings with those of the window. */
+		add_lm_moved(f, arena_printf(f->arena, "%s/.config/LM Studio", f->home));
 	}
 	add_place(f, PLACE_OLLAMA, "/usr/share/ollama/.ollama/models"); /* of the system service */
 }

@@ -3,7 +3,7 @@
  * known_places - where other programs of this machine keep models: the caches of Hugging Face and llama.cpp, and the stores
  * of LM Studio and Ollama.
  *
- * Only reads, and only when asked to.  What is found is told; adding it is the user's choice.  Thread: work. */
+ * LM Studio is also asked for the folder that its settings.json names (downloadsFolder).  Only reads, and only when asked to.  What is found is told; adding it is the user's choice.  Thread: work. */
 #ifndef ASSAY_MODEL_KNOWN_PLACES_H
 #define ASSAY_MODEL_KNOWN_PLACES_H
 

@@ -261,6 +261,52 @@ static void lm_studio_keeps_publishers_and_models(void **state)
 	named(&f, "Heron-F16");
 }
 
+static void lm_studio_models_that_were_moved_are_found(void **state)
+{
+	(void)state;
+	model_at("disk/acme/Tiny-GGUF/Tiny-F16.gguf", "tiny");
+	model_at("far/acme/Owl-GGUF/Owl-F16.gguf", "owl");
+	model_at("window/acme/Crow-GGUF/Crow-F16.gguf", "crow");
+	model_at("old/acme/Wren-GGUF/Wren-F16.gguf", "wren");
+	temp_text(&temp, ".lmstudio/settings.json", arena_printf(arena, "{\"language\": \"en\", \"downloadsFolder\": \"%s\"}", temp_path(&temp, "disk")));
+	temp_text(&temp, ".lmstudio-home-pointer", temp_path(&temp, "lm-home\n"));
+	temp_text(&temp, "lm-home/settings.json", "{\"downloadsFolder\": \"~/far\"}");
+	temp_text(&temp, ".config/LM Studio/settings.json", arena_printf(arena, "{\"downloadsFolder\": \"%s\"}", temp_path(&temp, "window")));
+	temp_text(&temp, ".cache/lm-studio/settings.json", arena_printf(arena, "{\"downloadsFolder\": \"%s\"}", temp_path(&temp, "old")));
+	struct place_finds f = find();
+	assert_int_equal(f.n_finds, 4);
+	assert_int_equal(named(&f, "Tiny-F16")->kind, PLACE_LM_STUDIO);
+	named(&f, "Owl-F16");
+	named(&f, "Crow-F16");
+	named(&f, "Wren-F16");
+}
+
+static void settings_of_lm_studio_that_say_nothing_are_no_matter(void **state)
+{
+	(void)state;
+	static const char *const texts[] = { "", "{", "[]", "{\"downloadsFolder\": 7}", "{\"downloadsFolder\": \"models\"}",
+					     "{\"downloadsFolder\": \"C:\\\\models\"}", "{\"downloadsFolder\": \"\"}" };
+	model_at(".lmstudio/models/acme/Tiny-GGUF/Tiny-F16.gguf", "tiny");
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		temp_text(&temp, ".lmstudio/settings.json", texts[i]);
+		struct place_finds f = find();
+		assert_int_equal(f.n_finds, 1);
+		named(&f, "Tiny-F16");
+	}
+}
+
+static void variables_name_the_folders_of_ollama_and_llama_cpp(void **state)
+{
+	(void)state;
+	model_at("cache/acme_Tiny-GGUF_tiny-q4_0.gguf", "tiny");
+	set_env("LLAMA_CACHE", temp_path(&temp, "cache"));
+	set_env("OLLAMA_MODELS", temp_path(&temp, "store"));
+	struct place_finds f = find();
+	assert_int_equal(named(&f, "acme_Tiny-GGUF_tiny-q4_0")->kind, PLACE_LLAMA_CPP);
+	assert_int_equal(place(&f, temp_path(&temp, "store"))->kind, PLACE_OLLAMA);
+	assert_int_equal(place(&f, temp_path(&temp, ".ollama/models"))->kind, PLACE_OLLAMA);
+}
+
 static void llama_cpp_keeps_files_or_repositories(void **state)
 {
 	(void)state;
@@ -518,6 +564,9 @@ int main(void)
 		TEST(what_cannot_be_used_is_found_with_the_reason_and_other_things_are_not),
 		TEST(variables_name_the_cache_and_one_folder_is_looked_at_once),
 		TEST(lm_studio_keeps_publishers_and_models),
+		TEST(lm_studio_models_that_were_moved_are_found),
+		TEST(settings_of_lm_studio_that_say_nothing_are_no_matter),
+		TEST(variables_name_the_folders_of_ollama_and_llama_cpp),
 		TEST(llama_cpp_keeps_files_or_repositories),
 		TEST(ollama_models_are_found_in_the_older_layout),
 		TEST(ollama_models_are_found_in_the_newer_layout_which_goes_first),
