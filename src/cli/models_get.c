@@ -12,6 +12,7 @@
 #include "cli/interrupt.h"
 #include "cli/show.h"
 #include "cli/term.h"
+#include "hub/hub_id.h"
 
 #define POLL_US 100000
 #define PLAIN_EVERY_MS 10000
@@ -25,6 +26,20 @@ const struct arg_option models_get_options[] = {
 
 /* --- before anything is asked --- */
 
+/* What is no name, and no revision, is asked for nowhere. */
+static enum err_code check_name(const struct cli *cli, const char *endpoint, struct err *err)
+{
+	struct arena *a = arena_new();
+	struct hub_id id;
+	const char *revision = args_text(cli->args, "revision", NULL);
+	enum err_code code = hub_id_parse(a, args_word(cli->args, 0), endpoint, &id, err);
+
+	if (code == ERR_OK && revision && *revision && !hub_is_revision(revision))
+		code = err_set(err, ERR_INVALID, "err_hub_revision_form", "field=revision|revision=%s", revision);
+	arena_free(a);
+	return code;
+}
+
 /* Which hub that will be; and that this terminal's variables are not those of a server that runs already. */
 static enum err_code tell_place(const struct cli *cli, struct client *c, struct err *err)
 {
@@ -34,6 +49,10 @@ static enum err_code tell_place(const struct cli *cli, struct client *c, struct 
 
 	if (client_call(c, "GET", "/hub", NULL, &hub, err) != ERR_OK)
 		return err->code;
+	if (check_name(cli, show_text(hub, "endpoint"), err) != ERR_OK) {
+		json_decref(hub);
+		return err->code;
+	}
 	differs = (own && *own && strcmp(own, show_text(hub, "endpoint")) != 0) ||
 		  (getenv("HF_TOKEN") && *getenv("HF_TOKEN") && !json_is_true(json_object_get(hub, "has_token")));
 	if (!client_is_own(c) && differs)

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "model/checked_json.h"
 
 #define NEEDED (-1)	/* no default */
 #define AS_HEADS (-2)	/* as many as attention heads */
@@ -98,53 +99,31 @@ static enum err_code refuse_quantized(const json_t *root, const char *what, stru
 /* --- numbers --- */
 
 struct reader {
+	struct checked_json check;
 	const json_t *values;
-	const char *what;
-	struct err *err;
-	enum err_code rc; /* of the first wrong one */
 };
 
 static void bad_field(struct reader *r, const char *field)
 {
-	if (r->rc == ERR_OK)
-		r->rc = err_set(r->err, ERR_DATA, "err_hf_config_field", "path=%s|field=%s", r->what, field);
+	checked_bad(&r->check, field);
 }
 
 static int64_t whole(struct reader *r, const char *field, int64_t min, int64_t max, int64_t absent)
 {
-	const json_t *v = json_object_get(r->values, field);
-	bool there = v && !json_is_null(v);
-	if (!there && absent != NEEDED)
-		return absent;
-	int64_t n = json_integer_value(v);
-	if (!json_is_integer(v) || n < min || n > max) {
+	const json_t *v = checked_member(r->values, field);
+	if (!v && absent == NEEDED)
 		bad_field(r, field);
-		return min;
-	}
-	return n;
+	return checked_whole(&r->check, v, field, min, max, absent == NEEDED ? min : absent);
 }
 
 static double number(struct reader *r, const char *field, double min, double max, double absent)
 {
-	const json_t *v = json_object_get(r->values, field);
-	if (!v || json_is_null(v))
-		return absent;
-	double n = json_number_value(v);
-	if (!json_is_number(v) || !(n >= min) || !(n <= max)) {
-		bad_field(r, field);
-		return min;
-	}
-	return n;
+	return checked_number(&r->check, checked_member(r->values, field), field, min, max, absent);
 }
 
 static bool flag(struct reader *r, const char *field, bool absent)
 {
-	const json_t *v = json_object_get(r->values, field);
-	if (!v || json_is_null(v))
-		return absent;
-	if (!json_is_boolean(v))
-		bad_field(r, field);
-	return json_is_true(v);
+	return checked_flag(&r->check, checked_member(r->values, field), field, absent);
 }
 
 /* A null means "as many as heads" to all of them, even where the absent key means something else. */
@@ -206,7 +185,7 @@ static void read_gemma(struct reader *r, struct hf_config *out)
 
 static enum err_code ignored(const struct reader *r, const char *field)
 {
-	return err_set(r->err, ERR_UNSUPPORTED, "err_hf_config_ignored", "path=%s|field=%s", r->what, field);
+	return err_set(r->check.err, ERR_UNSUPPORTED, "err_hf_config_ignored", "path=%s|field=%s", r->check.what, field);
 }
 
 /* SmolLM3: every fourth layer has no position, whatever the file says. */
@@ -215,12 +194,12 @@ static enum err_code check_smollm3(struct reader *r)
 	const json_t *layers = json_object_get(r->values, "no_rope_layers"), *one;
 	size_t i;
 	int64_t every = whole(r, "no_rope_layer_interval", 1, MAX_LAYERS, 4);
-	if (r->rc == ERR_OK && every != 4 && !json_is_array(layers))
+	if (r->check.rc == ERR_OK && every != 4 && !json_is_array(layers))
 		return ignored(r, "no_rope_layer_interval");
 	json_array_foreach ((json_t *)layers, i, one)
 		if (json_integer_value(one) != (i % 4 != 3))
 			return ignored(r, "no_rope_layers");
-	return r->rc;
+	return r->check.rc;
 }
 
 /* Gemma: which layers see a window only. */
@@ -229,7 +208,7 @@ static enum err_code check_gemma(struct reader *r, int period)
 	const json_t *layers = json_object_get(r->values, "layer_types"), *one;
 	size_t i;
 	int64_t pattern = whole(r, "sliding_window_pattern", 1, 1000, period);
-	if (r->rc == ERR_OK && pattern != period && pattern != 1)
+	if (r->check.rc == ERR_OK && pattern != period && pattern != 1)
 		return ignored(r, "sliding_window_pattern");
 	json_array_foreach ((json_t *)layers, i, one) {
 		const char *type = json_string_value(one);
@@ -237,7 +216,7 @@ static enum err_code check_gemma(struct reader *r, int period)
 		if (full != ((int)(i % (size_t)period) == period - 1) && pattern != 1)
 			return ignored(r, "layer_types");
 	}
-	return r->rc;
+	return r->check.rc;
 }
 
 static enum err_code check_built_in(struct reader *r, enum hf_family family)
@@ -246,7 +225,7 @@ static enum err_code check_built_in(struct reader *r, enum hf_family family)
 		return check_smollm3(r);
 	if (family == HF_GEMMA2 || family == HF_GEMMA3)
 		return check_gemma(r, family == HF_GEMMA2 ? 2 : 6);
-	return r->rc;
+	return r->check.rc;
 }
 
 /* --- the whole --- */
@@ -295,13 +274,13 @@ static enum err_code read_all(struct arena *a, const char *what, struct hf_confi
 		return err->code;
 	const struct defaults *d = &defaults[out->family];
 	json_t *flat = text_values(out->root);
-	struct reader r = { .values = flat, .what = what, .err = err };
+	struct reader r = { .check = { .what = what, .err = err }, .values = flat };
 	out->architecture = d->architecture;
 	out->name = model_name(a, out->root);
 	read_numbers(&r, d, out);
 	if (out->family == HF_GEMMA2 || out->family == HF_GEMMA3)
 		read_gemma(&r, out);
-	enum err_code rc = r.rc == ERR_OK ? check_built_in(&r, out->family) : r.rc;
+	enum err_code rc = r.check.rc == ERR_OK ? check_built_in(&r, out->family) : r.check.rc;
 	if (rc == ERR_OK)
 		rc = read_rope(a, flat, what, out, err);
 	json_decref(flat);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "model/checked_json.h"
 
 #define MAX_FACTORS 65536
 #define MAX_BASE 1e12
@@ -14,45 +15,25 @@
 struct reader {
 	const json_t *config; /* the whole */
 	const json_t *rope;   /* what tells about the rope; NULL: nothing */
-	const char *what;
-	struct err *err;
-	enum err_code rc; /* of the first wrong one */
+	struct checked_json check;
 };
 
 static void bad_field(struct reader *r, const char *field)
 {
-	if (r->rc == ERR_OK)
-		r->rc = err_set(r->err, ERR_DATA, "err_hf_config_field", "path=%s|field=%s", r->what, field);
-}
-
-static const json_t *member(const json_t *object, const char *key)
-{
-	const json_t *v = json_object_get(object, key);
-	return json_is_null(v) ? NULL : v;
-}
-
-static double checked(struct reader *r, const json_t *v, const char *field, double min, double max, double absent)
-{
-	double n = json_number_value(v);
-	if (!v)
-		return absent;
-	if (json_is_number(v) && n >= min && n <= max)
-		return n;
-	bad_field(r, field);
-	return min;
+	checked_bad(&r->check, field);
 }
 
 /* Of the rope's own object. */
 static double own(struct reader *r, const char *field, double min, double max, double absent)
 {
-	return checked(r, member(r->rope, field), field, min, max, absent);
+	return checked_number(&r->check, checked_member(r->rope, field), field, min, max, absent);
 }
 
 /* Of the rope's own object, else of the whole file. */
 static double either(struct reader *r, const char *field, double min, double max, double absent)
 {
-	const json_t *v = member(r->rope, field);
-	return checked(r, v ? v : member(r->config, field), field, min, max, absent);
+	const json_t *v = checked_member(r->rope, field);
+	return checked_number(&r->check, v ? v : checked_member(r->config, field), field, min, max, absent);
 }
 
 static bool type_named(const char *name, const struct hf_rope_wish *wish, enum hf_rope_type *out)
@@ -78,20 +59,20 @@ static bool type_named(const char *name, const struct hf_rope_wish *wish, enum h
 
 static enum err_code read_type(struct reader *r, const struct hf_rope_wish *wish, struct hf_rope *out)
 {
-	const json_t *v = member(r->rope, "rope_type");
+	const json_t *v = checked_member(r->rope, "rope_type");
 	if (!v)
-		v = member(r->rope, "type");
+		v = checked_member(r->rope, "type");
 	const char *name = v ? json_string_value(v) : "default";
 	if (!name)
 		bad_field(r, "rope_type");
 	else if (!type_named(name, wish, &out->type))
-		r->rc = err_set(r->err, ERR_UNSUPPORTED, "err_hf_rope", "path=%s|type=%.60s", r->what, name);
-	return r->rc;
+		r->check.rc = err_set(r->check.err, ERR_UNSUPPORTED, "err_hf_rope", "path=%s|type=%.60s", r->check.what, name);
+	return r->check.rc;
 }
 
 static const float *factor_list(struct arena *a, struct reader *r, const char *field, uint32_t *n)
 {
-	const json_t *list = member(r->rope, field), *one;
+	const json_t *list = checked_member(r->rope, field), *one;
 	size_t i, count = json_array_size(list);
 	if (count < 1 || count > MAX_FACTORS) {
 		bad_field(r, field);
@@ -99,7 +80,7 @@ static const float *factor_list(struct arena *a, struct reader *r, const char *f
 	}
 	float *out = arena_array(a, count, sizeof(out[0]));
 	json_array_foreach ((json_t *)list, i, one)
-		out[i] = (float)checked(r, one, field, 1e-6, MAX_FACTOR, 1);
+		out[i] = (float)checked_number(&r->check, one, field, 1e-6, MAX_FACTOR, 1);
 	*n = (uint32_t)count;
 	return out;
 }
@@ -156,34 +137,34 @@ static void find_rope(struct reader *r, const struct hf_rope_wish *wish, struct 
 		all = json_object_get(r->config, "rope_scaling");
 	if (all && !json_is_null(all) && !json_is_object(all))
 		bad_field(r, "rope_scaling");
-	const json_t *full = member(all, "full_attention"), *near = member(all, "sliding_attention");
+	const json_t *full = checked_member(all, "full_attention"), *near = checked_member(all, "sliding_attention");
 	bool split = full || near;
 	r->rope = split ? full : all;
 	out->base = split ? own(r, "rope_theta", 1, MAX_BASE, wish->base) : either(r, "rope_theta", 1, MAX_BASE, wish->base);
 	if (wish->base_local <= 0)
 		return;
-	out->base_local = split ? checked(r, member(near, "rope_theta"), "rope_theta", 1, MAX_BASE, 0)
-				: checked(r, member(r->config, "rope_local_base_freq"), "rope_local_base_freq", 1, MAX_BASE,
+	out->base_local = split ? checked_number(&r->check, checked_member(near, "rope_theta"), "rope_theta", 1, MAX_BASE, 0)
+				: checked_number(&r->check, checked_member(r->config, "rope_local_base_freq"), "rope_local_base_freq", 1, MAX_BASE,
 					  wish->base_local);
 }
 
 enum err_code hf_rope_read(struct arena *a, const json_t *values, const char *what, const struct hf_rope_wish *wish,
 			   struct hf_rope *out, struct err *err)
 {
-	struct reader r = { .config = values, .what = what, .err = err };
+	struct reader r = { .config = values, .check = { .what = what, .err = err } };
 	*out = (struct hf_rope){ 0 };
 	find_rope(&r, wish, out);
 	out->partial = either(&r, "partial_rotary_factor", 0.01, 1, 1);
 	double original = either(&r, "original_max_position_embeddings", 1, 4294967295.0, (double)wish->original_context);
 	out->original_context = (uint32_t)original;
-	if (r.rc != ERR_OK || read_type(&r, wish, out) != ERR_OK)
-		return r.rc;
+	if (r.check.rc != ERR_OK || read_type(&r, wish, out) != ERR_OK)
+		return r.check.rc;
 	bool other_base = wish->fixed_base && (out->base < wish->base || out->base > wish->base);
 	if (other_base || (!wish->partial && out->partial < 1))
 		return err_set(err, ERR_UNSUPPORTED, "err_hf_config_ignored", "path=%s|field=%s", what,
 			       other_base ? "rope_theta" : "partial_rotary_factor");
 	read_scaling(a, &r, out);
-	return r.rc;
+	return r.check.rc;
 }
 
 /* torch divides a number by a tensor as the tensor's reciprocal times the number. */

@@ -70,6 +70,13 @@ def test_what_cannot_be_had_ends_with_its_code(hub, tmp_path, words, code, part)
     assert done.returncode == code and done.stdout == "" and part in done.stderr, done.stderr
 
 
+@pytest.mark.parametrize("words", [("no-slash",), ("../../etc/passwd",), ("org/name:..",), ("org/name", "--revision", "a b"), ("https://other.example/org/name",)])
+def test_what_is_no_name_is_said_before_anybody_is_asked(hub, tmp_path, words):
+    done = get(hub, tmp_path, *words)
+    assert done.returncode == 2 and "Asking" not in done.stderr and done.stderr, done.stderr
+    assert not hub.requests
+
+
 def test_a_gated_model_says_what_to_do(hub, tmp_path):
     hub.models[REPO].spec["gated"] = "auto"
     done = get(hub, tmp_path, REPO)
