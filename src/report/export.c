@@ -137,9 +137,11 @@ const char *export_settings(struct export *e, const struct column_row *c)
 	const struct gen_params *p = &c->params;
 
 	return arena_printf(e->arena,
-			    "max_tokens=%lld temperature=%g top_p=%g top_k=%lld min_p=%g repeat_penalty=%g thinking=%s seed=%lld",
+			    "max_tokens=%lld temperature=%g top_p=%g top_k=%lld min_p=%g repeat_penalty=%g thinking=%s seed=%lld%s%s",
 			    (long long)p->max_tokens, p->temperature, p->top_p, (long long)p->top_k, p->min_p,
-			    p->repeat_penalty, p->thinking ? "on" : "off", (long long)e->run.seed);
+			    p->repeat_penalty, p->thinking ? "on" : "off", (long long)e->run.seed,
+			    p->num_ctx > 0 ? arena_printf(e->arena, " num_ctx=%lld", (long long)p->num_ctx) : "",
+			    p->stop && *p->stop ? arena_printf(e->arena, " stop=%s", p->stop) : "");
 }
 
 void export_remark(const struct export *e, struct buf *out, const struct column_row *c, const struct cell_row *cell)

@@ -42,6 +42,9 @@ static void check_modelfile(struct arena *a, struct str text)
 	if (m.n_stops > MODELFILE_STOPS_MAX || m.num_ctx < 0 ||
 	    strlen(m.from) + strlen(m.template) + strlen(m.system) > text.len)
 		BUG("more than there is");
+	for (size_t i = 0; i < MODELFILE_NUMBERS; i++)
+		if (m.numbers[i] < modelfile_numbers[i].min || m.numbers[i] > modelfile_numbers[i].max)
+			BUG("a number out of its limits");
 	(void)template_preset_recognize(m.template);
 }
 

@@ -49,6 +49,8 @@ static int setup(void **state)
 	questions[2].id = STR("=own-id");
 	columns[0].model_hash = "aa11";
 	columns[1].params.system = "Be <brief> & \"kind\".";
+	columns[0].params.stop = "[\"</s>\"]";
+	columns[0].params.num_ctx = 512;
 	columns[1].device = "CPU";
 	assert_ok(run_store_add(f->db, &run, columns, 3, questions, N_HOSTILE, err));
 	f->run_id = run.id;
@@ -142,6 +144,7 @@ static void plain_csv_gives_every_text_back(void **state)
 		assert_true(str_eq_text(record.fields[3], hostile[i]));
 		assert_true(str_eq_text(record.fields[4], i == 1 ? "1" : "0"));
 		assert_true(str_eq_text(record.fields[7], ""));
+		assert_true(str_ends(record.fields[10], " seed=7 num_ctx=512 stop=[\"</s>\"]"));
 		assert_true(str_eq_text(record.fields[11], "10"));
 		assert_true(str_eq_text(record.fields[12], "1.234"));
 		assert_true(str_eq_text(record.fields[13], i == 1 ? "cut at 256 tokens" : "done"));
