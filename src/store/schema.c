@@ -328,14 +328,13 @@ static const char step_10[] =
 	"ALTER TABLE provider ADD COLUMN ca_file TEXT NOT NULL DEFAULT '';" /* '': this machine's authorities */
 	"ALTER TABLE provider ADD COLUMN pin TEXT NOT NULL DEFAULT '';";    /* SHA-256 of the certificate; '': none */
 
-const char *const schema_steps[] = { step_1, step_2, step_3, step_4, step_5, step_6, step_7, step_8, step_9, step_10, step_11 };
-
 /* What a Modelfile says of sampling; the ones that were read before are read again, when models without a source are looked for. */
 static const char step_11[] =
 	"ALTER TABLE template_source ADD COLUMN sampling TEXT NOT NULL DEFAULT '{}';"
 	"DELETE FROM template_source WHERE model_id IN (SELECT model_id FROM template_source WHERE origin = 2);"; /* TEMPLATE_OF_MODELFILE */
 
-const char *const schema_steps[] = { step_1, step_2, step_3, step_4, step_5, step_6, step_7, step_8, step_9, step_10, step_11 };
+const char *const schema_steps[] = { step_1, step_2, step_3, step_4, step_5, step_6,
+				      step_7, step_8, step_9, step_10, step_11 };
 const size_t schema_n_steps = sizeof schema_steps / sizeof *schema_steps;
 
 /* Copies the file as it is, by the backup API (a plain copy would miss the WAL and drop SQLite's locks). */
