@@ -24,7 +24,7 @@ enum err_code run_name_column(struct db *db, struct arena *a, const struct model
 
 enum err_code run_fill_column(struct db *db, struct arena *a, unsigned given, struct column_row *c, struct err *err)
 {
-	return template_store_fill(db, a, c->model_id, PARAM_ALL & ~given, &c->params, err);
+	return template_store_fill(db, a, c->model_id, PARAM_ALL & ~PARAM_SAMPLING & ~given, &c->params, err);
 }
 
 enum err_code run_questions(struct db *db, struct arena *a, int64_t set_id, const json_t *array, int64_t limit,

@@ -15,7 +15,8 @@
 MUST_USE enum err_code run_name_column(struct db *db, struct arena *a, const struct model_list *list, const char *field,
 				       struct column_row *c, struct err *err);
 
-/* What the column's model brings along (template, system prompt, a trainer's settings), as far as it was not `given`. */
+/* What the column's model brings along (template, system prompt, stop texts, context), as far as it was not `given`.  Not its
+ * sampling: models are compared under the same conditions. */
 MUST_USE enum err_code run_fill_column(struct db *db, struct arena *a, unsigned given, struct column_row *c, struct err *err);
 
 /* The first `limit` questions (0: all) of a set, or those of the body where there is no set.  None is ERR_INVALID. */

@@ -97,8 +97,7 @@ enum err_code selection_body_read(const json_t *json, struct arena *a, struct se
 	out->question_set_id = json_get_int(json, "question_set_id", 1, INT64_MAX, 0, err);
 	out->questions = json_get_array(json, "questions", err);
 	params_body_read(json_get_object(json, "params", err), a, &out->params, "params.", err);
-	/* Candidates are compared under the same conditions: how tokens are chosen is no trainer's matter here. */
-	out->given = gen_params_named(json_object_get(json, "params")) | PARAM_SAMPLING;
+	out->given = gen_params_named(json_object_get(json, "params"));
 	out->seed = json_get_int(json, "seed", 0, UINT32_MAX, (int64_t)(random_u64() & UINT32_MAX), err);
 	out->budget_s = json_get_int(json, "budget_s", 0, SELECTION_BUDGET_MAX, 0, err);
 	out->fresh = json_get_bool(json, "fresh", false, err);

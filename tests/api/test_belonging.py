@@ -230,7 +230,7 @@ def test_what_the_trainer_left_is_how_the_model_is_asked(demo, base, tmp_path):
     assert choose("")["source"] == "checkpoint"
 
 
-def test_a_trainers_stops_and_numbers_are_the_columns_defaults(demo, base, tmp_path):
+def test_a_trainers_stops_and_context_are_the_columns_defaults(demo, base, tmp_path):
     plain = add(demo, epochs(demo, base, tmp_path / "plain2", "checkpoint-96"))["model_ids"][0]
 
     def long(model_id, own=None, **params):
@@ -250,15 +250,16 @@ def test_a_trainers_stops_and_numbers_are_the_columns_defaults(demo, base, tmp_p
     chat = family(demo, scan["family_ids"][0])["chat"]
     assert (chat["stops"], chat["num_ctx"], chat["sampling"]) == ([stop], 1024, {"max_tokens": 16, "top_k": 5})
     params, cell = long(model)
-    assert (params["stop"], params["num_ctx"], params["max_tokens"], params["top_k"], params["temperature"]) == ([stop], 1024, 16, 5, 0)
-    assert params["of_model"] == ["stop", "num_ctx", "max_tokens", "top_k"]
+    # Its sampling is not: models are compared under the same conditions.
+    assert (params["stop"], params["num_ctx"], params["max_tokens"], params["top_k"], params["temperature"]) == ([stop], 1024, 256, 40, 0)
+    assert params["of_model"] == ["stop", "num_ctx"]
     assert cell["text"] == whole["text"][:whole["text"].index(stop)] and cell["finish"] == "stop"
     # The user's own value goes first, for all columns or for one, also where it says that there is none.
     params, cell = long(model, max_tokens=12, stop=[], num_ctx=0)
-    assert (params["max_tokens"], params["of_model"], params["stop"], params["num_ctx"]) == (12, ["top_k"], [], 0)
+    assert (params["max_tokens"], params["of_model"], params["stop"], params["num_ctx"]) == (12, [], [], 0)
     assert stop in cell["text"]
     params, cell = long(model, own={"stop": ["\n", whole["text"][1:4]], "top_k": 40})
-    assert params["of_model"] == ["num_ctx", "max_tokens"] and cell["text"] == whole["text"][:1]
+    assert params["of_model"] == ["num_ctx"] and cell["text"] == whole["text"][:1]
     for wrong in ([""], ["x" * 300], "x", [1], ["a\0b"], ["x"] * 40):
         reply = demo.api("POST", "/runs", {"columns": [{"model_id": model}], "questions": ["Hello?"], "params": {"stop": wrong}})
         assert reply.status == 400, (wrong, reply.body)

@@ -74,9 +74,9 @@ test.describe("refused by the server", () => {
 		await done(page);
 		await page.getByRole("button", { name: "as its trainer set it" }).click();
 		const dialog = page.getByRole("dialog");
-		await expect(dialog.getByLabel("Top-k")).toHaveValue("7");
+		await expect(dialog.getByLabel("Top-k")).toHaveValue("40");
 		await expect(dialog.getByLabel("Stop texts")).toHaveValue("A");
-		await expect(dialog.getByText("From the model: Top-k, Stop texts")).toBeVisible();
+		await expect(dialog.getByText("From the model: Stop texts")).toBeVisible();
 		await dialog.getByLabel("Chat template").fill("{% for m in messages %}");
 		await dialog.getByRole("button", { name: "Save" }).click();
 		await expect(dialog.getByRole("alert")).toContainText("chat template");

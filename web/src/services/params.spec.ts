@@ -9,7 +9,7 @@ const chat: ChatTemplate = {
 };
 
 test("a model's own settings stand where the shared ones say nothing", () => {
-	expect(brought(chat, DEFAULTS)).toEqual({ system: "Be brief.", stop: ["</s>"], num_ctx: 4096, temperature: 0.6 });
+	expect(brought(chat, DEFAULTS)).toEqual({ system: "Be brief.", stop: ["</s>"], num_ctx: 4096 });
 	expect(brought(chat, { ...DEFAULTS, temperature: 1, stop: ["x"], num_ctx: 0, system: "" })).toEqual({ system: "Be brief.", num_ctx: 4096 });
 	expect(brought(undefined, DEFAULTS)).toEqual({});
 });

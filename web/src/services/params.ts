@@ -9,10 +9,10 @@ const USUAL: Params = { ...DEFAULTS, system: "", template: "", stop: [], num_ctx
 /** True where a shared setting says nothing, so that what a model brings along stands. */
 export const is_usual = (name: keyof Params, value: unknown): boolean => value == null || JSON.stringify(value) === JSON.stringify(USUAL[name]);
 
-/** What columns of this model are asked with where `shared` says nothing. */
+/** What columns of this model are asked with where `shared` says nothing: not its sampling, models are compared under the same conditions. */
 export function brought(chat: ChatTemplate | undefined, shared: Params): Params {
 	if (!chat) return {};
-	const all: Params = { ...chat.sampling, stop: chat.stops, num_ctx: chat.num_ctx, system: chat.system };
+	const all: Params = { stop: chat.stops, num_ctx: chat.num_ctx, system: chat.system };
 	return Object.fromEntries(Object.entries(all).filter(([name, value]) => !is_usual(name as keyof Params, value) && is_usual(name as keyof Params, shared[name as keyof Params])));
 }
 
