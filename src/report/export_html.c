@@ -193,8 +193,11 @@ static bool row(void *user, const struct run_question *q, size_t n_columns)
 {
 	struct export *e = user;
 
-	buf_printf(&e->out, "<tr id=\"q%lld\"><td>%lld</td><td class=\"text\" dir=\"auto\">", (long long)q->position + 1,
-		   (long long)q->position + 1);
+	if (e->has_turns) /* where later turns lead to */
+		buf_printf(&e->out, "<tr id=\"q%lld\">", (long long)q->position + 1);
+	else
+		raw(e, "<tr>");
+	buf_printf(&e->out, "<td>%lld</td><td class=\"text\" dir=\"auto\">", (long long)q->position + 1);
 	if (q->q.turn) {
 		buf_printf(&e->out, "<a class=\"note\" href=\"#q%lld\">", (long long)(q->position - q->q.back + 1));
 		text(e, export_text(e, "report_turn_of", "turn=%lld|question=%lld", (long long)q->q.turn + 1,

@@ -138,6 +138,7 @@ def test_other_exports_name_the_turn(server, asked):
     assert (again["n_total"], again["n_conversations"], again["n_turns"]) == (6, 2, 5)
     page = server.api("GET", f"/runs/{asked}/export?format=html").body.decode()
     assert "Turn 3 of question 3" in page or "第 3 題的第 3 輪" in page
+    assert '<a class="note" href="#q5">' in page and '<tr id="q5">' in page
 
 
 def test_what_has_no_turns_is_exported_as_ever(server, run):
