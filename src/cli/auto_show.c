@@ -177,6 +177,11 @@ static void show_checked_by(const struct cli *cli, const json_t *selection, FILE
 	cli_say(cli, to, "report_by_references", "n=%lld|of=%lld", (long long)show_int(by, "n_references"), of);
 	fputs("- ", to);
 	cli_say(cli, to, "report_by_people", "n=%lld|of=%lld", (long long)show_int(by, "n_rated"), of);
+	if (show_int(selection, "n_q8") > 0) {
+		fputs("- ", to);
+		cli_say(cli, to, "report_q8", "n=%lld|of=%zu", (long long)show_int(selection, "n_q8"),
+			json_array_size(json_object_get(selection, "candidates")));
+	}
 	if (show_int(selection, "n_reused") > 0) {
 		fputs("- ", to);
 		cli_say(cli, to, "report_reused", "n=%lld|of=%lld", (long long)show_int(selection, "n_reused"),

@@ -10,6 +10,7 @@
 #include "cli/models_find.h"
 #include "cli/models_get.h"
 #include "cli/models_template.h"
+#include "cli/models_weights.h"
 #include "cli/resolve.h"
 #include "cli/show.h"
 
@@ -220,6 +221,7 @@ static void print_model(const struct cli *cli, const json_t *model)
 	}
 	json_decref(none);
 	show_table(t, stdout);
+	models_print_weights(cli, model);
 	models_print_belonging(cli, model);
 	models_print_template(cli, model);
 	show_problem("", json_object_get(model, "problem"));
@@ -370,6 +372,8 @@ static const struct command model_commands[] = {
 	  NULL },
 	{ "template", "FAMILY|SPEC [CHOICE] [--question TEXT] [--file FILE]", "cli_models_template_summary", "cli_models_template_about", models_template_tables, 1, 2,
 	  models_exec_template, NULL },
+	{ "weights", "FAMILY|SPEC [stored|q8_0]", "cli_models_weights_summary", "cli_models_weights_about", NULL, 1, 2,
+	  models_exec_weights, NULL },
 	{ "remove", "SPEC|FAMILY|ID ...", "cli_models_remove_summary", NULL, NULL, 1, 100, exec_remove, NULL },
 	{ NULL, NULL, NULL, NULL, NULL, 0, 0, NULL, NULL },
 };

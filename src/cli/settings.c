@@ -9,8 +9,9 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "cli/nearest.h"
+#include "model/weights.h"
 
-enum kind { KIND_INTEGER, KIND_NUMBER, KIND_TEXT, KIND_BOOL, KIND_STOPS, KIND_FILE };
+enum kind { KIND_INTEGER, KIND_NUMBER, KIND_TEXT, KIND_BOOL, KIND_STOPS, KIND_FILE, KIND_WEIGHTS };
 
 static const struct setting {
 	const char *name;
@@ -28,6 +29,7 @@ static const struct setting {
 	{ "stop", KIND_STOPS, 0, LIMIT_STOP_BYTES },
 	{ "num_ctx", KIND_INTEGER, 0, LIMIT_NUM_CTX },
 	{ "template", KIND_FILE, 0, LIMIT_TEMPLATE },
+	{ "weights", KIND_WEIGHTS, 0, 0 },
 };
 #define N_SETTINGS (sizeof settings / sizeof settings[0])
 
@@ -43,6 +45,7 @@ const struct arg_option setting_options[] = {
 	{ "stop", "TEXT", "cli_opt_stop", true },
 	{ "num-ctx", "N", "cli_opt_num_ctx", false },
 	{ "template", "FILE", "cli_opt_template", false },
+	{ "weights", "stored|q8_0", "cli_opt_weights", false },
 	{ NULL, NULL, NULL, false },
 };
 
@@ -84,6 +87,17 @@ static enum err_code put_bool(json_t *params, const struct setting *s, struct st
 	if (!yes && !no)
 		return err_set(err, ERR_INVALID, "err_setting_bool", "name=%s|found=%.*s", s->name, (int)value.len, value.ptr);
 	json_object_set_new(params, s->name, json_boolean(yes));
+	return ERR_OK;
+}
+
+static enum err_code put_weights(json_t *params, const struct setting *s, struct str value, struct err *err)
+{
+	enum weights weights;
+	char name[16];
+	if (!str_format(name, sizeof name, "%.*s", (int)value.len, value.ptr) || !weights_named(name, &weights))
+		return err_set(err, ERR_INVALID, "err_setting_choice", "name=%s|choices=" WEIGHTS_NAMES "|found=%.*s", s->name,
+			       (int)value.len, value.ptr);
+	json_object_set_new(params, s->name, json_string(weights_name(weights)));
 	return ERR_OK;
 }
 
@@ -140,6 +154,8 @@ enum err_code setting_put(json_t *params, struct str name, struct str value, str
 		return unknown(name, err);
 	if (s->kind == KIND_BOOL)
 		return put_bool(params, s, value, err);
+	if (s->kind == KIND_WEIGHTS)
+		return put_weights(params, s, value, err);
 	if (s->kind == KIND_TEXT)
 		return put_text(params, s, value, err);
 	if (s->kind == KIND_STOPS)

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/limits.h"
+#include "base/mem.h"
 #include "cli/column_label.h"
 #include "cli/term.h"
 
@@ -28,7 +29,13 @@ double show_number(const json_t *object, const char *key)
 
 char *show_column_title(const struct cli *cli, const json_t *column)
 {
-	return column_label(cli, show_text(column, "label"), json_object_get(column, "epoch"));
+	char *title = column_label(cli, show_text(column, "label"), json_object_get(column, "epoch"));
+	if (strcmp(show_text(json_object_get(column, "params"), "weights"), "q8_0") == 0) {
+		char *plain = title;
+		title = cli_text(cli, "report_title_q8", "name=%s", plain);
+		mem_free(plain);
+	}
+	return title;
 }
 
 const char *show_state(const struct cli *cli, const char *state)

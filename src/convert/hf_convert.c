@@ -1,23 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "convert/hf_convert.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/buf.h"
-#include "base/fs.h"
 #include "base/limits.h"
-#include "base/mem.h"
 #include "convert/hf_keys.h"
 #include "convert/hf_rows.h"
 #include "convert/hf_vocab.h"
+#include "convert/part_file.h"
 #include "model/sniff.h"
-
-#define SPARE_BYTES (64 * MIB) /* that stay free on the disk */
 
 struct work {
 	const struct hf_convert_options *o;
@@ -206,37 +199,6 @@ static bool step(void *user, uint64_t bytes)
 	return !k->o->cancel || !atomic_load(k->o->cancel);
 }
 
-/* Opens the part and keeps it from other processes; -1 with `err`.  One that a killed process left is taken over. */
-static int open_part(const char *part, const char *out_path, struct err *err)
-{
-	struct stat by_name = { 0 }, by_fd = { 0 };
-	int fd = open(part, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0) {
-		fs_error(err, errno, "err_gguf_write", part);
-		return -1;
-	}
-	/* The name may have been given to the finished file of another process in between. */
-	if (flock(fd, LOCK_EX | LOCK_NB) == 0 && stat(part, &by_name) == 0 && fstat(fd, &by_fd) == 0 &&
-	    by_name.st_ino == by_fd.st_ino && by_name.st_dev == by_fd.st_dev && ftruncate(fd, 0) == 0)
-		return fd;
-	close(fd);
-	err_set(err, ERR_BUSY, "err_convert_running", "path=%s", out_path);
-	return -1;
-}
-
-/* Looks at the free space and then takes it, so that a long conversion does not end in a full disk. */
-static enum err_code take_space(const struct work *k, int fd, const char *out_path, struct err *err)
-{
-	uint64_t room = fs_free_space(out_path);
-	bool full = room != UINT64_MAX && room < k->size + SPARE_BYTES;
-	if (!full && fallocate(fd, 0, 0, (off_t)k->size) != 0)
-		full = errno == ENOSPC || errno == EDQUOT; /* others: the file system cannot do it */
-	if (!full)
-		return ERR_OK;
-	return err_set(err, ERR_IO, "err_convert_space", "path=%s|need=%llu|free=%llu", out_path,
-		       (unsigned long long)((k->size + SPARE_BYTES) / MIB + 1), (unsigned long long)(fs_free_space(out_path) / MIB));
-}
-
 /* With `replace` too nothing is lost that was no model before, and not what is being read. */
 static enum err_code check_place(const struct hf_convert_options *o, const char *out_path, struct err *err)
 {
@@ -252,8 +214,9 @@ static enum err_code check_place(const struct hf_convert_options *o, const char 
 	return ERR_OK;
 }
 
-static enum err_code write_tensors(struct work *k, int fd, struct err *err)
+static enum err_code write_tensors(void *user, int fd, struct err *err)
 {
+	struct work *k = user;
 	enum err_code rc = gguf_writer_begin(k->writer, fd, err);
 	struct hf_rows *rows = hf_rows_new();
 	for (size_t i = 0; i < k->plan.n && rc == ERR_OK; i++)
@@ -261,23 +224,6 @@ static enum err_code write_tensors(struct work *k, int fd, struct err *err)
 	hf_rows_free(rows);
 	if (rc == ERR_OK)
 		gguf_writer_end(k->writer);
-	return rc;
-}
-
-static enum err_code write_file(struct work *k, const char *out_path, struct err *err)
-{
-	char *part = mem_printf("%s.part", out_path);
-	int fd = open_part(part, out_path, err);
-	enum err_code rc = fd < 0 ? err->code : take_space(k, fd, out_path, err);
-	if (rc == ERR_OK)
-		rc = write_tensors(k, fd, err);
-	if (rc == ERR_OK) {
-		rc = k->o->replace ? fs_publish(fd, part, out_path, err) : fs_publish_new(fd, part, out_path, err);
-	} else if (fd >= 0) {
-		unlink(part);
-		close(fd);
-	}
-	mem_free(part);
 	return rc;
 }
 
@@ -294,7 +240,7 @@ enum err_code hf_convert(const char *dir, const char *out_path, const struct hf_
 	if (rc == ERR_OK)
 		tell_facts(&k, facts);
 	if (rc == ERR_OK)
-		rc = write_file(&k, out_path, err);
+		rc = part_file_write(out_path, k.size, o->replace, write_tensors, &k, err);
 	release(&k);
 	return rc;
 }

@@ -220,3 +220,30 @@ enum err_code hf_rows_write(struct hf_rows *r, const struct hf_out *o, struct gg
 	}
 	return ERR_OK;
 }
+
+/* --- of a GGUF --- */
+
+enum err_code hf_rows_copy(struct hf_rows *r, const struct gguf *g, const struct gguf_tensor *t, uint32_t type,
+			   struct gguf_writer *w, hf_rows_fn step, void *user, struct err *err)
+{
+	enum st_dtype dtype = t->type == GGML_ID_F32 ? ST_F32 : t->type == GGML_ID_F16 ? ST_F16 : ST_BF16;
+	size_t piece = (size_t)PIECE * (type == t->type ? 8 : st_dtype_size(dtype));
+	for (uint64_t from = 0; from < t->size; from += piece) {
+		size_t len = t->size - from < piece ? (size_t)(t->size - from) : piece;
+		const uint8_t *bytes = r->in;
+		enum err_code rc = gguf_read_data(g, t, from, r->in, len, err);
+		if (rc == ERR_OK && type != t->type) {
+			size_t n = len / st_dtype_size(dtype);
+			load(dtype, r->in, n, r->values);
+			len = store(type, r->values, n, r->out);
+			bytes = r->out;
+		}
+		if (rc == ERR_OK)
+			rc = gguf_writer_data(w, bytes, len, err);
+		if (rc != ERR_OK)
+			return rc;
+		if (!step(user, len))
+			return err_set(err, ERR_CANCELLED, "err_cancelled", NULL);
+	}
+	return ERR_OK;
+}

@@ -28,6 +28,10 @@ typedef bool (*hf_rows_fn)(void *user, uint64_t bytes);
 MUST_USE enum err_code hf_rows_write(struct hf_rows *r, const struct hf_out *o, struct gguf_writer *w, hf_rows_fn step, void *user,
 				     struct err *err);
 
+/* The same of a tensor of a GGUF, in its own type or, of an F32, F16 or BF16 one, in another of those that a folder becomes. */
+MUST_USE enum err_code hf_rows_copy(struct hf_rows *r, const struct gguf *g, const struct gguf_tensor *t, uint32_t type,
+				    struct gguf_writer *w, hf_rows_fn step, void *user, struct err *err);
+
 /* Single precision to IEEE half: nearest, ties to even, too big is infinite. */
 uint16_t hf_rows_half(float value);
 

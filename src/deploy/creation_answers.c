@@ -118,6 +118,7 @@ void answers_begin(struct creation *c)
 	r->columns[1] = (struct column_row){ .model_id = c->artifact.model_id, .params = f->column.params, .epoch = NAN,
 					     .label = arena_printf(a, "%s · %s", f->label, c->params.format), .own_params = true,
 					     .model_hash = "", .adapter_hash = "", .template_hash = "", .build = "", .device = "" };
+	r->columns[1].params.weights = WEIGHTS_STORED; /* the new file is used as it is */
 	errand_write(&r->errand);
 }
 
@@ -140,6 +141,7 @@ struct verdict_errand {
 	size_t n;
 	double speeds[2];
 	bool is_approximate, base_is_quantized;
+	enum weights weights; /* that the answers before were given with */
 	const char *proof; /* JSON */
 	int64_t artifact_id, source_column_id, size_before;
 };
@@ -264,6 +266,7 @@ static json_t *proof_json(const struct verdict_errand *v, const struct verdict_r
 	json_object_set_new(proof, "source_column_id", json_integer(v->source_column_id));
 	json_object_set_new(proof, "suggested_format", larger ? json_string(larger) : json_null());
 	json_object_set_new(proof, "suggested_extra_bytes", json_integer(extra_bytes(v, larger)));
+	json_object_set_new(proof, "source_weights", json_string(weights_name(v->weights)));
 	json_object_set_new(proof, "control_format", v->in.has_control ? json_string("Q8_0") : json_null());
 	json_object_set_new(proof, "tokens_per_s_before", v->speeds[0] > 0 ? json_real(v->speeds[0]) : json_null());
 	json_object_set_new(proof, "tokens_per_s_after", v->speeds[1] > 0 ? json_real(v->speeds[1]) : json_null());
@@ -387,6 +390,7 @@ static void judge(struct creation *c)
 	v->speeds[1] = p->tokens_per_s_after;
 	v->artifact_id = c->artifact.id;
 	v->source_column_id = f->column.id;
+	v->weights = f->column.params.weights;
 	v->size_before = (int64_t)f->base.model.size_bytes;
 	v->source_positions = p->positions;
 	errand_read(&v->errand);

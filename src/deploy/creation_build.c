@@ -208,10 +208,11 @@ static json_t *origin_json(const struct facts *f)
 {
 	double epoch = f->model.model.epoch;
 
-	return json_pack("{s:o, s:s, s:o, s:o, s:s, s:I, s:o, s:I, s:I}", "base_name", json_text(str_of(f->base.model.name)),
+	return json_pack("{s:o, s:s, s:o, s:o, s:s, s:I, s:o, s:s, s:I, s:I}", "base_name", json_text(str_of(f->base.model.name)),
 			 "base_sha256", f->base_hash, "label", json_text(str_of(f->label)), "epoch",
 			 isnan(epoch) ? json_null() : json_real(epoch), "adapter_sha256", f->adapter_hash, "run_id",
-			 (json_int_t)f->run.id, "run_name", json_text(str_of(f->run.name ? f->run.name : "")), "n_likes",
+			 (json_int_t)f->run.id, "run_name", json_text(str_of(f->run.name ? f->run.name : "")),
+			 "run_weights", weights_name(f->column.params.weights), "n_likes",
 			 (json_int_t)f->column.n_likes, "n_rated", (json_int_t)f->column.n_rated);
 }
 

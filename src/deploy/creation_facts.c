@@ -109,6 +109,8 @@ static void run_file(struct task *task, void *context)
 
 struct disk_errand {
 	struct errand errand;
+	const char *q8_source; /* the base, where the validation used its weights as Q8_0; NULL: as they are stored */
+	char q8_hash[65], q8_stamp[FILE_STAMP_SIZE]; /* of its Q8_0 file when that was hashed; afterwards "" where it is another now */
 	char *data_dir, *job_dir, *base_path, *adapter_path; /* the last NULL without */
 	const char *target; /* path asked for, "": ours */
 	bool replaces;
@@ -151,6 +153,19 @@ static enum err_code hash_converted(const char *file, char hex[65], const atomic
 	return code;
 }
 
+/* What the Q8_0 file is that the base becomes now can be said where it is still there and was hashed. */
+static void look_at_q8(struct disk_errand *d)
+{
+	char stamp[FILE_STAMP_SIZE] = "", *file = NULL;
+	struct err gone = { 0 };
+
+	if (model_cache_find_as(d->data_dir, d->q8_source, WEIGHTS_Q8_0, &file, &gone) == ERR_OK)
+		machine_file_stamp(file, stamp);
+	if (!stamp[0] || strcmp(stamp, d->q8_stamp) != 0)
+		d->q8_hash[0] = 0;
+	mem_free(file);
+}
+
 static void run_disk(struct task *task, void *context)
 {
 	struct disk_errand *d = (struct disk_errand *)task;
@@ -158,6 +173,8 @@ static void run_disk(struct task *task, void *context)
 
 	(void)context;
 	look_at_base(d, err);
+	if (err->code == ERR_OK && d->q8_source)
+		look_at_q8(d);
 	if (err->code != ERR_OK || job_dir_make(d->job_dir, err) != ERR_OK)
 		return;
 	if (d->target[0] && artifact_check_target(d->target, d->replaces, d->data_dir, d->base_path, d->adapter_path, err) != ERR_OK)
@@ -324,7 +341,8 @@ static bool has_changed(struct creation *c)
 {
 	const struct facts *f = &c->facts;
 	struct err err;
-	bool base = differs(f->column.model_hash, f->base_hash);
+	bool is_q8 = f->column.params.weights == WEIGHTS_Q8_0;
+	bool base = differs(f->column.model_hash, is_q8 ? f->q8_hash : f->base_hash);
 
 	if (!f->column.id || (!base && !differs(f->column.adapter_hash, f->adapter_hash)))
 		return false;
@@ -374,6 +392,7 @@ static void home_disk(struct errand *e)
 	str_format(c->facts.converted_hash, sizeof c->facts.converted_hash, "%s", d->converted_hash);
 	c->facts.base_is_quantized = d->base_is_quantized;
 	c->facts.n_params = d->n_params;
+	str_format(c->facts.q8_hash, sizeof c->facts.q8_hash, "%s", d->q8_hash);
 	start_hash(c);
 }
 
@@ -388,6 +407,11 @@ static void look_at_disk(struct creation *c)
 	d->adapter_path = c->facts.is_adapter ? arena_strdup(a, c->facts.model.model.path) : NULL;
 	d->target = arena_strdup(a, strcmp(c->row.target, "file") == 0 ? c->params.path : "");
 	d->replaces = c->params.replace;
+	if (c->facts.column.params.weights == WEIGHTS_Q8_0) {
+		d->q8_source = arena_strdup(a, c->facts.base_source);
+		str_format(d->q8_hash, sizeof d->q8_hash, "%s", c->facts.base.q8_sha256);
+		str_format(d->q8_stamp, sizeof d->q8_stamp, "%s", c->facts.base.q8_sha256_of);
+	}
 	errand_work(&d->errand);
 }
 
@@ -420,6 +444,7 @@ static void home_load(struct errand *e)
 		return;
 	c->facts = l->facts;
 	c->facts.build = "";
+	c->facts.base_source = c->facts.base.model.path;
 	e->arena = NULL; /* the rows are the job's now */
 	double epoch = c->facts.model.model.epoch;
 	c->facts.file_name = isnan(epoch) ? c->facts.label : arena_printf(c->arena, "%s epoch %g", c->facts.label, epoch);

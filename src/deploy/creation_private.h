@@ -47,12 +47,14 @@ struct facts {
 	struct gen_params plain;       /* of a chat with the model, where there is no column */
 	struct run_question *answered; /* of the run, with the one cell of the column; only those with an answer */
 	size_t n_answered;
+	const char *base_source;       /* where the base lies; its own path is that of the file that is loaded */
 	const char *label;             /* "kestrel" */
 	const char *adapter_file;      /* as llama.cpp reads it; NULL without */
 	const char *file_name;         /* what the file says it is: "kestrel epoch 8" */
 	char base_hash[65], adapter_hash[65];
 	char converted_hash[65];       /* of adapter_file */
 	char base_stamp[FILE_STAMP_SIZE]; /* of the base file when it was hashed */
+	char q8_hash[65]; /* where the validation used its weights as Q8_0: of the file that it is as that now, "": not known */
 	bool base_is_quantized;
 	uint64_t n_params;
 	const char *build;             /* of llama.cpp, "" until a worker said so */

@@ -87,6 +87,7 @@ static struct gen_params workspace_params(const struct creation *c)
 
 	if (!c->facts.column.id)
 		return fresh;
+	p.weights = WEIGHTS_STORED; /* of the new file */
 	if (p.max_tokens < fresh.max_tokens)
 		p.max_tokens = fresh.max_tokens;
 	return p;

@@ -74,6 +74,7 @@ struct host {
 	enum host_state state;
 	struct worker_process *process;
 	int64_t base_id;
+	enum weights base_weights;   /* how they are used */
 	char *base_path, *base_name; /* the file that is loaded; while it is converted, the folder that it is made of */
 	struct convert_job *converting;  /* NULL: nothing is being converted */
 	char base_stamp[FILE_STAMP_SIZE]; /* of the file that was loaded */
@@ -268,7 +269,7 @@ void run_save(void *engine);
 /* The host tells: the base of the current columns can be asked / cannot be had (cause). */
 void run_host_ready(struct engine *e);
 /* This base cannot be had: its columns fail with `cause`. */
-void run_host_failed(struct engine *e, int64_t base_id, const struct err *cause);
+void run_host_failed(struct engine *e, const struct model_row *base, const struct err *cause);
 /* The worker died with these requests open. */
 void run_host_died(struct engine *e, const struct err *cause);
 /* The column is over: its waiting cells fail with `cause`.  No-op if it had failed before. */
@@ -311,8 +312,8 @@ int64_t eta_ms(const struct active *a);
 /* prefetch.c */
 /* While one base answers: converts the next one of the run where it must be, and asks the kernel for its file. */
 void prefetch_next(struct engine *e);
-/* How far (of 1000) the conversion of `path` is, where it is being made ready ahead. */
-int prefetch_done(const struct engine *e, const char *path);
+/* How far (of 1000) the conversion of `path` to these weights is, where it is being made ready ahead. */
+int prefetch_done(const struct engine *e, const char *path, enum weights weights);
 
 /* flight.c */
 /* Asks the worker for the group; `f` is free, its column and group are set. */
@@ -351,7 +352,11 @@ void host_init(struct engine *e);
 void host_release(struct engine *e);
 /* KV cells that `share` of the free memory has room for, wherever this model keeps them; 0 if unknown. */
 double host_cells(const struct engine *e, double share);
-/* True when a worker with this base is ready; otherwise gets it there and tells run_host_ready(). */
+/* Whether the worker has (or is getting) this base with these weights. */
+bool host_is_of(const struct engine *e, const struct model_row *base);
+/* The same base, and its weights are used the same way. */
+bool same_base(const struct model_row *a, const struct model_row *b);
+/* True when a worker with this base, its weights used as the row says, is ready; otherwise gets it there and tells run_host_ready(). */
 bool host_want(struct engine *e, const struct model_row *base);
 /* At the start of a run: a worker whose model file was written anew since it was loaded goes. */
 void host_refresh(struct engine *e);
@@ -391,13 +396,13 @@ bool chat_frame(struct engine *e, const struct frame *f);
 /* True while a turn waits or computes. */
 bool chat_waits(const struct engine *e);
 /* True while a turn has the machine (or is next) with another base than this one: nobody else may change the worker. */
-bool chat_keeps_out(const struct engine *e, int64_t base_id);
+bool chat_keeps_out(const struct engine *e, const struct model_row *base);
 /* True while the worker computes a turn that was sent before `stream`. */
 bool chat_computes_before(const struct engine *e, uint32_t stream);
 /* The base loads. */
 void chat_host_progress(struct engine *e);
 /* The base cannot be had. */
-void chat_host_failed(struct engine *e, int64_t base_id, const struct err *cause);
+void chat_host_failed(struct engine *e, const struct model_row *base, const struct err *cause);
 /* The worker died. */
 void chat_host_died(struct engine *e, const struct err *cause);
 /* The engine ends. */

@@ -7,6 +7,7 @@
 #include "engine/active.h"
 #include "engine/adapter_cache.h"
 #include "engine/machine.h"
+#include "engine/model_cache.h"
 #include "worker/protocol.h"
 
 #define CHAT_TOKENS_MIN 1024
@@ -152,8 +153,11 @@ static void run_adapter(struct task *task, void *context)
 	struct turn_job *j = (struct turn_job *)task;
 
 	(void)context;
-	(void)!adapter_cache_get(j->data_dir, j->turn->model.model.path, j->turn->base.model.path, &j->file, &task->cancelled,
-				 &task->err);
+	const struct model_row *base = &j->turn->base;
+	char *file = NULL;
+	if (model_cache_get_as(j->data_dir, base->model.path, base->weights, &file, NULL, &task->cancelled, &task->err) == ERR_OK)
+		(void)!adapter_cache_get(j->data_dir, j->turn->model.model.path, file, &j->file, &task->cancelled, &task->err);
+	mem_free(file);
 }
 
 static void home_adapter(struct job *job)
@@ -184,6 +188,8 @@ static void run_rows(struct task *task, void *context)
 		err_set(err, ERR_NOT_FOUND, "err_base_missing", "name=%s", t->model.model.base_name);
 	else
 		(void)!model_store_get(context, t->arena, t->model.base_model_id, &t->base, err);
+	if (t->request.params.weights == WEIGHTS_Q8_0) /* as it was validated; or as its base is used by now */
+		t->base.weights = WEIGHTS_Q8_0;
 }
 
 /* --- a provider's model --- */
@@ -235,18 +241,19 @@ static bool run_uses_other(const struct engine *e, const struct chat_turn *t)
 {
 	const struct active *a = e->active;
 
-	if (!a || !a->loaded || a->ending || !a->base_id || a->base_id == t->base.id)
+	if (!a || !a->loaded || a->ending || !a->base_id)
 		return false;
 	for (size_t i = 0; i < a->n_columns; i++) {
-		if (a->columns[i].base.id == a->base_id)
-			return a->columns[i].base.model.kind != MODEL_REMOTE;
+		const struct model_row *base = &a->columns[i].base;
+		if (base->id == a->base_id)
+			return base->model.kind != MODEL_REMOTE && !same_base(base, &t->base);
 	}
 	return false;
 }
 
-bool chat_keeps_out(const struct engine *e, int64_t base_id)
+bool chat_keeps_out(const struct engine *e, const struct model_row *base)
 {
-	return e->holder && e->holder->base.id != base_id;
+	return e->holder && !same_base(&e->holder->base, base);
 }
 
 bool chat_computes_before(const struct engine *e, uint32_t stream)
@@ -345,7 +352,7 @@ void chat_advance(struct engine *e)
 	if (!t || t != e->holder || t->stream)
 		return;
 	bool flying = active_flights(e->active) > 0;
-	if (flying && e->host.base_id != t->base.id) {
+	if (flying && !host_is_of(e, &t->base)) {
 		tell_phase(t, CHAT_VALIDATION, 0); /* run_advance() sends no more; the end of a group brings us back */
 		return;
 	}
@@ -454,13 +461,13 @@ bool chat_frame(struct engine *e, const struct frame *f)
 
 void chat_host_progress(struct engine *e)
 {
-	if (e->holder && !e->holder->stream && e->host.base_id == e->holder->base.id)
+	if (e->holder && !e->holder->stream && host_is_of(e, &e->holder->base))
 		tell_phase(e->holder, CHAT_LOADING, e->host.progress);
 }
 
-void chat_host_failed(struct engine *e, int64_t base_id, const struct err *cause)
+void chat_host_failed(struct engine *e, const struct model_row *base, const struct err *cause)
 {
-	if (e->holder && e->holder->base.id == base_id && !e->holder->stream)
+	if (e->holder && same_base(&e->holder->base, base) && !e->holder->stream)
 		turn_fail(e->holder, cause);
 }
 

@@ -149,6 +149,7 @@ void column_store(struct engine *e, const struct active_column *c)
 struct hash_job {
 	struct job job;
 	int64_t run_id, column_id, base_id, adapter_id;
+	enum weights weights;
 	char *base_path, *adapter_path;
 	char base_hash[65], adapter_hash[65];
 	char base_stamp[FILE_STAMP_SIZE]; /* of the file that base_hash is of, and of the adapter's */
@@ -185,6 +186,7 @@ static void run_hash(struct task *task, void *context)
 struct set_hash_job {
 	struct job job;
 	int64_t run_id, column_id, base_id, adapter_id;
+	enum weights weights;
 	char base_hash[65], adapter_hash[65], base_stamp[FILE_STAMP_SIZE], adapter_stamp[FILE_STAMP_SIZE];
 };
 
@@ -196,7 +198,10 @@ static void run_set_hash(struct task *task, void *context)
 	struct column_row *rows;
 	size_t n = 0;
 
-	if (model_store_set_hash(context, j->base_id, j->base_hash, j->base_stamp, &task->err) != ERR_OK ||
+	enum err_code code = j->weights == WEIGHTS_Q8_0 ?
+				     model_store_set_q8_hash(context, j->base_id, j->base_hash, j->base_stamp, &task->err) :
+				     model_store_set_hash(context, j->base_id, j->base_hash, j->base_stamp, &task->err);
+	if (code != ERR_OK ||
 	    (j->adapter_id &&
 	     model_store_set_hash(context, j->adapter_id, j->adapter_hash, j->adapter_stamp, &task->err) != ERR_OK) ||
 	    run_store_get(context, j->job.arena, j->run_id, &run, &rows, &n, &task->err) != ERR_OK)
@@ -238,6 +243,7 @@ static void home_hash(struct job *job)
 	set->run_id = j->run_id;
 	set->column_id = j->column_id;
 	set->base_id = j->base_id;
+	set->weights = j->weights;
 	set->adapter_id = j->adapter_id;
 	str_format(set->base_hash, sizeof set->base_hash, "%s", j->base_hash);
 	str_format(set->adapter_hash, sizeof set->adapter_hash, "%s", j->adapter_hash);
@@ -256,14 +262,16 @@ static void start_hash(struct engine *e, struct active_column *c)
 	j->run_id = e->active->run_id;
 	j->column_id = c->row.id;
 	j->base_id = c->base.id;
+	j->weights = c->base.weights;
 	c->hashing = true;
 	j->base_path = arena_strdup(j->job.arena, e->host.base_path);
 	if (c->model.model.kind == MODEL_ADAPTER) {
 		j->adapter_path = arena_strdup(j->job.arena, c->model.model.path);
 		j->adapter_id = c->model.id;
 	}
-	str_format(j->base_hash, sizeof j->base_hash, "%s", c->base.sha256);
-	str_format(j->base_stamp, sizeof j->base_stamp, "%s", c->base.sha256_of);
+	bool is_q8 = c->base.weights == WEIGHTS_Q8_0;
+	str_format(j->base_hash, sizeof j->base_hash, "%s", is_q8 ? c->base.q8_sha256 : c->base.sha256);
+	str_format(j->base_stamp, sizeof j->base_stamp, "%s", is_q8 ? c->base.q8_sha256_of : c->base.sha256_of);
 	job_hash(&j->job);
 }
 

@@ -56,6 +56,7 @@ void host_distrust(struct engine *e, const char *what)
 struct convert_job {
 	struct job job;
 	char *data_dir, *path, *file;
+	enum weights weights;
 	atomic_int done; /* of 1000 */
 };
 
@@ -75,7 +76,7 @@ static void run_convert(struct task *task, void *context)
 	struct convert_job *c = (struct convert_job *)task;
 
 	(void)context;
-	(void)!model_cache_get(c->data_dir, c->path, &c->file, &c->done, &task->cancelled, &task->err);
+	(void)!model_cache_get_as(c->data_dir, c->path, c->weights, &c->file, &c->done, &task->cancelled, &task->err);
 }
 
 static void home_convert(struct job *job)
@@ -120,7 +121,7 @@ static void on_convert_look(void *user)
 
 	if (!e->host.converting)
 		return;
-	int done = atomic_load(&e->host.converting->done), ahead = prefetch_done(e, e->host.converting->path);
+	int done = atomic_load(&e->host.converting->done), ahead = prefetch_done(e, e->host.converting->path, e->host.base_weights);
 	e->host.progress = (done > ahead ? done : ahead) / 1000.0;
 	show_progress(e);
 	loop_timer_set(e->host.convert_timer, CONVERT_LOOK_MS);
@@ -135,6 +136,7 @@ static void convert_base(struct engine *e, const struct model_row *base)
 	c->job.drop = drop_convert;
 	c->data_dir = arena_strdup(c->job.arena, e->data_dir);
 	c->path = arena_strdup(c->job.arena, base->model.path);
+	c->weights = base->weights;
 	h->converting = c;
 	h->state = HOST_CONVERTING;
 	h->progress = 0;
@@ -186,12 +188,12 @@ void host_drop(struct engine *e)
 static void host_fail(struct engine *e, const struct err *cause)
 {
 	struct err copy = *cause;
-	int64_t base_id = e->host.base_id;
+	struct model_row base = { .id = e->host.base_id, .weights = e->host.base_weights };
 
 	host_drop(e);
 	prompt_fail_all(e, &copy);
-	chat_host_failed(e, base_id, &copy);
-	run_host_failed(e, base_id, &copy);
+	chat_host_failed(e, &base, &copy);
+	run_host_failed(e, &base, &copy);
 }
 
 /* --- adapters --- */
@@ -551,24 +553,36 @@ static void check_memory(struct engine *e)
 	job_work(&m->job);
 }
 
+bool same_base(const struct model_row *a, const struct model_row *b)
+{
+	return a->id == b->id && a->weights == b->weights;
+}
+
+bool host_is_of(const struct engine *e, const struct model_row *base)
+{
+	return e->host.base_id == base->id && e->host.base_weights == base->weights;
+}
+
 bool host_want(struct engine *e, const struct model_row *base)
 {
 	struct host *h = &e->host;
+	bool is_mine = host_is_of(e, base);
 
-	if (h->base_id == base->id && h->state == HOST_READY)
+	if (is_mine && h->state == HOST_READY)
 		return true;
-	if (h->base_id == base->id && h->state != HOST_NONE)
+	if (is_mine && h->state != HOST_NONE)
 		return false;
-	if (h->base_id != base->id) {
+	if (!is_mine) {
 		prompt_fail_asked(e);
 		host_drop(e);
 	}
 	h->base_id = base->id;
+	h->base_weights = base->weights;
 	mem_free(h->base_path);
 	mem_free(h->base_name);
 	h->base_path = mem_strdup(base->model.path);
 	h->base_name = mem_strdup(base->model.name);
-	if (model_cache_wants(base->model.path))
+	if (model_cache_wants_as(base->model.path, base->weights))
 		convert_base(e, base);
 	else
 		check_memory(e);

@@ -49,6 +49,9 @@ static enum err_code too_large(const char *path, const struct gguf *g, const str
 	if (supply->has_idle_gpu)
 		return err_set(err, ERR_LIMIT, "err_memory_gpu_off", "name=%s|need=%.1f|free=%.1f", base_name(path),
 			       gigabytes(need), gigabytes(available));
+	if (format && strcmp(format, "Q8_0") == 0)
+		return err_set(err, ERR_LIMIT, "err_memory_q8", "name=%s|need=%.1f|free=%.1f|then=%.1f", base_name(path), gigabytes(need),
+			       gigabytes(available), gigabytes(then));
 	if (format)
 		return err_set(err, ERR_LIMIT, "err_memory_format", "name=%s|need=%.1f|free=%.1f|format=%s|then=%.1f", base_name(path),
 			       gigabytes(need), gigabytes(available), format, gigabytes(then));

@@ -23,6 +23,7 @@ struct memory_answer {
 
 /* `out` is filled in also where it does not fit: ERR_LIMIT
  *   "err_memory_gpu"        the layers that the settings ask for do not fit onto the GPU: name, need, free, layers, most
+ *   "err_memory_q8"         main memory is short, but with its weights as Q8_0 it would fit: name, need, free, then
  *   "err_memory_format"     main memory is short, but as {format} it would fit: name, need, free, format, then
  *   "err_memory_gpu_off"    main memory is short, and a GPU lies idle by the settings
  *   "err_memory"            main memory is short.

@@ -11,28 +11,57 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "convert/gguf_q8.h"
 #include "convert/hf_convert.h"
 #include "model/hf_folder.h"
 
 #define WAIT_US 100000
-#define CACHE_FORMAT "2" /* changes when hf_convert() writes something else */
+#define CACHE_FORMAT "2"	 /* changes when hf_convert() writes something else, */
+#define CACHE_FORMAT_Q8 "q8_0 2" /* or what becomes Q8_0 */
 
 bool model_cache_wants(const char *path)
 {
 	return hf_folder_is(path);
 }
 
-static enum err_code cached_path(const char *data_dir, const char *path, char **out, struct err *err)
+bool model_cache_wants_as(const char *path, enum weights weights)
 {
-	uint8_t folder[HASH_SIZE], digest[HASH_SIZE];
+	return weights == WEIGHTS_Q8_0 || model_cache_wants(path);
+}
+
+/* What is converted, and to what. */
+struct wish {
+	const char *path;
+	bool is_folder, to_q8;
+};
+
+/* Where nothing has to be converted `*out` is the path itself, else it is NULL. */
+static enum err_code look_at(const char *path, enum weights weights, struct wish *wish, char **out, struct err *err)
+{
+	*wish = (struct wish){ .path = path, .is_folder = model_cache_wants(path), .to_q8 = weights == WEIGHTS_Q8_0 };
+	*out = NULL;
+	enum err_code code = wish->to_q8 && !wish->is_folder ? gguf_q8_wants(path, &wish->to_q8, err) : ERR_OK;
+	if (code != ERR_OK)
+		return code;
+	if (!wish->is_folder && !wish->to_q8)
+		*out = mem_strdup(path);
+	return ERR_OK;
+}
+
+static enum err_code cached_path(const char *data_dir, const struct wish *wish, char **out, struct err *err)
+{
+	uint8_t content[HASH_SIZE], digest[HASH_SIZE];
 	char hex[HASH_HEX_SIZE];
-	enum err_code code = hf_folder_key(path, folder, err);
+	enum err_code code = wish->is_folder ? hf_folder_key(wish->path, content, err) : gguf_q8_key(wish->path, content, err);
 
 	if (code != ERR_OK)
 		return code;
 	struct hash *h = hash_new();
-	hash_add(h, CACHE_FORMAT, sizeof CACHE_FORMAT);
-	hash_add(h, folder, sizeof folder);
+	if (wish->to_q8)
+		hash_add(h, CACHE_FORMAT_Q8, sizeof CACHE_FORMAT_Q8);
+	else
+		hash_add(h, CACHE_FORMAT, sizeof CACHE_FORMAT);
+	hash_add(h, content, sizeof content);
 	hash_finish(h, digest);
 	hash_hex(digest, hex);
 	*out = mem_printf("%s/cache/models/%.32s.gguf", data_dir, hex);
@@ -109,51 +138,54 @@ static void on_progress(void *user, uint64_t at, uint64_t total)
 		atomic_store_explicit(done, (int)(at * 1000 / total), memory_order_relaxed);
 }
 
-static enum err_code convert(const char *data_dir, const char *path, const char *out, atomic_int *done, const atomic_bool *cancel,
+static enum err_code convert(const char *dir, const struct wish *wish, const char *out, atomic_int *done, const atomic_bool *cancel,
 			     struct err *err)
 {
-	struct hf_convert_options options = { .type = HF_AUTO, .progress = on_progress, .user = done, .cancel = cancel };
-	struct hf_convert_facts facts;
-	char *dir = mem_printf("%s/cache/models", data_dir);
-	enum err_code code = fs_make_dirs(dir, err);
+	struct hf_convert_options options = { .type = wish->to_q8 ? HF_Q8_0 : HF_AUTO, .progress = on_progress, .user = done,
+					      .cancel = cancel };
+	struct hf_convert_facts facts = { .size_bytes = 0 };
+	enum err_code code = wish->is_folder ? hf_convert_size(wish->path, &options, &facts, err) :
+					       gguf_q8_size(wish->path, &facts.size_bytes, err);
 
+	if (code != ERR_OK)
+		return code;
+	make_room(dir, facts.size_bytes);
+	code = wish->is_folder ? hf_convert(wish->path, out, &options, NULL, err) :
+				 gguf_q8_convert(wish->path, out, on_progress, done, cancel, err);
 	if (code == ERR_OK)
-		code = hf_convert_size(path, &options, &facts, err);
-	if (code == ERR_OK) {
-		make_room(dir, facts.size_bytes);
-		code = hf_convert(path, out, &options, NULL, err);
-	}
-	if (code == ERR_OK)
-		log_info("engine", "model converted path=%s", path);
-	mem_free(dir);
+		log_info("engine", "model converted path=%s weights=%s", wish->path, wish->to_q8 ? "q8_0" : "stored");
 	return code;
 }
 
-static enum err_code convert_in_turn(const char *data_dir, const char *path, const char *out, atomic_int *done,
+static enum err_code convert_in_turn(const char *data_dir, const struct wish *wish, const char *out, atomic_int *done,
 				     const atomic_bool *cancel, struct err *err)
 {
 	enum err_code code = wait_for_turn(cancel, err);
 
 	if (code != ERR_OK)
 		return code;
+	char *dir = mem_printf("%s/cache/models", data_dir);
 	if (!fs_exists(out))
-		code = convert(data_dir, path, out, done, cancel, err);
+		code = fs_make_dirs(dir, err);
+	if (code == ERR_OK && !fs_exists(out))
+		code = convert(dir, wish, out, done, cancel, err);
+	mem_free(dir);
 	pthread_mutex_unlock(&converting);
 	return code;
 }
 
-enum err_code model_cache_get(const char *data_dir, const char *path, char **out, atomic_int *done, const atomic_bool *cancel,
-			      struct err *err)
+enum err_code model_cache_get_as(const char *data_dir, const char *path, enum weights weights, char **out, atomic_int *done,
+				 const atomic_bool *cancel, struct err *err)
 {
-	*out = NULL;
-	if (!model_cache_wants(path)) {
-		*out = mem_strdup(path);
-		return ERR_OK;
-	}
+	struct wish wish;
 	char *file = NULL;
-	enum err_code code = cached_path(data_dir, path, &file, err);
+	enum err_code code = look_at(path, weights, &wish, out, err);
+
+	if (code != ERR_OK || *out)
+		return code;
+	code = cached_path(data_dir, &wish, &file, err);
 	if (code == ERR_OK && !fs_exists(file))
-		code = convert_in_turn(data_dir, path, file, done, cancel, err);
+		code = convert_in_turn(data_dir, &wish, file, done, cancel, err);
 	if (code != ERR_OK) {
 		mem_free(file);
 		return code;
@@ -164,17 +196,28 @@ enum err_code model_cache_get(const char *data_dir, const char *path, char **out
 	return ERR_OK;
 }
 
-enum err_code model_cache_find(const char *data_dir, const char *path, char **out, struct err *err)
+enum err_code model_cache_get(const char *data_dir, const char *path, char **out, atomic_int *done, const atomic_bool *cancel,
+			      struct err *err)
 {
-	*out = NULL;
-	if (!model_cache_wants(path)) {
-		*out = mem_strdup(path);
-		return ERR_OK;
-	}
-	enum err_code code = cached_path(data_dir, path, out, err);
+	return model_cache_get_as(data_dir, path, WEIGHTS_STORED, out, done, cancel, err);
+}
+
+enum err_code model_cache_find_as(const char *data_dir, const char *path, enum weights weights, char **out, struct err *err)
+{
+	struct wish wish;
+	enum err_code code = look_at(path, weights, &wish, out, err);
+
+	if (code != ERR_OK || *out)
+		return code;
+	code = cached_path(data_dir, &wish, out, err);
 	if (code == ERR_OK && !fs_exists(*out)) {
 		mem_free(*out);
 		*out = mem_strdup("");
 	}
 	return code;
+}
+
+enum err_code model_cache_find(const char *data_dir, const char *path, char **out, struct err *err)
+{
+	return model_cache_find_as(data_dir, path, WEIGHTS_STORED, out, err);
 }

@@ -15,6 +15,7 @@
 struct prefetch_job {
 	struct job job;
 	char *data_dir, *path;
+	enum weights weights;
 	atomic_int done; /* of 1000, of a conversion */
 };
 
@@ -41,7 +42,7 @@ static void run_prefetch(struct task *task, void *context)
 	char *file = NULL;
 
 	(void)context;
-	if (model_cache_get(p->data_dir, p->path, &file, &p->done, &task->cancelled, &task->err) == ERR_OK)
+	if (model_cache_get_as(p->data_dir, p->path, p->weights, &file, &p->done, &task->cancelled, &task->err) == ERR_OK)
 		read_ahead(file, &task->cancelled);
 	mem_free(file);
 }
@@ -76,13 +77,14 @@ void prefetch_next(struct engine *e)
 	p->job.serial = a->serial;
 	p->data_dir = arena_strdup(p->job.arena, e->data_dir);
 	p->path = arena_strdup(p->job.arena, next->base.model.path);
+	p->weights = next->base.weights;
 	e->prefetching = p;
 	job_hash(&p->job);
 }
 
-int prefetch_done(const struct engine *e, const char *path)
+int prefetch_done(const struct engine *e, const char *path, enum weights weights)
 {
 	const struct prefetch_job *p = e->prefetching;
 
-	return p && strcmp(p->path, path) == 0 ? atomic_load(&p->done) : 0;
+	return p && p->weights == weights && strcmp(p->path, path) == 0 ? atomic_load(&p->done) : 0;
 }

@@ -128,6 +128,8 @@ static void run_rows(struct task *task, void *context)
 		err_set(&task->err, ERR_NOT_FOUND, "err_base_missing", "name=%s", model.model.base_name);
 	else
 		(void)!model_store_get(db, p->arena, model.base_model_id, &p->base, &task->err);
+	if (p->cell_id)
+		p->base.weights = p->column.params.weights;
 }
 
 static void home_rows(struct job *job)
@@ -170,7 +172,7 @@ void prompt_advance(struct engine *e)
 	while (p) {
 		if (!p->loaded || p->stream) {
 			p = p->next;
-		} else if (e->is_reserved || ((e->active || e->holder) && e->host.base_id != p->base.id)) {
+		} else if (e->is_reserved || ((e->active || e->holder) && !host_is_of(e, &p->base))) {
 			struct err busy;
 			err_set(&busy, ERR_BUSY, "err_engine_busy", NULL);
 			finish(e, p, (struct str){ 0 }, 0, &busy);

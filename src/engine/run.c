@@ -162,6 +162,7 @@ static void load_models(struct load_job *j, struct db *db)
 			err_set(problem, ERR_NOT_FOUND, "err_base_missing", "name=%s", m->model.base_name);
 		else
 			(void)!model_store_get(db, j->keep, m->base_model_id, &j->bases[i], problem);
+		j->bases[i].weights = j->rows[i].params.weights; /* whatever the model's choice is by now */
 	}
 }
 
@@ -639,7 +640,7 @@ void run_advance(struct engine *e)
 			return; /* storing what it needs brings us back */
 		c = first;
 	}
-	if (chat_keeps_out(e, c->base.id)) {
+	if (chat_keeps_out(e, &c->base)) {
 		chat_advance(e); /* perhaps the last group under way was what it waited for */
 		return;
 	}
@@ -657,16 +658,16 @@ void run_host_ready(struct engine *e)
 	run_advance(e);
 }
 
-void run_host_failed(struct engine *e, int64_t base_id, const struct err *cause)
+void run_host_failed(struct engine *e, const struct model_row *base, const struct err *cause)
 {
 	struct active *a = e->active;
 	struct err copy = *cause;
 
-	if (!a || !a->loaded || a->base_id != base_id)
+	if (!a || !a->loaded || a->base_id != base->id)
 		return;
 	for (size_t i = 0; i < a->n_columns; i++) {
 		struct active_column *c = &a->columns[i];
-		if (c->base.id == base_id && !c->remote && c->state != COLUMN_DONE)
+		if (same_base(&c->base, base) && !c->remote && c->state != COLUMN_DONE)
 			column_fail(e, c, &copy);
 	}
 	run_advance(e);

@@ -102,9 +102,9 @@ static double shared(const struct gguf_tensor *t, const struct quant_type *q, st
 	return s.type ? s.share * bytes_as(t, s.type) + (1 - s.share) * plain : plain;
 }
 
-/* What llama.cpp leaves alone in the architectures that assay knows. */
-static bool is_quantized(const struct gguf_tensor *t)
+bool quant_takes(const struct gguf_tensor *t)
 {
+	/* What llama.cpp leaves alone in the architectures that assay knows. */
 	static const char *const left[] = { "_norm.weight", "ffn_gate_inp.weight", "ssm_conv1d", "shortconv.conv", "altup",
 					    "laurel", "per_layer_model_proj", "time_mix_w", "position_embd", "token_types" };
 	if (t->n_dims < 2 || !str_ends(str_of(t->name), "weight"))
@@ -118,7 +118,7 @@ static bool is_quantized(const struct gguf_tensor *t)
 
 static double tensor_bytes(const struct gguf_tensor *t, const struct quant_type *q, bool tied, bool many_heads)
 {
-	if (!is_quantized(t))
+	if (!quant_takes(t))
 		return (double)t->size;
 	bool embedding = strcmp(t->name, "token_embd.weight") == 0;
 	if (strcmp(t->name, "output.weight") == 0 || (embedding && tied)) {

@@ -37,6 +37,9 @@ const struct quant_type *quant_type_find(const char *name);
 /* From the largest to the smallest; NULL behind the last. */
 const struct quant_type *quant_type_at(size_t index);
 
+/* Whether quantizing changes it: a matrix, and none of those that stay as they are. */
+bool quant_takes(const struct gguf_tensor *t);
+
 /* Whether any tensor is neither F32 nor F16 nor BF16. */
 bool quant_is_quantized(const struct gguf *g);
 

@@ -124,6 +124,20 @@ const char *export_reused(struct export *e)
 	return export_text(e, "report_reused", "n=%lld|of=%lld", (long long)export_n_reused(e), (long long)e->run.n_done);
 }
 
+int64_t export_n_q8(const struct export *e)
+{
+	int64_t n = 0;
+
+	for (size_t i = 0; i < e->n_columns; i++)
+		n += e->columns[i].params.weights == WEIGHTS_Q8_0;
+	return n;
+}
+
+const char *export_q8(struct export *e)
+{
+	return export_text(e, "report_q8", "n=%lld|of=%zu", (long long)export_n_q8(e), e->n_columns);
+}
+
 const char *export_state(const struct export *e, enum cell_state state)
 {
 	static const char *const keys[] = { "report_state_waiting", "report_state_done", "report_state_failed",
@@ -137,11 +151,12 @@ const char *export_settings(struct export *e, const struct column_row *c)
 	const struct gen_params *p = &c->params;
 
 	return arena_printf(e->arena,
-			    "max_tokens=%lld temperature=%g top_p=%g top_k=%lld min_p=%g repeat_penalty=%g thinking=%s seed=%lld%s%s",
+			    "max_tokens=%lld temperature=%g top_p=%g top_k=%lld min_p=%g repeat_penalty=%g thinking=%s seed=%lld%s%s%s%s",
 			    (long long)p->max_tokens, p->temperature, p->top_p, (long long)p->top_k, p->min_p,
 			    p->repeat_penalty, p->thinking ? "on" : "off", (long long)e->run.seed,
 			    p->num_ctx > 0 ? arena_printf(e->arena, " num_ctx=%lld", (long long)p->num_ctx) : "",
-			    p->stop && *p->stop ? arena_printf(e->arena, " stop=%s", p->stop) : "");
+			    p->stop && *p->stop ? arena_printf(e->arena, " stop=%s", p->stop) : "",
+			    p->weights == WEIGHTS_STORED ? "" : " weights=", p->weights == WEIGHTS_STORED ? "" : weights_name(p->weights));
 }
 
 void export_remark(const struct export *e, struct buf *out, const struct column_row *c, const struct cell_row *cell)
@@ -168,18 +183,25 @@ static bool title_taken(const struct export *e, size_t n, const char *title)
 	return false;
 }
 
-/* A name may hold '|', which separates arguments: it is put in by hand. */
-static const char *title_of(struct export *e, const struct column_row *c)
+/* A name may hold '|', which separates arguments: they are put in by hand. */
+static const char *with_args(struct export *e, const char *key, const char *args)
 {
-	struct buf text = BUF_INIT(MIB), args = BUF_INIT(MIB);
+	struct buf text = BUF_INIT(MIB);
 
-	if (isnan(c->epoch))
-		return c->label;
-	buf_printf(&args, "name=%s%cepoch=%g", c->label, ERR_ARG_SEP, c->epoch);
-	msg_render(&text, e->lang, "report_epoch", buf_text(&args));
+	msg_render(&text, e->lang, key, args);
 	const char *title = arena_strdup(e->arena, buf_text(&text));
 	buf_release(&text);
-	buf_release(&args);
+	return title;
+}
+
+static const char *title_of(struct export *e, const struct column_row *c)
+{
+	const char *title = c->label;
+
+	if (!isnan(c->epoch))
+		title = with_args(e, "report_epoch", arena_printf(e->arena, "name=%s%cepoch=%g", title, ERR_ARG_SEP, c->epoch));
+	if (c->params.weights == WEIGHTS_Q8_0)
+		title = with_args(e, "report_title_q8", arena_printf(e->arena, "name=%s", title));
 	return title;
 }
 

@@ -46,6 +46,10 @@ const char *export_text(struct export *e, const char *key, const char *args, ...
 const char *export_settings(struct export *e, const struct column_row *c);
 /* Why a cell has no answer, that it was cut, which run it was taken from; "" for a normal answer.  In the export's language, into `out`. */
 void export_remark(const struct export *e, struct buf *out, const struct column_row *c, const struct cell_row *cell);
+/* Columns that were answered with 8-bit weights, */
+int64_t export_n_q8(const struct export *e);
+/* and the sentence that says so. */
+const char *export_q8(struct export *e);
 /* Answers that were taken over from other runs, */
 int64_t export_n_reused(const struct export *e);
 /* and the sentence that says so. */

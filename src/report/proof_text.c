@@ -43,6 +43,11 @@ void proof_advice(struct buf *out, enum lang lang, const json_t *proof)
 	double extra = (double)json_integer_value(json_object_get(proof, "suggested_extra_bytes"));
 
 	msg_format(out, lang, advice_key(proof, format != NULL), "fmt=%s|size=%.0f MB", format ? format : "", extra / 1e6);
+	const char *weights = json_string_value(json_object_get(proof, "source_weights"));
+	if (weights && !strcmp(weights, "q8_0")) {
+		buf_add_text(out, lang == LANG_EN ? " " : "");
+		msg_format(out, lang, "report_proof_q8", "fmt=%s", "");
+	}
 }
 
 void proof_row_key(const char *name, char key[PROOF_KEY_SIZE])

@@ -246,6 +246,11 @@ static void checked_by(struct report *r)
 	report_raw(r, "</li>");
 	if (!json_is_object(json_object_get(result, "judge")))
 		report_titled(r, "li", "report_by_no_judge");
+	if (export_n_q8(&r->e) > 0) {
+		report_raw(r, "<li>");
+		report_text(r, export_q8(&r->e));
+		report_raw(r, "</li>");
+	}
 	if (export_n_reused(&r->e) > 0) {
 		report_raw(r, "<li>");
 		report_text(r, export_reused(&r->e));

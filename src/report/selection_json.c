@@ -60,6 +60,7 @@ static void put_selection(struct report *r)
 	put_text(out, "judge_name", r->judge_name);
 	put_int(out, "answers", r->e.run.n_done);
 	put_int(out, "reused", export_n_reused(&r->e));
+	put_int(out, "q8", export_n_q8(&r->e));
 	put_stored(out, "params", row->params);
 	put_stored(out, "steps", row->steps);
 	put_problem(out, r->e.lang, &row->problem);

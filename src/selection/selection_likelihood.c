@@ -209,6 +209,7 @@ static void load_base(struct selection *s)
 struct files_chore {
 	struct chore chore;
 	const char *data_dir, *adapter_path, *base_path; /* adapter_path NULL: none */
+	enum weights weights; /* as the answers were given */
 	char *base_file, *adapter_file;
 };
 
@@ -217,8 +218,9 @@ static void run_files(struct task *task, void *context)
 	struct files_chore *f = (struct files_chore *)task;
 
 	(void)context;
-	if (model_cache_get(f->data_dir, f->base_path, &f->base_file, NULL, &task->cancelled, &task->err) == ERR_OK && f->adapter_path)
-		(void)!adapter_cache_get(f->data_dir, f->adapter_path, f->base_path, &f->adapter_file, &task->cancelled, &task->err);
+	if (model_cache_get_as(f->data_dir, f->base_path, f->weights, &f->base_file, NULL, &task->cancelled, &task->err) == ERR_OK &&
+	    f->adapter_path)
+		(void)!adapter_cache_get(f->data_dir, f->adapter_path, f->base_file, &f->adapter_file, &task->cancelled, &task->err);
 }
 
 static void home_files(struct chore *c)
@@ -252,6 +254,7 @@ static void find_files(struct selection *s)
 	f->data_dir = s->ss->data_dir;
 	f->adapter_path = model->kind == MODEL_ADAPTER ? model->path : NULL;
 	f->base_path = s->material->bases[w->column].model.path;
+	f->weights = s->material->columns[w->column].params.weights;
 	chore_work(&f->chore);
 }
 

@@ -183,19 +183,21 @@ static bool look_at_files(struct look_chore *w, struct db *db, struct looked *l)
 	if (model_store_get(db, a, l->column->model_id, &model, &gone) != ERR_OK || model.model.kind == MODEL_REMOTE)
 		return false;
 	base = model;
-	if (model.model.kind == MODEL_ADAPTER && (model_store_get(db, a, model.base_model_id, &base, &gone) != ERR_OK ||
-						  adapter_cache_get(w->data_dir, model.model.path, base.model.path, &l->adapter,
-								    &w->chore.task.cancelled, &gone) != ERR_OK ||
-						  adapter_hash(model.model.path, l->adapter_hash, &w->chore.task.cancelled, &gone) != ERR_OK))
+	if (model.model.kind == MODEL_ADAPTER && model_store_get(db, a, model.base_model_id, &base, &gone) != ERR_OK)
 		return false;
+	bool is_q8 = l->column->params.weights == WEIGHTS_Q8_0;
 	char *file = NULL;
-	if (model_cache_find(w->data_dir, base.model.path, &file, &gone) != ERR_OK)
+	if (model_cache_find_as(w->data_dir, base.model.path, l->column->params.weights, &file, &gone) != ERR_OK)
 		return false;
 	l->base_path = arena_strdup(a, file);
 	mem_free(file);
-	l->base_hash = arena_strdup(a, base.sha256);
+	l->base_hash = arena_strdup(a, is_q8 ? base.q8_sha256 : base.sha256);
 	machine_file_stamp(l->base_path, l->base_stamp);
-	return l->base_hash[0] && l->base_stamp[0] && strcmp(l->base_stamp, base.sha256_of) == 0;
+	if (!l->base_hash[0] || !l->base_stamp[0] || strcmp(l->base_stamp, is_q8 ? base.q8_sha256_of : base.sha256_of) != 0)
+		return false;
+	return model.model.kind != MODEL_ADAPTER ||
+	       (adapter_cache_get(w->data_dir, model.model.path, l->base_path, &l->adapter, &w->chore.task.cancelled, &gone) == ERR_OK &&
+		adapter_hash(model.model.path, l->adapter_hash, &w->chore.task.cancelled, &gone) == ERR_OK);
 }
 
 static void look_at(struct look_chore *w, struct db *db, const struct column_row *column, struct err *err)

@@ -11,6 +11,7 @@
 #include "server/model_extra.h"
 #include "server/model_scan.h"
 #include "server/routes.h"
+#include "server/run_body.h"
 #include "store/setting_store.h"
 
 static void list_models(struct request *r, struct db *db)
@@ -147,22 +148,34 @@ void api_get_model(struct request *r)
 	request_defer(r, LANE_READ, view_one_model, NULL);
 }
 
-static void rename_model(struct request *r, struct db *db)
+struct model_change {
+	const char *name; /* NULL: as it is */
+	bool has_weights;
+	enum weights weights;
+};
+
+static void change_model(struct request *r, struct db *db)
 {
-	if (model_store_rename(db, r->id, r->state, request_err(r)) == ERR_OK)
+	const struct model_change *change = r->state;
+	struct err *err = request_err(r);
+	if (change->has_weights && model_store_set_weights(db, r->arena, r->id, change->weights, err) != ERR_OK)
+		return;
+	if (!change->name || model_store_rename(db, r->id, change->name, err) == ERR_OK)
 		view_one_model(r, db);
 }
 
-void api_rename_model(struct request *r)
+void api_change_model(struct request *r)
 {
 	struct err err = { 0 };
-	r->state = (void *)body_text(r->json, "name", 1, LIMIT_NAME_BYTES, NULL, &err);
-	if (err.code == ERR_OK && !r->state)
+	struct model_change *change = r->state = arena_alloc(r->arena, sizeof *change);
+	change->name = body_text(r->json, "name", 1, LIMIT_NAME_BYTES, NULL, &err);
+	change->has_weights = weights_body_read(r->json, &change->weights, &err);
+	if (err.code == ERR_OK && !change->name && !change->has_weights)
 		err_set(&err, ERR_INVALID, "err_field_needed", "field=name");
 	if (err.code != ERR_OK)
 		request_fail(r, &err);
 	else
-		request_defer(r, LANE_WRITE, rename_model, models_changed);
+		request_defer(r, LANE_WRITE, change_model, models_changed);
 }
 
 static void remove_model(struct request *r, struct db *db)
@@ -183,7 +196,22 @@ void api_remove_model(struct request *r)
 struct family_change {
 	const char *name;
 	int64_t base_model_id;
+	bool has_weights;
+	enum weights weights;
 };
+
+/* Of the base of its adapters, and of checkpoints that have weights of their own. */
+static enum err_code set_family_weights(struct request *r, struct db *db, const struct model_list *list, enum weights weights,
+					struct err *err)
+{
+	for (size_t i = 0; i < list->n_models; i++) {
+		const struct model_row *m = &list->models[i];
+		int64_t id = m->model.kind == MODEL_ADAPTER ? m->base_model_id : m->id;
+		if (m->family_id == r->id && id && model_store_set_weights(db, r->arena, id, weights, err) != ERR_OK)
+			return err->code;
+	}
+	return ERR_OK;
+}
 
 static const struct family_row *find_family(const struct model_list *list, int64_t id, struct err *err)
 {
@@ -205,6 +233,9 @@ static void change_family(struct request *r, struct db *db)
 		return;
 	if (change->base_model_id && family_store_set_base(db, r->id, change->base_model_id, err) != ERR_OK)
 		return;
+	if (change->has_weights && (model_store_list(db, r->arena, &list, err) != ERR_OK ||
+				    set_family_weights(r, db, &list, change->weights, err) != ERR_OK))
+		return;
 	if (model_store_list(db, r->arena, &list, err) != ERR_OK || model_extra_fill(db, r->arena, store_data_dir(r->app->store), &list, err) != ERR_OK)
 		return;
 	const struct family_row *family = find_family(&list, r->id, err);
@@ -218,6 +249,7 @@ void api_change_family(struct request *r)
 	struct family_change *change = r->state = arena_alloc(r->arena, sizeof *change);
 	change->name = body_text(r->json, "name", 1, LIMIT_NAME_BYTES, NULL, &err);
 	change->base_model_id = json_get_int(r->json, "base_model_id", 1, INT64_MAX, 0, &err);
+	change->has_weights = weights_body_read(r->json, &change->weights, &err);
 	if (err.code != ERR_OK)
 		request_fail(r, &err);
 	else

@@ -140,6 +140,8 @@ static void store_run(struct request *r, struct db *db)
 		    run_fill_column(db, r->arena, body->given[i], &body->columns[i], err) != ERR_OK)
 			return;
 	}
+	if (run_share_weights(db, r->arena, &body->run.params, body->columns, body->n_columns, err) != ERR_OK)
+		return;
 	if (!*body->run.name && set_id && run_question_set(db, r->arena, set_id, &set, err) == ERR_OK)
 		body->run.name = set.name;
 	if (!*body->run.name)
@@ -250,7 +252,33 @@ void api_stop_run(struct request *r)
 struct again {
 	bool failed;
 	int64_t column_id;
+	bool has_weights;
+	enum weights weights;
 };
+
+/* All columns of the base that the column (0: any that failed) stands on are answered again with these. */
+static enum err_code change_weights(struct request *r, struct db *db, const struct column_row *columns, size_t n, struct err *err)
+{
+	const struct again *again = r->state;
+	int64_t bases[LIMIT_COLUMNS];
+
+	for (size_t i = 0; i < n; i++)
+		if (run_column_base(db, r->arena, &columns[i], &bases[i], err) != ERR_OK)
+			return err->code;
+	for (size_t i = 0; i < n; i++) {
+		bool is_meant = again->column_id ? columns[i].id == again->column_id : columns[i].n_failed > 0;
+		enum weights weights = again->weights;
+		if (is_meant && model_store_weights(db, r->arena, bases[i], true, &weights, err) != ERR_OK)
+			return err->code;
+		if (is_meant && weights != again->weights)
+			return err_set(err, ERR_INVALID, "err_weights_not", "field=weights|name=%s", columns[i].label);
+		for (size_t k = 0; k < n && is_meant; k++)
+			if (bases[k] == bases[i] && (run_store_set_weights(db, &columns[k], again->weights, err) != ERR_OK ||
+						     run_store_reset(db, r->id, false, true, columns[k].id, err) != ERR_OK))
+				return err->code;
+	}
+	return ERR_OK;
+}
 
 static void reset_run(struct request *r, struct db *db)
 {
@@ -268,6 +296,8 @@ static void reset_run(struct request *r, struct db *db)
 		err_set(err, ERR_NOT_FOUND, "err_column_not_found", "field=column_id|id=%lld", (long long)again->column_id);
 		return;
 	}
+	if (again->has_weights && change_weights(r, db, columns, n, err) != ERR_OK)
+		return;
 	if (run_store_reset(db, r->id, !again->failed, again->failed, again->column_id, err) != ERR_OK)
 		return;
 	/* One that is being answered goes on and takes these in. */
@@ -276,26 +306,30 @@ static void reset_run(struct request *r, struct db *db)
 	load_run(r, db);
 }
 
-static void restart(struct request *r, bool failed, int64_t column_id)
+static void restart(struct request *r, const struct again *how)
 {
 	struct again *again = r->state = arena_alloc(r->arena, sizeof *again);
-	*again = (struct again){ failed, column_id };
+	*again = *how;
 	request_defer(r, LANE_WRITE, reset_run, run_started);
 }
 
 void api_resume_run(struct request *r)
 {
-	restart(r, false, 0);
+	restart(r, &(struct again){ .failed = false });
 }
 
 void api_retry_run(struct request *r)
 {
 	struct err err = { 0 };
-	int64_t column = r->json ? json_get_int(r->json, "column_id", 0, INT64_MAX, 0, &err) : 0;
+	struct again again = { .failed = true };
+	if (r->json) {
+		again.column_id = json_get_int(r->json, "column_id", 0, INT64_MAX, 0, &err);
+		again.has_weights = weights_body_read(r->json, &again.weights, &err);
+	}
 	if (err.code != ERR_OK)
 		request_fail(r, &err);
 	else
-		restart(r, true, column);
+		restart(r, &again);
 }
 
 static void remove_run(struct request *r, struct db *db)

@@ -157,6 +157,12 @@ void view_model(struct buf *b, const char *name, enum lang lang, const struct mo
 	json_int(b, "n_params", (int64_t)f->n_params);
 	json_int(b, "n_ctx_train", (int64_t)f->n_ctx_train);
 	json_flag(b, "has_template", f->has_template);
+	if (f->kind == MODEL_BASE || f->kind == MODEL_FULL) {
+		uint64_t q8 = weights_q8_size(f->file_type, f->size_bytes);
+		json_cstr(b, "weights", weights_name(q8 ? m->weights : WEIGHTS_STORED));
+		if (q8)
+			json_int(b, "q8_size_bytes", (int64_t)q8);
+	}
 	if (checkpoint) {
 		json_num(b, "epoch", f->epoch);
 		if (f->step >= 0)
@@ -336,6 +342,7 @@ void view_gen_params(struct buf *b, const struct gen_params *p)
 	json_num(b, "repeat_penalty", p->repeat_penalty);
 	json_cstr(b, "system", p->system);
 	json_cstr(b, "template", p->template);
+	json_cstr(b, "weights", weights_name(p->weights));
 	json_flag(b, "thinking", p->thinking);
 	json_raw(b, "stop", p->stop && *p->stop ? p->stop : "[]");
 	json_int(b, "num_ctx", p->num_ctx);

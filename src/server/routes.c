@@ -24,7 +24,7 @@ static const struct route table[] = {
 	{ "POST", "/models/find", OWNER(GATE_NO_BODY), api_find_models },
 	{ "GET", "/models/{id}", OWNER(GATE_NO_BODY), api_get_model },
 	{ "GET", "/models/{id}/changes", OWNER(GATE_NO_BODY), api_model_changes },
-	{ "PATCH", "/models/{id}", OWNER(GATE_JSON), api_rename_model },
+	{ "PATCH", "/models/{id}", OWNER(GATE_JSON), api_change_model },
 	{ "DELETE", "/models/{id}", OWNER(GATE_NO_BODY), api_remove_model },
 	{ "PUT", "/models/{id}/template", OWNER(GATE_JSON), api_choose_model_template },
 	{ "POST", "/models/{id}/prompt", OWNER(GATE_JSON), api_preview_prompt },

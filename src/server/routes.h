@@ -45,7 +45,7 @@ void api_add_models(struct request *r);
 void api_find_models(struct request *r);
 void api_get_model(struct request *r);
 void api_model_changes(struct request *r);
-void api_rename_model(struct request *r);
+void api_change_model(struct request *r);
 void api_remove_model(struct request *r);
 void api_change_family(struct request *r);
 void api_remove_family(struct request *r);

@@ -27,6 +27,17 @@ static const char *read_stops(const json_t *obj, struct arena *a, const char *fa
 	return is_fine && json_array_size(stops) ? json_text_of(a, json_incref(stops)) : "";
 }
 
+bool weights_body_read(const json_t *obj, enum weights *weights, struct err *err)
+{
+	const char *name = json_get_text(obj, "weights", NULL, err);
+
+	if (!name || err->code != ERR_OK)
+		return false;
+	if (!weights_named(name, weights))
+		err_set(err, ERR_INVALID, "err_field_choice", "field=weights|choices=" WEIGHTS_NAMES);
+	return err->code == ERR_OK;
+}
+
 void params_body_read(const json_t *obj, struct arena *a, struct gen_params *p, const char *prefix, struct err *err)
 {
 	if (!obj || err->code != ERR_OK)
@@ -43,6 +54,7 @@ void params_body_read(const json_t *obj, struct arena *a, struct gen_params *p, 
 	p->num_ctx = json_get_int(obj, "num_ctx", 0, LIMIT_NUM_CTX, p->num_ctx, err);
 	if (err->code == ERR_OK)
 		p->stop = read_stops(obj, a, p->stop, err);
+	weights_body_read(obj, &p->weights, err);
 	if (err->code != ERR_OK)
 		err_prefix_field(err, prefix);
 }

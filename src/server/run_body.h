@@ -18,6 +18,9 @@ struct run_body {
 	const json_t *questions; /* of the body, or NULL */
 };
 
+/* Reads "weights"; false where the body does not name it, or nothing that there is. */
+bool weights_body_read(const json_t *obj, enum weights *weights, struct err *err);
+
 /* Overrides in `p` what `obj` (NULL: nothing) names.  Errors name the field behind `prefix`.  Texts are borrowed from `obj`, but
  * for the list of stops, which is made in the arena. */
 void params_body_read(const json_t *obj, struct arena *a, struct gen_params *p, const char *prefix, struct err *err);

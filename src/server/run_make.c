@@ -24,7 +24,39 @@ enum err_code run_name_column(struct db *db, struct arena *a, const struct model
 
 enum err_code run_fill_column(struct db *db, struct arena *a, unsigned given, struct column_row *c, struct err *err)
 {
-	return template_store_fill(db, a, c->model_id, PARAM_ALL & ~PARAM_SAMPLING & ~given, &c->params, err);
+	if (template_store_fill(db, a, c->model_id, PARAM_ALL & ~PARAM_SAMPLING & ~given, &c->params, err) != ERR_OK)
+		return err->code;
+	return model_store_weights(db, a, c->model_id, given & PARAM_WEIGHTS, &c->params.weights, err);
+}
+
+enum err_code run_column_base(struct db *db, struct arena *a, const struct column_row *c, int64_t *id, struct err *err)
+{
+	struct model_row model;
+
+	*id = c->model_id;
+	if (model_store_get(db, a, c->model_id, &model, err) == ERR_OK && model.model.kind == MODEL_ADAPTER)
+		*id = model.base_model_id;
+	return err->code;
+}
+
+enum err_code run_share_weights(struct db *db, struct arena *a, struct gen_params *shared, const struct column_row *columns, size_t n,
+				struct err *err)
+{
+	int64_t bases[LIMIT_COLUMNS];
+	bool any = shared->weights == WEIGHTS_STORED, all = n > 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (run_column_base(db, a, &columns[i], &bases[i], err) != ERR_OK)
+			return err->code;
+		any |= columns[i].params.weights == shared->weights;
+		all &= columns[i].params.weights == WEIGHTS_Q8_0;
+		for (size_t k = 0; k < i; k++)
+			if (bases[k] == bases[i] && columns[k].params.weights != columns[i].params.weights)
+				return err_set(err, ERR_INVALID, "err_weights_mixed", "field=columns[%zu].params.weights|name=%s", i,
+					       columns[i].label);
+	}
+	shared->weights = all ? WEIGHTS_Q8_0 : WEIGHTS_STORED;
+	return any ? ERR_OK : err_set(err, ERR_INVALID, "err_weights_not", "field=params.weights|name=%s", columns[0].label);
 }
 
 enum err_code run_questions(struct db *db, struct arena *a, int64_t set_id, const json_t *array, int64_t limit,

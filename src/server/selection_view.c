@@ -162,11 +162,12 @@ void view_selection(struct buf *b, const char *name, enum lang lang, const struc
 	const struct selection_row *row = &s->row;
 	json_t *result = result_in_words(row->result, lang);
 	bool has_steps = now->is_live && now->steps.len > 0;
-	int64_t n_answers = 0, n_reused = 0;
+	int64_t n_answers = 0, n_reused = 0, n_q8 = 0;
 
 	for (size_t i = 0; i < s->n_columns; i++) {
 		n_answers += s->columns[i].n_done;
 		n_reused += s->columns[i].n_reused;
+		n_q8 += s->columns[i].params.weights == WEIGHTS_Q8_0;
 	}
 	json_open(b, name, '{');
 	json_int(b, "id", row->id);
@@ -190,6 +191,7 @@ void view_selection(struct buf *b, const char *name, enum lang lang, const struc
 	json_int(b, "n_answered", count_of(result, "n_answered", 0));
 	json_int(b, "n_answers", n_answers);
 	json_int(b, "n_reused", n_reused);
+	json_int(b, "n_q8", n_q8);
 	json_raw(b, "steps", has_steps ? now->steps.ptr : row->steps);
 	json_open(b, "checked_by", '{');
 	json_int(b, "n_references", count_of(result, "n_references", s->n_references));

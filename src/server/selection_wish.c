@@ -88,7 +88,8 @@ static enum err_code read_candidates(struct db *db, struct arena *a, const struc
 			return err->code;
 	}
 	w->base = material_find_base(w->models, w->n_columns);
-	return ERR_OK;
+	w->shared = b->params;
+	return b->run_id ? ERR_OK : run_share_weights(db, a, &w->shared, w->columns, w->n_columns, err);
 }
 
 /* --- questions --- */
@@ -216,7 +217,7 @@ static enum err_code store_run(struct db *db, struct arena *a, struct selection_
 	if (is_part)
 		n = PLAN_QUESTIONS_MIN;
 	w->run = (struct run_row){ .name = name_of(a, w, &questions[0]), .created_ms = clock_wall_ms(), .state = RUN_WAITING,
-				   .seed = w->body->seed, .params = w->body->params, .question_set_id = *set_id,
+				   .seed = w->body->seed, .params = w->shared, .question_set_id = *set_id,
 				   .n_questions = (int64_t)n, .n_columns = (int64_t)w->n_columns };
 	return run_store_add(db, &w->run, w->columns, w->n_columns, questions, n, err);
 }

@@ -17,6 +17,7 @@ struct selection_wish {
 	size_t n_columns;
 	size_t base;		 /* the column of the base model; n_columns or more: none */
 	const char *family_name; /* "": the candidates are no family */
+	struct gen_params shared; /* of a new run's columns */
 	const char *set_name;	 /* "": the questions are the body's or the run's */
 	struct question *questions; /* of the body */
 	int64_t n_questions, n_references, n_rated, n_stored; /* n_stored: answers that are there */

@@ -8,7 +8,7 @@
 
 /* In the order of their bits. */
 static const char *const names[] = { "system",	    "template", "stop",	 "num_ctx", "max_tokens",
-				     "temperature", "top_p",	"top_k", "min_p",   "repeat_penalty" };
+				     "temperature", "top_p",	"top_k", "min_p",   "repeat_penalty", "weights" };
 #define N_NAMES (sizeof names / sizeof *names)
 
 struct gen_params gen_params_default(void)
@@ -79,6 +79,8 @@ json_t *gen_params_json(const struct gen_params *p)
 		json_object_set_new(obj, "num_ctx", json_integer(p->num_ctx));
 	if (p->of_model)
 		json_object_set_new(obj, "of_model", gen_param_names(p->of_model));
+	if (p->weights != WEIGHTS_STORED)
+		json_object_set_new(obj, "weights", json_string(weights_name(p->weights)));
 	return obj;
 }
 
@@ -116,6 +118,7 @@ enum err_code gen_params_parse(struct arena *a, struct str text, struct gen_para
 		out->stop = stops ? json_text_of(a, json_incref(stops)) : "";
 		out->num_ctx = json_get_int(obj, "num_ctx", 0, INT64_MAX, 0, &why);
 		out->of_model = read_names(json_get_array(obj, "of_model", &why));
+		(void)weights_named(json_get_text(obj, "weights", "", &why), &out->weights);
 	}
 	json_decref(obj);
 	if (why.code != ERR_OK && err)

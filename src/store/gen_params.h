@@ -8,7 +8,8 @@
 #include "base/json.h"
 #include "store/run_store.h"
 
-/* New reference with all fields; stops, context and what is of the model only where there are any. */
+/* New reference with all fields; stops, context, weights and what is of the model only where there are any: keys of answers are made
+ * of this text. */
 MUST_USE json_t *gen_params_json(const struct gen_params *p);
 
 /* The bits of the fields that `obj` (NULL: none) has, also where it says that there is none. */

@@ -10,7 +10,16 @@
 #define MODEL_FIELDS \
 	"id, ifnull(family_id, 0), ifnull(base_model_id, 0), is_hidden, sha256, kind, adapter_format, path, name," \
 	" size_bytes, architecture, file_type, n_params, n_layer, n_ctx_train, kv_bytes_per_token, has_template, epoch," \
-	" step, train_loss, eval_loss, base_name, rank, alpha, ifnull(provider_id, 0)"
+	" step, train_loss, eval_loss, base_name, rank, alpha, ifnull(provider_id, 0), weights, q8_sha256"
+
+/* "digest what-it-was-of" */
+static void row_hash(const struct query *q, int column, char sha256[65], char sha256_of[64])
+{
+	struct str of = str_of(row_peek(q, column)), digest = str_split(&of, ' ');
+
+	str_format(sha256, 65, "%.*s", (int)digest.len, digest.ptr);
+	str_format(sha256_of, 64, "%.*s", (int)of.len, of.len ? of.ptr : "");
+}
 
 static void row_model(const struct query *q, struct arena *a, struct model_row *out)
 {
@@ -42,10 +51,9 @@ static void row_model(const struct query *q, struct arena *a, struct model_row *
 			.alpha = row_double(q, 23),
 		},
 	};
-	/* "digest what-it-was-of" */
-	struct str of = str_of(row_peek(q, 4)), digest = str_split(&of, ' ');
-	str_format(out->sha256, sizeof out->sha256, "%.*s", (int)digest.len, digest.ptr);
-	str_format(out->sha256_of, sizeof out->sha256_of, "%.*s", (int)of.len, of.len ? of.ptr : "");
+	(void)weights_named(row_peek(q, 25), &out->weights);
+	row_hash(q, 4, out->sha256, out->sha256_of);
+	row_hash(q, 26, out->q8_sha256, out->q8_sha256_of);
 }
 
 static enum err_code read_losses(struct db *db, struct arena *a, struct family_row *family, struct err *err)
@@ -388,6 +396,43 @@ enum err_code model_store_set_hash(struct db *db, int64_t id, const char *sha256
 {
 	return db_run_one(db, err, "err_model_not_found", id, "UPDATE model SET sha256 = ?2 || ' ' || ?3 WHERE id = ?1", "itt",
 			  id, sha256, sha256_of);
+}
+
+enum err_code model_store_set_q8_hash(struct db *db, int64_t id, const char *sha256, const char *sha256_of, struct err *err)
+{
+	return db_run_one(db, err, "err_model_not_found", id, "UPDATE model SET q8_sha256 = ?2 || ' ' || ?3 WHERE id = ?1", "itt",
+			  id, sha256, sha256_of);
+}
+
+static bool has_own_weights(const struct model_row *m)
+{
+	return m->model.kind == MODEL_BASE || (m->model.kind == MODEL_FULL && m->model.adapter_format == ADAPTER_NONE);
+}
+
+enum err_code model_store_set_weights(struct db *db, struct arena *a, int64_t id, enum weights weights, struct err *err)
+{
+	struct model_row m;
+
+	if (model_store_get(db, a, id, &m, err) != ERR_OK)
+		return err->code;
+	if (weights != WEIGHTS_STORED && (!has_own_weights(&m) || !weights_can_be_q8(m.model.file_type)))
+		return err_set(err, ERR_INVALID, "err_weights_not", "field=weights|name=%s", m.model.name);
+	return db_run_one(db, err, "err_model_not_found", id, "UPDATE model SET weights = ?2 WHERE id = ?1", "it", id,
+			  weights == WEIGHTS_STORED ? "" : weights_name(weights));
+}
+
+enum err_code model_store_weights(struct db *db, struct arena *a, int64_t id, bool is_given, enum weights *weights, struct err *err)
+{
+	struct model_row m;
+
+	if (model_store_get(db, a, id, &m, err) != ERR_OK ||
+	    (m.base_model_id && !has_own_weights(&m) && model_store_get(db, a, m.base_model_id, &m, err) != ERR_OK))
+		return err->code;
+	if (!is_given)
+		*weights = m.weights;
+	if (!has_own_weights(&m) || !weights_can_be_q8(m.model.file_type))
+		*weights = WEIGHTS_STORED;
+	return ERR_OK;
 }
 
 enum err_code model_store_move(struct db *db, int64_t id, const char *path, struct err *err)

@@ -7,6 +7,7 @@
 #define ASSAY_STORE_MODEL_STORE_H
 
 #include "model/catalogue.h"
+#include "model/weights.h"
 #include "store/db.h"
 
 struct model_extra;
@@ -20,6 +21,8 @@ struct model_row {
 	struct found_model model;
 	char sha256[65];       /* "" until hashed */
 	char sha256_of[64];    /* what the file was like when it was hashed, as model_store_set_hash() was told */
+	enum weights weights;  /* a model with weights of its own: how the user wants them used */
+	char q8_sha256[65], q8_sha256_of[64]; /* of the file that it is as Q8_0 */
 	struct model_extra *extra; /* server/model_extra.h; NULL: not asked for */
 };
 
@@ -73,6 +76,15 @@ MUST_USE enum err_code family_store_hide(struct db *db, int64_t family_id, struc
 /* `sha256_of`: what the file was like when it was hashed (machine_file_stamp()). */
 MUST_USE enum err_code model_store_set_hash(struct db *db, int64_t id, const char *sha256, const char *sha256_of,
 					    struct err *err);
+/* As model_store_set_hash(), of the file that the model became as Q8_0. */
+MUST_USE enum err_code model_store_set_q8_hash(struct db *db, int64_t id, const char *sha256, const char *sha256_of, struct err *err);
+/* store: how the weights of a base or a full-weight checkpoint are used from now on.  ERR_INVALID "err_weights_not" for an adapter,
+ * for a model of a provider, and for one that Q8_0 would not make smaller. */
+MUST_USE enum err_code model_store_set_weights(struct db *db, struct arena *a, int64_t id, enum weights weights, struct err *err);
+/* The weights that answers of the model are computed with: its base's choice, or `*weights` where they are given; as stored where
+ * Q8_0 would not be smaller. */
+MUST_USE enum err_code model_store_weights(struct db *db, struct arena *a, int64_t id, bool is_given, enum weights *weights,
+					   struct err *err);
 /* store: the model's file is at `path` now; nothing changes where another row has that path. */
 MUST_USE enum err_code model_store_move(struct db *db, int64_t id, const char *path, struct err *err);
 /* As model_store_move(), without its checkpoints. */

@@ -183,6 +183,27 @@ enum err_code run_store_set_column(struct db *db, const struct column_row *c, st
 			  text_or_empty(c->device), err_to_text(&c->problem, problem));
 }
 
+enum err_code run_store_set_weights(struct db *db, const struct column_row *c, enum weights weights, struct err *err)
+{
+	struct gen_params changed = c->params;
+	struct buf params = BUF_INIT(LIMIT_JSON_BODY);
+
+	if (c->params.weights == weights)
+		return ERR_OK;
+	if (c->n_done > 0)
+		return err_set(err, ERR_CONFLICT, "err_weights_answered", "name=%s", c->label);
+	changed.weights = weights;
+	json_t *obj = gen_params_json(&changed);
+	json_write(&params, obj);
+	json_decref(obj);
+	enum err_code code = db_run_one(db, err, "err_column_not_found", c->id,
+					"UPDATE \"column\" SET params = ?2, slots = 0, kv_tokens = 0, model_hash = '', adapter_hash = '',"
+					" template_hash = '', build = '', device = '', problem = '' WHERE id = ?1",
+					"is", c->id, buf_str(&params));
+	buf_release(&params);
+	return code;
+}
+
 enum err_code run_store_recover(struct db *db, struct err *err)
 {
 	return db_run(db, err, "UPDATE run SET state = ?1 WHERE state IN (?2, ?3)", "bbb", RUN_INTERRUPTED, RUN_WAITING,

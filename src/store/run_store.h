@@ -7,6 +7,7 @@
 #define ASSAY_STORE_RUN_STORE_H
 
 #include "model/questions.h"
+#include "model/weights.h"
 #include "store/db.h"
 
 enum run_state { RUN_WAITING, RUN_RUNNING, RUN_STOPPED, RUN_DONE, RUN_INTERRUPTED };
@@ -28,6 +29,7 @@ struct gen_params {
 	const char *template; /* "" : the model's own */
 	const char *stop;   /* JSON list of texts that end an answer and are no part of it, besides the template's; "": none */
 	int64_t num_ctx;    /* most tokens of question and answer together, 0: what the model was made for */
+	enum weights weights; /* of the base model; the same in all columns that stand on it */
 	unsigned of_model;  /* enum gen_param: what nobody said and the model's trainer left; shapes nothing */
 };
 
@@ -43,6 +45,7 @@ enum gen_param {
 	PARAM_TOP_K = 1 << 7,
 	PARAM_MIN_P = 1 << 8,
 	PARAM_REPEAT_PENALTY = 1 << 9,
+	PARAM_WEIGHTS = 1 << 10, /* its base says it, not its trainer */
 	PARAM_SAMPLING = PARAM_MAX_TOKENS | PARAM_TEMPERATURE | PARAM_TOP_P | PARAM_TOP_K | PARAM_MIN_P | PARAM_REPEAT_PENALTY,
 	PARAM_ALL = PARAM_SAMPLING | PARAM_SYSTEM | PARAM_TEMPLATE | PARAM_STOP | PARAM_NUM_CTX,
 };
@@ -184,6 +187,8 @@ MUST_USE enum err_code run_store_set_state(struct db *db, int64_t run_id, enum r
 MUST_USE enum err_code run_store_interrupt(struct db *db, int64_t run_id, const struct err *cause, struct err *err);
 /* Provenance and plan of a column: slots, kv_tokens (only if still 0), hashes, build, device, problem. */
 MUST_USE enum err_code run_store_set_column(struct db *db, const struct column_row *column, struct err *err);
+/* The column is to be answered with these weights of its base: ERR_CONFLICT "err_weights_answered" where it has answers. */
+MUST_USE enum err_code run_store_set_weights(struct db *db, const struct column_row *column, enum weights weights, struct err *err);
 /* At start: runs left RUNNING or WAITING by a dead server become INTERRUPTED. */
 MUST_USE enum err_code run_store_recover(struct db *db, struct err *err);
 

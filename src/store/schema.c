@@ -333,8 +333,13 @@ static const char step_11[] =
 	"ALTER TABLE template_source ADD COLUMN sampling TEXT NOT NULL DEFAULT '{}';"
 	"DELETE FROM template_source WHERE model_id IN (SELECT model_id FROM template_source WHERE origin = 2);"; /* TEMPLATE_OF_MODELFILE */
 
+/* Weights that are used as 8-bit: the user's choice for a model, and what the file was that it became then. */
+static const char step_12[] =
+	"ALTER TABLE model ADD COLUMN weights TEXT NOT NULL DEFAULT '';" /* weights_name(); '': as stored */
+	"ALTER TABLE model ADD COLUMN q8_sha256 TEXT NOT NULL DEFAULT '';"; /* as sha256: with what the file was like */
+
 const char *const schema_steps[] = { step_1, step_2, step_3, step_4, step_5, step_6,
-				      step_7, step_8, step_9, step_10, step_11 };
+				      step_7, step_8, step_9, step_10, step_11, step_12 };
 const size_t schema_n_steps = sizeof schema_steps / sizeof *schema_steps;
 
 /* Copies the file as it is, by the backup API (a plain copy would miss the WAL and drop SQLite's locks). */

@@ -146,7 +146,7 @@ export function selection_of(s: Scenario, language: Language, id: number, run_id
 	return {
 		id, name: "Kestrel bot · kestrel-questions", state: "done", created_ms: 1_795_000_000_000, finished_ms: 1_795_000_300_000, problem: null, run_id, family_id, budget_s: 0,
 		elapsed_ms: 300_000, remaining_ms: null, n_questions: s.kind === "time_up" ? 68 : n, n_answered: n,
-		n_answers: 5 * n, n_reused: s.kind === "winner" ? 3 * n : 0, steps: [],
+		n_answers: 5 * n, n_reused: s.kind === "winner" ? 3 * n : 0, n_q8: 0, steps: [],
 		checked_by: { n_references: s.n_references ?? n, n_rated: 0, judge: judge(s, language) }, candidates,
 		decision: {
 			kind: s.kind, level: s.level ?? "none", recommended_column_id: id_of(used), best_column_id: id_of(used), runner_up_column_id: null,

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { look_at } from "./look";
 import { ask, box, cell, done, drop, expect, open_empty, server, test } from "./page";
 import { call } from "./setup";
 
@@ -151,6 +152,34 @@ test("an interrupted validation says why, on its page and in the list", async ({
 	await page.goto(`${server()}/results`);
 	await expect(page.getByText("The disk is full").first()).toBeVisible();
 });
+
+for (const [language, words] of Object.entries({ en: ["Use 8-bit (Q8_0)", "8-bit (Q8_0)"], "zh-TW": ["改用 8 位元 Q8_0", "8 位元（Q8_0）"] })) {
+	test(`where memory is short 8-bit weights are offered, and the column says so afterwards: ${language}`, async ({ page }) => {
+		await open_empty(page);
+		await ask(page, "Which CPU does the Kestrel K7 use?");
+		// A small memory is made in tests/engine; here its refusal is repeated, and what was asked for is kept from the server.
+		type Part = { model_id: number; state: string; params: object };
+		const problem = { code: "limit", key: "err_memory_q8", message: "Not enough memory." };
+		let weights = "stored";
+		const asked: unknown[] = [];
+		const short = (column: Part): object => (weights === "stored" ? { ...column, state: "failed", n_failed: 1, problem } : { ...column, params: { ...column.params, weights } });
+		await page.route(/\/api\/v1\/(runs\/\d+(\/retry)?|models\/\d+)$/, async (route) => {
+			const request = route.request();
+			if (request.method() !== "GET") asked.push([request.method(), request.postDataJSON()]);
+			if (request.method() === "PATCH") { await route.fulfill({ json: {} }); return; }
+			if (request.method() === "POST") weights = "q8_0";
+			const response = await route.fetch({ method: "GET", url: request.url().replace("/retry", "") });
+			const run = (await response.json()) as { columns: Part[] };
+			await route.fulfill({ response, json: { ...run, columns: run.columns.map(short) } });
+		});
+		await look_at(page, `validate-memory-${language}`, { language: language as "en" | "zh-TW", theme: "light" });
+		await page.getByRole("button", { name: words[0] ?? "" }).first().click();
+		await expect(page.getByRole("columnheader").filter({ hasText: words[1] ?? "" })).toHaveCount(2);
+		await expect(page.getByRole("button", { name: words[0] ?? "" })).toHaveCount(0);
+		await look_at(page, `validate-q8-${language}`);
+		expect(asked).toEqual([["PATCH", { weights: "q8_0" }], ["POST", { column_id: expect.any(Number), weights: "q8_0" }]]);
+	});
+}
 
 test("hidden names show letters and an order of their own; Reveal says who was who", async ({ page }) => {
 	await open_empty(page);

@@ -142,9 +142,10 @@ static void what_does_not_fit_says_what_would_help(void **state)
 	assert_in_range(most[0], '1', '4');
 	assert_ok(check(&none, off, (int64_t)GIB, false, &a, &err));
 	assert_int_equal(check(&none, off, a.need - 1, false, &a, &err), ERR_LIMIT);
-	assert_err(&err, "err_memory_format");
-	assert_arg(&err, "format", "Q8_0");
+	assert_err(&err, "err_memory_q8");
+	assert_arg(&err, "name", "model.gguf");
 	assert_int_equal(check(&none, off, a.need - (int64_t)(200 * MIB), false, &a, &err), ERR_LIMIT);
+	assert_err(&err, "err_memory_format");
 	assert_arg(&err, "format", "Q4_K_M");
 	assert_int_equal(check(&none, off, (int64_t)MIB, false, &a, &err), ERR_LIMIT);
 	assert_err(&err, "err_memory");

@@ -32,7 +32,7 @@ static const char *key_of(const struct group_facts *f)
 
 static void all_that_a_text_depends_on_makes_another_key(void **state)
 {
-	char known[20][HASH_HEX_SIZE];
+	char known[21][HASH_HEX_SIZE];
 	size_t n = 0;
 	struct group_facts f = facts();
 
@@ -54,6 +54,7 @@ static void all_that_a_text_depends_on_makes_another_key(void **state)
 	WITH(params.system = "Be brief.");
 	WITH(params.template = "t");
 	WITH(params.thinking = true);
+	WITH(params.weights = WEIGHTS_Q8_0);
 	WITH(params.repeat_penalty = 1.1);
 	WITH(params.stop = "[\"END\"]");
 	WITH(params.stop = "[\"END\",\".\"]");

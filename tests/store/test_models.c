@@ -375,6 +375,48 @@ static void sessions_calibrations_and_audit_are_kept(void **state)
 	arena_free(a);
 }
 
+static void a_base_keeps_how_its_weights_are_used(void **state)
+{
+	struct db *db = *state;
+	struct arena *a = arena_new();
+	struct found_model base = base_model("/m/b.gguf", "b");
+	struct found_family family = family_of("/f", "b");
+	struct catalogue found = { .path = "/", .models = &base, .n_models = 1, .families = &family, .n_families = 1 };
+	enum weights w = WEIGHTS_Q8_0;
+	struct model_row row;
+	int64_t *ids;
+	size_t n;
+
+	assert_ok(model_store_merge(db, a, &found, 0, &ids, &n, err));
+	int64_t of_base = ids[0], of_adapter = ids[1];
+	assert_err(model_store_set_weights(db, a, of_base, WEIGHTS_Q8_0, err), ERR_INVALID, "err_weights_not"); /* Q4_1 */
+	assert_ok(model_store_weights(db, a, of_base, true, &w, err));
+	assert_int_equal(w, WEIGHTS_STORED);
+	base.file_type = "F16";
+	assert_ok(model_store_merge(db, a, &found, 0, &ids, &n, err));
+	assert_err(model_store_set_weights(db, a, of_adapter, WEIGHTS_Q8_0, err), ERR_INVALID, "err_weights_not");
+	assert_err(model_store_set_weights(db, a, 99, WEIGHTS_Q8_0, err), ERR_NOT_FOUND, "err_model_not_found");
+	assert_ok(model_store_set_weights(db, a, of_base, WEIGHTS_Q8_0, err));
+	assert_ok(model_store_set_hash(db, of_base, "abc", "1.2", err));
+	assert_ok(model_store_set_q8_hash(db, of_base, "def", "3.4", err));
+	assert_ok(model_store_merge(db, a, &found, 0, &ids, &n, err));
+	assert_ok(model_store_get(db, a, of_base, &row, err));
+	assert_int_equal(row.weights, WEIGHTS_Q8_0);
+	assert_string_equal(row.sha256, "abc");
+	assert_string_equal(row.q8_sha256, "def");
+	assert_string_equal(row.q8_sha256_of, "3.4");
+	assert_ok(model_store_weights(db, a, of_adapter, false, &w, err)); /* as its base says, */
+	assert_int_equal(w, WEIGHTS_Q8_0);
+	w = WEIGHTS_STORED;
+	assert_ok(model_store_weights(db, a, of_adapter, true, &w, err)); /* but for what was said */
+	assert_int_equal(w, WEIGHTS_STORED);
+	assert_ok(model_store_set_weights(db, a, of_base, WEIGHTS_STORED, err));
+	assert_ok(model_store_weights(db, a, of_adapter, false, &w, err));
+	assert_int_equal(w, WEIGHTS_STORED);
+	assert_err(model_store_set_q8_hash(db, 99, "x", "", err), ERR_NOT_FOUND, "err_model_not_found");
+	arena_free(a);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_db, close_db)
@@ -387,6 +429,7 @@ int main(void)
 		TEST(a_scan_of_one_checkpoint_keeps_the_losses_of_all),
 		TEST(a_family_without_checkpoints_is_not_listed),
 		TEST(a_hidden_model_is_kept_for_its_runs),
+		TEST(a_base_keeps_how_its_weights_are_used),
 		TEST(a_question_set_is_read_in_pages),
 		TEST(texts_come_back_byte_for_byte),
 		TEST(settings_are_set_replaced_and_removed),

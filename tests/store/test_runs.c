@@ -2,6 +2,7 @@
 #include "store_test.h"
 
 #include "base/limits.h"
+#include "store/gen_params.h"
 
 static int open_db(void **state)
 {
@@ -502,6 +503,36 @@ static void a_run_is_streamed_in_order_until_stopped(void **state)
 	assert_int_equal(some.n, 2);
 }
 
+static void weights_are_stored_and_changed_only_without_answers(void **state)
+{
+	struct db *db = *state;
+	struct arena *a = arena_new();
+	struct run_row run = { .name = "r", .params = gen_params_default() };
+	struct column_row columns[2] = { column_of("base", NAN), column_of("kestrel", 4) }, *cols;
+	struct question question = question_of("a", "");
+
+	columns[1].params.weights = WEIGHTS_Q8_0;
+	assert_ok(run_store_add(db, &run, columns, 2, &question, 1, err));
+	read_run(db, a, run.id, &run, &cols);
+	assert_int_equal(cols[0].params.weights, WEIGHTS_STORED);
+	assert_int_equal(cols[1].params.weights, WEIGHTS_Q8_0);
+	json_t *json = gen_params_json(&cols[0].params); /* texts, and what is hashed of them, are what they were before there was a choice */
+	assert_null(json_object_get(json, "weights"));
+	json_decref(json);
+	cols[0].slots = 8;
+	cols[0].kv_tokens = 4096;
+	cols[0].model_hash = "abc";
+	assert_ok(run_store_set_column(db, &cols[0], err));
+	assert_ok(run_store_set_weights(db, &cols[0], WEIGHTS_Q8_0, err));
+	read_run(db, a, run.id, &run, &cols);
+	assert_int_equal(cols[0].params.weights, WEIGHTS_Q8_0);
+	assert_true(cols[0].slots == 0 && cols[0].kv_tokens == 0 && !cols[0].model_hash[0]);
+	cols[0].n_done = 1;
+	assert_ok(run_store_set_weights(db, &cols[0], WEIGHTS_Q8_0, err)); /* nothing changes */
+	assert_err(run_store_set_weights(db, &cols[0], WEIGHTS_STORED, err), ERR_CONFLICT, "err_weights_answered");
+	arena_free(a);
+}
+
 static void names_of_states_are_stable(void **state)
 {
 	(void)state;
@@ -605,6 +636,7 @@ int main(void)
 		TEST(a_run_is_streamed_in_order_until_stopped),
 		TEST(turns_know_what_was_said_before_them),
 		TEST(a_late_cell_stays_late),
+		TEST(weights_are_stored_and_changed_only_without_answers),
 		TEST(names_of_states_are_stable),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

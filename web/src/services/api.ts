@@ -78,7 +78,7 @@ export const api = {
 	add_models: (json: Body<"addModels">) => call<Reply<"addModels">>("POST", "/models", { json }),
 	model_changes: (id: number) => get<Reply<"getModelChanges">>(`/models/${id}/changes`),
 	find_models: (signal?: AbortSignal) => call<Reply<"findModels">>("POST", "/models/find", { signal }),
-	rename_model: (id: number, name: string) => call<Reply<"renameModel">>("PATCH", `/models/${id}`, { json: { name } }),
+	change_model: (id: number, json: Body<"changeModel">) => call<Reply<"changeModel">>("PATCH", `/models/${id}`, { json }),
 	remove_model: (id: number) => call<void>("DELETE", `/models/${id}`),
 	change_family: (id: number, json: Body<"changeFamily">) => call<Reply<"changeFamily">>("PATCH", `/families/${id}`, { json }),
 	remove_family: (id: number) => call<void>("DELETE", `/families/${id}`),
@@ -114,8 +114,7 @@ export const api = {
 		call<Reply<"addRunQuestions">>("POST", `/runs/${id}/questions`, { json }),
 	stop_run: (id: number) => call<Reply<"stopRun">>("POST", `/runs/${id}/stop`, { json: {} }),
 	resume_run: (id: number) => call<Reply<"resumeRun">>("POST", `/runs/${id}/resume`, { json: {} }),
-	retry_run: (id: number, column_id?: number) =>
-		call<Reply<"retryRun">>("POST", `/runs/${id}/retry`, { json: column_id ? { column_id } : {} }),
+	retry_run: (id: number, json: NonNullable<Body<"retryRun">>) => call<Reply<"retryRun">>("POST", `/runs/${id}/retry`, { json }),
 	vote: (cell: number, liked: boolean) => call<Reply<"vote">>("PUT", `/cells/${cell}/vote`, { json: { liked } }),
 	preview_prompt: (model: number, json: Body<"previewPrompt">) => call<Reply<"previewPrompt">>("POST", `/models/${model}/prompt`, { json }),
 	prompt: (cell: number) => get<Reply<"getPrompt">>(`/cells/${cell}/prompt`),

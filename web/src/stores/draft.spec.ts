@@ -29,6 +29,14 @@ test("the draft survives a reload", () => {
 	expect(again.columns.map((c) => [c.model_id, c.own])).toEqual([[3, null], [4, { temperature: 0.5 }]]);
 	expect([again.params.max_tokens, again.typed]).toEqual([99, [{ text: "Why?" }]]);
 });
+test("weights are the choice of the base model, not of the run that was opened", () => {
+	const draft = new Draft();
+	const before = run();
+	draft.adopt({ ...before, params: { ...before.params, weights: "q8_0" }, columns: (before.columns ?? []).map((c) => ({ ...c, params: { ...c.params, weights: "q8_0" as const } })) });
+	const request = draft.request();
+	expect(request.params?.max_tokens).toBe(64);
+	expect([request.params, ...request.columns.map((c) => c.params ?? {})].filter((params) => params && "weights" in params)).toEqual([]);
+});
 test("a duplicate stands beside its original with settings of its own, up to the limit", () => {
 	const draft = new Draft();
 	draft.add(1, { temperature: 1 });

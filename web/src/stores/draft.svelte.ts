@@ -176,8 +176,9 @@ export class Draft {
 	}
 }
 
+/** Without what nobody has said; weights are the base model's choice. */
 function clean(params: Params): Params {
-	return Object.fromEntries(Object.entries(params).filter(([name, value]) => name !== "of_model" && value !== undefined && value !== null && value !== "")) as Params;
+	return Object.fromEntries(Object.entries(params).filter(([name, value]) => name !== "of_model" && name !== "weights" && value !== undefined && value !== null && value !== "")) as Params;
 }
 function sorted(params: Params): [string, unknown][] {
 	return Object.entries(clean(params)).sort(([a], [b]) => a.localeCompare(b));

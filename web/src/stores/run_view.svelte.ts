@@ -2,7 +2,7 @@
 // One run as the page shows it: rows are fetched where the reader looks, and kept up to date by the server's events.
 import { SvelteSet } from "svelte/reactivity";
 import { api, problem_of } from "../services/api";
-import type { Cell, Column, Filter, Problem, QuestionInput, Reply, Run, RunQuestion, ServerEvent, VoteEvent } from "../types";
+import type { Cell, Column, Filter, Problem, QuestionInput, Reply, Run, RunQuestion, ServerEvent, VoteEvent, Weights } from "../types";
 
 export const CHUNK = 50;
 
@@ -236,8 +236,8 @@ export class RunView {
 	}
 
 	/** Stops, continues or tries again; the reply is the new state. */
-	async control(action: "stop" | "resume" | "retry", column?: number): Promise<void> {
-		const calls = { stop: api.stop_run, resume: api.resume_run, retry: (id: number) => api.retry_run(id, column) };
+	async control(action: "stop" | "resume" | "retry", column?: number, weights?: Weights): Promise<void> {
+		const calls = { stop: api.stop_run, resume: api.resume_run, retry: (id: number) => api.retry_run(id, { ...(column && { column_id: column }), ...(weights && { weights }) }) };
 		this.#take_run(await calls[action](this.id));
 		await this.reload();
 	}

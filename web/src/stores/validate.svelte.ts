@@ -6,7 +6,7 @@ import { events } from "../services/events";
 import * as prefs from "../services/prefs";
 import { router } from "../services/router.svelte";
 import { blind_order } from "../services/shuffle";
-import type { Problem, QuestionInput, Selection } from "../types";
+import type { Problem, QuestionInput, Selection, Weights } from "../types";
 import { batches, Draft, type DraftColumn, type DraftSet } from "./draft.svelte";
 import { frame } from "./frame.svelte";
 import { models } from "./models.svelte";
@@ -232,8 +232,8 @@ export class ValidateStore {
 			this.draft.typed = this.draft.typed.slice(questions.length);
 		}
 	}
-	async control(action: "stop" | "resume" | "retry", column?: number): Promise<void> {
-		await this.view?.control(action, column).catch((error) => toasts.fail(error));
+	async control(action: "stop" | "resume" | "retry", column?: number, weights?: Weights): Promise<void> {
+		await this.view?.control(action, column, weights).catch((error) => toasts.fail(error));
 	}
 	/** Leaves the run; it stays in the results. Columns and settings stay as they are. */
 	leave(): void {

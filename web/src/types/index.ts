@@ -55,6 +55,7 @@ export type Standing = Schemas["Standing"];
 export type Status = Schemas["Status"];
 export type TemplateChoice = Schemas["TemplateChoice"]["choice"];
 export type Upload = Schemas["Upload"];
+export type Weights = Schemas["Weights"];
 export type Workspace = Schemas["Workspace"];
 
 type Responses<K extends keyof operations> = operations[K]["responses"];
