@@ -155,6 +155,18 @@ enum err_code err_restore(struct err *err, enum err_code code, const char *key, 
 	return code;
 }
 
+void err_add(struct err *err, const char *args, ...)
+{
+	char more[sizeof err->args], all[2 * sizeof err->args + 1];
+	va_list list;
+
+	va_start(list, args);
+	err_args_format(more, sizeof more, args, list);
+	va_end(list);
+	str_format(all, sizeof all, "%s%s%s", err->args, err->args[0] ? (char[]){ ERR_ARG_SEP, 0 } : "", more);
+	err_restore(err, err->code, err->key, all);
+}
+
 bool err_arg(const struct err *err, const char *name, char *out, size_t out_size)
 {
 	struct str rest = str_of(err->args);

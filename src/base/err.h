@@ -58,6 +58,9 @@ void err_args_format(char *out, size_t out_size, const char *args, va_list list)
  * other than ERR_ARG_SEP. */
 enum err_code err_restore(struct err *err, enum err_code code, const char *key, const char *args);
 
+/* Adds arguments, as err_set() takes them, to an error that is set. */
+void err_add(struct err *err, const char *args, ...) PRINTF_LIKE(2, 3);
+
 /* The value of argument `name`, copied NUL-terminated to `out`; false if there is none. */
 bool err_arg(const struct err *err, const char *name, char *out, size_t out_size);
 

@@ -86,6 +86,16 @@ struct str str_split(struct str *rest, char sep)
 	return head;
 }
 
+bool str_list_has(const char *list, char sep, const char *word)
+{
+	struct str rest = str_of(list);
+
+	while (rest.ptr)
+		if (str_eq_text(str_split(&rest, sep), word))
+			return true;
+	return false;
+}
+
 bool str_to_u64(struct str s, uint64_t *out)
 {
 	uint64_t value = 0;

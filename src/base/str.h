@@ -39,6 +39,9 @@ struct str str_trim(struct str s);
 /* Cuts `*rest` at the first `sep`: returns what was before it; `*rest` is then what follows (or empty, ptr NULL). */
 struct str str_split(struct str *rest, char sep);
 
+/* Whether `word` is one of those that `list` has with `sep` between them. */
+bool str_list_has(const char *list, char sep, const char *word);
+
 /* Strict decimal numbers: the whole view must be one number in range, no sign for unsigned, no white space, no "0x". */
 bool str_to_u64(struct str s, uint64_t *out);
 /* As str_to_u64(), with an optional '-'. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "cli/models_gpu.h"
 #include "cli/show.h"
 
 static const char *state_word(const struct cli *cli, const char *state)
@@ -41,6 +42,11 @@ static int exec_doctor(struct cli *cli)
 	int result = EXIT_DONE;
 	size_t i;
 	enum err_code code = cli_connect(cli, &c, &err);
+	if (code == ERR_OK && args_has(cli->args, "free")) {
+		result = memory_free(cli, c);
+		client_close(c);
+		return result;
+	}
 	if (code == ERR_OK)
 		code = client_call(c, "GET", "/doctor", NULL, &reply, &err);
 	if (code != ERR_OK)
@@ -57,7 +63,11 @@ static int exec_doctor(struct cli *cli)
 	return result;
 }
 
-static const struct arg_option *const tables[] = { machine_options, NULL };
+static const struct arg_option doctor_options[] = {
+	{ "free", NULL, "cli_opt_free", false },
+	{ NULL, NULL, NULL, false },
+};
+static const struct arg_option *const tables[] = { doctor_options, machine_options, NULL };
 
 const struct command cmd_doctor = { "doctor", "[OPTION...]", "cli_doctor_summary", "cli_doctor_about", tables, 0, 0,
 				    exec_doctor, NULL };

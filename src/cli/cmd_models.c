@@ -9,6 +9,7 @@
 #include "cli/models_convert.h"
 #include "cli/models_find.h"
 #include "cli/models_get.h"
+#include "cli/models_gpu.h"
 #include "cli/models_template.h"
 #include "cli/models_weights.h"
 #include "cli/resolve.h"
@@ -374,6 +375,8 @@ static const struct command model_commands[] = {
 	  models_exec_template, NULL },
 	{ "weights", "FAMILY|SPEC [stored|q8_0]", "cli_models_weights_summary", "cli_models_weights_about", NULL, 1, 2,
 	  models_exec_weights, NULL },
+	{ "gpu", "SPEC|ID [auto|none|LAYERS|default] [--device ID,ID...]", "cli_models_gpu_summary", "cli_models_gpu_about",
+	  models_gpu_tables, 1, 2, models_exec_gpu, NULL },
 	{ "remove", "SPEC|FAMILY|ID ...", "cli_models_remove_summary", NULL, NULL, 1, 100, exec_remove, NULL },
 	{ NULL, NULL, NULL, NULL, NULL, 0, 0, NULL, NULL },
 };

@@ -260,7 +260,8 @@ static void load_made(struct creation *c)
 	struct err err = { 0 };
 	int64_t size;
 	int fd;
-	json_t *load = load_request(c->artifact.path, creation_threads(c), &c->cs->options.gpu, c->has_gpu, &fd, &size,
+	struct gpu_use gpu = creation_gpu(c);
+	json_t *load = load_request(c->artifact.path, creation_threads(c), &gpu, c->has_gpu, &fd, &size,
 				    &err);
 
 	if (!load)

@@ -207,6 +207,8 @@ json_t *reference_items(const struct creation *c, bool of_references, size_t *n)
 /* Adds how the validated model is asked. */
 void reference_settings(const struct creation *c, json_t *body);
 int creation_threads(const struct creation *c);
+/* What the base, and what is made of it, may use of GPUs. */
+struct gpu_use creation_gpu(const struct creation *c);
 
 /* creation_proof.c, creation_answers.c */
 void begin_proof(struct creation *c);

@@ -9,6 +9,7 @@
 #include "deploy/proof.h"
 #include "engine/engine.h"
 #include "engine/load_request.h"
+#include "engine/memory.h"
 #include "engine/machine.h"
 #include "worker/protocol.h"
 
@@ -110,8 +111,9 @@ static void compare_next(struct creation *c)
 		compare_next(c);
 		return;
 	}
+	struct gpu_use gpu = creation_gpu(c);
 	json_t *body = load_request(now->is_control ? p->control : c->artifact.path, creation_threads(c),
-				    &c->cs->options.gpu, c->has_gpu, &fd, &size, &err);
+				    &gpu, c->has_gpu, &fd, &size, &err);
 	if (!body) {
 		json_decref(items);
 		creation_fail(c, &err);
@@ -188,12 +190,12 @@ struct room_errand {
 static void run_room(struct task *task, void *context)
 {
 	struct room_errand *r = (struct room_errand *)task;
-	int64_t need_base = 0, need_made = 0, available = 0;
+	struct memory_answer base = { 0 }, made = { 0 };
 
 	(void)context;
-	if (engine_check_memory(&r->program, r->base, COMPARE_TOKENS, 0, &need_base, &available, &task->err) == ERR_OK &&
-	    engine_check_memory(&r->program, r->made, COMPARE_TOKENS, 0, &need_made, &available, &task->err) == ERR_OK)
-		r->one_at_a_time = need_base + need_made > available;
+	if (engine_check_memory(&r->program, r->base, COMPARE_TOKENS, 0, &base, &task->err) == ERR_OK &&
+	    engine_check_memory(&r->program, r->made, COMPARE_TOKENS, 0, &made, &task->err) == ERR_OK)
+		r->one_at_a_time = base.need + made.need > made.available;
 }
 
 static void home_room(struct errand *e)
@@ -239,7 +241,8 @@ void begin_proof(struct creation *c)
 		.win_before = NAN, .win_after = NAN,
 	};
 	struct room_errand *r = errand_new(c, sizeof *r, run_room, home_room);
-	r->program = engine_program(c->cs->options.engine);
+	r->program = engine_program(c->cs->options.engine, &c->facts.base);
+	r->program.gpu.device = arena_strdup(r->errand.arena, r->program.gpu.device ? r->program.gpu.device : "");
 	r->base = arena_strdup(r->errand.arena, c->facts.base.model.path);
 	r->made = arena_strdup(r->errand.arena, c->artifact.path);
 	errand_work(&r->errand);

@@ -18,6 +18,11 @@ int creation_threads(const struct creation *c)
 	return c->cs->options.n_threads > 0 ? c->cs->options.n_threads : machine_cores();
 }
 
+struct gpu_use creation_gpu(const struct creation *c)
+{
+	return gpu_use_of(&c->cs->options.gpu, &c->facts.base);
+}
+
 /* --- the validated model in the job's worker --- */
 
 static void reference_ready(struct creation *c, const json_t *body)
@@ -48,7 +53,8 @@ static void ask_load(struct creation *c)
 	struct err err = { 0 };
 	int64_t size;
 	int fd;
-	json_t *load = load_request(c->facts.base.model.path, creation_threads(c), &c->cs->options.gpu, c->has_gpu, &fd,
+	struct gpu_use gpu = creation_gpu(c);
+	json_t *load = load_request(c->facts.base.model.path, creation_threads(c), &gpu, c->has_gpu, &fd,
 				    &size, &err);
 
 	if (!load)

@@ -148,7 +148,7 @@ void creation_need_worker(struct creation *c, void (*ready)(struct creation *))
 	const struct creations_options *o = &c->cs->options;
 	struct job_worker_options options = { .loop = o->loop, .allow_unsandboxed = o->allow_unsandboxed,
 					      .worker = { .program = o->worker_path, .read = { c->job_dir, c->facts.base.model.path, c->facts.adapter_file },
-							  .write_dir = c->job_dir, .cpu_only = o->gpu.layers == 0 } };
+							  .write_dir = c->job_dir, .cpu_only = creation_gpu(c).layers == 0 } };
 
 	c->on_ready = ready;
 	c->worker = job_worker_start(&options, &worker_events, c, &err);

@@ -4,6 +4,7 @@
  *
  *   engine.c   line of runs, public questions, listeners
  *   host.c     one worker process with one base model: convert, check memory, start, load, calibrate, death and backoff
+ *   held_look.c  what Ollama holds of the memory where a base does not fit
  *   run.c      the active run: load it from the store, base by base, group by group, end
  *   flight.c   one group under way: request, texts, answers
  *   cell.c     one answer: live, then into the store
@@ -77,11 +78,16 @@ struct host {
 	enum weights base_weights;   /* how they are used */
 	char *base_path, *base_name; /* the file that is loaded; while it is converted, the folder that it is made of */
 	struct convert_job *converting;  /* NULL: nothing is being converted */
+	struct held_look *look;	 /* it does not fit, and Ollama is asked what it holds; NULL: is not */
 	char base_stamp[FILE_STAMP_SIZE]; /* of the file that was loaded */
 	char **adapters;       /* files of the adapters in the process; id = index + 1 */
 	size_t n_adapters;
 	int64_t kv_bytes_per_token, kv_host_bytes, weights_host_bytes, n_ctx_train; /* bytes of a token's KV and of weights in main memory */
 	int64_t kv_room;       /* KV cells that GPUs have memory for, -1: none are kept there */
+	struct gpu_use gpu;    /* as it is to be used for this base; */
+	char gpu_device[GPU_DEVICES_SIZE]; /* its device */
+	struct devices devices; /* of the process */
+	bool is_stale;	       /* something else was chosen for the base since */
 	int64_t gpu_layers;
 	char device[160];      /* what computes, for provenance */
 	int64_t chat_tokens;   /* KV cells for conversations, 0: not chosen yet */
@@ -358,7 +364,8 @@ bool host_is_of(const struct engine *e, const struct model_row *base);
 bool same_base(const struct model_row *a, const struct model_row *b);
 /* True when a worker with this base, its weights used as the row says, is ready; otherwise gets it there and tells run_host_ready(). */
 bool host_want(struct engine *e, const struct model_row *base);
-/* At the start of a run: a worker whose model file was written anew since it was loaded goes. */
+/* At the start of a run: a worker whose model file was written anew since it was loaded goes, and one that uses GPUs in another way
+ * than its model may by now. */
 void host_refresh(struct engine *e);
 /* Sends a request; takes `body` and `fd` (-1: none).  Returns its stream.  There must be a process. */
 uint32_t host_send(struct engine *e, uint8_t kind, json_t *body, int fd);
@@ -368,6 +375,8 @@ void host_cancel(struct engine *e, uint32_t stream);
 void host_distrust(struct engine *e, const char *what);
 /* Ends the worker and forgets its base; who waits for it is not told. */
 void host_drop(struct engine *e);
+/* The base does not fit: what held_look_start() was told of it, and what was found out. */
+void host_refused(struct engine *e, const struct err *cause);
 /* The worker has given an answer: the next death is the first one again. */
 void host_works(struct engine *e);
 
@@ -376,6 +385,12 @@ void host_works(struct engine *e);
 MUST_USE enum err_code host_adapter(struct engine *e, const char *file, int64_t *id, uint32_t *stream, struct err *err);
 /* The worker refused it: the id is used up, the file may be sent again. */
 void host_forget_adapter(struct engine *e, int64_t id);
+
+/* held_look.c: asks the Ollamas of this machine what they hold (3 s at most), then host_refused(). */
+struct held_look;
+struct held_look *held_look_start(struct engine *e, const struct err *cause);
+/* Without a word.  NULL is fine. */
+void held_look_free(struct held_look *look);
 
 /* chat_remote.c: asks the provider; `events` get `user`, all but phase().  `remote` and `request` are the caller's as long as it
  * lives. */

@@ -1,7 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/devices.h"
 
+#include "store/model_store.h"
+
 #define BYTES_MAX (1LL << 60)
+
+struct gpu_use gpu_use_of(const struct gpu_use *set, const struct model_row *base)
+{
+	if (!base->has_gpu || set->is_forced)
+		return *set;
+	return (struct gpu_use){ .layers = base->gpu_layers, .device = base->gpu_device };
+}
 
 bool device_is_gpu(const struct device *d)
 {
@@ -59,7 +68,7 @@ static bool is_meant(const struct devices *d, const struct device *one, const st
 	if (use->layers == 0 || !device_is_gpu(one))
 		return false;
 	if (use->device && use->device[0])
-		return strcmp(use->device, one->id) == 0;
+		return str_list_has(use->device, ',', one->id);
 	for (size_t i = 0; i < d->n; i++)
 		card |= strcmp(d->items[i].type, "gpu") == 0;
 	return !card || strcmp(one->type, "gpu") == 0;

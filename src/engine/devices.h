@@ -7,8 +7,11 @@
 #include "base/json.h"
 #include "model/estimate.h"
 
+struct model_row;
+
 #define DEVICES_MAX ESTIMATE_GPUS_MAX
 #define DEVICE_ID_SIZE 32
+#define GPU_DEVICES_SIZE 256 /* ids with commas between them */
 
 struct device {
 	char id[DEVICE_ID_SIZE]; /* "CUDA0" */
@@ -22,11 +25,15 @@ struct devices {
 	size_t n;
 };
 
-/* What the settings say. */
+/* What the settings say, or what was chosen for one model. */
 struct gpu_use {
 	int layers;         /* -1: as many as fit, 0: none */
-	const char *device; /* id of the one to use, "" or NULL: all */
+	const char *device; /* ids of those to use with commas between them, "" or NULL: all */
+	bool is_forced;     /* by the command line: what was chosen for a model does not count */
 };
+
+/* What this base model uses where the settings say `set`.  The device is the row's or that of `set`. */
+struct gpu_use gpu_use_of(const struct gpu_use *set, const struct model_row *base);
 
 /* Reads "devices" of a MSG_READY or a self-test.  What is not as the protocol says is an error. */
 MUST_USE enum err_code devices_read(const json_t *list, struct devices *out, struct err *err);

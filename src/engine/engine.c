@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "engine/active.h"
@@ -423,9 +424,22 @@ const struct devices *engine_devices(struct engine *e, bool *has_backend)
 	return &facts->devices;
 }
 
-struct engine_program engine_program(const struct engine *e)
+struct engine_program engine_program(const struct engine *e, const struct model_row *base)
 {
-	return (struct engine_program){ e->worker_path, e->device, e->options.gpu };
+	return (struct engine_program){ e->worker_path, e->device, base ? gpu_use_of(&e->options.gpu, base) : e->options.gpu };
+}
+
+void engine_model_changed(struct engine *e, int64_t model_id)
+{
+	if (e->host.base_id == model_id)
+		e->host.is_stale = true;
+}
+
+int64_t engine_memory_reserve(const struct engine *e)
+{
+	int64_t tenth = machine_memory_total() / 10, reserve = e->options.memory_reserve;
+
+	return reserve > 0 ? reserve : tenth < (int64_t)GIB ? tenth : (int64_t)GIB;
 }
 
 /* --- life --- */

@@ -17,6 +17,8 @@
 #include "store/run_store.h"
 
 struct engine;
+struct model_row;
+struct memory_answer; /* engine/memory.h */
 
 struct engine_options {
 	struct loop *loop;
@@ -128,20 +130,24 @@ size_t engine_workers(const struct engine *e, struct worker_info *out, size_t ma
 /* "full" etc. as the last worker reported it, or a probe by `assay-worker --self-test` ("" if the program is missing). */
 const char *engine_sandbox(struct engine *e);
 
-/* What would compute.  The texts belong to the engine and never change. */
+/* What would compute.  The texts belong to the engine and never change, but for gpu.device, which may be the base's. */
 struct engine_program {
 	const char *worker_path, *device; /* as group_machine() takes them */
 	struct gpu_use gpu;
 };
-struct engine_program engine_program(const struct engine *e);
+/* `base` NULL: as the settings say. */
+struct engine_program engine_program(const struct engine *e, const struct model_row *base);
+/* Something else was chosen for what this model uses of GPUs: the next to begin loads it anew. */
+void engine_model_changed(struct engine *e, int64_t model_id);
 
 /* What the worker program found when it was last asked: a first call asks it (up to a second where there is a GPU), later ones
  * have what the last worker told.  `*has_backend`: it was built for GPUs.  Borrowed until the loop turns. */
 const struct devices *engine_devices(struct engine *e, bool *has_backend);
 
-/* Whether this model fits with this many KV tokens into what is free now but for `reserve`: main memory needed and available, and
- * memory_check()'s errors.  Thread: work (reads a header, wakes a GPU). */
+/* Bytes of main memory that are to be left free. */
+int64_t engine_memory_reserve(const struct engine *e);
+/* Whether this model fits with this many KV tokens into what is free now but for `reserve`, with memory_check()'s answer and errors.  Thread: work (reads a header, wakes a GPU). */
 MUST_USE enum err_code engine_check_memory(const struct engine_program *program, const char *path, int64_t kv_tokens,
-					   int64_t reserve, int64_t *need, int64_t *available, struct err *err);
+					   int64_t reserve, struct memory_answer *out, struct err *err);
 
 #endif

@@ -12,12 +12,14 @@
 #include "engine/active.h"
 #include "engine/load_request.h"
 #include "engine/machine.h"
+#include "engine/memory.h"
 #include "engine/model_cache.h"
 #include "model/gguf.h"
 #include "store/setting_store.h"
 #include "worker/protocol.h"
 
 #define CHECK_TOKENS 2048       /* KV cells that a model must have room for before it is loaded */
+#define CHECK_TOKENS_LEAST 1024 /* with fewer it is not worth the while */
 #define CALIBRATE_MS 4000
 #define CALIBRATE_TOKENS 4096
 #define WATCH_PARTS 12 /* looks at the worker as often while it may be silent */
@@ -150,6 +152,8 @@ static void convert_base(struct engine *e, const struct model_row *base)
 static void forget(struct host *h)
 {
 	cancel_conversion(h);
+	held_look_free(h->look);
+	h->look = NULL;
 	worker_process_stop(h->process);
 	h->process = NULL;
 	h->n_open = 0;
@@ -344,7 +348,7 @@ static void on_ready(struct engine *e, const json_t *body)
 	struct err err = { 0 };
 	const char *sandbox = json_get_text(body, "sandbox", "none", &err);
 	int64_t version = json_get_int(body, "version", 0, 1000, 0, &err);
-	struct devices *devices = &e->probed.devices;
+	struct devices *devices = &h->devices;
 
 	(void)!devices_read(json_object_get(body, "devices"), devices, &err);
 	str_format(h->sandbox, sizeof h->sandbox, "%s", sandbox);
@@ -361,11 +365,13 @@ static void on_ready(struct engine *e, const json_t *body)
 		worker_process_kill(h->process, &cause);
 		return;
 	}
+	if (h->gpu.layers != 0 || e->options.gpu.layers == 0) /* one that looks for no GPU knows nothing of them */
+		e->probed.devices = *devices;
 	machine_file_stamp(h->base_path, h->base_stamp);
 	bool has_gpu = devices_have_gpu(devices);
 	group_machine(e->worker_path, h->build, e->device, has_gpu, h->machine);
 	int fd;
-	json_t *load = load_request(h->base_path, e->n_threads, &e->options.gpu, has_gpu, &fd, &h->file_bytes, &err);
+	json_t *load = load_request(h->base_path, e->n_threads, &h->gpu, has_gpu, &fd, &h->file_bytes, &err);
 	if (!load) {
 		host_fail(e, &err);
 		return;
@@ -379,7 +385,7 @@ static void name_device(struct engine *e, int64_t n_layers)
 	struct host *h = &e->host;
 	char gpu[128];
 
-	devices_label(&e->probed.devices, &e->options.gpu, gpu, sizeof gpu);
+	devices_label(&h->devices, &h->gpu, gpu, sizeof gpu);
 	if (h->gpu_layers == 0)
 		str_format(h->device, sizeof h->device, "%s", e->device);
 	else if (h->gpu_layers >= n_layers)
@@ -495,7 +501,7 @@ static void start_process(struct engine *e)
 	struct err err = { 0 };
 	uint32_t no, count;
 	size_t stem;
-	struct worker_options options = { .program = e->worker_path, .cpu_only = e->options.gpu.layers == 0,
+	struct worker_options options = { .program = e->worker_path, .cpu_only = h->gpu.layers == 0,
 					  .read = { gguf_split_name(h->base_path, &no, &count, &stem) ? h->base_path : NULL } };
 
 	h->process = worker_process_start(e->options.loop, &options, &worker_events, e, &err);
@@ -516,7 +522,8 @@ struct memory_job {
 	struct job job;
 	struct engine_program program;
 	char *path;
-	int64_t base_id, reserve, need, available;
+	int64_t base_id, reserve;
+	struct memory_answer answer;
 };
 
 static void run_memory(struct task *task, void *context)
@@ -524,7 +531,15 @@ static void run_memory(struct task *task, void *context)
 	struct memory_job *m = (struct memory_job *)task;
 
 	(void)context;
-	(void)!engine_check_memory(&m->program, m->path, CHECK_TOKENS, m->reserve, &m->need, &m->available, &task->err);
+	if (engine_check_memory(&m->program, m->path, CHECK_TOKENS, m->reserve, &m->answer, &task->err) == ERR_LIMIT) {
+		task->err = (struct err){ 0 }; /* the contexts are made as long as there is room for: with shorter ones it may do */
+		(void)!engine_check_memory(&m->program, m->path, CHECK_TOKENS_LEAST, m->reserve, &m->answer, &task->err);
+	}
+}
+
+void host_refused(struct engine *e, const struct err *cause)
+{
+	host_fail(e, cause);
 }
 
 static void home_memory(struct job *job)
@@ -534,20 +549,27 @@ static void home_memory(struct job *job)
 
 	if (e->closing || e->host.state != HOST_CHECKING || e->host.base_id != m->base_id)
 		return;
-	if (job->task.err.code != ERR_OK)
-		host_fail(e, &job->task.err);
-	else
+	if (job->task.err.code == ERR_OK) {
 		start_process(e);
+		return;
+	}
+	struct err cause = job->task.err;
+	if (cause.code == ERR_LIMIT)
+		err_add(&cause, "base=%lld", (long long)m->base_id);
+	if (cause.code == ERR_LIMIT && e->options.http_client)
+		e->host.look = held_look_start(e, &cause);
+	else
+		host_fail(e, &cause);
 }
 
 static void check_memory(struct engine *e)
 {
 	struct memory_job *m = job_new(e, sizeof *m, run_memory, home_memory);
-	int64_t tenth = machine_memory_total() / 10, reserve = e->options.memory_reserve;
 
-	m->reserve = reserve > 0 ? reserve : tenth < (int64_t)GIB ? tenth : (int64_t)GIB;
+	m->reserve = engine_memory_reserve(e);
 	m->path = arena_strdup(m->job.arena, e->host.base_path);
-	m->program = engine_program(e);
+	m->program = (struct engine_program){ .worker_path = e->worker_path, .device = e->device, .gpu = e->host.gpu };
+	m->program.gpu.device = arena_strdup(m->job.arena, e->host.gpu_device);
 	m->base_id = e->host.base_id;
 	e->host.state = HOST_CHECKING;
 	job_work(&m->job);
@@ -578,6 +600,10 @@ bool host_want(struct engine *e, const struct model_row *base)
 	}
 	h->base_id = base->id;
 	h->base_weights = base->weights;
+	h->is_stale = false;
+	h->gpu = gpu_use_of(&e->options.gpu, base);
+	str_format(h->gpu_device, sizeof h->gpu_device, "%s", h->gpu.device ? h->gpu.device : "");
+	h->gpu.device = h->gpu_device;
 	mem_free(h->base_path);
 	mem_free(h->base_name);
 	h->base_path = mem_strdup(base->model.path);
@@ -596,7 +622,7 @@ void host_refresh(struct engine *e)
 	if (e->host.state != HOST_READY)
 		return;
 	machine_file_stamp(e->host.base_path, stamp);
-	if (strcmp(stamp, e->host.base_stamp) == 0)
+	if (!e->host.is_stale && strcmp(stamp, e->host.base_stamp) == 0)
 		return;
 	prompt_fail_asked(e);
 	host_drop(e);

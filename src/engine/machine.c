@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/machine.h"
 
+#include <dirent.h>
 #include <sched.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -88,6 +89,52 @@ int64_t machine_oom_kills(void)
 	}
 	buf_release(&text);
 	return (int64_t)count;
+}
+
+/* Of /proc/PID/status; false for a process that is gone, a thread of the kernel, or one of ours. */
+static bool read_process(pid_t pid, struct machine_process *out)
+{
+	char path[64];
+	struct buf text = BUF_INIT(64 * KIB);
+	uint64_t number, kib = 0;
+	int64_t parent = 0;
+
+	str_format(path, sizeof path, "/proc/%d/status", (int)pid);
+	*out = (struct machine_process){ .pid = pid };
+	if (fs_read(path, &text, NULL) == ERR_OK) {
+		struct str rest = buf_str(&text);
+		while (rest.len > 0) {
+			struct str line = str_split(&rest, '\n'), key = str_split(&line, ':'), value = str_trim(line);
+			struct str digits = value, first = str_split(&digits, ' ');
+			if (str_eq_text(key, "Name"))
+				str_format(out->name, sizeof out->name, "%.*s", (int)value.len, value.ptr);
+			else if (str_eq_text(key, "PPid"))
+				(void)str_to_i64(value, &parent);
+			else if ((str_eq_text(key, "RssAnon") || str_eq_text(key, "RssShmem")) && str_to_u64(first, &number))
+				kib += number;
+		}
+	}
+	buf_release(&text);
+	utf8_clean(out->name, strlen(out->name), 0);
+	out->bytes = (int64_t)(kib * KIB);
+	return kib > 0 && pid != getpid() && parent != getpid();
+}
+
+bool machine_largest_process(struct machine_process *out)
+{
+	DIR *dir = opendir("/proc");
+	struct machine_process one;
+	const struct dirent *entry;
+	uint64_t pid;
+
+	*out = (struct machine_process){ 0 };
+	while (dir && (entry = readdir(dir)))
+		if (str_to_u64(str_of(entry->d_name), &pid) && pid <= INT32_MAX && read_process((pid_t)pid, &one) &&
+		    one.bytes > out->bytes)
+			*out = one;
+	if (dir)
+		closedir(dir);
+	return out->bytes > 0;
 }
 
 bool machine_has_gpu(void)

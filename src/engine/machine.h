@@ -22,6 +22,15 @@ bool machine_has_gpu(void);
 /* Resident bytes of a process, 0 when it is gone. */
 int64_t machine_resident(pid_t pid);
 
+/* The process that keeps most main memory for itself (what it has mapped of files does not count), but for this one and those that
+ * it has started.  False where /proc says nothing. */
+struct machine_process {
+	pid_t pid;
+	char name[64];
+	int64_t bytes;
+};
+bool machine_largest_process(struct machine_process *out);
+
 /* What changes when a model file (or a part of a split one) is written anew, also when it stays as long as it was; "" where one
  * is missing. */
 #define FILE_STAMP_SIZE 64

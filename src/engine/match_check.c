@@ -256,7 +256,8 @@ static void on_ready(void *user, const char *build, bool has_gpu)
 	int fd;
 
 	(void)build;
-	json_t *load = load_request(c->base_file, o->n_threads > 0 ? o->n_threads : machine_cores(), &o->gpu, has_gpu,
+	struct gpu_use gpu = gpu_use_of(&o->gpu, &c->seen.base);
+	json_t *load = load_request(c->base_file, o->n_threads > 0 ? o->n_threads : machine_cores(), &gpu, has_gpu,
 				    &fd, &size, &err);
 	if (!load) {
 		fail(c, &err);
@@ -326,7 +327,7 @@ static void on_granted(void *user)
 	const struct match_checks_options *o = &c->all->options;
 	struct err err = { 0 };
 	struct job_worker_options options = { .loop = o->loop, .allow_unsandboxed = o->allow_unsandboxed,
-					      .worker = { .program = o->worker_path, .read = { c->base_file }, .cpu_only = o->gpu.layers == 0 } };
+					      .worker = { .program = o->worker_path, .read = { c->base_file }, .cpu_only = gpu_use_of(&o->gpu, &c->seen.base).layers == 0 } };
 
 	c->seen.state = MATCH_RUNNING;
 	c->worker = job_worker_start(&options, &events, c, &err);

@@ -72,7 +72,8 @@ enum err_code memory_check(const char *path, int64_t kv_tokens, const struct mem
 		return err->code;
 	devices_place(supply->devices, &supply->gpu, &place);
 	estimate_split(g, &use, &place, &split);
-	*out = (struct memory_answer){ .need = (int64_t)split.host, .gpu_need = (int64_t)split.gpu, .layers = (int)split.on_gpu };
+	*out = (struct memory_answer){ .need = (int64_t)split.host, .gpu_need = (int64_t)split.gpu, .layers = (int)split.on_gpu,
+					.all_layers = (int)split.n_layers, .available = supply->available };
 	for (size_t i = 0; i < place.n_gpus; i++)
 		out->gpu_free += (int64_t)place.free[i];
 	if (split.on_gpu > split.most)
@@ -85,10 +86,9 @@ enum err_code memory_check(const char *path, int64_t kv_tokens, const struct mem
 }
 
 enum err_code engine_check_memory(const struct engine_program *program, const char *path, int64_t kv_tokens, int64_t reserve,
-				  int64_t *need, int64_t *available, struct err *err)
+				  struct memory_answer *out, struct err *err)
 {
 	struct worker_facts facts = { .sandbox = "" };
-	struct memory_answer answer;
 	bool has_gpu = machine_has_gpu();
 
 	(void)reaper_await(REAPER_AWAIT_MS); /* what the model before this one had is free then; if not, that is seen below */
@@ -96,8 +96,5 @@ enum err_code engine_check_memory(const struct engine_program *program, const ch
 		(void)worker_probe(program->worker_path, false, &facts); /* its memory is free or not now, not at the start */
 	struct memory_supply supply = { .available = machine_memory_available() - reserve, .devices = &facts.devices,
 					.gpu = program->gpu, .has_idle_gpu = has_gpu && program->gpu.layers == 0 };
-	enum err_code code = memory_check(path, kv_tokens, &supply, &answer, err);
-	*need = answer.need;
-	*available = supply.available;
-	return code;
+	return memory_check(path, kv_tokens, &supply, out, err);
 }

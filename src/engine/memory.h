@@ -18,7 +18,8 @@ struct memory_supply {
 struct memory_answer {
 	int64_t need; /* main memory */
 	int64_t gpu_need, gpu_free; /* of the GPUs that are meant; 0 without one */
-	int layers;		     /* on GPUs, the output counted as one */
+	int layers, all_layers;	     /* on GPUs, and of the model; the output counted as one */
+	int64_t available;	     /* main memory, as engine_check_memory() found it */
 };
 
 /* `out` is filled in also where it does not fit: ERR_LIMIT

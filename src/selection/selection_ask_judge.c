@@ -275,7 +275,7 @@ static void load_judge(struct selection *s)
 	if (s->judging->is_loaded && s->worker)
 		ask_batch(s);
 	else
-		selection_load(s, s->judging->base.model.path, give_adapter, judging_give_up);
+		selection_load(s, s->judging->base.model.path, &s->judging->base, give_adapter, judging_give_up);
 }
 
 static void home_prepared(struct chore *c)

@@ -203,7 +203,7 @@ static void load_base(struct selection *s)
 	}
 	mem_free(w->loaded);
 	w->loaded = mem_strdup(w->base_file);
-	selection_load(s, w->loaded, give_adapter, give_up);
+	selection_load(s, w->loaded, &s->material->bases[w->column], give_adapter, give_up);
 }
 
 struct files_chore {

@@ -75,6 +75,7 @@ struct selection {
 	void (*on_failed)(struct selection *s, const struct err *cause);
 	double share_from, share; /* of the step, what the worker's progress is of */
 	const char *loading; /* path of the model */
+	struct gpu_use loading_gpu; /* the device is of its base */
 	struct likelihood_work *likelihood; /* selection_likelihood.c */
 
 	struct chore *chores;
@@ -133,8 +134,9 @@ int64_t selection_left_ms(const struct selection *s);
 /* Asks for the machine, or goes on at once where it is ours; gives it back with its worker. */
 void selection_need_machine(struct selection *s, void (*granted)(struct selection *s));
 void selection_give_machine(struct selection *s);
-/* Ends the worker that there is and starts one with the model `path`; `ready` follows, or `failed`, also later. */
-void selection_load(struct selection *s, const char *path, void (*ready)(struct selection *s),
+/* Ends the worker that there is and starts one with the model `path`, the file of `base`; `ready` follows, or `failed`, also
+ * later. */
+void selection_load(struct selection *s, const char *path, const struct model_row *base, void (*ready)(struct selection *s),
 		    void (*failed)(struct selection *s, const struct err *cause));
 /* Gives the worker one more adapter of its model (a LoRA GGUF) as number `id`; NULL: none is needed. */
 void selection_load_adapter(struct selection *s, const char *file, int64_t id, void (*ready)(struct selection *s));

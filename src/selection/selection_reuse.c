@@ -22,9 +22,11 @@ struct look_chore {
 	struct chore chore;
 	struct store *store;
 	const char *data_dir, *worker_path, *device;
-	bool cpu_only;
+	struct gpu_use gpu; /* as the settings say */
 	int64_t run_id;
-	char machine[HASH_HEX_SIZE]; /* what a worker that started now would compute with */
+	/* What a worker that started now would compute with, by whether it looks for GPUs; "": its answers are not used again. */
+	char machines[2][HASH_HEX_SIZE];
+	bool is_probed[2];
 	struct run_row run;
 	int64_t *parts; /* room for one at each question */
 	size_t n_parts;
@@ -38,6 +40,7 @@ struct looked {
 	const struct column_row *column;
 	const struct run_question *questions; /* with the column's cell each */
 	size_t n_questions;
+	const char *machine;
 	char base_stamp[FILE_STAMP_SIZE], adapter_hash[HASH_HEX_SIZE];
 	const char *base_path, *base_hash;
 	char *adapter; /* owned, NULL: none */
@@ -99,7 +102,7 @@ static size_t look_up(struct look_chore *w, struct db *db, const struct looked *
 	if (w->may_part)
 		w->n_parts = 1;
 	struct plan cut = { .starts = w->parts, .n_questions = (int64_t)l->n_questions, .slots = plan.slots };
-	struct group_facts facts = { .machine = w->machine, .base_stamp = l->base_stamp, .adapter = l->adapter ? l->adapter : "",
+	struct group_facts facts = { .machine = l->machine, .base_stamp = l->base_stamp, .adapter = l->adapter ? l->adapter : "",
 				     .params = &l->column->params, .plan = plan, .run_seed = w->run.seed,
 				     .column_position = l->column->position };
 	bool may_end = w->may_part; /* all before it are known */
@@ -173,6 +176,19 @@ static void look_up_plans(struct look_chore *w, struct db *db, const struct look
 			w->copies[w->n++] = w->copies[i];
 }
 
+static const char *machine_of(struct look_chore *w, const struct model_row *base)
+{
+	bool uses_gpu = gpu_use_of(&w->gpu, base).layers != 0;
+	struct worker_facts facts;
+
+	if (!w->is_probed[uses_gpu]) {
+		w->is_probed[uses_gpu] = true;
+		(void)worker_probe(w->worker_path, !uses_gpu, &facts);
+		group_machine(w->worker_path, facts.build, w->device, devices_have_gpu(&facts.devices), w->machines[uses_gpu]);
+	}
+	return w->machines[uses_gpu];
+}
+
 /* False where its files are not those that were hashed, or cannot be read: the engine will say why. */
 static bool look_at_files(struct look_chore *w, struct db *db, struct looked *l)
 {
@@ -186,6 +202,9 @@ static bool look_at_files(struct look_chore *w, struct db *db, struct looked *l)
 	if (model.model.kind == MODEL_ADAPTER && model_store_get(db, a, model.base_model_id, &base, &gone) != ERR_OK)
 		return false;
 	bool is_q8 = l->column->params.weights == WEIGHTS_Q8_0;
+	l->machine = machine_of(w, &base);
+	if (!l->machine[0])
+		return false;
 	char *file = NULL;
 	if (model_cache_find_as(w->data_dir, base.model.path, l->column->params.weights, &file, &gone) != ERR_OK)
 		return false;
@@ -220,14 +239,11 @@ static void run_look(struct task *task, void *context)
 	struct column_row *columns;
 	struct err *err = &task->err;
 	struct db *db = NULL;
-	struct worker_facts facts;
 	int64_t *parts;
 	size_t n = 0;
 
 	(void)context;
-	(void)worker_probe(w->worker_path, w->cpu_only, &facts);
-	group_machine(w->worker_path, facts.build, w->device, devices_have_gpu(&facts.devices), w->machine);
-	if (!w->machine[0] || store_open_reader(w->store, &db, err) != ERR_OK)
+	if (store_open_reader(w->store, &db, err) != ERR_OK)
 		return;
 	if (run_store_get(db, a, w->run_id, &w->run, &columns, &n, err) == ERR_OK &&
 	    run_store_parts(db, a, w->run_id, &parts, &w->n_parts, err) == ERR_OK) {
@@ -323,7 +339,7 @@ static void home_looked_up(struct chore *chore)
 void answers_reuse(struct selection *s)
 {
 	struct look_chore *w = chore_new(s, sizeof *w, run_look, home_looked_up);
-	struct engine_program program = engine_program(s->ss->options.engine);
+	struct engine_program program = engine_program(s->ss->options.engine, NULL);
 
 	s->is_reusing = true;
 	w->store = s->ss->options.store;
@@ -331,6 +347,6 @@ void answers_reuse(struct selection *s)
 	w->run_id = s->row.run_id;
 	w->worker_path = arena_strdup(w->chore.arena, program.worker_path);
 	w->device = arena_strdup(w->chore.arena, program.device);
-	w->cpu_only = program.gpu.layers == 0;
+	w->gpu = program.gpu;
 	chore_work(&w->chore);
 }

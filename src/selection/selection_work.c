@@ -139,7 +139,7 @@ static void worker_ready(void *user, const char *build, bool has_gpu)
 	int fd;
 
 	(void)build;
-	json_t *load = load_request(s->loading, selection_threads(s), &s->ss->options.gpu, has_gpu, &fd, &size, &err);
+	json_t *load = load_request(s->loading, selection_threads(s), &s->loading_gpu, has_gpu, &fd, &size, &err);
 	if (!load)
 		s->on_failed(s, &err);
 	else
@@ -186,16 +186,18 @@ static void worker_failed(void *user, const struct err *cause)
 
 static const struct job_worker_events worker_events = { worker_ready, worker_progress, worker_item, worker_reply, worker_failed };
 
-void selection_load(struct selection *s, const char *path, void (*ready)(struct selection *),
+void selection_load(struct selection *s, const char *path, const struct model_row *base, void (*ready)(struct selection *),
 		    void (*failed)(struct selection *, const struct err *))
 {
 	struct err err = { 0 };
 	const struct selections_options *o = &s->ss->options;
+	struct gpu_use gpu = gpu_use_of(&o->gpu, base);
 	struct job_worker_options options = { .loop = o->loop, .allow_unsandboxed = o->allow_unsandboxed,
-					      .worker = { .program = o->worker_path, .read = { path }, .cpu_only = o->gpu.layers == 0 } };
+					      .worker = { .program = o->worker_path, .read = { path }, .cpu_only = gpu.layers == 0 } };
 
 	selection_end_worker(s);
 	s->loading = path;
+	s->loading_gpu = gpu;
 	s->on_ready = ready;
 	s->on_failed = failed;
 	s->on_item = NULL;

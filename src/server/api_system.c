@@ -8,6 +8,8 @@
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/limits.h"
+#include "engine/machine.h"
+#include "server/held_ask.h"
 #include "server/json_view.h"
 #include "server/routes.h"
 #include "server/system.h"
@@ -20,6 +22,13 @@ void api_get_status(struct request *r)
 }
 
 /* --- doctor --- */
+
+#define LITTLE (2 * (int64_t)GIB)
+
+struct doctor {
+	struct held_ask ask;
+	struct machine_process largest; /* where memory is low */
+};
 
 struct check {
 	const char *name, *state, *key; /* message key; KEY_hint is shown unless the state is ok */
@@ -66,10 +75,12 @@ static void check_memory(struct request *r)
 	int64_t total, available;
 	system_memory(&total, &available);
 	struct check c = { .name = "memory", .state = "ok", .key = "core_doctor_memory" };
-	if (available < 2 * (int64_t)GIB)
-		c.state = "warn", c.key = "core_doctor_memory_low";
-	(void)str_format(c.args, sizeof c.args, "total=%.1f GiB%cavailable=%.1f GiB", (double)total / (double)GIB, ERR_ARG_SEP,
-			 (double)available / (double)GIB);
+	const struct machine_process *largest = &((const struct doctor *)r->state)->largest;
+	if (available < LITTLE)
+		c.state = "warn", c.key = largest->bytes > 0 ? "core_doctor_memory_taken" : "core_doctor_memory_low";
+	(void)str_format(c.args, sizeof c.args, "total=%.1f GiB%cavailable=%.1f GiB%cprocess=%s%ctaken=%.1f GiB", (double)total / (double)GIB,
+			 ERR_ARG_SEP, (double)available / (double)GIB, ERR_ARG_SEP, largest->name, ERR_ARG_SEP,
+			 (double)largest->bytes / (double)GIB);
 	view_check(r, &c);
 }
 
@@ -133,10 +144,36 @@ static void check_gpu(struct request *r)
 	view_check(r, &c);
 }
 
-void api_get_doctor(struct request *r)
+/* Only where it holds something. */
+static void check_ollama(struct request *r)
+{
+	const struct held_ask *ask = &((const struct doctor *)r->state)->ask;
+	int64_t total, available;
+	bool has_backend;
+	char names[400];
+	struct check c = { .name = "ollama", .state = "ok", .key = "core_doctor_held" };
+	const struct devices *d = engine_devices(r->app->engine, &has_backend);
+
+	if (ask->bytes < HELD_MIN)
+		return;
+	system_memory(&total, &available);
+	if (available < LITTLE)
+		c.state = "warn";
+	for (size_t i = 0; i < d->n && ask->gpu_bytes >= HELD_MIN; i++)
+		if (device_is_gpu(&d->items[i]) && d->items[i].memory_free < LITTLE)
+			c.state = "warn";
+	held_ask_names(ask, names, sizeof names);
+	(void)str_format(c.args, sizeof c.args, "held=%.1f%cmodels=%s", (double)ask->bytes / 1e9, ERR_ARG_SEP, names);
+	view_check(r, &c);
+}
+
+static void reply_doctor(struct request *r)
 {
 	static void (*const checks[])(struct request *) = { check_sandbox, check_memory, check_disk,
-							    check_worker,  check_port,   check_gpu };
+							    check_worker,  check_port,   check_gpu,	 check_ollama };
+	struct doctor *d = r->state;
+
+	held_ask_take(r, &d->ask);
 	json_open(&r->out, NULL, '{');
 	json_open(&r->out, "checks", '[');
 	for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++)
@@ -145,6 +182,30 @@ void api_get_doctor(struct request *r)
 	system_gpus(r->app, &r->out);
 	json_close(&r->out, '}');
 	request_reply(r, 200);
+}
+
+static void ask_ollamas(struct request *r)
+{
+	held_ask_start(r, &((struct doctor *)r->state)->ask, reply_doctor);
+}
+
+static void read_doctor(struct request *r, struct db *db)
+{
+	struct doctor *d = r->state;
+	int64_t total, available;
+
+	held_ask_read(r, db, &d->ask);
+	system_memory(&total, &available);
+	if (available < LITTLE)
+		(void)machine_largest_process(&d->largest);
+}
+
+void api_get_doctor(struct request *r)
+{
+	struct doctor *d = r->state = arena_alloc(r->arena, sizeof *d);
+
+	*d = (struct doctor){ 0 };
+	request_defer(r, LANE_READ, read_doctor, ask_ollamas);
 }
 
 /* --- settings --- */
@@ -227,8 +288,8 @@ void api_set_settings(struct request *r)
 	if (err.code == ERR_OK && s->language && *s->language && strcmp(s->language, "en") != 0 &&
 	    strcmp(s->language, "zh-TW") != 0)
 		err_set(&err, ERR_INVALID, "err_field_choice", "field=language|choices=en, zh-TW");
-	if (err.code == ERR_OK && s->gpu_device && strlen(s->gpu_device) >= DEVICE_ID_SIZE)
-		err_set(&err, ERR_INVALID, "err_field_length", "field=gpu_device|min=0|max=%d|found=%zu", DEVICE_ID_SIZE - 1, strlen(s->gpu_device));
+	if (err.code == ERR_OK && s->gpu_device && strlen(s->gpu_device) >= GPU_DEVICES_SIZE)
+		err_set(&err, ERR_INVALID, "err_field_length", "field=gpu_device|min=0|max=%d|found=%zu", GPU_DEVICES_SIZE - 1, strlen(s->gpu_device));
 	if (err.code != ERR_OK)
 		request_fail(r, &err);
 	else

@@ -283,7 +283,8 @@ static void open_engine(struct app *app)
 {
 	const struct app_options *o = &app->options;
 	(void)str_format(app->gpu_device_used, sizeof app->gpu_device_used, "%s", o->gpu_device ? o->gpu_device : app->gpu_device);
-	app->gpu_used = (struct gpu_use){ o->n_gpu_layers >= 0 ? o->n_gpu_layers : (int)app->n_gpu_layers, app->gpu_device_used };
+	app->gpu_used = (struct gpu_use){ .layers = o->n_gpu_layers >= 0 ? o->n_gpu_layers : (int)app->n_gpu_layers,
+					.device = app->gpu_device_used, .is_forced = o->n_gpu_layers >= 0 || o->gpu_device };
 	struct engine_options options = {
 		.loop = app->loop,
 		.store = app->store,
@@ -463,6 +464,7 @@ void app_close(struct app *app)
 	http_client_free(app->http_client);
 	loop_timer_free(app->housekeeping);
 	loop_timer_free(app->beat);
+	loop_timer_free(app->free_timer);
 	loop_remove_fd(app->home_watch);
 	queue_free(app->home);
 	loop_free(app->loop);

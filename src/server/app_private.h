@@ -13,6 +13,8 @@
 #include "server/sse.h"
 #include "store/db.h"
 
+struct request;
+
 struct app {
 	struct app_options options; /* texts are owned by the app */
 	struct loop *loop;
@@ -39,6 +41,8 @@ struct app {
 	struct loop_timer *beat;         /* heartbeat of the event streams */
 	struct task cleaning;            /* of old uploads */
 	bool is_cleaning;
+	struct loop_timer *free_timer;   /* api_memory.c: when it looks again whether Ollama has let go, */
+	struct request *freeing;	 /* and for whom; NULL: for nobody */
 	struct task *finding;            /* found_models.c: under way since the start; NULL: not */
 	int beats;
 	struct loop_timer *housekeeping; /* each hour */
@@ -52,9 +56,9 @@ struct app {
 	char language[16];        /* the setting: "", "en", "zh-TW" */
 	int64_t n_threads, n_gpu_layers; /* as the settings say: of the next start */
 	bool find_at_start;              /* the same: look for models of other programs */
-	char gpu_device[DEVICE_ID_SIZE];
+	char gpu_device[GPU_DEVICES_SIZE];
 	struct gpu_use gpu_used; /* of this start */
-	char gpu_device_used[DEVICE_ID_SIZE];
+	char gpu_device_used[GPU_DEVICES_SIZE];
 	bool closing;
 };
 

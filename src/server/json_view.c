@@ -101,6 +101,38 @@ static void sentence(struct buf *b, const char *name, enum lang lang, const stru
 	buf_release(&text);
 }
 
+static void action(struct buf *b, enum lang lang, const char *what, const char *label, int64_t model_id)
+{
+	json_open(b, NULL, '{');
+	json_cstr(b, "action", what);
+	json_cstr(b, "label", msg_text(lang, label));
+	json_id(b, "model_id", model_id);
+	json_close(b, '}');
+}
+
+/* What can be done at once where a model does not fit into memory. */
+static void memory_actions(struct buf *b, enum lang lang, const struct err *err)
+{
+	char text[32];
+	int64_t base = 0;
+	bool is_held = err_arg(err, "held", text, sizeof text), gpu = str_starts(str_of(err->key), "err_memory_gpu");
+
+	if (!str_starts(str_of(err->key), "err_memory"))
+		return;
+	if (err_arg(err, "base", text, sizeof text))
+		(void)str_to_i64(str_of(text), &base);
+	if (!is_held && (!gpu || !base))
+		return;
+	json_open(b, "actions", '[');
+	if (is_held)
+		action(b, lang, "free", "core_action_free", base);
+	if (gpu && base)
+		action(b, lang, "auto", "core_action_auto", base);
+	if (gpu && base && !str_starts(str_of(err->key), "err_memory_gpu_off"))
+		action(b, lang, "cpu", "core_action_cpu", base);
+	json_close(b, ']');
+}
+
 void view_problem(struct buf *b, const char *name, enum lang lang, const struct err *err)
 {
 	char field[256];
@@ -111,6 +143,7 @@ void view_problem(struct buf *b, const char *name, enum lang lang, const struct 
 	sentence(b, "hint", lang, err, err_hint);
 	if (err_arg(err, "field", field, sizeof field))
 		json_cstr(b, "field", field);
+	memory_actions(b, lang, err);
 	json_close(b, '}');
 }
 
@@ -131,6 +164,18 @@ static void model_problem(struct buf *b, enum lang lang, const struct model_row 
 	else if (model_has_base(m, NULL, &err) == ERR_OK)
 		return;
 	view_problem(b, "problem", lang, &err);
+}
+
+static void view_gpu(struct buf *b, const struct model_row *m)
+{
+	if (!m->has_gpu) {
+		json_id(b, "gpu", 0);
+		return;
+	}
+	json_open(b, "gpu", '{');
+	json_int(b, "layers", m->gpu_layers);
+	json_cstr(b, "device", m->gpu_device);
+	json_close(b, '}');
 }
 
 void view_model(struct buf *b, const char *name, enum lang lang, const struct model_row *m, const char *family_name)
@@ -172,6 +217,8 @@ void view_model(struct buf *b, const char *name, enum lang lang, const struct mo
 	}
 	if (f->kind == MODEL_ADAPTER)
 		json_int(b, "rank", f->rank);
+	if (f->kind == MODEL_BASE || f->kind == MODEL_FULL)
+		view_gpu(b, m);
 	view_model_extra(b, lang, m);
 	model_problem(b, lang, m);
 	json_close(b, '}');

@@ -10,7 +10,8 @@
 #define MODEL_FIELDS \
 	"id, ifnull(family_id, 0), ifnull(base_model_id, 0), is_hidden, sha256, kind, adapter_format, path, name," \
 	" size_bytes, architecture, file_type, n_params, n_layer, n_ctx_train, kv_bytes_per_token, has_template, epoch," \
-	" step, train_loss, eval_loss, base_name, rank, alpha, ifnull(provider_id, 0), weights, q8_sha256"
+	" step, train_loss, eval_loss, base_name, rank, alpha, ifnull(provider_id, 0), weights, q8_sha256, gpu_layers IS NOT NULL," \
+	" ifnull(gpu_layers, -1), gpu_device"
 
 /* "digest what-it-was-of" */
 static void row_hash(const struct query *q, int column, char sha256[65], char sha256_of[64])
@@ -29,6 +30,9 @@ static void row_model(const struct query *q, struct arena *a, struct model_row *
 		.base_model_id = row_int(q, 2),
 		.is_hidden = row_int(q, 3) != 0,
 		.provider_id = row_int(q, 24),
+		.has_gpu = row_int(q, 27) != 0,
+		.gpu_layers = (int)row_int(q, 28),
+		.gpu_device = row_text(q, a, 29),
 		.model = {
 			.kind = (enum model_kind)row_int(q, 5),
 			.adapter_format = (enum adapter_format)row_int(q, 6),
@@ -360,6 +364,17 @@ enum err_code model_store_merge(struct db *db, struct arena *a, const struct cat
 enum err_code model_store_rename(struct db *db, int64_t id, const char *name, struct err *err)
 {
 	return db_run_one(db, err, "err_model_not_found", id, "UPDATE model SET name = ?2 WHERE id = ?1", "it", id, name);
+}
+
+enum err_code model_store_set_gpu(struct db *db, int64_t id, const struct model_row *row, struct err *err)
+{
+	static const char *const sql[] = { "UPDATE model SET gpu_layers = NULL, gpu_device = '' WHERE id = ?1",
+					   "UPDATE model SET gpu_layers = ?2, gpu_device = ?3 WHERE id = ?1" };
+
+	if (!row->has_gpu)
+		return db_run_one(db, err, "err_model_not_found", id, sql[0], "i", id);
+	return db_run_one(db, err, "err_model_not_found", id, sql[1], "iit", id, (int64_t)row->gpu_layers,
+			  row->gpu_device ? row->gpu_device : "");
 }
 
 enum err_code family_store_rename(struct db *db, int64_t family_id, const char *name, struct err *err)

@@ -18,6 +18,9 @@ struct model_row {
 	int64_t base_model_id; /* adapters: the base in use, 0: not known yet */
 	int64_t provider_id;   /* remote ones: who answers, 0: none */
 	bool is_hidden;        /* removed by the user, kept because runs refer to it */
+	bool has_gpu;	       /* what it may use of GPUs was chosen for it alone; else the settings say it: */
+	int gpu_layers;	       /* -1: as many as fit, 0: none */
+	const char *gpu_device; /* ids with commas between them, "" all */
 	struct found_model model;
 	char sha256[65];       /* "" until hashed */
 	char sha256_of[64];    /* what the file was like when it was hashed, as model_store_set_hash() was told */
@@ -65,6 +68,8 @@ MUST_USE enum err_code family_store_has(struct db *db, const char *path, bool *h
 
 /* The writers below are for the store thread.  A name that the user gives stays when the model is scanned again. */
 MUST_USE enum err_code model_store_rename(struct db *db, int64_t id, const char *name, struct err *err);
+/* What it may use of GPUs: `row` has the three fields.  ERR_NOT_FOUND "err_model_not_found". */
+MUST_USE enum err_code model_store_set_gpu(struct db *db, int64_t id, const struct model_row *row, struct err *err);
 /* As model_store_rename(). */
 MUST_USE enum err_code family_store_rename(struct db *db, int64_t family_id, const char *name, struct err *err);
 /* The base of all its adapters. */

@@ -338,8 +338,13 @@ static const char step_12[] =
 	"ALTER TABLE model ADD COLUMN weights TEXT NOT NULL DEFAULT '';" /* weights_name(); '': as stored */
 	"ALTER TABLE model ADD COLUMN q8_sha256 TEXT NOT NULL DEFAULT '';"; /* as sha256: with what the file was like */
 
+/* What a model may use of GPUs where that was chosen for it alone. */
+static const char step_13[] =
+	"ALTER TABLE model ADD COLUMN gpu_layers INTEGER;" /* NULL: as the settings say; -1 as many as fit, 0 none */
+	"ALTER TABLE model ADD COLUMN gpu_device TEXT NOT NULL DEFAULT '';"; /* ids with commas between them, '' all */
+
 const char *const schema_steps[] = { step_1, step_2, step_3, step_4, step_5, step_6,
-				      step_7, step_8, step_9, step_10, step_11, step_12 };
+				      step_7, step_8, step_9, step_10, step_11, step_12, step_13 };
 const size_t schema_n_steps = sizeof schema_steps / sizeof *schema_steps;
 
 /* Copies the file as it is, by the backup API (a plain copy would miss the WAL and drop SQLite's locks). */

@@ -10,19 +10,26 @@
 
 #define LAYERS_MAX 100000
 
-/* The GPUs that may be used: all, or the one with this id. */
-static enum err_code find_devices(const char *id, struct offload *out, struct memory_place *place, struct err *err)
+/* The GPUs that may be used: all, or those with these ids, each of which there must be. */
+static enum err_code find_devices(const char *ids, struct offload *out, struct memory_place *place, struct err *err)
 {
 	struct shim_device all[OFFLOAD_DEVICES_MAX];
 	size_t n = shim_devices(all, OFFLOAD_DEVICES_MAX);
+	struct str rest = str_of(ids);
 	for (size_t i = 0; i < n && i < OFFLOAD_DEVICES_MAX; i++) {
-		if (!all[i].gpu || (*id && strcmp(id, all[i].id) != 0))
+		if (!all[i].gpu || (*ids && !str_list_has(ids, ',', all[i].id)))
 			continue;
 		out->devices[place->n_gpus] = all[i].handle;
 		place->free[place->n_gpus++] = all[i].memory_free;
 	}
-	if (*id && place->n_gpus == 0)
-		return err_set(err, ERR_INVALID, "err_device_unknown", "device=%s", id);
+	while (*ids && rest.ptr) {
+		struct str id = str_split(&rest, ',');
+		bool found = false;
+		for (size_t i = 0; i < n && i < OFFLOAD_DEVICES_MAX; i++)
+			found |= all[i].gpu && str_eq_text(id, all[i].id);
+		if (!found)
+			return err_set(err, ERR_INVALID, "err_device_unknown", "device=%.*s", (int)id.len, id.ptr);
+	}
 	return ERR_OK;
 }
 
@@ -59,11 +66,11 @@ enum err_code offload_choose(struct request *r, struct offload *out, struct err 
 	struct memory_place place = { .layers = -1 };
 	struct memory_split split;
 	int layers = (int)json_get_int(r->body, "n_gpu_layers", -1, LAYERS_MAX, -1, err);
-	const char *id = json_get_text(r->body, "device", "", err);
+	const char *ids = json_get_text(r->body, "device", "", err);
 	*out = (struct offload){ .layers = layers };
-	if (err->code != ERR_OK || layers == 0 || find_devices(id, out, &place, err) != ERR_OK)
+	if (err->code != ERR_OK || layers == 0 || find_devices(ids, out, &place, err) != ERR_OK)
 		return err->code;
-	if (!*id)
+	if (!*ids)
 		drop_shared(out, &place);
 	struct gguf *g = layers < 0 && place.n_gpus > 0 ? open_model(r) : NULL;
 	if (!g)

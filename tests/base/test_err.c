@@ -30,6 +30,12 @@ static void values_may_hold_the_separator_of_the_format(void **state)
 	assert_int_equal(err_set(NULL, ERR_BUSY, "err_x", "path=%s", "x"), ERR_BUSY);
 	err_set(&err, ERR_BUSY, "err_y", NULL);
 	assert_string_equal(err.args, "");
+	err_add(&err, "n=%d|path=%s", 3, "a|b");
+	err_add(&err, "m=%d", 4);
+	assert_string_equal(arg(&err, "n"), "3");
+	assert_string_equal(arg(&err, "path"), "a|b");
+	assert_string_equal(arg(&err, "m"), "4");
+	assert_true(err.code == ERR_BUSY && strcmp(err.key, "err_y") == 0);
 }
 
 static void hostile_values_lose_control_and_direction_characters(void **state)

@@ -30,6 +30,10 @@ static void comparing_trimming_and_splitting_take_views(void **state)
 	assert_true(str_eq_text(str_split(&rest, ','), "b"));
 	assert_null(rest.ptr);
 	assert_int_equal(str_split(&rest, ',').len, 0);
+	assert_true(str_list_has("CUDA0,CUDA1", ',', "CUDA1"));
+	assert_true(str_list_has("CUDA0", ',', "CUDA0"));
+	assert_false(str_list_has("CUDA0,CUDA11", ',', "CUDA1"));
+	assert_false(str_list_has("", ',', "CUDA1"));
 }
 
 static void whole_numbers_are_read_strictly(void **state)

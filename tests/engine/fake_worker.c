@@ -369,6 +369,15 @@ static void serve_chat(const json_t *body)
 	mem_free(text);
 }
 
+static void record_load(const json_t *body)
+{
+	char *text = mem_printf("load %lld %s\n", (long long)json_integer_value(json_object_get(body, "n_gpu_layers")),
+				json_string_value(json_object_get(body, "device")));
+
+	record(text);
+	mem_free(text);
+}
+
 static void serve(struct request *r)
 {
 	static const char *const phases[] = { "", "load", "adapter", "calibrate", "group", "render" };
@@ -380,6 +389,7 @@ static void serve(struct request *r)
 	if (misbehave(r->kind == REQ_CHAT ? "chat" : phases[r->kind]))
 		return;
 	if (r->kind == REQ_LOAD) {
+		record_load(r->body);
 		send_json(MSG_PROGRESS, stream, json_pack("{s:f}", "fraction", 0.5));
 		send_json(MSG_LOADED, stream,
 			  json_pack("{s:I, s:i, s:i, s:s}", "kv_bytes_per_token", (json_int_t)64, "size_bytes", 1000, "n_ctx_train",
@@ -398,7 +408,29 @@ static void serve(struct request *r)
 	}
 }
 
-int main(void)
+/* "devices" of a machine with a GPU, where the script says so and the arguments allow it. */
+static json_t *devices(int argc, char **argv)
+{
+	int64_t n;
+	bool gpu = !strcmp(action("ready", &n), "gpu");
+
+	for (int i = 1; i < argc; i++)
+		gpu &= strcmp(argv[i], "--cpu") != 0;
+	return gpu ? json_pack("[{s:s, s:s, s:s}]", "id", "CUDA1", "name", "Card", "type", "gpu") : json_array();
+}
+
+/* As `assay-worker --self-test`. */
+static int self_test(int argc, char **argv)
+{
+	json_t *report = json_pack("{s:s, s:s, s:b, s:o}", "sandbox", "full", "build", "fake-1", "gpu_backend", 1, "devices",
+				   devices(argc, argv));
+
+	json_dumpf(report, stdout, 0);
+	json_decref(report);
+	return fflush(stdout) == 0 ? 0 : 98;
+}
+
+int main(int argc, char **argv)
 {
 	char self[4096] = { 0 };
 	struct buf text = BUF_INIT(MIB);
@@ -412,14 +444,16 @@ int main(void)
 		script = buf_take(&text);
 	else
 		script = mem_strdup("");
+	if (argc > 1 && !strcmp(argv[1], "--self-test"))
+		return self_test(argc, argv);
 	n_starts = count_starts();
 	record("start\n");
 	reader = frame_reader_new(LIMIT_FRAME);
 	if (!misbehave("ready")) {
 		bool open = !strcmp(action("ready", &n), "sandbox"), old = !strcmp(action("ready", &n), "version");
 		send_json(MSG_READY, 0,
-			  json_pack("{s:i, s:s, s:s, s:s, s:i, s:[]}", "version", old ? 99 : WORKER_PROTOCOL_VERSION, "build",
-				    "fake-1", "sandbox", open ? "rlimit" : "full", "sandbox_detail", "", "n_threads", 2, "devices"));
+			  json_pack("{s:i, s:s, s:s, s:s, s:i, s:o}", "version", old ? 99 : WORKER_PROTOCOL_VERSION, "build",
+				    "fake-1", "sandbox", open ? "rlimit" : "full", "sandbox_detail", "", "n_threads", 2, "devices", devices(argc, argv)));
 	}
 	for (;;) {
 		receive(true);

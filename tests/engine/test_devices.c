@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "engine/memory.h"
 #include "engine/worker_environment.h"
+#include "store/model_store.h"
 #include "support/check.h"
 #include "support/model_files.h"
 
@@ -32,7 +33,9 @@ static void devices_are_read_and_those_that_are_meant_are_found(void **state)
 	struct memory_place place;
 	char label[64];
 	struct devices d = read_text("[" GPU("CUDA0", "1000") "," GPU("CUDA1", "2000") "," IGPU "," CPU "]", &err);
-	struct gpu_use all = { -1, "" }, one = { 5, "CUDA1" }, none = { 0, "" }, shared = { -1, "Vulkan1" }, unknown = { -1, "CUDA7" };
+	struct gpu_use all = { .layers = -1, .device = "" }, one = { .layers = 5, .device = "CUDA1" }, none = { .device = "" };
+	struct gpu_use shared = { .layers = -1, .device = "Vulkan1" }, unknown = { .layers = -1, .device = "CUDA7" };
+	struct gpu_use both = { .layers = -1, .device = "CUDA1,Vulkan1,CUDA10" };
 
 	assert_err(&err, "");
 	assert_int_equal(d.n, 4);
@@ -46,6 +49,8 @@ static void devices_are_read_and_those_that_are_meant_are_found(void **state)
 	assert_true(place.n_gpus == 1 && place.free[0] == 2000 && place.layers == 5);
 	devices_place(&d, &shared, &place);
 	assert_true(place.n_gpus == 1 && place.free[0] == 4000);
+	devices_place(&d, &both, &place);
+	assert_true(place.n_gpus == 2 && place.free[0] == 2000 && place.free[1] == 4000);
 	devices_place(&d, &none, &place);
 	assert_int_equal(place.n_gpus, 0);
 	devices_label(&d, &unknown, label, sizeof label);
@@ -55,6 +60,21 @@ static void devices_are_read_and_those_that_are_meant_are_found(void **state)
 	assert_int_equal(place.n_gpus, 1);
 	d = read_text("[" CPU "]", &err);
 	assert_false(devices_have_gpu(&d));
+}
+
+static void a_model_uses_what_was_chosen_for_it_unless_the_command_line_says_otherwise(void **state)
+{
+	(void)state;
+	struct gpu_use set = { .layers = -1, .device = "CUDA0" }, forced = { .layers = 2, .device = "CUDA0", .is_forced = true };
+	struct model_row as_set = { .gpu_layers = 7, .gpu_device = "CUDA9" }, own = as_set;
+
+	own.has_gpu = true;
+	struct gpu_use use = gpu_use_of(&set, &as_set);
+	assert_true(use.layers == -1 && strcmp(use.device, "CUDA0") == 0);
+	use = gpu_use_of(&set, &own);
+	assert_true(use.layers == 7 && strcmp(use.device, "CUDA9") == 0);
+	use = gpu_use_of(&forced, &own);
+	assert_true(use.layers == 2 && strcmp(use.device, "CUDA0") == 0);
 }
 
 static void devices_outside_the_protocol_are_refused(void **state)
@@ -108,7 +128,7 @@ static void as_many_layers_as_fit_go_to_the_gpu_and_the_rest_must_fit_beside(voi
 	(void)state;
 	struct err err;
 	struct memory_answer a, b;
-	struct gpu_use automatic = { -1, "" };
+	struct gpu_use automatic = { .layers = -1, .device = "" };
 	struct devices large = read_text("[" GPU("CUDA0", "8000000000") "]", &err), small = large, none = { 0 };
 
 	small.items[0].memory_free = 700 << 20;
@@ -116,6 +136,7 @@ static void as_many_layers_as_fit_go_to_the_gpu_and_the_rest_must_fit_beside(voi
 	assert_true(a.layers == 0 && a.gpu_need == 0 && a.need > (int64_t)(320 * MIB));
 	assert_ok(check(&large, automatic, (int64_t)GIB, false, &b, &err));
 	assert_int_equal(b.layers, 5);
+	assert_int_equal(b.all_layers, 5);
 	assert_true(b.gpu_need > (int64_t)(320 * MIB) && b.need < a.need - (int64_t)(250 * MIB));
 	assert_ok(check(&small, automatic, (int64_t)GIB, false, &b, &err));
 	assert_in_range(b.layers, 1, 4);
@@ -130,7 +151,7 @@ static void what_does_not_fit_says_what_would_help(void **state)
 	(void)state;
 	struct err err;
 	struct memory_answer a;
-	struct gpu_use five = { 5, "" }, off = { 0, "" };
+	struct gpu_use five = { .layers = 5, .device = "" }, off = { .layers = 0, .device = "" };
 	struct devices small = read_text("[" GPU("CUDA0", "734003200") "]", &err), none = { 0 };
 
 	assert_int_equal(check(&small, five, (int64_t)GIB, false, &a, &err), ERR_LIMIT);
@@ -190,6 +211,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(devices_are_read_and_those_that_are_meant_are_found),
+		cmocka_unit_test(a_model_uses_what_was_chosen_for_it_unless_the_command_line_says_otherwise),
 		cmocka_unit_test(devices_outside_the_protocol_are_refused),
 		cmocka_unit_test(as_many_layers_as_fit_go_to_the_gpu_and_the_rest_must_fit_beside),
 		cmocka_unit_test(what_does_not_fit_says_what_would_help),

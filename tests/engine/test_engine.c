@@ -629,6 +629,63 @@ static void a_model_larger_than_the_memory_is_not_loaded(void **state)
 	assert_err(&r.columns[0].problem, "err_memory");
 }
 
+struct gpu_wish {
+	int64_t id;
+	struct model_row row;
+};
+
+static void set_gpu(struct db *db, void *user, struct err *err)
+{
+	struct gpu_wish *w = user;
+
+	(void)!model_store_set_gpu(db, w->id, &w->row, err);
+}
+
+static void count_groups(struct db *db, void *user, struct err *err)
+{
+	(void)!db_number(db, err, user, 0, "SELECT count(*) FROM answer_group", "");
+}
+
+static int64_t run_with(int64_t model, struct model_row row)
+{
+	struct gpu_wish wish = { .id = model, .row = row };
+	int64_t n_groups = 0;
+
+	bench_store(&bench, set_gpu, &wish);
+	engine_model_changed(bench.engine, model);
+	bench_follow(&bench, bench_run(&bench, &model, 1, 3));
+	bench_store(&bench, count_groups, &n_groups);
+	return n_groups;
+}
+
+static void what_was_chosen_for_a_model_reaches_its_worker_and_decides_whether_answers_are_used_again(void **state)
+{
+	(void)state;
+	bool has_backend;
+	script("* ready gpu\n");
+	bench.options.gpu = (struct gpu_use){ .layers = -1, .device = "" };
+	bench_reopen(&bench);
+	int64_t model = bench_tiny(&bench, "a.gguf");
+	assert_int_equal(run_with(model, (struct model_row){ 0 }), 0);
+	assert_int_equal(recorded("load -1 "), 1);
+	assert_int_equal(run_with(model, (struct model_row){ .has_gpu = true, .gpu_layers = 3, .gpu_device = "CUDA1" }), 0);
+	assert_int_equal(recorded("load 3 CUDA1"), 1);
+	assert_true(devices_have_gpu(engine_devices(bench.engine, &has_backend)));
+	/* The processor alone gives the same answers again, GPU or not: they are kept, under its own key. */
+	int64_t n_groups = run_with(model, (struct model_row){ .has_gpu = true, .gpu_layers = 0, .gpu_device = "" });
+	assert_true(n_groups > 0);
+	assert_int_equal(recorded("load 0 "), 1);
+	assert_true(devices_have_gpu(engine_devices(bench.engine, &has_backend))); /* what one worker leaves alone is not gone */
+	bench_follow(&bench, bench_run(&bench, &model, 1, 3));
+	assert_int_equal(recorded("start"), 3); /* nothing was chosen anew: the worker stays */
+	assert_int_equal(run_with(model, (struct model_row){ 0 }), 2 * n_groups);
+	assert_int_equal(recorded("load -1 "), 2);
+	bench.options.gpu.is_forced = true;
+	bench_reopen(&bench);
+	(void)run_with(model, (struct model_row){ .has_gpu = true, .gpu_layers = 0, .gpu_device = "" });
+	assert_int_equal(recorded("load -1 "), 3);
+}
+
 static void other_tokens_than_the_stored_ones_mark_the_run_as_drifted(void **state)
 {
 	(void)state;
@@ -856,6 +913,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_worker_outside_its_sandbox_is_refused_unless_allowed, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_missing_worker_program_is_named, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_model_larger_than_the_memory_is_not_loaded, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_was_chosen_for_a_model_reaches_its_worker_and_decides_whether_answers_are_used_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(other_tokens_than_the_stored_ones_mark_the_run_as_drifted, setup, teardown),
 		cmocka_unit_test_setup_teardown(fifty_kills_cost_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(fast_mode_asks_only_what_is_missing, setup, teardown),

@@ -408,6 +408,64 @@ static void an_ollama_answers_line_by_line(void **state)
 	assert_int_equal(r.questions[0].cells[0].state, CELL_FAILED);
 }
 
+static void hold(json_int_t bytes, const char *fault)
+{
+	json_t *faults = fault ? json_pack("[{s:s, s:s, s:i}]", "at", "ps", "do", fault, "times", 99) : json_array();
+
+	(void)ollama_model(json_pack("{s:o, s:[s]}", "faults", faults, "loaded", "tiny:latest"));
+	json_decref(stub_ask(&ollama, bench.loop, "/stub/set",
+			     json_pack("{s:{s:{s:s, s:I, s:I, s:I, s:s}}}", "models", "tiny:latest", "blob", "b", "size", (json_int_t)9,
+				       "memory", bytes, "vram", bytes / 4, "digest", "d")));
+}
+
+static struct err refused(void)
+{
+	int64_t model = bench_tiny(&bench, "a.gguf");
+	int64_t run = bench_run(&bench, &model, 1, 2);
+
+	bench_follow(&bench, run);
+	struct bench_result r = bench_result(&bench, run);
+	assert_int_equal(bench_count(&r, CELL_FAILED), 2);
+	char base[32], expected[32];
+	str_format(expected, sizeof expected, "%lld", (long long)model);
+	assert_true(err_arg(&r.columns[0].problem, "base", base, sizeof base));
+	assert_string_equal(base, expected);
+	return r.columns[0].problem;
+}
+
+static void a_refusal_for_lack_of_memory_says_what_ollama_holds(void **state)
+{
+	(void)state;
+	bench.options.memory_reserve = INT64_MAX / 2;
+	bench_reopen(&bench);
+	hold(4000000000, NULL);
+	struct err problem = refused();
+	assert_err(&problem, "err_memory_held");
+	assert_arg(&problem, "held", "3.0");
+	hold(9, NULL);
+	problem = refused();
+	assert_err(&problem, "err_memory");
+	hold(4000000000, "kill"); /* one that cannot be asked changes nothing */
+	problem = refused();
+	assert_err(&problem, "err_memory");
+}
+
+static void a_run_that_is_stopped_while_ollama_is_asked_ends(void **state)
+{
+	(void)state;
+	bench.options.memory_reserve = INT64_MAX / 2;
+	bench_reopen(&bench);
+	hold(4000000000, "delay");
+	int64_t model = bench_tiny(&bench, "a.gguf"), run = bench_run(&bench, &model, 1, 2);
+	engine_start(bench.engine, run);
+	engine_free(bench.engine);
+	bench.engine = engine_new(&bench.options);
+	engine_listen(bench.engine, bench_on_event, &bench);
+	bench_follow(&bench, run);
+	struct bench_result r = bench_result(&bench, run);
+	assert_int_equal(bench_count(&r, CELL_FAILED), 2);
+}
+
 static int open_stubs(void **state)
 {
 	(void)state;
@@ -545,6 +603,8 @@ int main(void)
 		TEST(a_key_that_cannot_be_had_fails_its_column),
 		TEST(the_end_of_the_program_leaves_the_run_to_be_resumed),
 		TEST(an_ollama_answers_line_by_line),
+		TEST(a_refusal_for_lack_of_memory_says_what_ollama_holds),
+		TEST(a_run_that_is_stopped_while_ollama_is_asked_ends),
 		TEST(a_conversation_is_answered_by_a_provider_too),
 		TEST(a_conversation_with_a_provider_is_stopped_with_what_there_is),
 		TEST(a_conversation_whose_provider_fails_says_why),

@@ -104,12 +104,16 @@ static void a_second_scan_keeps_ids_names_and_hashes(void **state)
 	struct catalogue found = { .path = "/", .models = &base, .n_models = 1, .families = &family, .n_families = 1 };
 	int64_t *ids, *again;
 	size_t n;
-	struct model_row row;
+	struct model_row row, own = { .has_gpu = true, .gpu_layers = 12, .gpu_device = "CUDA0,CUDA1" };
 	struct model_list list;
 
 	assert_ok(model_store_merge(db, a, &found, 0, &ids, &n, err));
 	assert_ok(model_store_rename(db, ids[0], "my base", err));
 	assert_ok(model_store_set_hash(db, ids[0], "abc", "1000.5", err));
+	assert_ok(model_store_get(db, a, ids[0], &row, err));
+	assert_false(row.has_gpu); /* as the settings say */
+	assert_ok(model_store_set_gpu(db, ids[0], &own, err));
+	assert_err(model_store_set_gpu(db, 4711, &own, err), ERR_NOT_FOUND, "err_model_not_found");
 	assert_ok(model_store_list(db, a, &list, err));
 	assert_ok(family_store_rename(db, list.families[0].id, "my tune", err));
 	assert_ok(family_store_hide(db, list.families[0].id, err));
@@ -127,6 +131,12 @@ static void a_second_scan_keeps_ids_names_and_hashes(void **state)
 	assert_string_equal(row.model.name, "my base");
 	assert_string_equal(row.sha256, "abc");
 	assert_string_equal(row.sha256_of, "1000.5");
+	assert_true(row.has_gpu && row.gpu_layers == 12);
+	assert_string_equal(row.gpu_device, "CUDA0,CUDA1");
+	own.has_gpu = false;
+	assert_ok(model_store_set_gpu(db, ids[0], &own, err));
+	assert_ok(model_store_get(db, a, ids[0], &row, err));
+	assert_true(!row.has_gpu && !*row.gpu_device);
 	base.size_bytes++; /* another file at the same place */
 	base.name = "c";
 	merge(db, a, &found, 0, 4);

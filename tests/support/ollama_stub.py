@@ -8,9 +8,10 @@ What differs between releases is copied from their behaviour: create with or wit
 rewriting of the file (0.30 to 0.33), adapters and quantizing refused (newest), `_debug_render_only` (0.11.5), errors as lines
 inside a 200.  Faults are set through POST /stub/reset {"version", "faults": [{"at", "do", "times", ...}]}:
 
-    at: version tags head blob blob_end create create_line create_stored create_end show
+    at: version tags ps unload busy head blob blob_end create create_line create_stored create_end show
         render chat delete copy blob_stored
         blob: after "bytes" of the body; create_line: before line "line"
+    busy: the model stays loaded, for "ms" where there is one
     do: kill (the connection breaks; new ones are refused for "ms"), delay ("ms"), prune (unused blobs go), full (500, no
         space left on device), error ("status", "error": before the first line; a line inside the 200 at create_line),
         silent (the connection ends without success), empty403, redirect ("to")
@@ -203,11 +204,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if not self.play("tags"):
                 self.reply(200, {"models": [self.entry(n, m) for n, m in stub.models.items()]})
         elif self.path == "/api/ps":
-            self.reply(200, {"models": [{**self.entry(n, stub.models[n]), "size_vram": 1} for n in stub.loaded if n in stub.models]})
+            if not self.play("ps"):
+                self.reply(200, {"models": [self.loaded_entry(n) for n in sorted(stub.loaded) if n in stub.models]})
         elif self.path == "/":
             self.reply(200, "Ollama is running")
         else:
             self.reply(404, {"error": "not found"})
+
+    def loaded_entry(self, name):
+        """ "memory" and "vram" of a model are what it holds where that is to be more than its file."""
+        model = self.stub.models[name]
+        return {**self.entry(name, model), "size": model.get("memory", model["size"]), "size_vram": model.get("vram", 1)}
 
     def entry(self, name, model):
         return {"name": name, "model": name, "modified_at": "2026-09-01T10:20:30.5+08:00", "size": model["size"],
@@ -233,7 +240,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 stub.reset(wanted)
             else:
                 for key, value in wanted.items():
-                    setattr(stub, key, value)
+                    setattr(stub, key, set(value) if key == "loaded" else value)
             self.reply(200, {})
             return
         self.note()
@@ -415,7 +422,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if name not in self.stub.models:
             self.reply(404, {"error": f"model '{name}' not found"})
         elif body.get("keep_alive") == 0 and not body.get("prompt"):
-            self.stub.loaded.discard(name)
+            if self.play("unload"):
+                return
+            busy = self.stub.fault("busy")  # it goes on answering for a while, or for good
+            if busy and "ms" in busy:
+                threading.Timer(busy["ms"] / 1000, self.stub.loaded.discard, [name]).start()
+            elif not busy:
+                self.stub.loaded.discard(name)
             self.reply(200, {"model": name, "response": "", "done": True, "done_reason": "unload"})
         else:
             self.stub.loaded.add(name)
