@@ -76,11 +76,6 @@ static void print_choice(const struct cli *cli, const json_t *model)
 		cli_say(cli, stdout, "cli_gpu_ids", "device=%s", device);
 }
 
-static double gigabytes(const json_t *object, const char *key)
-{
-	return (double)show_int(object, key) / 1e9;
-}
-
 static void print_memory(const struct cli *cli, const json_t *memory)
 {
 	const json_t *model = json_object_get(memory, "model"), *problem = json_object_get(model, "problem");
@@ -88,14 +83,11 @@ static void print_memory(const struct cli *cli, const json_t *memory)
 
 	if (!model)
 		return;
-	cli_say(cli, stdout, "cli_memory_need", "need=%.1f|free=%.1f", gigabytes(model, "need_bytes"), gigabytes(model, "free_bytes"));
-	if (show_int(model, "gpu_free_bytes") > 0)
-		cli_say(cli, stdout, "cli_memory_gpu", "layers=%lld|all=%lld|need=%.1f|free=%.1f", (long long)show_int(model, "gpu_layers"),
-			(long long)show_int(model, "n_layers"), gigabytes(model, "gpu_need_bytes"), gigabytes(model, "gpu_free_bytes"));
+	cli_say(cli, stdout, "cli_memory_sentence", "sentence=%s", show_text(model, "message"));
 	if (problem)
 		show_problem("", problem);
 	else if (*held)
-		cli_say(cli, stdout, "cli_memory_held", "sentence=%s", held);
+		cli_say(cli, stdout, "cli_memory_sentence", "sentence=%s", held);
 }
 
 int models_exec_gpu(struct cli *cli)
@@ -151,7 +143,7 @@ int memory_free(struct cli *cli, struct client *c)
 		cli_print_json(reply);
 	else
 		cli_say(cli, stdout, freed > 0 ? "cli_freed" : "cli_freed_none", "freed=%.1f|free=%.1f", (double)freed / 1e9,
-			gigabytes(reply, "memory_available"));
+			(double)show_int(reply, "memory_available") / 1e9);
 	json_array_foreach(json_object_get(json_object_get(reply, "held"), "problems"), i, problem) {
 		show_problem("", problem);
 		result = EXIT_ENVIRONMENT;

@@ -16,6 +16,7 @@
 #include "server/home_path.h"
 #include "server/model_name.h"
 #include "server/routes.h"
+#include "server/system.h"
 
 #define SMALL_PARAMS 3000000000LL /* below this a model loses more by 4 bits */
 #define CHAT_TOKENS 4096          /* what answering is estimated for */
@@ -67,6 +68,7 @@ struct estimate {
 	const struct quant_type *type;
 	bool proves;
 	struct model_row base;
+	int64_t memory_free;
 };
 
 static void load_base(struct request *r, struct db *db)
@@ -104,6 +106,7 @@ static void view_estimate(struct request *r, const struct estimate *e, const str
 	json_open(&r->out, NULL, '{');
 	json_int(&r->out, "size_bytes", (int64_t)size);
 	json_int(&r->out, "memory_bytes", (int64_t)(memory.kv + memory.compute + size));
+	json_int(&r->out, "memory_free_bytes", e->memory_free);
 	json_int(&r->out, "disk_needed_bytes", (int64_t)creation_disk_bytes(n_params, e->type->name, e->proves));
 	json_int(&r->out, "disk_free_bytes", (int64_t)fs_free_space(store_data_dir(r->app->store)));
 	json_int(&r->out, "n_params", (int64_t)n_params);
@@ -138,6 +141,16 @@ static void read_header(struct request *r, struct db *db)
 
 static void base_loaded(struct request *r)
 {
+	struct estimate *e = r->state;
+	const struct app *app = r->app;
+	int64_t total;
+	bool has_backend;
+	const struct devices *d = engine_devices(app->engine, &has_backend);
+
+	system_memory(&total, &e->memory_free);
+	for (size_t i = 0; i < d->n; i++)
+		if (strcmp(d->items[i].type, "gpu") == 0)
+			e->memory_free += d->items[i].memory_free;
 	request_defer(r, LANE_WORK, read_header, NULL);
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "engine/machine.h"
 #include "engine/memory.h"
@@ -70,6 +71,25 @@ static void measure(struct request *r, struct db *db)
 	mem_free(file);
 }
 
+static double gigabytes(int64_t bytes)
+{
+	return bytes > 0 ? (double)bytes / 1e9 : 0;
+}
+
+static void view_sentence(struct request *r, const struct memory *m)
+{
+	struct buf text = BUF_INIT(8 * KIB);
+
+	msg_format(&text, r->lang, "core_memory_need", "need=%.1f|free=%.1f", gigabytes(m->answer.need), gigabytes(m->answer.available));
+	if (m->answer.gpu_free > 0) {
+		buf_add_text(&text, r->lang == LANG_EN ? " " : "");
+		msg_format(&text, r->lang, "core_memory_gpu", "layers=%d|all=%d|need=%.1f|free=%.1f", m->answer.layers, m->answer.all_layers,
+			   gigabytes(m->answer.gpu_need), gigabytes(m->answer.gpu_free));
+	}
+	json_str(&r->out, "message", buf_str(&text));
+	buf_release(&text);
+}
+
 static void view_estimate(struct request *r)
 {
 	const struct memory *m = r->state;
@@ -85,6 +105,7 @@ static void view_estimate(struct request *r)
 	json_int(b, "gpu_free_bytes", m->answer.gpu_free);
 	json_int(b, "gpu_layers", m->answer.layers);
 	json_int(b, "n_layers", m->answer.all_layers);
+	view_sentence(r, m);
 	if (m->problem.code != ERR_OK && !m->is_loaded)
 		view_problem(b, "problem", r->lang, &m->problem);
 	json_close(b, '}');

@@ -71,6 +71,8 @@ export const api = {
 	session: () => get<Reply<"getSession">>("/session"),
 	status: () => get<Reply<"getStatus">>("/status"),
 	doctor: () => get<Reply<"getDoctor">>("/doctor"),
+	memory: (model_id?: number) => get<Reply<"getMemory">>("/memory", { model_id }),
+	free_memory: (model_id?: number) => call<Reply<"freeMemory">>("POST", "/memory/free", { json: model_id ? { model_id } : {} }),
 	settings: () => get<Reply<"getSettings">>("/settings"),
 	set_settings: (json: Body<"setSettings">) => call<Reply<"setSettings">>("PATCH", "/settings", { json }),
 
@@ -84,6 +86,7 @@ export const api = {
 	remove_family: (id: number) => call<void>("DELETE", `/families/${id}`),
 	choose_family_template: (id: number, choice: TemplateChoice) => call<Reply<"chooseFamilyTemplate">>("PUT", `/families/${id}/template`, { json: { choice } }),
 	choose_model_template: (id: number, choice: TemplateChoice) => call<Reply<"chooseModelTemplate">>("PUT", `/models/${id}/template`, { json: { choice } }),
+	choose_gpu: (id: number, json: Body<"chooseGpu">) => call<Reply<"chooseGpu">>("PUT", `/models/${id}/gpu`, { json }),
 	match: (family: number) => get<Reply<"getMatch">>(`/families/${family}/match`),
 	check_match: (family: number, json: NonNullable<Body<"checkMatch">>) => call<Reply<"checkMatch">>("POST", `/families/${family}/match`, { json }),
 	cancel_match: (family: number) => call<Reply<"cancelMatch">>("DELETE", `/families/${family}/match`),
