@@ -191,10 +191,11 @@ static void run_room(struct task *task, void *context)
 {
 	struct room_errand *r = (struct room_errand *)task;
 	struct memory_answer base = { 0 }, made = { 0 };
+	const struct memory_tokens tokens = { COMPARE_TOKENS, COMPARE_TOKENS };
 
 	(void)context;
-	if (engine_check_memory(&r->program, r->base, COMPARE_TOKENS, 0, &base, &task->err) == ERR_OK &&
-	    engine_check_memory(&r->program, r->made, COMPARE_TOKENS, 0, &made, &task->err) == ERR_OK)
+	if (engine_check_memory(&r->program, r->base, &tokens, 0, &base, &task->err) == ERR_OK &&
+	    engine_check_memory(&r->program, r->made, &tokens, 0, &made, &task->err) == ERR_OK)
 		r->one_at_a_time = base.need + made.need > made.available;
 }
 

@@ -10,11 +10,12 @@
 #include "engine/active.h"
 #include "engine/adapter_cache.h"
 #include "engine/machine.h"
+#include "engine/memory.h"
 #include "model/gguf.h"
 #include "worker/protocol.h"
 
 #define KV_SHARE 0.8 /* of the free memory; the rest is for compute buffers */
-#define KV_MIN 1024
+#define KV_MIN MEMORY_TOKENS_LEAST
 #define KV_MAX (1 << 24)
 
 /* --- adapter --- */

@@ -18,7 +18,8 @@
 
 struct engine;
 struct model_row;
-struct memory_answer; /* engine/memory.h */
+struct memory_tokens; /* engine/memory.h */
+struct memory_answer;
 
 struct engine_options {
 	struct loop *loop;
@@ -146,8 +147,9 @@ const struct devices *engine_devices(struct engine *e, bool *has_backend);
 
 /* Bytes of main memory that are to be left free. */
 int64_t engine_memory_reserve(const struct engine *e);
-/* Whether this model fits with this many KV tokens into what is free now but for `reserve`, with memory_check()'s answer and errors.  Thread: work (reads a header, wakes a GPU). */
-MUST_USE enum err_code engine_check_memory(const struct engine_program *program, const char *path, int64_t kv_tokens,
-					   int64_t reserve, struct memory_answer *out, struct err *err);
+/* Whether this model fits with so many KV tokens into what is free now but for `reserve`, with memory_check()'s answer and errors.
+ * Thread: work (reads a header, wakes a GPU). */
+MUST_USE enum err_code engine_check_memory(const struct engine_program *program, const char *path,
+					   const struct memory_tokens *tokens, int64_t reserve, struct memory_answer *out, struct err *err);
 
 #endif

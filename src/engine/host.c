@@ -18,8 +18,6 @@
 #include "store/setting_store.h"
 #include "worker/protocol.h"
 
-#define CHECK_TOKENS 2048       /* KV cells that a model must have room for before it is loaded */
-#define CHECK_TOKENS_LEAST 1024 /* with fewer it is not worth the while */
 #define CALIBRATE_MS 4000
 #define CALIBRATE_TOKENS 4096
 #define WATCH_PARTS 12 /* looks at the worker as often while it may be silent */
@@ -518,6 +516,8 @@ static void start_process(struct engine *e)
 	engine_emit(e, &event);
 }
 
+static const struct memory_tokens check_tokens = { MEMORY_TOKENS_WANTED, MEMORY_TOKENS_LEAST };
+
 struct memory_job {
 	struct job job;
 	struct engine_program program;
@@ -531,10 +531,7 @@ static void run_memory(struct task *task, void *context)
 	struct memory_job *m = (struct memory_job *)task;
 
 	(void)context;
-	if (engine_check_memory(&m->program, m->path, CHECK_TOKENS, m->reserve, &m->answer, &task->err) == ERR_LIMIT) {
-		task->err = (struct err){ 0 }; /* the contexts are made as long as there is room for: with shorter ones it may do */
-		(void)!engine_check_memory(&m->program, m->path, CHECK_TOKENS_LEAST, m->reserve, &m->answer, &task->err);
-	}
+	(void)!engine_check_memory(&m->program, m->path, &check_tokens, m->reserve, &m->answer, &task->err);
 }
 
 void host_refused(struct engine *e, const struct err *cause)

@@ -58,10 +58,26 @@ static enum err_code too_large(const char *path, const struct gguf *g, const str
 	return err_set(err, ERR_LIMIT, "err_memory", "need=%.1f|free=%.1f", gigabytes(need), gigabytes(available));
 }
 
-enum err_code memory_check(const char *path, int64_t kv_tokens, const struct memory_supply *supply, struct memory_answer *out,
-			   struct err *err)
+static void split_for(const struct gguf *g, int64_t tokens, const struct memory_supply *supply, const struct memory_place *place,
+		      struct memory_use *use, struct memory_split *split, struct memory_answer *out)
 {
-	struct memory_use use = { .cells = (uint64_t)kv_tokens, .ubatch = STEP_TOKENS, .outputs = LIMIT_SLOTS + 1 };
+	*use = (struct memory_use){ .cells = (uint64_t)tokens, .ubatch = STEP_TOKENS, .outputs = LIMIT_SLOTS + 1 };
+	estimate_split(g, use, place, split);
+	*out = (struct memory_answer){ .need = (int64_t)split->host, .gpu_need = (int64_t)split->gpu, .layers = (int)split->on_gpu,
+					.all_layers = (int)split->n_layers, .available = supply->available, .kv_tokens = tokens };
+	for (size_t i = 0; i < place->n_gpus; i++)
+		out->gpu_free += (int64_t)place->free[i];
+}
+
+static bool fits(const struct memory_split *split, const struct memory_answer *a)
+{
+	return split->on_gpu <= split->most && a->need <= a->available;
+}
+
+enum err_code memory_check(const char *path, const struct memory_tokens *tokens, const struct memory_supply *supply,
+			   struct memory_answer *out, struct err *err)
+{
+	struct memory_use use;
 	struct memory_place place;
 	struct memory_split split;
 	enum err_code code = ERR_OK;
@@ -71,11 +87,9 @@ enum err_code memory_check(const char *path, int64_t kv_tokens, const struct mem
 	if (!g)
 		return err->code;
 	devices_place(supply->devices, &supply->gpu, &place);
-	estimate_split(g, &use, &place, &split);
-	*out = (struct memory_answer){ .need = (int64_t)split.host, .gpu_need = (int64_t)split.gpu, .layers = (int)split.on_gpu,
-					.all_layers = (int)split.n_layers, .available = supply->available };
-	for (size_t i = 0; i < place.n_gpus; i++)
-		out->gpu_free += (int64_t)place.free[i];
+	split_for(g, tokens->wanted, supply, &place, &use, &split, out);
+	if (!fits(&split, out) && tokens->least < tokens->wanted)
+		split_for(g, tokens->least, supply, &place, &use, &split, out);
 	if (split.on_gpu > split.most)
 		code = err_set(err, ERR_LIMIT, "err_memory_gpu", "name=%s|need=%.1f|free=%.1f|layers=%u|most=%u", base_name(path),
 			       gigabytes(out->gpu_need), gigabytes(out->gpu_free), (unsigned)split.on_gpu, (unsigned)split.most);
@@ -85,7 +99,7 @@ enum err_code memory_check(const char *path, int64_t kv_tokens, const struct mem
 	return code;
 }
 
-enum err_code engine_check_memory(const struct engine_program *program, const char *path, int64_t kv_tokens, int64_t reserve,
+enum err_code engine_check_memory(const struct engine_program *program, const char *path, const struct memory_tokens *tokens, int64_t reserve,
 				  struct memory_answer *out, struct err *err)
 {
 	struct worker_facts facts = { .sandbox = "" };
@@ -96,5 +110,5 @@ enum err_code engine_check_memory(const struct engine_program *program, const ch
 		(void)worker_probe(program->worker_path, false, &facts); /* its memory is free or not now, not at the start */
 	struct memory_supply supply = { .available = machine_memory_available() - reserve, .devices = &facts.devices,
 					.gpu = program->gpu, .has_idle_gpu = has_gpu && program->gpu.layers == 0 };
-	return memory_check(path, kv_tokens, &supply, out, err);
+	return memory_check(path, tokens, &supply, out, err);
 }

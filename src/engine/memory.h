@@ -19,7 +19,16 @@ struct memory_answer {
 	int64_t need; /* main memory */
 	int64_t gpu_need, gpu_free; /* of the GPUs that are meant; 0 without one */
 	int layers, all_layers;	     /* on GPUs, and of the model; the output counted as one */
-	int64_t available;	     /* main memory, as engine_check_memory() found it */
+	int64_t available;	     /* main memory, as it was given */
+	int64_t kv_tokens;	     /* for so many */
+};
+
+/* KV tokens that there is to be room for: contexts are made as long as there is room, so where it is too little for `wanted`, less
+ * will do, but not less than `least`. */
+#define MEMORY_TOKENS_WANTED 2048 /* before a model is loaded to answer */
+#define MEMORY_TOKENS_LEAST 1024
+struct memory_tokens {
+	int64_t wanted, least;
 };
 
 /* `out` is filled in also where it does not fit: ERR_LIMIT
@@ -29,7 +38,7 @@ struct memory_answer {
  *   "err_memory_gpu_off"    main memory is short, and a GPU lies idle by the settings
  *   "err_memory"            main memory is short.
  * Thread: work (reads a header). */
-MUST_USE enum err_code memory_check(const char *path, int64_t kv_tokens, const struct memory_supply *supply,
+MUST_USE enum err_code memory_check(const char *path, const struct memory_tokens *tokens, const struct memory_supply *supply,
 				    struct memory_answer *out, struct err *err);
 
 #endif

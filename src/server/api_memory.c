@@ -18,7 +18,7 @@
 #include "server/routes.h"
 #include "server/system.h"
 
-#define ESTIMATE_TOKENS 2048 /* as before a model is loaded */
+#define LARGE ((int64_t)1000000000)
 #define FREE_MS 20000
 #define FREE_STEP_MS 200
 
@@ -60,12 +60,13 @@ static void measure(struct request *r, struct db *db)
 {
 	struct memory *m = r->state;
 	struct err not_there = { 0 };
+	const struct memory_tokens tokens = { MEMORY_TOKENS_WANTED, MEMORY_TOKENS_LEAST };
 	char *file = NULL;
 
 	(void)db;
 	(void)machine_largest_process(&m->largest);
 	if (m->base.id && model_cache_find(store_data_dir(r->app->store), m->base.model.path, &file, &not_there) == ERR_OK && *file) {
-		enum err_code code = engine_check_memory(&m->program, file, ESTIMATE_TOKENS, m->reserve, &m->answer, &m->problem);
+		enum err_code code = engine_check_memory(&m->program, file, &tokens, m->reserve, &m->answer, &m->problem);
 		m->has_answer = code == ERR_OK || code == ERR_LIMIT;
 	}
 	mem_free(file);
@@ -76,16 +77,31 @@ static double gigabytes(int64_t bytes)
 	return bytes > 0 ? (double)bytes / 1e9 : 0;
 }
 
+PRINTF_LIKE(4, 5)
+static void add_sentence(struct request *r, struct buf *text, const char *key, const char *args, ...)
+{
+	char values[sizeof(((struct err *)NULL)->args)];
+	va_list list;
+
+	va_start(list, args);
+	err_args_format(values, sizeof values, args, list);
+	va_end(list);
+	buf_add_text(text, r->lang == LANG_EN ? " " : "");
+	msg_render(text, r->lang, key, values);
+}
+
 static void view_sentence(struct request *r, const struct memory *m)
 {
 	struct buf text = BUF_INIT(8 * KIB);
 
 	msg_format(&text, r->lang, "core_memory_need", "need=%.1f|free=%.1f", gigabytes(m->answer.need), gigabytes(m->answer.available));
-	if (m->answer.gpu_free > 0) {
-		buf_add_text(&text, r->lang == LANG_EN ? " " : "");
-		msg_format(&text, r->lang, "core_memory_gpu", "layers=%d|all=%d|need=%.1f|free=%.1f", m->answer.layers, m->answer.all_layers,
-			   gigabytes(m->answer.gpu_need), gigabytes(m->answer.gpu_free));
-	}
+	if (m->answer.gpu_free > 0)
+		add_sentence(r, &text, "core_memory_gpu", "layers=%d|all=%d|need=%.1f|free=%.1f", m->answer.layers, m->answer.all_layers,
+			     gigabytes(m->answer.gpu_need), gigabytes(m->answer.gpu_free));
+	if (m->answer.kv_tokens < MEMORY_TOKENS_WANTED)
+		add_sentence(r, &text, "core_memory_short_context", "n=%lld", (long long)m->answer.kv_tokens);
+	if (m->problem.code == ERR_LIMIT && m->largest.bytes >= LARGE)
+		add_sentence(r, &text, "core_memory_largest", "process=%s|taken=%.1f", m->largest.name, gigabytes(m->largest.bytes));
 	json_str(&r->out, "message", buf_str(&text));
 	buf_release(&text);
 }

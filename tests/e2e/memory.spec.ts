@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Locator, Page } from "@playwright/test";
-import { look_at } from "./look";
+import { dress, look_at } from "./look";
 import { box, cell, expect, open_empty, server, test } from "./page";
 import { call } from "./setup";
 
@@ -90,7 +90,11 @@ test("what a model may use of GPUs is chosen for it alone and stays", async ({ p
 	await base(page).getByLabel("Use this GPU").selectOption("CUDA1");
 	await expect.poll(async () => ((await call(page, "GET", "/models")) as { models: { gpu?: object | null }[] }).models.map((one) => one.gpu).find((one) => one))
 		.toEqual({ layers: 7, device: "CUDA1" });
-	await look_at(page, "models-gpu-zh-TW-dark", { language: "zh-TW", theme: "dark" });
+	await dress(page, { language: "zh-TW", theme: "dark" });
+	await page.getByText("記憶體與 GPU").first().click();
+	await expect(page.getByText("約需記憶體")).toBeVisible();
+	await page.getByText("記憶體與 GPU").first().scrollIntoViewIfNeeded();
+	await look_at(page, "models-gpu-zh-TW-dark");
 	await page.evaluate(() => localStorage.setItem("assay.locale", '"en"'));
 	await page.reload();
 	await base(page).getByText("Memory and GPU").click();

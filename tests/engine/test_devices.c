@@ -120,7 +120,7 @@ static enum err_code check(const struct devices *d, struct gpu_use gpu, int64_t 
 	struct memory_supply supply = { .available = available, .devices = d, .gpu = gpu, .has_idle_gpu = is_idle };
 
 	*err = (struct err){ 0 };
-	return memory_check(model(), 256, &supply, out, err);
+	return memory_check(model(), &(struct memory_tokens){ 256, 256 }, &supply, out, err);
 }
 
 static void as_many_layers_as_fit_go_to_the_gpu_and_the_rest_must_fit_beside(void **state)
@@ -174,6 +174,27 @@ static void what_does_not_fit_says_what_would_help(void **state)
 	assert_err(&err, "err_memory_gpu_off");
 }
 
+static void where_room_is_short_a_shorter_context_will_do(void **state)
+{
+	(void)state;
+	struct err err = { 0 };
+	struct devices none = { 0 };
+	struct memory_answer a, b;
+	const struct memory_tokens one = { 65536, 65536 }, less = { 65536, 1024 };
+	struct memory_supply supply = { .available = 1LL << 40, .devices = &none, .gpu = { .layers = -1 } };
+
+	assert_ok(memory_check(model(), &less, &supply, &a, &err));
+	assert_int_equal(a.kv_tokens, 65536);
+	supply.available = a.need - 1;
+	assert_int_equal(memory_check(model(), &one, &supply, &b, &err), ERR_LIMIT);
+	err = (struct err){ 0 };
+	assert_ok(memory_check(model(), &less, &supply, &b, &err));
+	assert_int_equal(b.kv_tokens, 1024);
+	assert_true(b.need < a.need);
+	supply.available = b.need - 1;
+	assert_int_equal(memory_check(model(), &less, &supply, &b, &err), ERR_LIMIT);
+}
+
 static void only_what_gpu_drivers_read_reaches_a_worker(void **state)
 {
 	(void)state;
@@ -215,6 +236,7 @@ int main(void)
 		cmocka_unit_test(devices_outside_the_protocol_are_refused),
 		cmocka_unit_test(as_many_layers_as_fit_go_to_the_gpu_and_the_rest_must_fit_beside),
 		cmocka_unit_test(what_does_not_fit_says_what_would_help),
+		cmocka_unit_test(where_room_is_short_a_shorter_context_will_do),
 		cmocka_unit_test(only_what_gpu_drivers_read_reaches_a_worker),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
