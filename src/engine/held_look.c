@@ -87,8 +87,9 @@ static void on_reply(void *user, const struct http_reply *reply, const struct er
 static void start_call(struct held_look *look, struct held_call *c)
 {
 	struct http_request request = { .method = "GET", .url = arena_printf(look->arena, "%s/api/ps", c->remote.row.url),
-					.bearer = c->remote.key, .limits = held_limits(), .done = on_reply, .user = c };
+					.limits = held_limits(), .done = on_reply, .user = c };
 
+	remote_introduce(&c->remote, &request);
 	look->n_open++;
 	c->call = http_client_start(look->e->options.http_client, &request);
 }
