@@ -523,6 +523,7 @@ struct memory_job {
 	struct engine_program program;
 	char *path;
 	int64_t base_id, reserve;
+	enum weights base_weights;
 	struct memory_answer answer;
 };
 
@@ -544,7 +545,7 @@ static void home_memory(struct job *job)
 	struct memory_job *m = (struct memory_job *)job;
 	struct engine *e = job->e;
 
-	if (e->closing || e->host.state != HOST_CHECKING || e->host.base_id != m->base_id)
+	if (e->closing || e->host.state != HOST_CHECKING || e->host.base_id != m->base_id || e->host.base_weights != m->base_weights)
 		return;
 	if (job->task.err.code == ERR_OK) {
 		start_process(e);
@@ -553,6 +554,7 @@ static void home_memory(struct job *job)
 	struct err cause = job->task.err;
 	if (cause.code == ERR_LIMIT)
 		err_add(&cause, "base=%lld", (long long)m->base_id);
+	memory_name(&cause, e->host.base_name);
 	if (cause.code == ERR_LIMIT && e->options.http_client)
 		e->host.look = held_look_start(e, &cause);
 	else
@@ -568,6 +570,7 @@ static void check_memory(struct engine *e)
 	m->program = (struct engine_program){ .worker_path = e->worker_path, .device = e->device, .gpu = e->host.gpu };
 	m->program.gpu.device = arena_strdup(m->job.arena, e->host.gpu_device);
 	m->base_id = e->host.base_id;
+	m->base_weights = e->host.base_weights;
 	e->host.state = HOST_CHECKING;
 	job_work(&m->job);
 }

@@ -112,3 +112,13 @@ enum err_code engine_check_memory(const struct engine_program *program, const ch
 					.gpu = program->gpu, .has_idle_gpu = has_gpu && program->gpu.layers == 0 };
 	return memory_check(path, tokens, &supply, out, err);
 }
+
+void memory_name(struct err *err, const char *name)
+{
+	char args[2 * sizeof err->args];
+
+	if (err->code != ERR_LIMIT || !str_starts(str_of(err->key), "err_memory"))
+		return;
+	str_format(args, sizeof args, "name=%s%c%s", name, ERR_ARG_SEP, err->args); /* the first of a name counts */
+	err_restore(err, err->code, err->key, args);
+}

@@ -37,8 +37,11 @@ struct memory_tokens {
  *   "err_memory_format"     main memory is short, but as {format} it would fit: name, need, free, format, then
  *   "err_memory_gpu_off"    main memory is short, and a GPU lies idle by the settings
  *   "err_memory"            main memory is short.
- * Thread: work (reads a header). */
+ * {name} is that of the file.  Thread: work (reads a header). */
 MUST_USE enum err_code memory_check(const char *path, const struct memory_tokens *tokens, const struct memory_supply *supply,
 				    struct memory_answer *out, struct err *err);
+
+/* Such an error names the model, whose file may be one of the cache.  Others stay as they are. */
+void memory_name(struct err *err, const char *name);
 
 #endif

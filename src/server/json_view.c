@@ -116,16 +116,19 @@ static void memory_actions(struct buf *b, enum lang lang, const struct err *err)
 	char text[32];
 	int64_t base = 0;
 	bool is_held = err_arg(err, "held", text, sizeof text), gpu = str_starts(str_of(err->key), "err_memory_gpu");
+	bool q8 = str_starts(str_of(err->key), "err_memory_q8");
 
 	if (!str_starts(str_of(err->key), "err_memory"))
 		return;
 	if (err_arg(err, "base", text, sizeof text))
 		(void)str_to_i64(str_of(text), &base);
-	if (!is_held && (!gpu || !base))
+	if (!is_held && !((gpu || q8) && base))
 		return;
 	json_open(b, "actions", '[');
 	if (is_held)
 		action(b, lang, "free", "core_action_free", base);
+	if (q8 && base)
+		action(b, lang, "q8", "core_action_q8", base);
 	if (gpu && base)
 		action(b, lang, "auto", "core_action_auto", base);
 	if (gpu && base && !str_starts(str_of(err->key), "err_memory_gpu_off"))

@@ -159,7 +159,8 @@ for (const [language, words] of Object.entries({ en: ["Use 8-bit (Q8_0)", "8-bit
 		await ask(page, "Which CPU does the Kestrel K7 use?");
 		// A small memory is made in tests/engine; here its refusal is repeated, and what was asked for is kept from the server.
 		type Part = { model_id: number; state: string; params: object };
-		const problem = { code: "limit", key: "err_memory_q8", message: "Not enough memory." };
+		const actions = [{ action: "q8", label: words[0], model_id: 1 }];
+		const problem = { code: "limit", key: "err_memory_q8", message: "Not enough memory.", actions };
 		let weights = "stored";
 		const asked: unknown[] = [];
 		const short = (column: Part): object => (weights === "stored" ? { ...column, state: "failed", n_failed: 1, problem } : { ...column, params: { ...column.params, weights } });

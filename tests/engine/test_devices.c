@@ -165,6 +165,9 @@ static void what_does_not_fit_says_what_would_help(void **state)
 	assert_int_equal(check(&none, off, a.need - 1, false, &a, &err), ERR_LIMIT);
 	assert_err(&err, "err_memory_q8");
 	assert_arg(&err, "name", "model.gguf");
+	memory_name(&err, "Kestrel");
+	assert_err(&err, "err_memory_q8");
+	assert_arg(&err, "name", "Kestrel");
 	assert_int_equal(check(&none, off, a.need - (int64_t)(200 * MIB), false, &a, &err), ERR_LIMIT);
 	assert_err(&err, "err_memory_format");
 	assert_arg(&err, "format", "Q4_K_M");
