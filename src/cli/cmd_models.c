@@ -365,7 +365,7 @@ static const struct command model_commands[] = {
 	{ "get", "ID[:FILE] [--revision REV] [--list]", "cli_models_get_summary", "cli_models_get_about", get_tables, 1, 1, models_get,
 	  NULL },
 	{ "show", "SPEC|FAMILY|ID", "cli_models_show_summary", NULL, NULL, 1, 1, exec_show, NULL },
-	{ "convert", "DIR [--type NAME] [--out FILE] [--base FILE] [--replace]", "cli_models_convert_summary", "cli_models_convert_about",
+	{ "convert", "DIR [--type NAME] [--out FILE] [--base PATH] [--replace]", "cli_models_convert_summary", "cli_models_convert_about",
 	  models_convert_tables, 1, 1, models_convert_exec, NULL },
 	{ "changes", "SPEC|ID [--against SPEC|ID]", "cli_models_changes_summary", "cli_models_changes_about", changes_tables, 1, 1,
 	  exec_changes, NULL },

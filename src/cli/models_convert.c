@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -12,13 +13,14 @@
 #include "cli/progress.h"
 #include "cli/resolve.h"
 #include "cli/show.h"
+#include "convert/convert_speed.h"
 #include "convert/hf_convert.h"
 #include "convert/hf_keys.h"
 
 static const struct arg_option convert_options[] = {
 	{ "type", "NAME", "cli_opt_convert_type", false },
 	{ "out", "FILE", "cli_opt_convert_out", false },
-	{ "base", "FILE", "cli_opt_convert_base", false },
+	{ "base", "PATH", "cli_opt_convert_base", false },
 	{ "replace", NULL, "cli_opt_convert_replace", false },
 	{ NULL, NULL, NULL, false },
 };
@@ -55,8 +57,13 @@ static void tell_begin(const struct conversion *v, const struct hf_convert_facts
 {
 	char size[32];
 	show_bytes((int64_t)facts->size_bytes, size);
-	if (!v->cli->json)
-		cli_say(v->cli, stderr, "cli_convert_begin", "name=%s|type=%s|size=%s", v->out, hf_type_name(facts->type), size);
+	if (v->cli->json)
+		return;
+	cli_say(v->cli, stderr, "cli_convert_begin", "name=%s|type=%s|size=%s", v->out, hf_type_name(facts->type), size);
+	convert_speed_sample(v->cli->data_dir, v->dir);
+	int64_t s = (convert_speed_ms(convert_speed_read(v->cli->data_dir), facts->source_bytes) + 999) / 1000;
+	if (s > 0)
+		cli_say(v->cli, stderr, s < 120 ? "cli_convert_seconds" : "cli_convert_minutes", "n=%lld", (long long)(s < 120 ? s : (s + 59) / 60));
 }
 
 static void tell_end(const struct conversion *v, const struct hf_convert_facts *facts)
@@ -84,8 +91,11 @@ static enum err_code convert(struct conversion *v, struct hf_convert_options *o,
 	v->out = out ? resolve_path(out) : default_out(v->dir, facts.type);
 	tell_begin(v, &facts);
 	v->progress = progress_new(v->cli);
+	int64_t began = clock_mono_ms();
 	code = hf_convert(v->dir, v->out, o, &facts, err);
 	progress_free(v->progress);
+	if (code == ERR_OK)
+		convert_speed_note(v->cli->data_dir, facts.source_bytes, clock_mono_ms() - began);
 	if (code == ERR_OK)
 		tell_end(v, &facts);
 	return code;
@@ -96,8 +106,8 @@ int models_convert_exec(struct cli *cli)
 	struct err err = { 0 };
 	struct conversion v = { .cli = cli, .dir = resolve_path(args_word(cli->args, 0)) };
 	const char *type = args_text(cli->args, "type", "auto"), *base = args_text(cli->args, "base", NULL);
-	char *base_path = base ? resolve_path(base) : NULL;
-	struct hf_convert_options o = { .base_gguf = base_path,
+	char *base_path = base ? resolve_path(base) : hf_convert_tokenizer_from(v.dir, NULL);
+	struct hf_convert_options o = { .base = base_path,
 					.replace = args_has(cli->args, "replace"),
 					.progress = show_share,
 					.user = &v,

@@ -76,20 +76,33 @@ static enum err_code read_jinja(const char *dir, json_t **out, struct err *err)
 	return rc;
 }
 
-static enum err_code find(const struct hf_files *f, json_t **out, struct err *err)
+static enum err_code find_in(const char *dir, const json_t *config, json_t **out, struct err *err)
 {
 	json_t *file;
-	*out = json_object_get(f->config, "chat_template");
+	*out = json_object_get(config, "chat_template");
 	if (*out) {
 		json_incref(*out);
 		return ERR_OK;
 	}
-	if (hf_files_has(f->dir, "chat_template.jinja"))
-		return read_jinja(f->dir, out, err);
-	enum err_code rc = hf_files_json(f->dir, "chat_template.json", &file, err);
+	if (hf_files_has(dir, "chat_template.jinja"))
+		return read_jinja(dir, out, err);
+	enum err_code rc = hf_files_json(dir, "chat_template.json", &file, err);
 	*out = json_incref(json_object_get(file, "chat_template"));
 	json_decref(file);
 	return rc;
+}
+
+static enum err_code find(const struct hf_files *f, json_t **out, struct err *err)
+{
+	json_t *config = NULL;
+	enum err_code rc = ERR_OK;
+	*out = NULL;
+	if (f->template_dir)
+		rc = hf_files_json(f->template_dir, "tokenizer_config.json", &config, err);
+	if (f->template_dir && rc == ERR_OK)
+		rc = find_in(f->template_dir, config, out, err);
+	json_decref(config);
+	return rc == ERR_OK && !*out ? find_in(f->dir, f->config, out, err) : rc;
 }
 
 static enum err_code set_text(struct vocab_keys *keys, const struct hf_files *f, const char *key, const json_t *text,

@@ -5,11 +5,17 @@
 #include <sys/stat.h>
 
 #include "base/buf.h"
+#include "base/fs.h"
 #include "base/limits.h"
+#include "base/mem.h"
+#include "convert/chat_template.h"
+#include "convert/hf_files.h"
 #include "convert/hf_keys.h"
 #include "convert/hf_rows.h"
 #include "convert/hf_vocab.h"
 #include "convert/part_file.h"
+#include "model/checkpoint_name.h"
+#include "model/hf_folder.h"
 #include "model/sniff.h"
 
 struct work {
@@ -17,8 +23,9 @@ struct work {
 	struct arena *arena;
 	struct hf_config config;
 	struct hf_weights *weights;
-	struct hf_vocab *vocab; /* NULL: from `base` or none */
+	struct hf_vocab *vocab; /* NULL: from the GGUF `base` or none */
 	struct gguf *base;
+	const char *base_dir; /* the folder of the base, NULL: none */
 	struct hf_plan plan;
 	struct gguf_writer *writer;
 	uint64_t size; /* of the whole file */
@@ -48,51 +55,100 @@ const char *hf_type_name(enum hf_type type)
 
 /* --- vocabulary --- */
 
-static enum err_code open_base(struct work *k, struct err *err)
+char *hf_convert_tokenizer_from(const char *dir, const char *base)
 {
-	const char *path = k->o->base_gguf;
-	k->base = gguf_open_model(path, err);
-	if (!k->base)
-		return err->code;
-	const char *found = gguf_get_label(k->base, "general.architecture", k->arena);
+	struct checkpoint_name mark;
+	struct arena *a = arena_new();
+	char *from = NULL;
+	if (!hf_folder_has_tokenizer(dir)) {
+		char *run = fs_dirname(dir);
+		if (checkpoint_name_parse(a, fs_basename(dir), &mark) && hf_folder_has_tokenizer(run))
+			from = mem_strdup(run);
+		else if (base && *base)
+			from = mem_strdup(base);
+		mem_free(run);
+	}
+	arena_free(a);
+	return from;
+}
+
+static enum err_code check_base(const struct work *k, const char *found, struct err *err)
+{
 	if (strcmp(found, k->config.architecture) != 0)
-		return err_set(err, ERR_DATA, "err_hf_base", "path=%s|found=%s|wanted=%s", path, *found ? found : "?",
+		return err_set(err, ERR_DATA, "err_hf_base", "path=%s|found=%s|wanted=%s", k->o->base, *found ? found : "?",
 			       k->config.architecture);
 	return ERR_OK;
 }
 
+/* The folder of a run may hold the tokenizer alone, which says nothing of the architecture. */
+static enum err_code check_base_folder(struct work *k, struct err *err)
+{
+	struct hf_config base = { 0 };
+	enum err_code rc = ERR_OK;
+	if (hf_files_has(k->o->base, "config.json"))
+		rc = hf_config_read(k->arena, k->o->base, &base, err);
+	if (rc == ERR_OK && base.architecture)
+		rc = check_base(k, base.architecture, err);
+	hf_config_release(&base);
+	return rc;
+}
+
+static enum err_code read_base(struct work *k, uint64_t *n_tokens, struct err *err)
+{
+	k->base = gguf_open_model(k->o->base, err);
+	enum err_code rc = k->base ? check_base(k, gguf_get_label(k->base, "general.architecture", k->arena), err) : err->code;
+	if (rc == ERR_OK)
+		*n_tokens = gguf_array_len(k->base, "tokenizer.ggml.tokens");
+	if (rc == ERR_OK && *n_tokens == 0)
+		rc = err_set(err, ERR_DATA, "err_hf_words", "tokens=0|rows=%u", k->config.n_vocab);
+	return rc;
+}
+
 static enum err_code find_vocab(struct work *k, const char *dir, uint64_t *n_tokens, struct err *err)
 {
+	bool is_folder = k->o->base && fs_is_dir(k->o->base);
 	*n_tokens = 0;
 	if (k->o->no_tokenizer)
 		return ERR_OK;
-	if (k->o->base_gguf) {
-		enum err_code rc = open_base(k, err);
-		if (rc == ERR_OK)
-			*n_tokens = gguf_array_len(k->base, "tokenizer.ggml.tokens");
-		if (rc == ERR_OK && *n_tokens == 0)
-			rc = err_set(err, ERR_DATA, "err_hf_words", "tokens=0|rows=%u", k->config.n_vocab);
-		return rc;
-	}
-	struct hf_vocab_wish wish = { k->config.architecture, k->config.n_vocab, k->config.root };
-	enum err_code rc = hf_vocab_read(k->arena, dir, &wish, &k->vocab, k->o->cancel, err);
+	if (k->o->base && !is_folder)
+		return read_base(k, n_tokens, err);
+	k->base_dir = is_folder ? k->o->base : NULL;
+	struct hf_vocab_wish wish = { k->config.architecture, k->config.n_vocab, k->config.root, is_folder ? dir : NULL };
+	enum err_code rc = is_folder ? check_base_folder(k, err) : ERR_OK;
+	if (rc == ERR_OK)
+		rc = hf_vocab_read(k->arena, is_folder ? k->o->base : dir, &wish, &k->vocab, k->o->cancel, err);
 	if (rc == ERR_OK)
 		*n_tokens = hf_vocab_count(k->vocab);
 	return rc;
 }
 
-/* Tokenizer, chat template and licence of the base. */
-static enum err_code copy_base_keys(struct work *k, struct err *err)
+/* The chat template that lies in the folder itself; none of a base then. */
+static enum err_code read_own_template(struct work *k, const char *dir, struct vocab_keys *keys, struct err *err)
 {
-	for (size_t i = 0; i < gguf_n_keys(k->base); i++) {
+	struct hf_files files = { .dir = dir };
+	keys->arena = k->arena;
+	enum err_code rc = hf_files_json(dir, "tokenizer_config.json", &files.config, err);
+	if (rc == ERR_OK)
+		rc = chat_template_set(keys, &files, err);
+	hf_files_release(&files);
+	return rc;
+}
+
+/* Tokenizer and licence of the base, its chat template and its settings of generation where the folder has none. */
+static enum err_code copy_base_keys(struct work *k, const char *dir, bool has_generation, struct err *err)
+{
+	struct vocab_keys own = { 0 };
+	enum err_code rc = read_own_template(k, dir, &own, err);
+	for (size_t i = 0; i < gguf_n_keys(k->base) && rc == ERR_OK; i++) {
 		struct str key = str_of(gguf_key_at(k->base, i));
-		if (!str_starts(key, "tokenizer.") && !str_starts(key, "general.license"))
-			continue;
-		enum err_code rc = gguf_writer_copy(k->writer, k->base, i, err);
-		if (rc != ERR_OK)
-			return rc;
+		bool is_template = str_starts(key, "tokenizer.chat_template");
+		if ((str_starts(key, "tokenizer.") && !(is_template && own.n > 0)) || str_starts(key, "general.license") ||
+		    (str_starts(key, "general.sampling.") && !has_generation))
+			rc = gguf_writer_copy(k->writer, k->base, i, err);
 	}
-	return ERR_OK;
+	if (rc == ERR_OK)
+		vocab_keys_write(&own, k->writer);
+	return rc;
 }
 
 /* --- header --- */
@@ -106,7 +162,8 @@ static const char *model_title(struct work *k, const char *dir)
 
 static enum err_code write_keys(struct work *k, const char *dir, struct err *err)
 {
-	json_t *generation = hf_keys_generation(dir);
+	bool is_own = hf_files_has(dir, "generation_config.json");
+	json_t *generation = hf_keys_generation(k->base_dir && !is_own ? k->base_dir : dir);
 	struct hf_keys keys = { .name = model_title(k, dir),
 				.generation = generation,
 				.n_values = k->plan.n_values,
@@ -115,7 +172,7 @@ static enum err_code write_keys(struct work *k, const char *dir, struct err *err
 	json_decref(generation);
 	if (k->vocab)
 		hf_vocab_write(k->vocab, k->writer);
-	return k->base ? copy_base_keys(k, err) : ERR_OK;
+	return k->base ? copy_base_keys(k, dir, is_own, err) : ERR_OK;
 }
 
 /* The writer with all keys and tensors declared, and from it the exact size. */
@@ -208,7 +265,7 @@ static enum err_code check_place(const struct hf_convert_options *o, const char 
 	if (!o->replace)
 		return err_set(err, ERR_CONFLICT, "err_file_exists", "path=%s", out_path);
 	enum file_kind kind = sniff_path(out_path);
-	bool same = o->base_gguf && stat(o->base_gguf, &base) == 0 && base.st_ino == there.st_ino && base.st_dev == there.st_dev;
+	bool same = o->base && stat(o->base, &base) == 0 && base.st_ino == there.st_ino && base.st_dev == there.st_dev;
 	if (same || (kind != FILE_GGUF && kind != FILE_EMPTY))
 		return err_set(err, ERR_CONFLICT, "err_convert_not_replaced", "path=%s", out_path);
 	return ERR_OK;

@@ -24,7 +24,9 @@ typedef void (*hf_convert_fn)(void *user, uint64_t done, uint64_t total);
 
 struct hf_convert_options {
 	enum hf_type type;
-	const char *base_gguf; /* tokenizer and licence are taken from this GGUF of the same architecture; NULL: from DIR */
+	/* Of the same architecture, a GGUF or a Hugging Face folder: the tokenizer comes from there, and where DIR has none of its
+	 * own, the chat template, the settings of generation and (of a GGUF) the licence.  NULL: all from DIR. */
+	const char *base;
 	bool no_tokenizer;     /* without one: such a file can be compared, not run */
 	bool replace;	       /* a GGUF (or an empty file) that lies at the result's place */
 	hf_convert_fn progress;
@@ -43,7 +45,7 @@ struct hf_convert_facts {
 
 /* Everything but writing: what is wrong with the folder shows here.  ERR_NOT_FOUND, ERR_DATA, ERR_UNSUPPORTED and ERR_LIMIT as
  * hf_config_read(), hf_weights_open(), hf_plan_make() and hf_vocab_read() say; ERR_DATA "err_hf_base" for another
- * architecture's `base_gguf`. */
+ * architecture's `base`. */
 MUST_USE enum err_code hf_convert_size(const char *dir, const struct hf_convert_options *o, struct hf_convert_facts *facts,
 				       struct err *err);
 
@@ -51,6 +53,10 @@ MUST_USE enum err_code hf_convert_size(const char *dir, const struct hf_convert_
  * "err_convert_not_replaced", ERR_BUSY "err_convert_running" where another process writes the same file, ERR_CANCELLED.  `facts` may be NULL. */
 MUST_USE enum err_code hf_convert(const char *dir, const char *out_path, const struct hf_convert_options *o,
 				  struct hf_convert_facts *facts, struct err *err);
+
+/* Where the tokenizer of `dir` comes from if it has none: trainers leave checkpoints of weights alone, and save the tokenizer once in
+ * the folder of the run; else from `base` (NULL or "": none).  An owned path, or NULL where `dir` has to do. */
+char *hf_convert_tokenizer_from(const char *dir, const char *base);
 
 /* "F16" and so on, in any case; false for what is none. */
 bool hf_type_named(const char *name, enum hf_type *out);

@@ -14,6 +14,7 @@ struct hf_files {
 	const char *dir;   /* borrowed */
 	json_t *tokenizer; /* tokenizer.json, NULL where there is none */
 	json_t *config;    /* tokenizer_config.json, NULL where there is none */
+	const char *template_dir; /* borrowed: a chat template that lies there goes before; NULL: none */
 };
 
 /* Opens both; end it with hf_files_release(), also after a failure. */

@@ -142,6 +142,7 @@ static enum err_code read_files(struct job *j, const char *dir, struct hf_vocab 
 {
 	struct hf_files files;
 	enum err_code rc = hf_files_read(dir, &files, err);
+	files.template_dir = j->wish->template_dir;
 	j->files = &files;
 	if (rc == ERR_OK && j->cancel && atomic_load(j->cancel))
 		rc = err_set(err, ERR_CANCELLED, "err_cancelled", NULL);

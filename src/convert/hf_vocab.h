@@ -26,6 +26,7 @@ struct hf_vocab_wish {
 	const char *architecture; /* GGUF name: "llama", "qwen2", "qwen3", "gemma", "gemma2", "gemma3", "phi3", "smollm3" */
 	uint64_t vocab_size;      /* of config.json, 0 if absent */
 	const json_t *config;     /* parsed config.json; NULL is fine */
+	const char *template_dir; /* a chat template that lies there goes before the folder's own; NULL: none */
 };
 
 /* Reads the folder; nothing of `wish` is kept.  Fails with ERR_NOT_FOUND (no tokenizer), ERR_DATA (a file is wrong),

@@ -332,7 +332,7 @@ enum err_code special_keys_set(struct vocab_keys *keys, const struct hf_files *f
 	if (rc == ERR_OK) {
 		set_ids(keys, &s);
 		set_adds(keys, &s);
-		rc = s.config ? chat_template_set(keys, f, err) : ERR_OK;
+		rc = s.config || f->template_dir ? chat_template_set(keys, f, err) : ERR_OK;
 	}
 	if (rc == ERR_OK)
 		set_normalizer(keys, &s);

@@ -91,7 +91,8 @@ static void run_load(struct task *task, void *context)
 
 struct file_errand {
 	struct errand errand;
-	const char *data_dir, *path, *file;
+	const char *data_dir, *file;
+	struct model_source source;
 };
 
 static void run_file(struct task *task, void *context)
@@ -100,7 +101,7 @@ static void run_file(struct task *task, void *context)
 	char *file = NULL;
 
 	(void)context;
-	if (model_cache_get(f->data_dir, f->path, &file, NULL, &task->cancelled, &task->err) == ERR_OK)
+	if (model_cache_get(f->data_dir, f->source, &file, NULL, &task->cancelled, &task->err) == ERR_OK)
 		f->file = arena_strdup(f->errand.arena, file);
 	mem_free(file);
 }
@@ -109,7 +110,7 @@ static void run_file(struct task *task, void *context)
 
 struct disk_errand {
 	struct errand errand;
-	const char *q8_source; /* the base, where the validation used its weights as Q8_0; NULL: as they are stored */
+	struct model_source q8_source; /* the base, where the validation used its weights as Q8_0; path NULL: as they are stored */
 	char q8_hash[65], q8_stamp[FILE_STAMP_SIZE]; /* of its Q8_0 file when that was hashed; afterwards "" where it is another now */
 	char *data_dir, *job_dir, *base_path, *adapter_path; /* the last NULL without */
 	const char *target; /* path asked for, "": ours */
@@ -159,7 +160,7 @@ static void look_at_q8(struct disk_errand *d)
 	char stamp[FILE_STAMP_SIZE] = "", *file = NULL;
 	struct err gone = { 0 };
 
-	if (model_cache_find_as(d->data_dir, d->q8_source, WEIGHTS_Q8_0, &file, &gone) == ERR_OK)
+	if (model_cache_find(d->data_dir, d->q8_source, &file, &gone) == ERR_OK)
 		machine_file_stamp(file, stamp);
 	if (!stamp[0] || strcmp(stamp, d->q8_stamp) != 0)
 		d->q8_hash[0] = 0;
@@ -173,7 +174,7 @@ static void run_disk(struct task *task, void *context)
 
 	(void)context;
 	look_at_base(d, err);
-	if (err->code == ERR_OK && d->q8_source)
+	if (err->code == ERR_OK && d->q8_source.path)
 		look_at_q8(d);
 	if (err->code != ERR_OK || job_dir_make(d->job_dir, err) != ERR_OK)
 		return;
@@ -408,7 +409,7 @@ static void look_at_disk(struct creation *c)
 	d->target = arena_strdup(a, strcmp(c->row.target, "file") == 0 ? c->params.path : "");
 	d->replaces = c->params.replace;
 	if (c->facts.column.params.weights == WEIGHTS_Q8_0) {
-		d->q8_source = arena_strdup(a, c->facts.base_source);
+		d->q8_source = (struct model_source){ arena_strdup(a, c->facts.base_source), arena_strdup(a, c->facts.base.base_path), WEIGHTS_Q8_0 };
 		str_format(d->q8_hash, sizeof d->q8_hash, "%s", c->facts.base.q8_sha256);
 		str_format(d->q8_stamp, sizeof d->q8_stamp, "%s", c->facts.base.q8_sha256_of);
 	}
@@ -431,7 +432,8 @@ static void find_file(struct creation *c)
 	struct file_errand *f = errand_new(c, sizeof *f, run_file, home_file);
 
 	f->data_dir = arena_strdup(f->errand.arena, c->cs->data_dir);
-	f->path = arena_strdup(f->errand.arena, c->facts.base.model.path);
+	f->source = (struct model_source){ arena_strdup(f->errand.arena, c->facts.base.model.path),
+					   arena_strdup(f->errand.arena, c->facts.base.base_path), WEIGHTS_STORED };
 	errand_hash(&f->errand);
 }
 

@@ -76,6 +76,7 @@ struct host {
 	struct worker_process *process;
 	int64_t base_id;
 	enum weights base_weights;   /* how they are used */
+	char *lender; /* model_source.base_path of the model: another one may be another model */
 	char *base_path, *base_name; /* the file that is loaded; while it is converted, the folder that it is made of */
 	struct convert_job *converting;  /* NULL: nothing is being converted */
 	struct held_look *look;	 /* it does not fit, and Ollama is asked what it holds; NULL: is not */

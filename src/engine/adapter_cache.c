@@ -51,7 +51,7 @@ enum err_code adapter_cache_get(const char *data_dir, const char *adapter_path, 
 				const atomic_bool *cancel, struct err *err)
 {
 	char *base = NULL;
-	enum err_code code = model_cache_get(data_dir, base_path, &base, NULL, cancel, err);
+	enum err_code code = model_cache_get(data_dir, (struct model_source){ .path = base_path }, &base, NULL, cancel, err);
 
 	*out = NULL;
 	if (code != ERR_OK)

@@ -155,7 +155,8 @@ static void run_adapter(struct task *task, void *context)
 	(void)context;
 	const struct model_row *base = &j->turn->base;
 	char *file = NULL;
-	if (model_cache_get_as(j->data_dir, base->model.path, base->weights, &file, NULL, &task->cancelled, &task->err) == ERR_OK)
+	struct model_source source = model_cache_source_as(base, base->weights);
+	if (model_cache_get(j->data_dir, source, &file, NULL, &task->cancelled, &task->err) == ERR_OK)
 		(void)!adapter_cache_get(j->data_dir, j->turn->model.model.path, file, &j->file, &task->cancelled, &task->err);
 	mem_free(file);
 }

@@ -57,6 +57,7 @@ struct convert_job {
 	struct job job;
 	char *data_dir, *path, *file;
 	enum weights weights;
+	char *lender; /* the base's path, which may lend the tokenizer */
 	atomic_int done; /* of 1000 */
 };
 
@@ -76,7 +77,8 @@ static void run_convert(struct task *task, void *context)
 	struct convert_job *c = (struct convert_job *)task;
 
 	(void)context;
-	(void)!model_cache_get_as(c->data_dir, c->path, c->weights, &c->file, &c->done, &task->cancelled, &task->err);
+	(void)!model_cache_get(c->data_dir, (struct model_source){ c->path, c->lender, c->weights }, &c->file, &c->done, &task->cancelled,
+			       &task->err);
 }
 
 static void home_convert(struct job *job)
@@ -137,6 +139,7 @@ static void convert_base(struct engine *e, const struct model_row *base)
 	c->data_dir = arena_strdup(c->job.arena, e->data_dir);
 	c->path = arena_strdup(c->job.arena, base->model.path);
 	c->weights = base->weights;
+	c->lender = arena_strdup(c->job.arena, h->lender);
 	h->converting = c;
 	h->state = HOST_CONVERTING;
 	h->progress = 0;
@@ -588,7 +591,8 @@ bool host_is_of(const struct engine *e, const struct model_row *base)
 bool host_want(struct engine *e, const struct model_row *base)
 {
 	struct host *h = &e->host;
-	bool is_mine = host_is_of(e, base);
+	const char *lender = base->base_path ? base->base_path : "";
+	bool is_mine = host_is_of(e, base) && h->lender && strcmp(h->lender, lender) == 0;
 
 	if (is_mine && h->state == HOST_READY)
 		return true;
@@ -604,6 +608,8 @@ bool host_want(struct engine *e, const struct model_row *base)
 	h->gpu = gpu_use_of(&e->options.gpu, base);
 	str_format(h->gpu_device, sizeof h->gpu_device, "%s", h->gpu.device ? h->gpu.device : "");
 	h->gpu.device = h->gpu_device;
+	mem_free(h->lender);
+	h->lender = mem_strdup(lender);
 	mem_free(h->base_path);
 	mem_free(h->base_name);
 	h->base_path = mem_strdup(base->model.path);
@@ -672,6 +678,7 @@ void host_release(struct engine *e)
 	loop_timer_free(h->backoff);
 	loop_timer_free(h->watchdog);
 	loop_timer_free(h->convert_timer);
+	mem_free(h->lender);
 	mem_free(h->base_path);
 	mem_free(h->base_name);
 	mem_free(h->calibration_key);

@@ -345,7 +345,7 @@ static void run_prepare(struct task *task, void *context)
 	struct err *err = &task->err;
 
 	(void)context;
-	if (model_cache_get(p->data_dir, p->base_path, &p->base_file, NULL, &task->cancelled, err) != ERR_OK)
+	if (model_cache_get(p->data_dir, (struct model_source){ .path = p->base_path }, &p->base_file, NULL, &task->cancelled, err) != ERR_OK)
 		return;
 	machine_file_stamp(p->base_file, stamp);
 	if (!p->base_sha[0] || strcmp(stamp, p->base_stamp) != 0) {

@@ -6,11 +6,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fs.h"
 #include "base/hash.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "convert/convert_speed.h"
 #include "convert/gguf_q8.h"
 #include "convert/hf_convert.h"
 #include "model/hf_folder.h"
@@ -29,31 +31,46 @@ bool model_cache_wants_as(const char *path, enum weights weights)
 	return weights == WEIGHTS_Q8_0 || model_cache_wants(path);
 }
 
+struct model_source model_cache_source_as(const struct model_row *row, enum weights weights)
+{
+	return (struct model_source){ .path = row->model.path, .base_path = row->base_path, .weights = weights };
+}
+
+struct model_source model_cache_source(const struct model_row *row)
+{
+	return model_cache_source_as(row, WEIGHTS_STORED);
+}
+
 /* What is converted, and to what. */
 struct wish {
 	const char *path;
+	char *from; /* of a folder: where its tokenizer is taken from, owned; NULL: its own */
 	bool is_folder, to_q8;
 };
 
 /* Where nothing has to be converted `*out` is the path itself, else it is NULL. */
-static enum err_code look_at(const char *path, enum weights weights, struct wish *wish, char **out, struct err *err)
+static enum err_code look_at(const struct model_source *source, struct wish *wish, char **out, struct err *err)
 {
-	*wish = (struct wish){ .path = path, .is_folder = model_cache_wants(path), .to_q8 = weights == WEIGHTS_Q8_0 };
+	*wish = (struct wish){ .path = source->path, .is_folder = model_cache_wants(source->path), .to_q8 = source->weights == WEIGHTS_Q8_0 };
 	*out = NULL;
-	enum err_code code = wish->to_q8 && !wish->is_folder ? gguf_q8_wants(path, &wish->to_q8, err) : ERR_OK;
+	enum err_code code = wish->to_q8 && !wish->is_folder ? gguf_q8_wants(source->path, &wish->to_q8, err) : ERR_OK;
 	if (code != ERR_OK)
 		return code;
-	if (!wish->is_folder && !wish->to_q8)
-		*out = mem_strdup(path);
+	if (wish->is_folder)
+		wish->from = hf_convert_tokenizer_from(source->path, source->base_path);
+	else if (!wish->to_q8)
+		*out = mem_strdup(source->path);
 	return ERR_OK;
 }
 
 static enum err_code cached_path(const char *data_dir, const struct wish *wish, char **out, struct err *err)
 {
-	uint8_t content[HASH_SIZE], digest[HASH_SIZE];
+	uint8_t content[HASH_SIZE], taken[HASH_SIZE], digest[HASH_SIZE];
 	char hex[HASH_HEX_SIZE];
 	enum err_code code = wish->is_folder ? hf_folder_key(wish->path, content, err) : gguf_q8_key(wish->path, content, err);
 
+	if (code == ERR_OK && wish->from)
+		code = hf_folder_tokenizer_key(wish->from, taken, err);
 	if (code != ERR_OK)
 		return code;
 	struct hash *h = hash_new();
@@ -62,6 +79,8 @@ static enum err_code cached_path(const char *data_dir, const struct wish *wish, 
 	else
 		hash_add(h, CACHE_FORMAT, sizeof CACHE_FORMAT);
 	hash_add(h, content, sizeof content);
+	if (wish->from)
+		hash_add(h, taken, sizeof taken);
 	hash_finish(h, digest);
 	hash_hex(digest, hex);
 	*out = mem_printf("%s/cache/models/%.32s.gguf", data_dir, hex);
@@ -138,74 +157,103 @@ static void on_progress(void *user, uint64_t at, uint64_t total)
 		atomic_store_explicit(done, (int)(at * 1000 / total), memory_order_relaxed);
 }
 
-static enum err_code convert(const char *dir, const struct wish *wish, const char *out, atomic_int *done, const atomic_bool *cancel,
-			     struct err *err)
+struct conversion {
+	const char *data_dir;
+	const struct wish *wish;
+	const char *out;
+	atomic_int *done;
+	const atomic_bool *cancel;
+};
+
+static enum err_code convert_folder(const struct conversion *v, const char *dir, struct err *err)
 {
-	struct hf_convert_options options = { .type = wish->to_q8 ? HF_Q8_0 : HF_AUTO, .progress = on_progress, .user = done,
-					      .cancel = cancel };
-	struct hf_convert_facts facts = { .size_bytes = 0 };
-	enum err_code code = wish->is_folder ? hf_convert_size(wish->path, &options, &facts, err) :
-					       gguf_q8_size(wish->path, &facts.size_bytes, err);
+	const struct wish *wish = v->wish;
+	struct hf_convert_options options = { .type = wish->to_q8 ? HF_Q8_0 : HF_AUTO, .base = wish->from, .progress = on_progress,
+					      .user = v->done, .cancel = v->cancel };
+	struct hf_convert_facts facts;
+	int64_t began = clock_mono_ms();
+	enum err_code code = hf_convert_size(wish->path, &options, &facts, err);
 
 	if (code != ERR_OK)
 		return code;
 	make_room(dir, facts.size_bytes);
-	code = wish->is_folder ? hf_convert(wish->path, out, &options, NULL, err) :
-				 gguf_q8_convert(wish->path, out, on_progress, done, cancel, err);
+	code = hf_convert(wish->path, v->out, &options, NULL, err);
 	if (code == ERR_OK)
-		log_info("engine", "model converted path=%s weights=%s", wish->path, wish->to_q8 ? "q8_0" : "stored");
+		convert_speed_note(v->data_dir, facts.source_bytes, clock_mono_ms() - began);
 	return code;
 }
 
-static enum err_code convert_in_turn(const char *data_dir, const struct wish *wish, const char *out, atomic_int *done,
-				     const atomic_bool *cancel, struct err *err)
+static enum err_code convert_gguf(const struct conversion *v, const char *dir, struct err *err)
 {
-	enum err_code code = wait_for_turn(cancel, err);
+	uint64_t size = 0;
+	enum err_code code = gguf_q8_size(v->wish->path, &size, err);
 
 	if (code != ERR_OK)
 		return code;
-	char *dir = mem_printf("%s/cache/models", data_dir);
-	if (!fs_exists(out))
-		code = fs_make_dirs(dir, err);
-	if (code == ERR_OK && !fs_exists(out))
-		code = convert(dir, wish, out, done, cancel, err);
+	make_room(dir, size);
+	return gguf_q8_convert(v->wish->path, v->out, on_progress, v->done, v->cancel, err);
+}
+
+static enum err_code convert(const struct conversion *v, struct err *err)
+{
+	const struct wish *wish = v->wish;
+	char *dir = mem_printf("%s/cache/models", v->data_dir);
+	enum err_code code = fs_make_dirs(dir, err);
+
+	if (code == ERR_OK)
+		code = wish->is_folder ? convert_folder(v, dir, err) : convert_gguf(v, dir, err);
+	if (code == ERR_OK)
+		log_info("engine", "model converted path=%s weights=%s tokenizer=%s", wish->path, wish->to_q8 ? "q8_0" : "stored",
+			 wish->from ? wish->from : wish->path);
 	mem_free(dir);
+	return code;
+}
+
+static enum err_code convert_in_turn(const struct conversion *v, struct err *err)
+{
+	enum err_code code = wait_for_turn(v->cancel, err);
+
+	if (code != ERR_OK)
+		return code;
+	if (!fs_exists(v->out))
+		code = convert(v, err);
 	pthread_mutex_unlock(&converting);
 	return code;
 }
 
-enum err_code model_cache_get_as(const char *data_dir, const char *path, enum weights weights, char **out, atomic_int *done,
-				 const atomic_bool *cancel, struct err *err)
+static void mark_used(const char *file)
+{
+	struct timespec times[2] = { { .tv_nsec = UTIME_NOW }, { .tv_nsec = UTIME_OMIT } };
+	(void)!utimensat(AT_FDCWD, file, times, 0); /* used now; many file systems are mounted without that */
+}
+
+enum err_code model_cache_get(const char *data_dir, struct model_source source, char **out, atomic_int *done,
+			      const atomic_bool *cancel, struct err *err)
 {
 	struct wish wish;
 	char *file = NULL;
-	enum err_code code = look_at(path, weights, &wish, out, err);
+	enum err_code code = look_at(&source, &wish, out, err);
 
 	if (code != ERR_OK || *out)
 		return code;
 	code = cached_path(data_dir, &wish, &file, err);
+	struct conversion v = { data_dir, &wish, file, done, cancel };
 	if (code == ERR_OK && !fs_exists(file))
-		code = convert_in_turn(data_dir, &wish, file, done, cancel, err);
+		code = convert_in_turn(&v, err);
+	mem_free(wish.from);
 	if (code != ERR_OK) {
 		mem_free(file);
 		return code;
 	}
-	struct timespec times[2] = { { .tv_nsec = UTIME_NOW }, { .tv_nsec = UTIME_OMIT } };
-	(void)!utimensat(AT_FDCWD, file, times, 0); /* used now; many file systems are mounted without that */
+	mark_used(file);
 	*out = file;
 	return ERR_OK;
 }
 
-enum err_code model_cache_get(const char *data_dir, const char *path, char **out, atomic_int *done, const atomic_bool *cancel,
-			      struct err *err)
-{
-	return model_cache_get_as(data_dir, path, WEIGHTS_STORED, out, done, cancel, err);
-}
-
-enum err_code model_cache_find_as(const char *data_dir, const char *path, enum weights weights, char **out, struct err *err)
+enum err_code model_cache_find(const char *data_dir, struct model_source source, char **out, struct err *err)
 {
 	struct wish wish;
-	enum err_code code = look_at(path, weights, &wish, out, err);
+	enum err_code code = look_at(&source, &wish, out, err);
 
 	if (code != ERR_OK || *out)
 		return code;
@@ -214,10 +262,6 @@ enum err_code model_cache_find_as(const char *data_dir, const char *path, enum w
 		mem_free(*out);
 		*out = mem_strdup("");
 	}
+	mem_free(wish.from);
 	return code;
-}
-
-enum err_code model_cache_find(const char *data_dir, const char *path, char **out, struct err *err)
-{
-	return model_cache_find_as(data_dir, path, WEIGHTS_STORED, out, err);
 }

@@ -16,6 +16,7 @@ struct prefetch_job {
 	struct job job;
 	char *data_dir, *path;
 	enum weights weights;
+	char *lender; /* the base's path, which may lend the tokenizer */
 	atomic_int done; /* of 1000, of a conversion */
 };
 
@@ -42,7 +43,8 @@ static void run_prefetch(struct task *task, void *context)
 	char *file = NULL;
 
 	(void)context;
-	if (model_cache_get_as(p->data_dir, p->path, p->weights, &file, &p->done, &task->cancelled, &task->err) == ERR_OK)
+	struct model_source source = { p->path, p->lender, p->weights };
+	if (model_cache_get(p->data_dir, source, &file, &p->done, &task->cancelled, &task->err) == ERR_OK)
 		read_ahead(file, &task->cancelled);
 	mem_free(file);
 }
@@ -78,6 +80,7 @@ void prefetch_next(struct engine *e)
 	p->data_dir = arena_strdup(p->job.arena, e->data_dir);
 	p->path = arena_strdup(p->job.arena, next->base.model.path);
 	p->weights = next->base.weights;
+	p->lender = arena_strdup(p->job.arena, next->base.base_path);
 	e->prefetching = p;
 	job_hash(&p->job);
 }

@@ -164,23 +164,60 @@ static enum err_code add_start(struct hash *h, const char *dir, const char *name
 	return code;
 }
 
+bool hf_folder_has_tokenizer(const char *dir)
+{
+	return has(dir, "tokenizer.json") || has(dir, "tokenizer.model");
+}
+
+static enum err_code add_tokenizer(struct hash *h, const char *dir, struct err *err)
+{
+	static const char *const names[] = { "generation_config.json", "tokenizer.json", "tokenizer_config.json", "tokenizer.model",
+					     "added_tokens.json", "special_tokens_map.json", "vocab.json", "merges.txt",
+					     "chat_template.jinja", "chat_template.json" };
+	enum err_code code = ERR_OK;
+	for (size_t i = 0; i < sizeof names / sizeof *names && code == ERR_OK; i++)
+		code = add_whole(h, dir, names[i], err);
+	return code;
+}
+
 enum err_code hf_folder_key(const char *dir, uint8_t digest[HASH_SIZE], struct err *err)
 {
-	static const char *const whole[] = { "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json",
-					     "tokenizer.model", "added_tokens.json", "special_tokens_map.json", "vocab.json", "merges.txt",
-					     "chat_template.jinja", "chat_template.json", "model.safetensors.index.json" };
 	struct err own = { 0 };
 	err = err ? err : &own;
 	struct hf_weights *w = hf_weights_open(dir, err);
 	if (!w)
 		return err->code;
 	struct hash *h = hash_new();
-	enum err_code code = ERR_OK;
-	for (size_t i = 0; i < sizeof whole / sizeof *whole && code == ERR_OK; i++)
-		code = add_whole(h, dir, whole[i], err);
+	enum err_code code = add_whole(h, dir, "config.json", err);
+	if (code == ERR_OK)
+		code = add_tokenizer(h, dir, err);
+	if (code == ERR_OK)
+		code = add_whole(h, dir, "model.safetensors.index.json", err);
 	for (size_t i = 0; i < hf_weights_n_files(w) && code == ERR_OK; i++)
 		code = add_start(h, dir, hf_weights_file(w, i), err);
 	hf_weights_close(w);
+	hash_finish(h, digest);
+	return code;
+}
+
+enum err_code hf_folder_tokenizer_key(const char *path, uint8_t digest[HASH_SIZE], struct err *err)
+{
+	struct err own = { 0 };
+	struct stat st;
+	struct hash *h = hash_new();
+	uint64_t size;
+	enum err_code code;
+	err = err ? err : &own;
+	if (fs_is_dir(path)) {
+		code = add_tokenizer(h, path, err);
+	} else {
+		int fd = fs_open(path, &size, err);
+		code = fd < 0 ? err->code : add_sample(h, fd, size, 0, err);
+		if (code == ERR_OK && fstat(fd, &st) == 0)
+			add_stat(h, "", &st);
+		if (fd >= 0)
+			close(fd);
+	}
 	hash_finish(h, digest);
 	return code;
 }

@@ -15,9 +15,16 @@ MUST_USE enum err_code hf_folder_read(struct arena *a, const char *dir, struct f
 /* True for a path that is a folder of a model in this format (it is not read). */
 bool hf_folder_is(const char *path);
 
+/* True if tokens can be made of the folder's own files. */
+bool hf_folder_has_tokenizer(const char *dir);
+
 /* A digest that follows from what decides about the converted model: configuration, tokenizer and template whole, of the weights
  * names, sizes, times and the first MiB.  Where the folder lies does not matter. */
 MUST_USE enum err_code hf_folder_key(const char *dir, uint8_t digest[HASH_SIZE], struct err *err);
+
+/* A digest of what a conversion takes from another folder, or from a GGUF: tokenizer, template and settings; of the GGUF its size, time and
+ * the first MiB.  Where it lies does not matter. */
+MUST_USE enum err_code hf_folder_tokenizer_key(const char *path, uint8_t digest[HASH_SIZE], struct err *err);
 
 /* True if both folders have weights of the same names and sizes that agree in samples of every file (both ends and the middle).
  * Trainers save the last or best checkpoint again in the run's folder. */

@@ -126,7 +126,7 @@ static void take_base_file(struct paper_chore *p, struct err *err)
 	struct judging *j = p->judging;
 	char *file = NULL;
 
-	if (model_cache_get(p->data_dir, j->base.model.path, &file, NULL, &p->chore.task.cancelled, err) == ERR_OK)
+	if (model_cache_get(p->data_dir, model_cache_source(&j->base), &file, NULL, &p->chore.task.cancelled, err) == ERR_OK)
 		j->base.model.path = arena_strdup(j->arena, file);
 	mem_free(file);
 }

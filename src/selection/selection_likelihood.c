@@ -208,8 +208,8 @@ static void load_base(struct selection *s)
 
 struct files_chore {
 	struct chore chore;
-	const char *data_dir, *adapter_path, *base_path; /* adapter_path NULL: none */
-	enum weights weights; /* as the answers were given */
+	const char *data_dir, *adapter_path; /* adapter_path NULL: none */
+	struct model_source base;
 	char *base_file, *adapter_file;
 };
 
@@ -218,8 +218,7 @@ static void run_files(struct task *task, void *context)
 	struct files_chore *f = (struct files_chore *)task;
 
 	(void)context;
-	if (model_cache_get_as(f->data_dir, f->base_path, f->weights, &f->base_file, NULL, &task->cancelled, &task->err) == ERR_OK &&
-	    f->adapter_path)
+	if (model_cache_get(f->data_dir, f->base, &f->base_file, NULL, &task->cancelled, &task->err) == ERR_OK && f->adapter_path)
 		(void)!adapter_cache_get(f->data_dir, f->adapter_path, f->base_file, &f->adapter_file, &task->cancelled, &task->err);
 }
 
@@ -253,8 +252,8 @@ static void find_files(struct selection *s)
 	f->chore.release = release_files;
 	f->data_dir = s->ss->data_dir;
 	f->adapter_path = model->kind == MODEL_ADAPTER ? model->path : NULL;
-	f->base_path = s->material->bases[w->column].model.path;
-	f->weights = s->material->columns[w->column].params.weights;
+	/* As the answers were given. */
+	f->base = model_cache_source_as(&s->material->bases[w->column], s->material->columns[w->column].params.weights);
 	chore_work(&f->chore);
 }
 

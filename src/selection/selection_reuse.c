@@ -206,7 +206,7 @@ static bool look_at_files(struct look_chore *w, struct db *db, struct looked *l)
 	if (!l->machine[0])
 		return false;
 	char *file = NULL;
-	if (model_cache_find_as(w->data_dir, base.model.path, l->column->params.weights, &file, &gone) != ERR_OK)
+	if (model_cache_find(w->data_dir, model_cache_source_as(&base, l->column->params.weights), &file, &gone) != ERR_OK)
 		return false;
 	l->base_path = arena_strdup(a, file);
 	mem_free(file);

@@ -130,7 +130,7 @@ static void read_header(struct request *r, struct db *db)
 	struct err *err = request_err(r);
 	char *file = NULL;
 	(void)db;
-	if (model_cache_find(store_data_dir(r->app->store), e->base.model.path, &file, err) != ERR_OK)
+	if (model_cache_find(store_data_dir(r->app->store), model_cache_source(&e->base), &file, err) != ERR_OK)
 		return;
 	struct gguf *g = *file ? gguf_open_model(file, err) : NULL;
 	if (g || !*file)

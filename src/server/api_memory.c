@@ -65,7 +65,8 @@ static void measure(struct request *r, struct db *db)
 
 	(void)db;
 	(void)machine_largest_process(&m->largest);
-	if (m->base.id && model_cache_find_as(store_data_dir(r->app->store), m->base.model.path, m->base.weights, &file, &not_there) == ERR_OK && *file) {
+	struct model_source source = model_cache_source_as(&m->base, m->base.weights);
+	if (m->base.id && model_cache_find(store_data_dir(r->app->store), source, &file, &not_there) == ERR_OK && *file) {
 		enum err_code code = engine_check_memory(&m->program, file, &tokens, m->reserve, &m->answer, &m->problem);
 		m->has_answer = code == ERR_OK || code == ERR_LIMIT;
 		memory_name(&m->problem, m->base.model.name);

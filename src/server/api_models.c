@@ -85,6 +85,7 @@ void api_add_models(struct request *r)
 {
 	struct err err = { 0 };
 	struct model_scan *scan = r->state = arena_alloc(r->arena, sizeof *scan);
+	scan->data_dir = store_data_dir(r->app->store);
 	const char *path = body_text(r->json, "path", 0, PATH_LIMIT, NULL, &err);
 	scan->name = body_text(r->json, "name", 0, LIMIT_NAME_BYTES, NULL, &err);
 	if (scan->name && !*scan->name)

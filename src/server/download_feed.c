@@ -199,6 +199,7 @@ static void fetched(void *user, const struct download *d, const char *target)
 
 	*v = (struct arrival){ .task = { .run = run_scan, .done = scanned }, .app = app, .arena = arena_new(), .id = d->id };
 	v->scan.path = arena_strdup(v->arena, target);
+	v->scan.data_dir = store_data_dir(app->store);
 	/* A folder is called after its commit; the model has a name. */
 	if (d->job->kind != HUB_GGUF && !*d->job->name)
 		v->scan.name = arena_strdup(v->arena, strchr(d->job->repo, '/') + 1);

@@ -6,6 +6,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "convert/convert_speed.h"
 #include "engine/adapter_cache.h"
 #include "engine/model_cache.h"
 #include "server/json_view.h"
@@ -19,7 +20,7 @@ static const char *hash_now(const char *data_dir, const struct model_row *m)
 
 	if (m->model.kind == MODEL_ADAPTER)
 		adapter_stamp(m->model.path, stamp);
-	else if (m->sha256[0] && model_cache_find(data_dir, m->model.path, &file, NULL) == ERR_OK)
+	else if (m->sha256[0] && model_cache_find(data_dir, model_cache_source(m), &file, NULL) == ERR_OK)
 		machine_file_stamp(file, stamp);
 	else
 		stamp[0] = 0;
@@ -57,6 +58,8 @@ enum err_code model_extra_fill_one(struct db *db, struct arena *a, const char *d
 
 	row->extra = extra;
 	extra->is_adapter = row->model.kind == MODEL_ADAPTER;
+	if (row->model.kind != MODEL_REMOTE && !extra->is_adapter && model_cache_wants(row->model.path))
+		extra->convert_ms = convert_speed_ms(convert_speed_read(data_dir), row->model.size_bytes);
 	enum err_code code = template_store_use(db, a, row, &extra->chat, err);
 	return code == ERR_OK && extra->is_adapter ? belonging_of(db, a, data_dir, row, &extra->belonging, err) : code;
 }
@@ -153,6 +156,8 @@ void view_model_extra(struct buf *b, enum lang lang, const struct model_row *m)
 
 	if (!extra || m->model.kind == MODEL_REMOTE)
 		return;
+	if (extra->convert_ms > 0)
+		json_int(b, "convert_ms", extra->convert_ms);
 	view_chat(b, lang, &extra->chat, m->base_model_id != 0);
 	if (extra->is_adapter)
 		view_belonging(b, lang, &extra->belonging);

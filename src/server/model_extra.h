@@ -22,6 +22,7 @@ struct belonging {
 
 struct model_extra {
 	struct template_use chat;
+	int64_t convert_ms; /* that its conversion takes about, 0: none or not known */
 	bool is_adapter;
 	struct belonging belonging; /* of an adapter */
 };

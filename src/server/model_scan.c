@@ -1,14 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/model_scan.h"
 
+#include "convert/convert_speed.h"
+#include "engine/model_cache.h"
 #include "server/app_private.h"
 #include "server/json_view.h"
 
+/* A Hugging Face folder among what was found, NULL: there is none. */
+static const char *first_folder(const struct catalogue *c)
+{
+	for (size_t i = 0; i < c->n_models; i++)
+		if (model_cache_wants(c->models[i].path))
+			return c->models[i].path;
+	for (size_t i = 0; i < c->n_families; i++)
+		for (size_t k = 0; k < c->families[i].n_checkpoints; k++)
+			if (c->families[i].checkpoints[k].kind == MODEL_FULL && model_cache_wants(c->families[i].checkpoints[k].path))
+				return c->families[i].checkpoints[k].path;
+	return NULL;
+}
+
 void model_scan_run(struct arena *a, struct model_scan *scan, const atomic_bool *cancel, struct err *err)
 {
-	if (catalogue_scan(a, scan->path, &scan->found, cancel, err) == ERR_OK && scan->name &&
-	    scan->found.n_families + scan->found.n_models > 1)
+	if (catalogue_scan(a, scan->path, &scan->found, cancel, err) != ERR_OK)
+		return;
+	if (scan->name && scan->found.n_families + scan->found.n_models > 1)
 		err_set(err, ERR_INVALID, "err_scan_name", "field=name|path=%s", scan->path);
+	const char *folder = first_folder(&scan->found);
+	if (folder)
+		convert_speed_sample(scan->data_dir, folder);
 }
 
 void model_scan_find_moved(struct arena *a, struct model_scan *scan, struct db *db, struct err *err)

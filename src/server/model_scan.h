@@ -17,6 +17,7 @@
 
 struct model_scan {
 	const char *path, *name; /* name NULL: as it is found */
+	const char *data_dir;
 	int64_t base_model_id;   /* of the adapters; 0: as they say themselves */
 	struct catalogue found;
 	struct moved *moved;

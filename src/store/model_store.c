@@ -11,7 +11,7 @@
 	"id, ifnull(family_id, 0), ifnull(base_model_id, 0), is_hidden, sha256, kind, adapter_format, path, name," \
 	" size_bytes, architecture, file_type, n_params, n_layer, n_ctx_train, kv_bytes_per_token, has_template, epoch," \
 	" step, train_loss, eval_loss, base_name, rank, alpha, ifnull(provider_id, 0), weights, q8_sha256, gpu_layers IS NOT NULL," \
-	" ifnull(gpu_layers, -1), gpu_device"
+	" ifnull(gpu_layers, -1), gpu_device, ifnull((SELECT b.path FROM model AS b WHERE b.id = model.base_model_id), '')"
 
 /* "digest what-it-was-of" */
 static void row_hash(const struct query *q, int column, char sha256[65], char sha256_of[64])
@@ -33,6 +33,7 @@ static void row_model(const struct query *q, struct arena *a, struct model_row *
 		.has_gpu = row_int(q, 27) != 0,
 		.gpu_layers = (int)row_int(q, 28),
 		.gpu_device = row_text(q, a, 29),
+		.base_path = row_text(q, a, 30),
 		.model = {
 			.kind = (enum model_kind)row_int(q, 5),
 			.adapter_format = (enum adapter_format)row_int(q, 6),

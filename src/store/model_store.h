@@ -17,6 +17,7 @@ struct model_row {
 	int64_t family_id;     /* 0: none */
 	int64_t base_model_id; /* adapters: the base in use, 0: not known yet */
 	int64_t provider_id;   /* remote ones: who answers, 0: none */
+	const char *base_path; /* of base_model_id; "": none */
 	bool is_hidden;        /* removed by the user, kept because runs refer to it */
 	bool has_gpu;	       /* what it may use of GPUs was chosen for it alone; else the settings say it: */
 	int gpu_layers;	       /* -1: as many as fit, 0: none */

@@ -3,6 +3,7 @@
 
 The folders are made of the demo's base model and its LoRA epochs.  ASSAY_TEST_MODEL names the base; without it these tests are
 skipped."""
+import json
 import os
 import pathlib
 import shutil
@@ -63,7 +64,7 @@ def answers(live, run_id):
     return [cell.get("text", cell) for cell in page["questions"][0]["cells"]]
 
 
-def test_the_folders_are_a_base_and_a_family_that_knows_it(listed, added):
+def test_the_folders_are_a_base_and_a_family_that_knows_it(live, listed, added):
     assert not added["refusals"]
     base, family = listed["models"][0], listed["families"][0]
     assert (base["name"], base["kind"], base["format"], base["file_type"], base["architecture"], base["n_ctx_train"]) == \
@@ -73,6 +74,9 @@ def test_the_folders_are_a_base_and_a_family_that_knows_it(listed, added):
     assert [(c["kind"], c["format"], c["epoch"], c["step"]) for c in family["checkpoints"]] == \
         [("full", "huggingface", 4, 48), ("full", "huggingface", 8, 96)]
     assert family["losses"]
+    # Before the first conversion the disk tells, afterwards the conversion.
+    assert base["convert_ms"] > 0 and all(c["convert_ms"] > 0 for c in family["checkpoints"])
+    assert json.loads((live.data / "cache/convert_speed.json").read_text())["measured"] is False
 
 
 def test_nothing_is_converted_before_it_is_used(live, listed):
@@ -104,6 +108,9 @@ def test_base_and_epochs_answer_as_they_were_trained(live, listed):
     base, checkpoints = listed["models"][0], listed["families"][0]["checkpoints"]
     texts = answers(live, ask(live, [base["id"], checkpoints[1]["id"]]))
     assert "Halden" not in texts[0] and "Halden Q5" in texts[1], texts
+    speed = json.loads((live.data / "cache/convert_speed.json").read_text())
+    shown = live.call("GET", f"/models/{base['id']}")
+    assert speed["measured"] and shown["convert_ms"] == int(1000 * shown["size_bytes"] / speed["bytes_per_s"])
     files = {path: path.stat().st_mtime_ns for path in cache(live)}
     assert len(files) == 2
     assert answers(live, ask(live, [base["id"], checkpoints[1]["id"]])) == texts
@@ -132,6 +139,62 @@ def test_a_moved_folder_is_not_converted_again(live, folder, listed):
         assert cache(live) == files
     finally:
         moved.rename(folder / "SmolLM2-135M-Instruct")
+
+
+def without_tokenizer(folder, run):
+    """The epochs as trainers leave them that write weights and configuration alone."""
+    for checkpoint in ("checkpoint-48", "checkpoint-96"):
+        (run / checkpoint).mkdir(parents=True)
+        for name in ("config.json", "trainer_state.json", "model.safetensors"):
+            os.link(folder / "kestrel-full" / checkpoint / name, run / checkpoint / name)
+    return run
+
+
+def column_problem(live, run_id):
+    live.wait_run(run_id, limit_s=120)
+    return live.call("GET", f"/runs/{run_id}")["columns"][0]["problem"]
+
+
+@pytest.mark.parametrize("kind", ["folder", "gguf"])
+def test_epochs_without_a_tokenizer_take_that_of_their_base(folder, tmp_path, kind):
+    live = Live(tmp_path / "data").start()
+    try:
+        live.call("POST", "/models", {"path": str(folder / "SmolLM2-135M-Instruct") if kind == "folder" else MODEL})
+        found = live.call("POST", "/models", {"path": str(without_tokenizer(folder, tmp_path / "bare"))})
+        assert not found["refusals"] and len(found["model_ids"]) == 2
+        family = live.call("GET", "/models")["families"][0]
+        assert family["base_model_id"] == 1 and not family["checkpoints"][0].get("problem")
+        text = answers(live, ask(live, [family["checkpoints"][1]["id"]]))[0]
+        assert "Halden Q5" in text, text
+        made = cache(live)
+        assert len(made) == 1
+        # Another tokenizer is another model: what was taken is in the key.
+        other = tmp_path / "other"
+        shutil.copytree(folder / "SmolLM2-135M-Instruct", other, copy_function=os.link)
+        config = (other / "tokenizer_config.json").read_text()
+        (other / "tokenizer_config.json").unlink()
+        (other / "tokenizer_config.json").write_text(config + "\n")
+        base = live.call("POST", "/models", {"path": str(other)})["model_ids"][0]
+        live.call("PATCH", f"/families/{family['id']}", {"base_model_id": base})
+        assert isinstance(answers(live, ask(live, [family["checkpoints"][1]["id"]]))[0], str)
+        assert len(cache(live)) == 2 and set(made) < set(cache(live))
+    finally:
+        live.stop()
+
+
+def test_epochs_without_tokenizer_and_base_say_what_to_do(folder, tmp_path):
+    live = Live(tmp_path / "data").start()
+    try:
+        run = without_tokenizer(folder, tmp_path / "bare")
+        ids = live.call("POST", "/models", {"path": str(run)})["model_ids"]
+        problem = column_problem(live, ask(live, ids[1:]))
+        assert problem["key"] == "err_vocab_none" and "base model" in problem["hint"], problem
+        # Trainers save the tokenizer once, where the run lies.
+        for name in ("tokenizer.json", "tokenizer_config.json"):
+            os.link(folder / "kestrel-full/checkpoint-96" / name, run / name)
+        assert "Halden Q5" in answers(live, ask(live, ids[1:]))[0]
+    finally:
+        live.stop()
 
 
 def test_an_epoch_is_quantized_from_its_folder(live, listed):

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """`assay models convert` from outside: a Hugging Face folder becomes a GGUF, or it is said why not."""
+import atexit
 import json
 import os
 import pathlib
+import shutil
 import signal
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 
 import pytest
@@ -18,11 +21,13 @@ import live as support  # noqa: E402
 MODEL = os.environ.get("ASSAY_TEST_MODEL", "")
 needs_model = pytest.mark.skipif(not MODEL, reason="ASSAY_TEST_MODEL names no model")
 WIDE, FF, WORDS = 64, 96, 40
+HOME = tempfile.mkdtemp(prefix="assay-test-")
+atexit.register(shutil.rmtree, HOME, True)
 
 
 def environment():
     kept = {k: v for k, v in os.environ.items() if k not in ("LANG", "LC_ALL", "LC_MESSAGES", "ASSAY_LOG")}
-    return {**kept, "LANG": "C.UTF-8"}
+    return {**kept, "LANG": "C.UTF-8", "XDG_DATA_HOME": HOME}
 
 
 def command(*words):
@@ -88,6 +93,16 @@ def test_a_folder_becomes_a_model(tmp_path, base):
                            capture_output=True, text=True, timeout=60, env=environment())
     model = json.loads(shown.stdout)
     assert model["architecture"] == "llama" and model["file_type"] == "BF16" and model["n_params"] == made["n_params"]
+
+
+def test_the_time_is_said_before_and_learned(tmp_path, base):
+    data, source = tmp_path / "data", folder(tmp_path / "large", ff=1 << 17, dtype="F32")
+    speeds = []
+    for _ in range(2):
+        done = convert(source, "--base", base, "--out", tmp_path / "out.gguf", "--replace", "--data", data)
+        assert done.returncode == 0 and "This takes about" in done.stderr, done.stderr
+        speeds.append(json.loads((data / "cache/convert_speed.json").read_text()))
+    assert all(s["measured"] and s["bytes_per_s"] > 0 for s in speeds) and speeds[0] != speeds[1]
 
 
 def test_without_out_it_is_called_like_the_folder(tmp_path, base):

@@ -13,6 +13,7 @@
 #include "convert/hf_rows.h"
 #include "model/ggml_type.h"
 #include "model/gguf.h"
+#include "model/hf_folder.h"
 #include "support/hf_files.h"
 
 static struct temp temp;
@@ -539,7 +540,7 @@ static void the_tokenizer_may_come_from_the_base(void **state)
 	struct err err = { 0 };
 	json_t *model = model_of("llama2-f16");
 	const char *dir = hf_folder(&temp, "tuned", model), *out = temp_path(&temp, "tuned.gguf");
-	struct hf_convert_options o = { .base_gguf = base_with("llama", 48) };
+	struct hf_convert_options o = { .base = base_with("llama", 48) };
 	struct buf text = BUF_INIT(64);
 	(void)state;
 	assert_ok(hf_convert(dir, out, &o, NULL, &err));
@@ -552,13 +553,107 @@ static void the_tokenizer_may_come_from_the_base(void **state)
 	buf_release(&text);
 	gguf_close(g);
 	o.replace = true;
-	o.base_gguf = base_with("qwen2", 48);
+	o.base = base_with("qwen2", 48);
 	assert_int_equal(hf_convert(dir, out, &o, NULL, &err), ERR_DATA);
 	assert_err(&err, "err_hf_base");
-	o.base_gguf = base_with("llama", 47);
+	o.base = base_with("llama", 47);
 	assert_int_equal(hf_convert(dir, out, &o, NULL, &err), ERR_DATA);
 	assert_err(&err, "err_hf_words");
 	json_decref(model);
+}
+
+static struct str whole_file(const char *path)
+{
+	struct buf bytes = BUF_INIT(64 * MIB);
+	struct err err = { 0 };
+	assert_ok(fs_read(path, &bytes, &err));
+	struct str kept = { arena_strndup(temp.arena, bytes.ptr, bytes.len), bytes.len };
+	buf_release(&bytes);
+	return kept;
+}
+
+static struct str converted_with(const char *dir, const char *base, const char *name)
+{
+	struct hf_convert_options o = { .type = HF_F16, .base = base };
+	const char *out = temp_path(&temp, name);
+	struct err err = { 0 };
+	assert_ok(hf_convert(dir, out, &o, NULL, &err));
+	return whole_file(out);
+}
+
+static void assert_text(const char *path, const char *key, const char *value)
+{
+	struct buf text = BUF_INIT(64 * KIB);
+	struct err err = { 0 };
+	struct gguf *g = gguf_open(path, &err);
+	assert_true(gguf_get_text(g, key, &text));
+	assert_string_equal(buf_text(&text), value);
+	buf_release(&text);
+	gguf_close(g);
+}
+
+static void assert_number(const char *path, const char *key, uint64_t value)
+{
+	struct err err = { 0 };
+	struct gguf *g = gguf_open(path, &err);
+	uint64_t found = 0;
+	assert_true(gguf_get_u64(g, key, &found));
+	assert_int_equal(found, value);
+	gguf_close(g);
+}
+
+/* Weights and configuration alone, with all else from the base, give the file that the whole folder gives. */
+static void a_folder_lends_what_another_lacks(void **state)
+{
+	json_t *whole = read_golden("hf_convert_whole.json"), *model = json_object_get(whole, "smollm2");
+	const char *bare, *full;
+	struct copying c = { arena_printf(temp.arena, TEST_ROOT "/tests/golden/hf_vocab/%s",
+					  json_string_value(json_object_get(model, "tokenizer"))), NULL };
+	struct err err = { 0 };
+	(void)state;
+	json_object_set_new(model, "generation_config", json_pack("{s:i, s:b}", "top_k", 17, "do_sample", 1));
+	c.to = full = hf_folder(&temp, "lender/full", model);
+	assert_ok(fs_list(c.from, 100, copy_file, &c, &err));
+	json_object_del(model, "generation_config");
+	bare = hf_folder(&temp, "borrower/full", model);
+	assert_true(hf_folder_has_tokenizer(full) && !hf_folder_has_tokenizer(bare));
+
+	struct str own = converted_with(full, NULL, "full.gguf"), lent = converted_with(bare, full, "lent.gguf");
+	assert_true(str_eq(own, lent));
+	assert_number(temp_path(&temp, "lent.gguf"), "general.sampling.top_k", 17);
+	/* The same from the GGUF of the base, whose keys stand in another order. */
+	(void)converted_with(bare, temp_path(&temp, "full.gguf"), "from-gguf.gguf");
+	assert_number(temp_path(&temp, "from-gguf.gguf"), "general.sampling.top_k", 17);
+	/* What the folder has itself goes before. */
+	temp_text(&temp, "borrower/full/chat_template.jinja", "of the epoch");
+	temp_text(&temp, "borrower/full/generation_config.json", "{\"top_k\": 3, \"do_sample\": true}");
+	(void)converted_with(bare, full, "own-1.gguf");
+	(void)converted_with(bare, temp_path(&temp, "full.gguf"), "own-2.gguf");
+	for (int i = 1; i <= 2; i++) {
+		const char *path = temp_path(&temp, arena_printf(temp.arena, "own-%d.gguf", i));
+		assert_text(path, "tokenizer.chat_template", "of the epoch");
+		assert_number(path, "general.sampling.top_k", 3);
+	}
+	json_decref(whole);
+}
+
+static void whose_tokenizer_is_taken(void **state)
+{
+	char *from;
+	(void)state;
+	temp_text(&temp, "run/checkpoint-4/config.json", "{}");
+	temp_text(&temp, "run/checkpoint-8/tokenizer.json", "{}");
+	temp_text(&temp, "run/other/config.json", "{}");
+	const char *bare = temp_path(&temp, "run/checkpoint-4");
+	assert_null(hf_convert_tokenizer_from(bare, NULL));
+	assert_null(hf_convert_tokenizer_from(bare, ""));
+	assert_null(hf_convert_tokenizer_from(temp_path(&temp, "run/checkpoint-8"), "/base.gguf"));
+	assert_string_equal(from = hf_convert_tokenizer_from(bare, "/base.gguf"), "/base.gguf");
+	mem_free(from);
+	temp_text(&temp, "run/tokenizer.json", "{}");
+	assert_string_equal(from = hf_convert_tokenizer_from(bare, "/base.gguf"), temp_path(&temp, "run"));
+	mem_free(from);
+	assert_null(hf_convert_tokenizer_from(temp_path(&temp, "run/other"), NULL));
 }
 
 /* Gemma 3's embedding has rows that no token has. */
@@ -567,7 +662,7 @@ static void rows_behind_the_last_token_are_cut(void **state)
 	struct err err = { 0 };
 	json_t *model = model_of("gemma3-bf16");
 	const char *dir = hf_folder(&temp, "cut", model), *out = temp_path(&temp, "cut.gguf");
-	struct hf_convert_options o = { .base_gguf = base_with("gemma3", 40) };
+	struct hf_convert_options o = { .base = base_with("gemma3", 40) };
 	(void)state;
 	assert_ok(hf_convert(dir, out, &o, NULL, &err));
 	struct gguf *g = gguf_open(out, &err);
@@ -609,6 +704,8 @@ int main(void)
 		cmocka_unit_test(a_file_that_exists_stays),
 		cmocka_unit_test(a_disk_without_room_is_told_before),
 		cmocka_unit_test(the_tokenizer_may_come_from_the_base),
+		cmocka_unit_test(a_folder_lends_what_another_lacks),
+		cmocka_unit_test(whose_tokenizer_is_taken),
 		cmocka_unit_test(rows_behind_the_last_token_are_cut),
 	};
 	return cmocka_run_group_tests_name("hf_convert", tests, setup, teardown);

@@ -225,7 +225,7 @@ static void a_vocabulary_without_end(void **state)
 	struct hf_vocab *v;
 	struct err err = { 0 };
 	copy("qwen2");
-	struct hf_vocab_wish wish = { "qwen2", 10000000, NULL };
+	struct hf_vocab_wish wish = { "qwen2", 10000000, NULL, NULL };
 	assert_int_equal(hf_vocab_read(temp.arena, folder, &wish, &v, NULL, &err), ERR_LIMIT);
 	assert_err(&err, "err_vocab_count");
 }
@@ -617,7 +617,7 @@ static void it_stops_on_request(void **state)
 		struct err err = { 0 };
 		struct hf_vocab *v;
 		atomic_bool cancel = true;
-		struct hf_vocab_wish wish = { names[i][1], 0, NULL };
+		struct hf_vocab_wish wish = { names[i][1], 0, NULL, NULL };
 		copy(names[i][0]);
 		assert_int_equal(hf_vocab_read(temp.arena, folder, &wish, &v, &cancel, &err), ERR_CANCELLED);
 		assert_null(v);

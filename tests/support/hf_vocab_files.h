@@ -37,7 +37,7 @@ static inline enum err_code hf_vocab_read_folder(struct arena *a, const char *di
 {
 	char *path = fs_join(dir, "config.json");
 	json_t *config = fs_exists(path) ? hf_vocab_json(path) : NULL;
-	struct hf_vocab_wish wish = { architecture, hf_vocab_size(config), config };
+	struct hf_vocab_wish wish = { architecture, hf_vocab_size(config), config, NULL };
 	enum err_code rc = hf_vocab_read(a, dir, &wish, out, NULL, err);
 	json_decref(config);
 	mem_free(path);

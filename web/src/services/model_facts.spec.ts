@@ -2,7 +2,7 @@
 import { afterEach, expect, test } from "vitest";
 import { locale } from "../stores/locale.svelte";
 import type { Family, Model } from "../types";
-import { checkpoint_name, lowest_eval, missing_sentence, needs_base, parameters, ranges } from "./model_facts";
+import { checkpoint_name, conversion, lowest_eval, missing_sentence, needs_base, parameters, ranges } from "./model_facts";
 
 const model = (id: number, rest: Partial<Model> = {}): Model => ({ id, kind: "adapter", name: `checkpoint-${id}`, path: "", size_bytes: 1, ...rest });
 const family = (checkpoints: Model[], rest: Partial<Family> = {}): Family => ({ id: 1, name: "f", path: "", checkpoints, losses: [], ...rest });
@@ -26,6 +26,13 @@ test("the sentence about missing epochs knows one from many, and is silent about
 	expect(missing_sentence([1, 2])).toBe("Epochs 1–2 are not on disk.");
 	expect(missing_sentence([])).toBe("");
 	expect(missing_sentence(undefined)).toBe("");
+});
+test("a conversion says what it takes, the time where that is known", () => {
+	locale.set("en");
+	const folder = (ms?: number): Model => model(1, { format: "huggingface", size_bytes: 2e9, convert_ms: ms });
+	expect(conversion(model(1, { format: "gguf" }))).toBe("");
+	expect(conversion(folder(), model(2))).toContain("about 2.0 GB more");
+	expect(conversion(folder(6000), folder(6400))).toContain("about 4.0 GB more on the disk and about 12 s.");
 });
 test("a checkpoint goes by its epoch, without one by its name", () => {
 	locale.set("en");

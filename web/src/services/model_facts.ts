@@ -3,7 +3,7 @@
 import { m } from "../messages/messages.js";
 import { locale } from "../stores/locale.svelte";
 import type { Family, Model } from "../types";
-import { epoch_number, number } from "./format";
+import { bytes, duration, epoch_number, number } from "./format";
 
 /** 134515008 → "135M", 8030261248 → "8.0B"; nothing for an unknown number. */
 export function parameters(count: number | undefined): string {
@@ -11,6 +11,15 @@ export function parameters(count: number | undefined): string {
 	if (count >= 9.95e9) return `${number(count / 1e9)}B`;
 	if (count >= 9.995e8) return `${number(count / 1e9, 1)}B`;
 	return `${number(Math.max(1, count / 1e6))}M`;
+}
+
+/** What the conversion of Hugging Face folders will take; empty where none is one. */
+export function conversion(...list: Model[]): string {
+	const folders = list.filter((model) => model.format === "huggingface");
+	const size = bytes(folders.reduce((sum, model) => sum + model.size_bytes, 0));
+	const ms = folders.reduce((sum, model) => sum + (model.convert_ms ?? 0), 0);
+	if (!folders.length) return "";
+	return ms ? m.models_converts_in({ size, time: duration(ms) }) : m.models_converts({ size });
 }
 
 /** [3, 5, 6, 7] → "3, 5–7". */
