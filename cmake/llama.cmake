@@ -1,6 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # Gives the target assay_llama: llama.cpp's libraries and headers, from the cache of script/llama or from
 # -DASSAY_LLAMA_SOURCE=DIR (then built as part of this project).
+# The converter in Python is looked for beside the programs (src/convert/python_env.c); script/stage installs it.
+function(assay_converter source)
+  file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/share/assay)
+  file(CREATE_LINK ${source} ${CMAKE_BINARY_DIR}/share/assay/converter SYMBOLIC)
+endfunction()
+
 if(ASSAY_LLAMA_SOURCE)
   set(LLAMA_BUILD_COMMON ON CACHE BOOL "" FORCE)
   set(LLAMA_OPENSSL OFF CACHE BOOL "" FORCE)
@@ -10,11 +16,13 @@ if(ASSAY_LLAMA_SOURCE)
   add_subdirectory(${ASSAY_LLAMA_SOURCE} llama.cpp EXCLUDE_FROM_ALL)
   add_library(assay_llama INTERFACE)
   target_link_libraries(assay_llama INTERFACE llama-common llama ggml)
+  assay_converter(${ASSAY_LLAMA_SOURCE})
   target_include_directories(assay_llama SYSTEM INTERFACE
     ${ASSAY_LLAMA_SOURCE}/common ${ASSAY_LLAMA_SOURCE}/src ${ASSAY_LLAMA_SOURCE}/vendor)
 elseif(ASSAY_LLAMA_DIR AND EXISTS ${ASSAY_LLAMA_DIR}/build)
   set(src ${ASSAY_LLAMA_DIR}/source)
   set(bin ${ASSAY_LLAMA_DIR}/build)
+  assay_converter(${src})
   add_library(assay_llama INTERFACE)
   target_include_directories(assay_llama SYSTEM INTERFACE
     ${src}/include ${src}/ggml/include ${src}/common ${src}/src ${src}/vendor)

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <pwd.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -232,6 +233,17 @@ enum err_code fs_write(const char *path, const void *data, size_t len, struct er
 out:
 	mem_free(part);
 	return code;
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st, (void)type, (void)ftw;
+	return remove(path);
+}
+
+bool fs_remove_tree(const char *path)
+{
+	return nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) == 0 || errno == ENOENT;
 }
 
 enum err_code fs_make_dirs(const char *path, struct err *err)

@@ -47,6 +47,10 @@ bool fs_exists(const char *path);
 /* Whether it is a folder; symlinks are followed.  Keeps errno. */
 bool fs_is_dir(const char *path);
 
+/* Removes a file, or a folder with all that is in it; symlinks are removed, not followed.  False with errno where something stays;
+ * what is not there is fine. */
+bool fs_remove_tree(const char *path);
+
 /* Bytes that an ordinary user may still write where `path` is or would be; UINT64_MAX if unknown. */
 uint64_t fs_free_space(const char *path);
 

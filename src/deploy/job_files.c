@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -20,16 +19,9 @@
 #define COPY_CHUNK (4 * MIB)
 #define SAME_NAMES_MAX 10000
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st, (void)type, (void)ftw;
-	return remove(path);
-}
-
 static void remove_all(const char *path)
 {
-	/* Symbolic links are removed, not followed. */
-	if (nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0 && errno != ENOENT)
+	if (!fs_remove_tree(path))
 		log_warn("deploy", "not removed path=%s errno=%d", path, errno);
 }
 
