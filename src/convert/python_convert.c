@@ -32,7 +32,10 @@ struct work {
 
 bool python_convert_may_help(const struct err *why)
 {
-	return why->code == ERR_UNSUPPORTED && strcmp(why->key, "err_hf_bitsandbytes") != 0 && strcmp(why->key, "err_hf_quantized") != 0;
+	struct str key = str_of(why->key);
+	bool of_folder = str_starts(key, "err_hf_") || str_starts(key, "err_vocab_"); /* and not of adapters, shards and pickles */
+	return why->code == ERR_UNSUPPORTED && of_folder && !str_eq_text(key, "err_hf_bitsandbytes") && !str_eq_text(key, "err_hf_quantized") &&
+	       !str_eq_text(key, "err_hf_adapter");
 }
 
 /* --- before it --- */

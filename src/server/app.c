@@ -25,6 +25,7 @@
 #include "server/api_keys.h"
 #include "server/app_private.h"
 #include "server/creation_feed.h"
+#include "server/conversion.h"
 #include "server/download_feed.h"
 #include "server/found_models.h"
 #include "server/http.h"
@@ -316,6 +317,7 @@ static void open_engine(struct app *app)
 	};
 	app->creations = creations_new(&creations);
 	app->downloads = download_feed_new(app);
+	app->conversion = conversion_new(app);
 	open_selections(app, &options);
 	open_matches(app, &options);
 }
@@ -442,6 +444,7 @@ void app_close(struct app *app)
 		app->finding->cancelled = true;
 	engine_free(app->engine); /* posts its last writes */
 	app->engine = NULL;
+	conversion_close(app->conversion);
 	executor_stop(app->export);
 	executor_stop(app->create);
 	executor_stop(app->work);
@@ -456,6 +459,7 @@ void app_close(struct app *app)
 	live_free(app->live);
 	talk_free(app->talk);
 	downloads_free(app->downloads);
+	conversion_free(app->conversion);
 	row_feed_free(app->creation_feed);
 	row_feed_free(app->selection_feed);
 	hub_free(app->hub);

@@ -29,6 +29,7 @@ struct app {
 	struct creations *creations;
 	struct row_feed *creation_feed;
 	struct downloads *downloads;     /* from a hub */
+	struct conversion *conversion;   /* by llama.cpp's converter */
 	struct selections *selections;
 	struct row_feed *selection_feed;
 	struct match_checks *matches;

@@ -4,9 +4,8 @@
 #include <string.h>
 
 #include "base/limits.h"
-#include "base/mem.h"
 #include "server/json_view.h"
-#include "server/model_scan.h"
+#include "server/model_arrival.h"
 
 /* --- showing --- */
 
@@ -28,19 +27,10 @@ static void view_numbers(struct buf *b, const struct download *d)
 		json_int(b, "remaining_ms", (int64_t)(1000.0 * (double)(d->size - d->have) / d->bytes_per_s));
 }
 
-/* What has arrived, once it was added. */
-struct arrival {
-	struct task task;
-	struct app *app;
-	struct arena *arena;
-	int64_t id;
-	struct model_scan scan;
-};
-
 void view_download(struct buf *b, const char *name, enum lang lang, const struct download *d)
 {
 	const struct hub_job *job = d->job;
-	const struct arrival *arrival = d->result;
+	const struct model_arrival *arrival = d->result;
 	struct arena *a = arena_new();
 
 	json_open(b, name, '{');
@@ -84,126 +74,27 @@ static void changed(void *user, const struct download *d)
 
 static void forget(void *user, void *result)
 {
-	struct arrival *v = result;
-
 	(void)user;
-	arena_free(v->arena);
-	mem_free(v);
+	model_arrival_free(result);
 }
 
-static void give_up(struct arrival *v, const struct err *err)
+static void arrived(void *user, struct model_arrival *v, const struct err *err)
 {
-	struct downloads *downloads = v->app->downloads;
-	int64_t id = v->id;
+	struct app *app = user;
 	struct err why = *err;
+	int64_t id = v->id;
 
-	forget(NULL, v);
-	downloads_added(downloads, id, NULL, &why);
-}
-
-/* Whether the step that came home lets the next one begin. */
-static bool goes_on(struct arrival *v)
-{
-	struct err err = v->task.err;
-
-	if (err.code == ERR_OK && v->app->closing)
-		err_set(&err, ERR_CANCELLED, "err_cancelled", NULL);
-	if (err.code != ERR_OK)
-		give_up(v, &err);
-	return err.code == ERR_OK;
-}
-
-static void run_store(struct task *task, void *db)
-{
-	struct arrival *v = (struct arrival *)task;
-	model_scan_store(v->arena, &v->scan, db, &task->err);
-}
-
-static void stored(struct task *task)
-{
-	struct arrival *v = (struct arrival *)task;
-	struct err none = { 0 };
-
-	if (!goes_on(v))
-		return;
-	app_publish(v->app, "models", NULL);
-	downloads_added(v->app->downloads, v->id, v, &none);
-}
-
-static void store_it(struct arrival *v)
-{
-	v->task = (struct task){ .run = run_store, .done = stored };
-	store_write(v->app->store, &v->task);
-}
-
-static void run_check(struct task *task, void *context)
-{
-	(void)context;
-	model_scan_check_moved(&((struct arrival *)task)->scan, &task->cancelled);
-}
-
-static void checked(struct task *task)
-{
-	struct arrival *v = (struct arrival *)task;
-
-	if (goes_on(v))
-		store_it(v);
-}
-
-static void run_find(struct task *task, void *db)
-{
-	struct arrival *v = (struct arrival *)task;
-	model_scan_find_moved(v->arena, &v->scan, db, &task->err);
-}
-
-static void found(struct task *task)
-{
-	struct arrival *v = (struct arrival *)task;
-
-	if (!goes_on(v))
-		return;
-	if (v->scan.n_moved == 0) {
-		store_it(v);
-		return;
-	}
-	v->task = (struct task){ .run = run_check, .done = checked };
-	executor_post(v->app->work, &v->task);
-}
-
-static void run_scan(struct task *task, void *context)
-{
-	struct arrival *v = (struct arrival *)task;
-	const char *name = v->scan.name;
-
-	(void)context;
-	v->scan.name = NULL;
-	model_scan_run(v->arena, &v->scan, &task->cancelled, &task->err);
-	if (v->scan.found.n_families + v->scan.found.n_models == 1)
-		v->scan.name = name;
-}
-
-static void scanned(struct task *task)
-{
-	struct arrival *v = (struct arrival *)task;
-
-	if (!goes_on(v))
-		return;
-	v->task = (struct task){ .run = run_find, .done = found };
-	store_read(v->app->store, &v->task);
+	if (why.code != ERR_OK)
+		model_arrival_free(v);
+	downloads_added(app->downloads, id, why.code == ERR_OK ? v : NULL, &why);
 }
 
 static void fetched(void *user, const struct download *d, const char *target)
 {
-	struct app *app = user;
-	struct arrival *v = mem_alloc(sizeof *v);
-
-	*v = (struct arrival){ .task = { .run = run_scan, .done = scanned }, .app = app, .arena = arena_new(), .id = d->id };
-	v->scan.path = arena_strdup(v->arena, target);
-	v->scan.data_dir = store_data_dir(app->store);
 	/* A folder is called after its commit; the model has a name. */
-	if (d->job->kind != HUB_GGUF && !*d->job->name)
-		v->scan.name = arena_strdup(v->arena, strchr(d->job->repo, '/') + 1);
-	executor_post(app->work, &v->task);
+	bool is_commit = d->job->kind != HUB_GGUF && !*d->job->name;
+
+	model_arrival_start(user, target, is_commit ? strchr(d->job->repo, '/') + 1 : NULL, d->id, arrived, user);
 }
 
 struct downloads *download_feed_new(struct app *app)

@@ -7,6 +7,7 @@
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/limits.h"
+#include "convert/python_convert.h"
 #include "engine/model_cache.h"
 #include "server/model_extra.h"
 #include "server/model_name.h"
@@ -277,6 +278,7 @@ void view_refusal(struct buf *b, enum lang lang, const char *path, const struct 
 	json_open(b, NULL, '{');
 	json_cstr(b, "path", path);
 	view_problem(b, "problem", lang, err);
+	json_flag(b, "with_python", python_convert_may_help(err));
 	json_close(b, '}');
 }
 

@@ -307,6 +307,11 @@ static enum err_code check_base(struct db *db, int64_t base_model_id, struct err
 	return code;
 }
 
+enum err_code model_store_forget_refusal(struct db *db, const char *path, struct err *err)
+{
+	return db_run(db, err, "DELETE FROM refusal WHERE path = ?1", "t", path);
+}
+
 static enum err_code merge_refusals(struct db *db, const struct catalogue *found, struct err *err)
 {
 	char text[ERR_TEXT_SIZE];

@@ -63,6 +63,9 @@ MUST_USE enum err_code model_store_get(struct db *db, struct arena *a, int64_t i
 MUST_USE enum err_code model_store_merge(struct db *db, struct arena *a, const struct catalogue *found,
 					 int64_t base_model_id, int64_t **ids, size_t *n_ids, struct err *err);
 
+/* What lies at `path` is not refused any more.  store */
+MUST_USE enum err_code model_store_forget_refusal(struct db *db, const char *path, struct err *err);
+
 /* Whether a model (a family) with that path was ever added, removed ones too. */
 MUST_USE enum err_code model_store_has(struct db *db, const char *path, bool *has, struct err *err);
 MUST_USE enum err_code family_store_has(struct db *db, const char *path, bool *has, struct err *err);

@@ -356,6 +356,30 @@ static void a_full_disk_has_a_sentence_of_its_own(void **state)
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+static void write_in(const char *folder, const char *name)
+{
+	char *dir = mem_strdup(in_root(folder)), *path = fs_join(dir, name);
+	assert_int_equal(fs_make_dirs(dir, NULL), ERR_OK);
+	assert_int_equal(fs_write(path, "x", 1, NULL), ERR_OK);
+	mem_free(path);
+	mem_free(dir);
+}
+
+static void a_tree_is_removed_and_links_are_not_followed(void **state)
+{
+	(void)state;
+	write_in("kept", "file");
+	write_in("tree/a/b", "file");
+	assert_int_equal(symlink(in_root("kept"), in_root("tree/a/link")), 0);
+	assert_true(fs_remove_tree(in_root("tree")));
+	assert_false(fs_exists(in_root("tree")));
+	assert_true(fs_exists(in_root("kept/file")));
+	assert_int_equal(symlink(in_root("kept"), in_root("tree")), 0);
+	assert_true(fs_remove_tree(in_root("tree")) && fs_exists(in_root("kept/file")));
+	assert_true(fs_remove_tree(in_root("tree"))); /* nothing is there */
+	assert_true(fs_remove_tree(in_root("kept")));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -371,6 +395,7 @@ int main(void)
 		cmocka_unit_test(the_data_folder_follows_xdg),
 		cmocka_unit_test(free_space_is_told_for_paths_that_do_not_exist_yet),
 		cmocka_unit_test(a_full_disk_has_a_sentence_of_its_own),
+		cmocka_unit_test(a_tree_is_removed_and_links_are_not_followed),
 	};
 	return cmocka_run_group_tests(tests, make_root, remove_root);
 }

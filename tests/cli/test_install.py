@@ -176,6 +176,17 @@ def files(folder):
     return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if not p.is_dir())
 
 
+def assert_converter_is_whole(folder, tmp_path):
+    """Everything that it imports of its own is there, and what is not needed is not."""
+    assert {"convert_hf_to_gguf.py", "conversion", "gguf-py", "requirements", "LICENSE"} == {p.name for p in folder.iterdir()}
+    wanted = {p.name for p in (folder / "requirements").iterdir()}
+    assert wanted == {"requirements-convert_hf_to_gguf.txt", "requirements-convert_legacy_llama.txt"}
+    for line in (folder / "requirements/requirements-convert_hf_to_gguf.txt").read_text().splitlines():
+        assert not line.startswith("-r") or line.split("/")[-1] in wanted
+    assert (folder / "gguf-py/gguf/gguf_writer.py").exists() and (folder / "conversion/gpt2.py").exists()
+    assert not list(folder.rglob("*.pyc"))
+
+
 def test_install_upgrade_and_uninstall_leave_what_was_there(tmp_path):
     prefix = tmp_path / "here"
     mine = prefix / "share" / "mine.txt"
@@ -188,6 +199,7 @@ def test_install_upgrade_and_uninstall_leave_what_was_there(tmp_path):
     assert {"bin/assay", "lib/assay/assay-worker", "share/man/man1/assay.1.gz", "share/man/zh_TW/man1/assay.1.gz",
             "share/bash-completion/completions/assay", "share/applications/assay.desktop",
             "share/icons/hicolor/scalable/apps/assay.svg", "share/systemd/user/assay.service"} <= set(installed)
+    assert_converter_is_whole(prefix / "share/assay/converter", tmp_path)
     for name in ("applications/assay.desktop", "systemd/user/assay.service"):
         text = (prefix / "share" / name).read_text("utf-8")
         assert f"{prefix}/bin/assay" in text and "@PREFIX@" not in text

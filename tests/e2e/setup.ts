@@ -27,7 +27,9 @@ function elsewhere(home: string): NodeJS.ProcessEnv {
 	const unset = { HF_HUB_CACHE: "", HUGGINGFACE_HUB_CACHE: "", HF_HOME: "", XDG_CACHE_HOME: "", OLLAMA_MODELS: "", LLAMA_CACHE: "",
 		HF_TOKEN: "", HF_TOKEN_PATH: "", HUGGING_FACE_HUB_TOKEN: "" };
 	execFileSync("python3", [`${ROOT}tests/support/made_up_home.py`, home], { stdio: "inherit" });
-	return { ...process.env, ...unset, HOME: home, HF_ENDPOINT: process.env.ASSAY_HUB };
+	// Python and llama.cpp's converter are a stub's, with a model that needs them.
+	const python = JSON.parse(execFileSync("python3", [`${ROOT}tests/support/python_stub.py`, `${home}/python`]).toString()) as NodeJS.ProcessEnv;
+	return { ...process.env, ...unset, ...python, HOME: home, HF_ENDPOINT: process.env.ASSAY_HUB };
 }
 
 function start(data: string, home: string): Promise<{ child: ChildProcess; link: string }> {

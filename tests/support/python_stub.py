@@ -119,3 +119,9 @@ def gpt2(path, name_or_path="", **more):
     head = json.dumps({"transformer.wte.weight": {"dtype": "F32", "shape": [3, 32], "data_offsets": [0, 384]}}).encode()
     (path / "model.safetensors").write_bytes(struct.pack("<Q", len(head)) + head + b"\0" * 384)
     return path
+
+
+if __name__ == "__main__":  # FOLDER: makes a stub and a model there, and tells the environment
+    here = pathlib.Path(sys.argv[1])
+    gpt2(here / "Kestrel GPT")
+    print(json.dumps(Stub(here / "stub").environment))

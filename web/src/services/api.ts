@@ -93,6 +93,9 @@ export const api = {
 
 	hub: () => get<Reply<"getHub">>("/hub"),
 	look_hub: (json: Body<"lookHub">) => call<Reply<"lookHub">>("POST", "/hub/look", { json }),
+	conversion: () => get<Reply<"getConversion">>("/conversion"),
+	convert: (path: string) => call<Reply<"startConversion">>("POST", "/conversion", { json: { path, install: true } }),
+	cancel_conversion: () => call<void>("DELETE", "/conversion"),
 	downloads: () => get<Reply<"listDownloads">>("/downloads"),
 	add_download: (json: Body<"addDownload">) => call<Reply<"addDownload">>("POST", "/downloads", { json }),
 	cancel_download: (id: number) => call<void>("POST", `/downloads/${id}/cancel`, { json: {} }),

@@ -29,10 +29,10 @@ test("the sentence about missing epochs knows one from many, and is silent about
 });
 test("a conversion says what it takes, the time where that is known", () => {
 	locale.set("en");
-	const folder = (ms?: number): Model => model(1, { format: "huggingface", size_bytes: 2e9, convert_ms: ms });
+	const folder = (rest: Partial<Model> = {}): Model => model(1, { format: "huggingface", size_bytes: 2e9, ...rest });
 	expect(conversion(model(1, { format: "gguf" }))).toBe("");
 	expect(conversion(folder(), model(2))).toContain("about 2.0 GB more");
-	expect(conversion(folder(6000), folder(6400))).toContain("about 4.0 GB more on the disk and about 12 s.");
+	expect(conversion(folder({ convert_ms: 6000 }), folder({ convert_ms: 6400 }))).toContain("about 4.0 GB more on the disk and about 12 s.");
 });
 test("a checkpoint goes by its epoch, without one by its name", () => {
 	locale.set("en");
