@@ -10,14 +10,15 @@ test.skip(() => !home(), "the server is not ours: it has no stub of Python");
 
 for (const language of ["en", "zh-TW"] as const) {
 	test(`${language}: what will be installed is said first, then it is done and the model is there`, async ({ page }) => {
-		const [path, offer, convert, done, cancel] = language === "en" ? ["Folder or GGUF file on the computer that runs assay", "Convert with Python", "Install and convert", "Converted and added.", "Cancel"]
-			: ["執行 assay 的電腦上的資料夾或 GGUF 檔案", "用 Python 轉換", "轉換", "已轉換並加入。", "取消"];
+		const [title, path, offer, convert, done, cancel] = language === "en" ? ["Add a folder or file", "Folder or GGUF file on the computer that runs assay", "Convert with Python", "Install and convert", "Converted and added.", "Cancel"]
+			: ["加入資料夾或檔案", "執行 assay 的電腦上的資料夾或 GGUF 檔案", "用 Python 轉換", "轉換", "已轉換並加入。", "取消"];
 		rmSync(`${home()}/python/stub/pip`, { force: true });
 		await page.goto(`${server()}/models`);
 		await dress(page, { language, theme: language === "en" ? "light" : "dark" });
 		await page.getByLabel(path, { exact: true }).fill(`${home()}/python/Kestrel GPT`);
 		await page.keyboard.press("Enter");
-		const row = page.getByRole("listitem").filter({ hasText: "GPT2LMHeadModel" }).first();
+		// What was refused before stands below as well.
+		const row = page.getByRole("region", { name: title }).getByRole("listitem").filter({ hasText: "GPT2LMHeadModel" });
 		await row.getByRole("button", { name: offer }).click();
 		const button = row.getByRole("button", { name: convert, exact: true });
 		await expect(button).toBeVisible();
