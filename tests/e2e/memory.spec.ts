@@ -139,6 +139,7 @@ test("an answer that memory was too short for frees what Ollama holds and asks a
 	await expect(cell(page, 0, 0)).toContainText("Not enough memory");
 	await expect(cell(page, 0, 0)).not.toContainText("Ollama");
 	expect(await held()).toBe(0);
+	await call(page, "DELETE", `/models/${id}`);
 });
 
 test("the system check says what Ollama holds, and frees it", async ({ page }) => {

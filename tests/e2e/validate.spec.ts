@@ -159,22 +159,26 @@ for (const [language, words] of Object.entries({ en: ["Use 8-bit (Q8_0)", "8-bit
 		await ask(page, "Which CPU does the Kestrel K7 use?");
 		// A small memory is made in tests/engine; here its refusal is repeated, and what was asked for is kept from the server.
 		type Part = { model_id: number; state: string; params: object };
+		type Row = { cells: object[] };
 		const actions = [{ action: "q8", label: words[0], model_id: 1 }];
 		const problem = { code: "limit", key: "err_memory_q8", message: "Not enough memory.", actions };
 		let weights = "stored";
 		const asked: unknown[] = [];
 		const short = (column: Part): object => (weights === "stored" ? { ...column, state: "failed", n_failed: 1, problem } : { ...column, params: { ...column.params, weights } });
-		await page.route(/\/api\/v1\/(runs\/\d+(\/retry)?|models\/\d+)$/, async (route) => {
+		const failed = (row: Row): object => ({ ...row, cells: row.cells.map((one) => (weights === "stored" ? { ...one, state: "failed", text: "", problem } : one)) });
+		await page.route(/\/api\/v1\/(runs\/\d+(\/retry|\/questions\?.*)?|models\/\d+)$/, async (route) => {
 			const request = route.request();
 			if (request.method() !== "GET") asked.push([request.method(), request.postDataJSON()]);
 			if (request.method() === "PATCH") { await route.fulfill({ json: {} }); return; }
 			if (request.method() === "POST") weights = "q8_0";
 			const response = await route.fetch({ method: "GET", url: request.url().replace("/retry", "") });
-			const run = (await response.json()) as { columns: Part[] };
-			await route.fulfill({ response, json: { ...run, columns: run.columns.map(short) } });
+			const reply = (await response.json()) as { columns?: Part[]; questions?: Row[] };
+			await route.fulfill({ response, json: { ...reply, ...(reply.columns && { columns: reply.columns.map(short) }), ...(reply.questions && { questions: reply.questions.map(failed) }) } });
 		});
 		await look_at(page, `validate-memory-${language}`, { language: language as "en" | "zh-TW", theme: "light" });
 		await page.getByRole("button", { name: words[0] ?? "" }).first().click();
+		await expect(page.getByRole("columnheader").filter({ hasText: words[1] ?? "" })).toHaveCount(2);
+		await page.reload();
 		await expect(page.getByRole("columnheader").filter({ hasText: words[1] ?? "" })).toHaveCount(2);
 		await expect(page.getByRole("button", { name: words[0] ?? "" })).toHaveCount(0);
 		await look_at(page, `validate-q8-${language}`);

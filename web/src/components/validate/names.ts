@@ -10,7 +10,7 @@ import { validate } from "../../stores/validate.svelte";
 export const SETTINGS: Record<Setting, () => string> = {
 	max_tokens: m.validate_max_tokens, temperature: m.validate_temperature, top_p: m.validate_top_p, top_k: m.validate_top_k,
 	min_p: m.validate_min_p, repeat_penalty: m.validate_repeat_penalty, system: m.validate_system, template: m.results_set_template,
-	thinking: m.validate_thinking, stop: m.validate_stop, num_ctx: m.validate_num_ctx, weights: m.models_weights,
+	thinking: m.validate_thinking, stop: m.validate_stop_texts, num_ctx: m.validate_num_ctx, weights: m.models_weights,
 };
 /** The names of settings in a row. */
 export const settings_named = (names: string[]): string => names.map((name) => SETTINGS[name as Setting]()).join(", ");
