@@ -55,7 +55,7 @@ export async function call(page: Page, method: string, address: string, body?: u
 		if (json) init.body = json;
 		const response = await fetch(`/api/v1${url}`, init);
 		if (!response.ok) throw new Error(`${verb} ${url}: ${await response.text()}`);
-		return response.json();
+		return response.status === 204 ? null : response.json();
 	}, [method, address, body === undefined ? "" : JSON.stringify(body)] as const);
 }
 
