@@ -47,6 +47,7 @@ export default defineConfig({
 		assetsInlineLimit: 0,
 		modulePreload: { polyfill: false },
 		reportCompressedSize: false,
+		rolldownOptions: { checks: { pluginTimings: false } }, // squeeze takes its seconds
 		// One script and one style for all pages: together they compress to a tenth less than apart.  Only the languages are files of their own.
 		cssCodeSplit: false,
 	},
