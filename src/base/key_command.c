@@ -19,6 +19,7 @@
 #define KEEP_MS (5 * 60 * 1000)
 #define OUTPUT_MAX (8 * KIB)
 #define REASON_MAX 200
+#define READS_MAX 64 /* KiB at a time: all that a pipe holds; whoever writes on keeps nobody from the loop */
 
 extern char **environ;
 
@@ -216,19 +217,21 @@ static void take_result(struct key_command *k, int status)
 	finish(k, &why);
 }
 
-/* Takes what is there; false where it is more than a key can be. */
+/* Takes what is there, the rest when the loop comes back; false where it is more than a key can be. */
 static bool read_pipe(struct pipe_end *p)
 {
-	char block[1024];
-	ssize_t n;
+	char block[KIB];
 
-	while (p->watch && (n = read(p->fd, block, sizeof block)) != 0) {
+	for (int reads = 0; p->watch && reads < READS_MAX; reads++) {
+		ssize_t n = read(p->fd, block, sizeof block);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno == EAGAIN)
 			return true;
-		if (n < 0)
-			break;
+		if (n <= 0) {
+			close_pipe(p);
+			return true;
+		}
 		size_t room = OUTPUT_MAX - p->len, taken = (size_t)n < room ? (size_t)n : room;
 		memcpy(p->text + p->len, block, taken);
 		p->len += taken;
@@ -236,7 +239,6 @@ static bool read_pipe(struct pipe_end *p)
 		if ((size_t)n > room && p == &p->of->out)
 			return false;
 	}
-	close_pipe(p);
 	return true;
 }
 

@@ -144,13 +144,13 @@ static enum err_code follow(const struct child_options *o, pid_t pid, int fd, st
 	}
 	if (cancelled)
 		stop(pid, fd, l, &status);
+	kill(-pid, SIGKILL); /* what it has left behind would talk on */
 	fcntl(fd, F_SETFL, O_NONBLOCK);
 	while (more && !cancelled) {
 		struct pollfd p = { .fd = fd, .events = POLLIN };
 		more = poll(&p, 1, 0) > 0 && listen_once(l, fd);
 	}
 	end_line(l);
-	kill(-pid, SIGKILL);
 	mem_free(l);
 	end->exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 	end->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;

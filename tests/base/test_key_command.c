@@ -152,6 +152,17 @@ static void much_that_is_no_key_is_left_out(void **state)
 	assert_string_equal(run("head -c 100000 /dev/zero | tr '\\0' n >&2; echo " KEY), KEY);
 }
 
+/* Whoever says things without an end keeps nobody from the loop. */
+static void what_is_said_without_an_end_does_not_hold_the_loop(void **state)
+{
+	(void)state;
+	key_commands_free(all);
+	all = key_commands_new(loop, (struct key_command_limits){ .run_ms = 1000, .keep_ms = 60000 });
+	assert_string_equal(run("yes no-key >&2"), "");
+	assert_err(&why, "err_key_command_slow");
+	assert_string_equal(run("yes no-key >&2 & echo " KEY), KEY);
+}
+
 /* Waits until no process of the group is left. */
 static bool group_ends(pid_t group)
 {
@@ -226,6 +237,7 @@ int main(void)
 		TEST(all_who_wait_share_one_run),
 		TEST(a_command_that_fails_says_why_and_never_the_key),
 		TEST(much_that_is_no_key_is_left_out),
+		TEST(what_is_said_without_an_end_does_not_hold_the_loop),
 		TEST(a_command_that_does_not_end_is_ended_with_all_that_it_started),
 		TEST(what_goes_on_behind_a_command_does_not_hold_it_up),
 		TEST(a_key_is_forgotten_after_a_while),
