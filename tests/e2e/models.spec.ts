@@ -300,7 +300,10 @@ test("epochs with full weights say that they are converted, and what training ha
 	const card = page.getByRole("article", { name: "acme-run" });
 	await expect(card.getByText("Base model: Acme-1B")).toBeVisible();
 	await expect(card.getByText(/^Converted to GGUF when it is first used/)).toBeVisible();
-	await expect(page.getByRole("row").filter({ hasText: "Acme-1B" })).toContainText("Converted to GGUF when it is first used");
+	const alone = page.getByRole("row").filter({ hasText: "Acme-1B" });
+	await expect(alone).toContainText("Converted to GGUF when it is first used");
+	await alone.getByText("Memory and GPU").click();
+	await expect(alone).toContainText("How much memory it needs is known once it has been converted");
 	const compare = async (name: string): Promise<void> => {
 		await card.getByRole("button", { name: `Actions for ${name}` }).click();
 		await page.getByRole("menuitem", { name: "What has training changed?" }).click();
