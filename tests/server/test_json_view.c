@@ -45,6 +45,41 @@ static void an_error_has_code_sentence_hint_and_field_in_the_language_asked_for(
 	json_decref(v);
 }
 
+/* What can be done at once, in the order of the buttons. */
+static void check_actions(const char *key, const char *args, const char *wanted)
+{
+	struct err err = { 0 };
+	struct buf b = BUF_INIT(MIB);
+	char found[100] = "";
+	size_t i;
+	json_t *one;
+
+	err_restore(&err, ERR_LIMIT, key, args);
+	view_error(&b, LANG_EN, &err);
+	json_t *v = parsed(&b);
+	json_array_foreach(json_object_get(json_object_get(v, "error"), "actions"), i, one) {
+		assert_true(*text_of(one, "label"));
+		str_format(found + strlen(found), sizeof found - strlen(found), "%s ", text_of(one, "action"));
+		if (strcmp(text_of(one, "action"), "free") != 0)
+			assert_int_equal(json_integer_value(json_object_get(one, "model_id")), 7);
+	}
+	assert_string_equal(found, wanted);
+	json_decref(v);
+}
+
+static void where_memory_is_short_what_helps_can_be_done_at_once(void **state)
+{
+	(void)state;
+	check_actions("err_memory", "need=9\037free=1\037base=7", "");
+	check_actions("err_memory_held", "need=9\037free=1\037base=7\037held=5", "free ");
+	check_actions("err_memory_q8", "name=x\037then=4\037base=7", "q8 ");
+	check_actions("err_memory_q8", "name=x\037then=4", "");
+	check_actions("err_memory_q8_held", "name=x\037base=7\037held=5", "free q8 ");
+	check_actions("err_memory_gpu", "name=x\037base=7", "auto cpu ");
+	check_actions("err_memory_gpu_off", "name=x\037base=7", "auto ");
+	check_actions("err_disk_full", "base=7\037held=5", "");
+}
+
 static void a_waiting_cell_with_live_text_is_running(void **state)
 {
 	(void)state;
@@ -170,6 +205,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_error_has_code_sentence_hint_and_field_in_the_language_asked_for),
+		cmocka_unit_test(where_memory_is_short_what_helps_can_be_done_at_once),
 		cmocka_unit_test(a_waiting_cell_with_live_text_is_running),
 		cmocka_unit_test(live_text_never_replaces_a_stored_answer),
 		cmocka_unit_test(broken_bytes_and_controls_become_valid_json),
