@@ -26,6 +26,7 @@
 #include "judge/opinion.h"
 #include "metric/agreement.h"
 
+#define EXAM_REPEATS 6 /* pairs that are asked twice */
 #define EXAM_FLIPS_WARN 0.35
 #define EXAM_FLIPS_MAX 0.60
 #define EXAM_SLOT_BIAS_MAX 0.5

@@ -2,40 +2,43 @@
 #include "selection/judge_speed.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "base/json.h"
-#include "judge/probe.h"
+#include "judge/exam.h"
 
 #define LOOK_BACK 100 /* automatic validations that are looked at */
+#define CALLS_MIN 20  /* fewer say little: what its start took is spread over them */
 
-/* Seconds of a step that was done, 0 for one that was not. */
-static double step_seconds(const json_t *steps, const char *name)
-{
-	size_t i;
-	json_t *step;
-
-	json_array_foreach(steps, i, step) {
-		const char *its = json_string_value(json_object_get(step, "name")), *state = json_string_value(json_object_get(step, "state"));
-		if (its && state && !strcmp(its, name) && !strcmp(state, "done"))
-			return json_number_value(json_object_get(step, "seconds"));
-	}
-	return 0;
-}
-
-static double exam_speed(const struct selection_row *row, size_t *n_calls)
+/* What a call took, of all in exam and pairs; NAN where there were too few to tell. */
+static double speed(const struct selection_row *row)
 {
 	struct err ignored = { 0 };
-	json_t *result = json_parse(str_of(row->result), "result", &ignored), *steps = json_parse(str_of(row->steps), "steps", &ignored);
-	json_int_t asked = json_integer_value(json_object_get(json_object_get(json_object_get(result, "judge"), "exam"), "asked"));
-	double seconds = step_seconds(steps, "exam");
+	json_t *steps = json_parse(str_of(row->steps), "steps", &ignored), *step;
+	double seconds = 0, n_calls = 0;
+	size_t i;
 
-	json_decref(result);
+	json_array_foreach(steps, i, step) {
+		double n = json_number_value(json_object_get(step, "calls"));
+		n_calls += n;
+		seconds += n > 0 ? json_number_value(json_object_get(step, "seconds")) : 0;
+	}
 	json_decref(steps);
-	if (asked < 1 || seconds < 1)
-		return NAN;
-	*n_calls = 2 * (size_t)asked;
-	return seconds / (double)*n_calls;
+	return n_calls >= CALLS_MIN && seconds > 0 ? seconds / n_calls : NAN;
+}
+
+/* Probes of its exam; 0: it had none. */
+static size_t count_probes(const struct selection_row *row)
+{
+	struct err ignored = { 0 };
+	json_t *result = json_parse(str_of(row->result), "result", &ignored);
+	const json_t *kinds = json_object_get(json_object_get(json_object_get(result, "judge"), "exam"), "kinds"), *kind;
+	json_int_t sum = 0;
+	size_t i;
+
+	json_array_foreach(kinds, i, kind)
+		sum += json_integer_value(json_object_get(kind, "asked"));
+	json_decref(result);
+	return sum > 0 ? (size_t)sum : 0;
 }
 
 enum err_code judge_speed(struct db *db, struct arena *a, int64_t judge_id, double *seconds, size_t *n_calls, struct err *err)
@@ -44,11 +47,15 @@ enum err_code judge_speed(struct db *db, struct arena *a, int64_t judge_id, doub
 	size_t n = 0;
 
 	*seconds = NAN;
-	*n_calls = 2 * PROBES_MAX;
+	*n_calls = 2 * (PROBES_MAX + EXAM_REPEATS);
 	if (selection_store_list(db, a, 0, 0, LOOK_BACK, &rows, &n, err) != ERR_OK)
 		return err->code;
-	for (size_t i = 0; i < n && isnan(*seconds); i++)
-		if (rows[i].judge_model_id == judge_id)
-			*seconds = exam_speed(&rows[i], n_calls);
+	for (size_t i = 0; i < n && isnan(*seconds); i++) {
+		if (rows[i].judge_model_id != judge_id)
+			continue;
+		*seconds = speed(&rows[i]);
+		if (!isnan(*seconds) && count_probes(&rows[i]) > 0)
+			*n_calls = 2 * (count_probes(&rows[i]) + EXAM_REPEATS);
+	}
 	return ERR_OK;
 }

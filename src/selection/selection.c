@@ -74,9 +74,9 @@ static void write_steps(const struct selection *s, struct buf *out)
 	for (size_t i = 0; i < STEP_COUNT; i++) {
 		const struct step *one = &s->steps[i];
 		bool is_whole = one->state == STEP_DONE || one->state == STEP_SKIPPED;
-		json_array_append_new(list, json_pack("{s:s, s:s, s:f, s:f}", "name", step_names[i], "state",
+		json_array_append_new(list, json_pack("{s:s, s:s, s:f, s:f, s:I}", "name", step_names[i], "state",
 						      step_states[one->state], "fraction", is_whole ? 1.0 : one->fraction, "seconds",
-						      (double)step_ms(one) / 1000));
+						      (double)step_ms(one) / 1000, "calls", (json_int_t)one->n_calls));
 	}
 	json_write(out, list);
 	json_decref(list);

@@ -174,6 +174,8 @@ struct score_chore {
 	int64_t run_id;
 	const struct selection_params *params; /* of the selection, not touched meanwhile */
 	struct material *material;
+	bool is_judged;
+	int64_t n_for_judge;
 };
 
 static void run_score(struct task *task, void *context)
@@ -188,6 +190,8 @@ static void run_score(struct task *task, void *context)
 	if (material_read(db, w->run_id, p->dropped, p->n_dropped, &w->material, &task->cancelled, &task->err) == ERR_OK)
 		(void)!material_score(w->material, p->training_path, &task->cancelled, &task->err);
 	db_close(db);
+	if (task->err.code == ERR_OK && w->is_judged)
+		w->n_for_judge = (int64_t)judging_count(w->material, &task->cancelled);
 	if (task->err.code == ERR_OK)
 		return;
 	material_free(w->material);
@@ -204,6 +208,7 @@ static void home_scored(struct chore *c)
 	judging_follow(s, w->material);
 	material_free(s->material);
 	s->material = w->material;
+	s->n_for_judge = w->n_for_judge;
 	w->material = NULL;
 	step_done(s);
 }
@@ -221,5 +226,6 @@ void begin_scores(struct selection *s)
 	w->store = s->ss->options.store;
 	w->run_id = s->row.run_id;
 	w->params = &s->params;
+	w->is_judged = s->row.judge_model_id != 0;
 	chore_work(&w->chore);
 }

@@ -105,7 +105,7 @@ static void on_item(struct selection *s, uint8_t kind, const json_t *body)
 	b->rows[at].a = r.a;
 	b->rows[at].b = r.b;
 	b->is_answered[at] = true;
-	s->judging->n_calls++;
+	s->steps[s->at].n_calls++;
 }
 
 /* The questions have their readings; what was new is stored. */
@@ -232,7 +232,7 @@ static void remote_read(void *user, size_t index, struct reading reading, bool i
 	b->rows[index].b = reading.b;
 	b->rows[index].in_words = in_words;
 	b->is_answered[index] = true;
-	s->judging->n_calls++;
+	s->steps[s->at].n_calls++;
 }
 
 static void remote_idle(void *user)

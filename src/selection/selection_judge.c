@@ -14,7 +14,6 @@
 #include "judge/turns.h"
 
 #define DAY_MS 86400000LL
-#define REPEATS 6	 /* pairs that are asked twice */
 #define SHARED_MAX 100	 /* pairs that people decided, to compare with */
 
 /* --- life --- */
@@ -72,6 +71,18 @@ void judging_give_up(struct selection *s, const struct err *cause)
 	j->problem = *cause;
 	selection_end_worker(s);
 	step_skip(s);
+}
+
+int64_t judging_calls(const struct selection *s)
+{
+	return s->steps[STEP_EXAM].n_calls + s->steps[STEP_JUDGE].n_calls;
+}
+
+double judging_call_ms(const struct selection *s)
+{
+	int64_t n = judging_calls(s);
+
+	return n > 0 ? (double)(selection_step_ms(s, STEP_EXAM) + selection_step_ms(s, STEP_JUDGE)) / (double)n : NAN;
 }
 
 struct opinions judging_opinions(const struct selection *s)
@@ -186,14 +197,14 @@ static void make_paper(struct paper_chore *p)
 								      good_answer(m, m->answered[i]) };
 	j->probes = arena_array(j->arena, PROBES_MAX, sizeof *j->probes);
 	j->n_probes = probes_make(sources, n_sources, p->seed, j->arena, j->probes);
-	j->questions = arena_array(j->arena, j->n_probes + REPEATS + 1, sizeof *j->questions);
+	j->questions = arena_array(j->arena, j->n_probes + EXAM_REPEATS + 1, sizeof *j->questions);
 	for (j->n = 0; j->n < j->n_probes; j->n++) {
 		const struct probe *probe = &j->probes[j->n];
 		j->questions[j->n].texts = (struct judge_case){ .question = sources[probe->source].question,
 								.x = probe->bad_is_x ? probe->bad : probe->good,
 								.y = probe->bad_is_x ? probe->good : probe->bad };
 	}
-	for (size_t i = 0; i < j->n_probes && j->n_repeats < REPEATS; i += 1 + j->n_probes / REPEATS) {
+	for (size_t i = 0; i < j->n_probes && j->n_repeats < EXAM_REPEATS; i += 1 + j->n_probes / EXAM_REPEATS) {
 		j->questions[j->n] = j->questions[i];
 		j->questions[j->n++].is_fresh = true;
 		j->repeated[j->n_repeats++] = i;
@@ -327,18 +338,38 @@ static struct judge_case make_case(struct arena *arena, const struct run_questio
 				    .x = judge_turns(arena, lang, x, n + 1, false), .y = judge_turns(arena, lang, y, n + 1, false) };
 }
 
-static void add_pair(struct pairs_chore *p, const struct duels *d, size_t i, size_t a, size_t b)
+/* People decided it, and it is one of those that the judge is compared by. */
+static bool is_shared(const struct duels *d, size_t a, size_t b, size_t n_shared)
 {
+	return d->layer[a][b] == LAYER_THUMBS && d->outcome[a][b] != OUTCOME_TIE && n_shared < SHARED_MAX;
+}
+
+/* Nothing before the judge decides it, or it is one of those. */
+static bool is_for_judge(const struct duels *d, size_t a, size_t b, size_t n_shared)
+{
+	enum layer layer = d->layer[a][b];
+
+	return layer != LAYER_GUARDS && layer != LAYER_REFERENCE && (layer != LAYER_THUMBS || is_shared(d, a, b, n_shared));
+}
+
+static bool is_same(const struct material *m, size_t i, size_t a, size_t b)
+{
+	const struct cell_row *cells = m->questions[m->answered[i]].cells;
+
+	return strcmp(cells[a].text, cells[b].text) == 0;
+}
+
+static void add_pair(void *user, const struct duels *d, size_t i, size_t a, size_t b)
+{
+	struct pairs_chore *p = user;
 	const struct run_question *q = &p->material->questions[p->material->answered[i]];
 	struct judging *j = p->judging;
-	enum layer layer = d->layer[a][b];
-	bool is_shared = layer == LAYER_THUMBS && d->outcome[a][b] != OUTCOME_TIE && p->n_shared < SHARED_MAX;
-	struct asked_pair pair = { (uint32_t)i, (uint16_t)a, (uint16_t)b, SIZE_MAX, is_shared, d->outcome[a][b] };
+	struct asked_pair pair = { (uint32_t)i, (uint16_t)a, (uint16_t)b, SIZE_MAX, is_shared(d, a, b, p->n_shared), d->outcome[a][b] };
 
-	if (layer == LAYER_GUARDS || layer == LAYER_REFERENCE || (layer == LAYER_THUMBS && !is_shared))
+	if (!is_for_judge(d, a, b, p->n_shared))
 		return;
-	p->n_shared += is_shared;
-	if (strcmp(q->cells[a].text, q->cells[b].text) != 0) {
+	p->n_shared += pair.is_shared;
+	if (!is_same(p->material, i, a, b)) {
 		const struct material *m = p->material;
 		size_t at = m->answered[i];
 		struct str reference = m->starts[at + 1] > m->starts[at] ? m->references[m->starts[at]] : (struct str){ 0 };
@@ -348,33 +379,65 @@ static void add_pair(struct pairs_chore *p, const struct duels *d, size_t i, siz
 	p->pairs[p->n++] = pair;
 }
 
-/* Every pair that nothing before the judge decides.  Question by question: where the time runs out, those before are whole. */
-static void run_pairs(struct task *task, void *context)
+typedef void (*pair_visit_fn)(void *user, const struct duels *d, size_t i, size_t a, size_t b);
+
+/* Every pair of candidates that are not out, as it stands before the judge.  Question by question: where the time runs out, those
+ * before are whole. */
+static void visit_pairs(struct material *m, const atomic_bool *cancelled, pair_visit_fn visit, void *user)
 {
-	struct pairs_chore *p = (struct pairs_chore *)task;
-	struct material *m = p->material;
 	struct evidence e = material_evidence(m);
 	struct judged_pair nothing = { 0 }; /* makes room for the judge's layer, and says nothing: a model against itself */
-	size_t most = m->n_answered * m->n_columns * (m->n_columns - 1) / 2 + 1;
 	struct duels *duels = mem_alloc(sizeof *duels);
 
-	(void)context;
 	e.pairs = &nothing;
 	e.n_pairs = 1;
 	e.has_judge = e.judge_is_fit = true;
 	struct evidence_reader *reader = evidence_reader_new(&e);
-	p->pairs = arena_array(p->judging->arena, most, sizeof *p->pairs);
-	p->judging->questions = arena_array(p->judging->arena, most, sizeof *p->judging->questions);
-	p->judging->n = 0;
-	for (size_t i = 0; i < m->n_answered && !atomic_load(&task->cancelled); i++) {
+	for (size_t i = 0; i < m->n_answered && !atomic_load(cancelled); i++) {
 		evidence_duels(reader, i, duels);
 		for (size_t a = 0; a < m->n_columns; a++)
 			for (size_t b = a + 1; b < m->n_columns; b++)
 				if (!m->is_out[a] && !m->is_out[b])
-					add_pair(p, duels, i, a, b);
+					visit(user, duels, i, a, b);
 	}
 	evidence_reader_free(reader);
 	mem_free(duels);
+}
+
+static void run_pairs(struct task *task, void *context)
+{
+	struct pairs_chore *p = (struct pairs_chore *)task;
+	const struct material *m = p->material;
+	size_t most = m->n_answered * m->n_columns * (m->n_columns - 1) / 2 + 1;
+
+	(void)context;
+	p->pairs = arena_array(p->judging->arena, most, sizeof *p->pairs);
+	p->judging->questions = arena_array(p->judging->arena, most, sizeof *p->judging->questions);
+	p->judging->n = 0;
+	visit_pairs(p->material, &task->cancelled, add_pair, p);
+}
+
+struct pair_count {
+	const struct material *material;
+	size_t n, n_shared;
+};
+
+static void count_pair(void *user, const struct duels *d, size_t i, size_t a, size_t b)
+{
+	struct pair_count *count = user;
+
+	if (!is_for_judge(d, a, b, count->n_shared))
+		return;
+	count->n_shared += is_shared(d, a, b, count->n_shared);
+	count->n += !is_same(count->material, i, a, b);
+}
+
+size_t judging_count(struct material *m, const atomic_bool *cancelled)
+{
+	struct pair_count count = { .material = m };
+
+	visit_pairs(m, cancelled, count_pair, &count);
+	return count.n;
 }
 
 /* Its opinions of all that it was asked, and the exam once more with them. */

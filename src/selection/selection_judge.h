@@ -40,7 +40,6 @@ struct judging {
 	struct remote_judge *remote;
 	struct judge_batch *batch; /* in the worker */
 	struct err problem;	   /* why it could not be asked */
-	int64_t n_calls;	   /* that it answered for this start */
 
 	size_t repeated[PROBES_MAX]; /* which probe was asked again */
 	struct asked_pair *asked_pairs; /* pairs of answers: selection_judge.c */

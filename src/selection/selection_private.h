@@ -31,6 +31,7 @@ struct step {
 	enum step_state state;
 	double fraction;
 	int64_t started_ms, ms;
+	int64_t n_calls; /* that the judge answered in it */
 };
 
 /* What is known before anything was asked, to say how long it takes. */
@@ -59,9 +60,12 @@ struct selection {
 	int64_t n_set_questions; /* of the question set that more may be taken from; 0: none */
 	struct selection_before before;
 	int64_t prompt_ms, n_prompts; /* the least that reading a question alone took, of so many */
+	struct answer_look *looks;    /* selection_remaining.c: answers so far to the questions from this one on */
+	int64_t looked_from;
 	bool is_last_round;
 	bool is_settled; /* the questions so far suffice */
 	struct material *material;
+	int64_t n_for_judge;	 /* pairs of the material that only a judge could tell apart */
 	struct judging *judging; /* selection_judge.c */
 	char *result;            /* JSON, NULL: none yet */
 
@@ -165,6 +169,11 @@ int64_t likelihood_count(int64_t n_references);
 /* selection_judge.c */
 void begin_exam(struct selection *s);
 void begin_judge(struct selection *s);
+/* Pairs of answers that the judge would be asked about.  Thread: any, the material's. */
+size_t judging_count(struct material *m, const atomic_bool *cancelled);
+/* Calls that it answered for this start, and what one took; NAN before the first. */
+int64_t judging_calls(const struct selection *s);
+double judging_call_ms(const struct selection *s);
 /* Its opinions are of the questions of a new material from now on; before s->material is replaced. */
 void judging_follow(struct selection *s, const struct material *now);
 /* The time is up: what it is being asked now is given up, what it has answered counts. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
+#include <string.h>
 
+#include "base/hash.h"
 #include "judge/plan.h"
 #include "judge/reference.h"
 #include "selection/judge_speed.h"
@@ -55,12 +57,54 @@ enum err_code selection_look_before(struct db *db, struct arena *a, const struct
 
 /* --- what is left --- */
 
-/* The first question is asked alone in each column; later ones are read with others, or have been in part. */
+/* Answers to one of the first questions: how many were heard of, and what they were. */
+struct answer_look {
+	uint64_t answers[LIMIT_COLUMNS];
+	size_t n;
+};
+
+static void look_at_answer(struct selection *s, const struct engine_event *event)
+{
+	const struct cell_row *cell = event->cell;
+	uint8_t digest[HASH_SIZE];
+
+	if (!s->looks) {
+		s->looks = arena_array(s->arena, SAMPLE, sizeof *s->looks);
+		s->looked_from = event->question_id;
+	}
+	int64_t at = event->question_id - s->looked_from; /* a run's questions are numbered one after another */
+	if (at < 0 || at >= SAMPLE || cell->state != CELL_DONE || !cell->text)
+		return;
+	struct answer_look *look = &s->looks[at];
+	if (look->n == LIMIT_COLUMNS)
+		return;
+	hash_bytes(cell->text, strlen(cell->text), digest);
+	memcpy(&look->answers[look->n++], digest, sizeof *look->answers);
+}
+
+/* Of two answers to a question, how often they differ: equal ones need no judge. */
+static double differing_share(const struct selection *s)
+{
+	double n_pairs = 0, n_differing = 0;
+
+	for (size_t q = 0; s->looks && q < SAMPLE; q++)
+		for (size_t a = 0; a < s->looks[q].n; a++)
+			for (size_t b = 0; b < a; b++) {
+				n_pairs++;
+				n_differing += s->looks[q].answers[a] != s->looks[q].answers[b];
+			}
+	return n_pairs > 0 ? n_differing / n_pairs : 1;
+}
+
 void remaining_heard(struct selection *s, const struct engine_event *event)
 {
+	if (event->kind != ENGINE_CELL || event->run_id != s->row.run_id)
+		return;
+	if (s->row.judge_model_id)
+		look_at_answer(s, event);
+	/* The first question is asked alone in each column; later ones are read with others, or have been in part. */
 	bool is_alone = s->before.is_fresh && s->n_prompts < s->before.n_columns;
-
-	if (event->kind != ENGINE_CELL || event->run_id != s->row.run_id || event->cell->prompt_us <= 0 || !is_alone)
+	if (event->cell->prompt_us <= 0 || !is_alone)
 		return;
 	int64_t ms = event->cell->prompt_us / 1000;
 	if (s->n_prompts++ == 0 || ms < s->prompt_ms)
@@ -85,20 +129,24 @@ static int64_t count_questions(const struct selection *s)
 
 static double call_ms(const struct selection *s)
 {
-	const struct judging *j = s->judging;
-
-	if (!j || j->n_calls == 0)
-		return s->before.judge_call_ms;
-	return (double)(selection_step_ms(s, STEP_EXAM) + selection_step_ms(s, STEP_JUDGE)) / (double)j->n_calls;
+	return judging_calls(s) > 0 ? judging_call_ms(s) : s->before.judge_call_ms;
 }
 
-/* Pairs of answers to questions that no short reference decides and that it was not asked about in a round before. */
+/* Calls for one question, before its answers are known: of those before, or as few as short references leave and as answers differ. */
+static double calls_per_question(const struct selection *s)
+{
+	if (s->material && s->material->n_answered > 0)
+		return 2 * (double)s->n_for_judge / (double)s->material->n_answered;
+	return s->before.open_share * differing_share(s) * (double)plan_calls((size_t)s->before.n_columns);
+}
+
+/* What it was asked about in a round before costs nothing. */
 static double pairs_ms(const struct selection *s)
 {
 	bool was_asked = s->judging && s->judging->n_pairs > 0;
 	double n = (double)count_questions(s) - (was_asked ? (double)s->material->n_answered : 0);
 
-	return n * s->before.open_share * (double)plan_calls((size_t)s->before.n_columns) * call_ms(s);
+	return n * calls_per_question(s) * call_ms(s);
 }
 
 static double exam_ms(const struct selection *s)

@@ -142,7 +142,7 @@ static void home_planned(struct chore *c)
 
 static double judge_s(const struct selection *s)
 {
-	return (double)(selection_step_ms(s, STEP_EXAM) + selection_step_ms(s, STEP_JUDGE)) / 1000;
+	return judging_calls(s) > 0 ? judging_call_ms(s) / 1000 * (double)judging_calls(s) : 0;
 }
 
 /* From what this start measured.  Of all calls that there could be the judge is asked only those that nothing else decides: its
@@ -154,7 +154,7 @@ static struct plan_speeds speeds(const struct selection *s, size_t n_candidates)
 
 	if (s->n_new_cells > 0)
 		out.answer_s = (double)selection_step_ms(s, STEP_ANSWERS) / 1000 / (double)s->n_new_cells;
-	if (s->judging && s->judging->n_calls > 0 && n_calls > 0)
+	if (judging_calls(s) > 0 && n_calls > 0)
 		out.judge_call_s = judge_s(s) / (double)n_calls;
 	return out;
 }

@@ -552,6 +552,9 @@ def test_a_judge_at_a_provider_passes_its_exam_and_decides(live, demo):
         assert best["epoch"] == 8
         rows = live.call("GET", f"/selections/{selection['id']}/questions?show=decided")["questions"]
         assert rows and all(row["layer"] in ("judge", "guards") for row in rows)
+        calls = {s["name"]: s["calls"] for s in selection["steps"]}
+        exam = 2 * (sum(kind["asked"] for kind in judge["exam"]["kinds"]) + 6)
+        assert calls == {"answers": 0, "scores": 0, "likelihood": 0, "exam": exam, "judge": stub.requests - exam, "decision": 0}
         asked = stub.requests
         again = wait(live, conforms("Selection", live.call("POST", "/selections", {"run_id": selection["run_id"], "judge": "model",
                                                                                    "judge_model_id": used["id"]})))

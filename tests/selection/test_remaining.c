@@ -81,22 +81,50 @@ static void a_judge_that_was_never_asked_may_take_any_time(void **state)
 	assert_int_equal(selection_remaining_ms(&s), 9000 + 30 * 2 * 100);
 }
 
+static void hear_answer(struct selection *s, int64_t question_id, const char *text)
+{
+	struct cell_row cell = { .state = CELL_DONE, .text = text };
+	struct engine_event event = { .kind = ENGINE_CELL, .question_id = question_id, .cell = &cell };
+
+	remaining_heard(s, &event);
+}
+
+static void equal_answers_need_no_judge(void **state)
+{
+	struct selection s = scoring();
+
+	(void)state;
+	s.arena = arena_new();
+	s.row.judge_model_id = 1;
+	s.before.judge_call_ms = 100;
+	s.before.open_share = 0.5;
+	assert_int_equal(selection_remaining_ms(&s), 20 * 2 * 100);
+	const char *const answers[][2] = { { "one", "one" }, { "one", "two" }, { "one", "" }, { "two", "two" } };
+	for (size_t i = 0; i < 4; i++)
+		for (size_t c = 0; c < 2; c++)
+			hear_answer(&s, 7 + (int64_t)i, answers[i][c]);
+	hear_answer(&s, 6, "of another run"); /* and one beyond what is looked at */
+	hear_answer(&s, 1000000, "too far");
+	assert_int_equal(selection_remaining_ms(&s), 20 / 2 * 2 * 100);
+	arena_free(s.arena);
+}
+
 static void its_speed_is_known_from_the_exam(void **state)
 {
 	struct selection s = scoring();
 	struct material m = { .n_columns = 2, .n_questions = 4, .n_answered = 4 };
-	struct judging j = { .state = JUDGE_ASKED, .n_calls = 50 };
+	struct judging j = { .state = JUDGE_ASKED };
 
 	(void)state;
 	s.row.judge_model_id = 1;
 	s.material = &m;
 	s.judging = &j;
 	s.n_cells = 2 * 4;
-	s.before.open_share = 0.25;
+	s.n_for_judge = 1;
 	s.n_set_questions = 4;
 	s.at = STEP_EXAM;
-	s.steps[STEP_EXAM] = (struct step){ .state = STEP_DONE, .ms = 5000, .fraction = 0.5 };
-	assert_int_equal(selection_remaining_ms(&s), 5000 + 2 * 100); /* one question without a short reference, in both orders */
+	s.steps[STEP_EXAM] = (struct step){ .state = STEP_DONE, .ms = 5000, .fraction = 0.5, .n_calls = 50 };
+	assert_int_equal(selection_remaining_ms(&s), 5000 + 2 * 100); /* one pair of answers that nothing else decides, in both orders */
 	j.n_pairs = 1;
 	s.n_cells = 2 * 12; /* eight new ones, two of them like that one */
 	s.n_set_questions = 12;
@@ -111,7 +139,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_comes_after_the_answers_counts), cmocka_unit_test(a_step_goes_on_as_it_went),
 		cmocka_unit_test(further_rounds_count_up_to_the_limit), cmocka_unit_test(a_judge_that_was_never_asked_may_take_any_time),
-		cmocka_unit_test(its_speed_is_known_from_the_exam),
+		cmocka_unit_test(equal_answers_need_no_judge), cmocka_unit_test(its_speed_is_known_from_the_exam),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
