@@ -167,6 +167,8 @@ static void choose(const struct measure *m, struct decision *d)
 		d->kind = DECISION_NONE_BEATS_BASE;
 	} else {
 		d->kind = DECISION_UNDECIDED;
+		if (measure_is_only_closer(m, d, d->best) && d->candidates[d->best].n_right < d->candidates[m->e->base].n_right)
+			d->recommended = m->e->base;
 	}
 }
 

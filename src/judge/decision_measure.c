@@ -203,6 +203,16 @@ static void adjust(const struct contrast *tests, size_t n, double *adjusted)
 	holm(adjusted, n, adjusted);
 }
 
+bool measure_is_only_closer(const struct measure *m, const struct decision *d, size_t candidate)
+{
+	const size_t *by = d->n_by_layer;
+	bool by_short_references = by[LAYER_REFERENCE] > by[LAYER_THUMBS] + by[LAYER_JUDGE] + by[LAYER_LONG_REFERENCE];
+
+	if (m->e->base >= m->e->n_candidates || !m->e->is_right || !by_short_references || candidate == m->e->base)
+		return false;
+	return d->candidates[candidate].n_right <= d->candidates[m->e->base].n_right;
+}
+
 static bool measure_tests(struct measure *m, struct decision *d)
 {
 	struct plan p = plan_tests(m, d);
@@ -220,7 +230,7 @@ static bool measure_tests(struct measure *m, struct decision *d)
 		struct decision_candidate *c = &d->candidates[p.base_of[k]];
 		m->to_base[p.base_of[k]] = tests[k];
 		c->p_base = adjusted[k];
-		c->beats_base = tests[k].mean > 0 && adjusted[k] <= DECISION_ALPHA;
+		c->beats_base = tests[k].mean > 0 && adjusted[k] <= DECISION_ALPHA && !measure_is_only_closer(m, d, p.base_of[k]);
 	}
 	adjust(tests + p.n_base, p.n_best, adjusted);
 	for (size_t k = 0; k < p.n_best; k++) {

@@ -24,6 +24,10 @@ void measure_scores(struct measure *m, struct decision *d);
 /* Tests against base and best, and draws of the questions.  False where it was cancelled. */
 bool measure_doubt(struct measure *m, struct decision *d);
 
+/* Its answers may be closer to the references than the base model's, but no more of them are right, and it is short references that
+ * decide: between two wrong answers the closer one is hardly worth more.  Such a candidate is not better than the base model. */
+bool measure_is_only_closer(const struct measure *m, const struct decision *d, size_t candidate);
+
 /* Whether the judge's taste for long answers chose the best: fits its opinions with and without. */
 void measure_length(const struct measure *m, struct decision *d);
 

@@ -221,6 +221,21 @@ static void explain_guards(const struct measure *m, struct decision *d)
 	}
 }
 
+/* The best would have beaten the base model if closeness were enough. */
+static bool explain_closer(const struct measure *m, struct decision *d)
+{
+	const struct decision_candidate *best = &d->candidates[d->best];
+
+	if (!measure_is_only_closer(m, d, d->best) || best->p_base > DECISION_ALPHA)
+		return false;
+	struct reason *r = add(d, "decision_only_closer");
+	with_candidate(r, "n", m, d->best);
+	with(r, "a", (double)best->n_right);
+	with(r, "b", (double)d->candidates[m->e->base].n_right);
+	with(r, "q", (double)d->n_references);
+	return true;
+}
+
 /* The judge's taste for length made the best the best. */
 static void explain_length(const struct measure *m, struct decision *d)
 {
@@ -237,7 +252,8 @@ void decision_explain(const struct measure *m, const struct decision_context *co
 {
 	explain_result(m, context, d);
 	if (d->recommended != SIZE_MAX && d->best != SIZE_MAX) {
-		explain_draws(m, d);
+		if (!explain_closer(m, d)) /* draws are of closeness, too */
+			explain_draws(m, d);
 		explain_runner_up(m, d);
 		explain_best_set(m, d);
 		explain_length(m, d);

@@ -107,6 +107,34 @@ static void references_find_the_winner(void **state)
 	assert_true(has_reason(&d, "decision_runner_up"));
 }
 
+/* Two wrong answers, of which one is closer in its words, in nearly all questions. */
+static void closer_is_not_better_where_no_more_answers_are_right(void **state)
+{
+	(void)state;
+	clear(&run);
+	for (size_t q = 0; q < QUESTIONS; q++)
+		for (size_t c = 0; c < MODELS; c++) {
+			run.is_right[q * MODELS + c] = q < (c == 0 ? 6 : c == 3 ? 5 : 2);
+			run.reference[q * MODELS + c] = run.is_right[q * MODELS + c] ? 1 : 0.1 * (double)(c + 1);
+		}
+	struct decision d = decide(&run);
+	assert_int_equal(d.best, 3);
+	assert_true(d.candidates[3].p_base <= DECISION_ALPHA && !d.candidates[3].beats_base);
+	assert_int_equal(d.kind, DECISION_UNDECIDED);
+	assert_int_equal(d.level, LEVEL_LOW);
+	assert_int_equal(d.recommended, 0); /* one more of its answers is right */
+	assert_true(has_reason(&d, "decision_only_closer"));
+	for (size_t q = 6; q < 8; q++)
+		run.is_right[q * MODELS + 3] = true;
+	d = decide(&run);
+	assert_true(d.recommended == 3 && d.candidates[3].beats_base && !d.candidates[1].beats_base);
+	assert_false(has_reason(&d, "decision_only_closer"));
+	memset(run.is_short, 0, sizeof run.is_short); /* of long ones words alone do not say what is right */
+	for (size_t q = 6; q < 8; q++)
+		run.is_right[q * MODELS + 3] = false;
+	assert_true(decide(&run).candidates[3].beats_base);
+}
+
 static void equals_are_a_tie_and_the_earlier_is_taken(void **state)
 {
 	clear(&run);
@@ -451,7 +479,8 @@ static void turns_of_one_conversation_are_no_more_evidence_than_one(void **state
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(references_find_the_winner), cmocka_unit_test(equals_are_a_tie_and_the_earlier_is_taken),
+		cmocka_unit_test(references_find_the_winner), cmocka_unit_test(closer_is_not_better_where_no_more_answers_are_right),
+		cmocka_unit_test(equals_are_a_tie_and_the_earlier_is_taken),
 		cmocka_unit_test(worse_later_epochs_are_overfitting), cmocka_unit_test(a_worse_family_keeps_the_base_model),
 		cmocka_unit_test(small_differences_are_undecided),
 		cmocka_unit_test(without_a_whole_question_there_is_no_time_for_a_result), cmocka_unit_test(fewer_questions_than_planned_are_explained),
