@@ -92,13 +92,28 @@ static int64_t remote_ms(const struct active *a)
 	return most;
 }
 
+/* Nothing is known yet of what is to be answered here. */
+static bool has_unheard(const struct active *a)
+{
+	int64_t n_left = 0, n_heard = 0;
+
+	for (size_t i = 0; i < a->n_columns; i++) {
+		const struct active_column *c = &a->columns[i];
+		if (c->remote || c->state == COLUMN_FAILED)
+			continue;
+		n_left += c->n_left;
+		n_heard += c->n_heard;
+	}
+	return n_left > 0 && n_heard == 0;
+}
+
 int64_t eta_ms(const struct active *a)
 {
 	int64_t elapsed = clock_mono_ms() - a->pace_since_ms, remote = remote_ms(a);
 	double left = work_left(a);
 
 	if (remote < 0 || left <= 0)
-		return remote;
+		return has_unheard(a) ? -1 : remote;
 	if (!a->pace_since_ms || elapsed < MEASURED_MS || a->pace_work <= 0)
 		return -1;
 	int64_t here = (int64_t)(left / a->pace_work * (double)elapsed);

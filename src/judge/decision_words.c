@@ -151,7 +151,7 @@ static void explain_result(const struct measure *m, const struct decision_contex
 		explain_nothing(d);
 		break;
 	case DECISION_TOO_FEW:
-		r = add(d, "decision_too_few");
+		r = add(d, d->best == SIZE_MAX ? "decision_too_few_nothing" : "decision_too_few");
 		with(r, "q", (double)d->n_questions);
 		with(r, "k", (double)d->more_questions);
 		break;

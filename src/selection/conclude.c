@@ -192,10 +192,13 @@ static void next_rating(json_t *list, struct material *m, const struct evidence 
 
 static json_t *next_json(struct material *m, const struct evidence *e, const struct decision *d)
 {
+	static const char *const to_judge[ACTIONS_MAX] = { "rate", "add_references", "add_questions" };
+	bool is_unjudged = d->kind == DECISION_TOO_FEW && d->best == SIZE_MAX; /* more questions alone would not help */
+	const char *const *actions = is_unjudged ? to_judge : next_actions[d->kind];
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < ACTIONS_MAX && next_actions[d->kind][i]; i++) {
-		const char *action = next_actions[d->kind][i];
+	for (size_t i = 0; i < ACTIONS_MAX && actions[i]; i++) {
+		const char *action = actions[i];
 		char key[64], args[64];
 		bool keeps_base = d->recommended >= m->n_columns || d->recommended == m->base;
 		if (!strcmp(action, "create") && keeps_base)

@@ -25,10 +25,10 @@ async function open_form(page: Page, item = "Save as a file"): Promise<void> {
 	await expect(dialog(page).getByText("Memory to answer")).toBeVisible();
 }
 
-test("the dialog lists the models with their votes, recommends the liked one, and says what a format takes", async ({ page }) => {
+test("the dialog lists the models with their votes, chooses the liked one, and says what a format takes", async ({ page }) => {
 	await validation(page);
 	await open_form(page);
-	const liked = dialog(page).getByRole("radio", { name: /epoch 8.*recommended/ });
+	const liked = dialog(page).getByRole("radio", { name: /epoch 8.*most likes/ });
 	await expect(liked).toBeChecked();
 	await expect(dialog(page).getByText("win rate 100%")).toBeVisible();
 	await expect(dialog(page).getByRole("img", { name: /^Win rate against SmolLM2.*100%, possible range/ })).toBeVisible();

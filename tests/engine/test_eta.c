@@ -36,6 +36,7 @@ static void nobody_knows_before_several_are_answered_together(void **state)
 {
 	(void)state;
 	begin(10);
+	assert_int_equal(eta_ms(&a), -1); /* not: nothing is left */
 	eta_group_sent(&a, 1); /* the first question alone */
 	answer(&columns[0], 1, 400);
 	assert_int_equal(eta_ms(&a), -1);

@@ -271,7 +271,8 @@ static void few_questions_that_nothing_judges_are_too_few(void **state)
 	}
 	run.e.n_questions = 1;
 	struct decision d = decide(&run);
-	assert_sentence(&d, "1 questions are too few to decide. Add at least 19 more; until then this is only an impression.");
+	assert_sentence(&d, "1 question is too few to decide, and nothing says yet which answers are right. Add reference answers or rate the "
+				"answers yourself, and add at least 19 more questions.");
 }
 
 static void few_questions_are_an_impression(void **state)

@@ -3,12 +3,12 @@
 import { m } from "../messages/messages.js";
 import { api, problem_of } from "../services/api";
 import { is_over } from "../services/creation_progress";
-import type { Creation, CreationInput, Problem, ServerEvent } from "../types";
+import type { Creation, CreationInput, Problem, SelectionCandidate, ServerEvent } from "../types";
 import { toasts } from "./toasts.svelte";
 
 export type Target = Creation["target"];
-/** What the dialog shows: a form for a validation or for one model (`advised`: an automatic validation recommends it), or a job. */
-export type CreateView = { kind: "form"; target: Target; run_id?: number; model_id?: number; advised?: boolean; format?: string } | { kind: "job"; id: number };
+/** What the dialog shows: a form for a validation or for one model (`measured`: what an automatic validation that recommends it has found), or a job. */
+export type CreateView = { kind: "form"; target: Target; run_id?: number; model_id?: number; measured?: SelectionCandidate[]; format?: string } | { kind: "job"; id: number };
 
 export class CreationStore {
 	list = $state.raw<Creation[]>([]);
@@ -51,7 +51,7 @@ export class CreationStore {
 		else toasts.show(m.create_failed_toast({ name }), { action, bad: true, ...(creation.problem ? { hint: creation.problem.message } : {}) });
 	}
 
-	open(target: Target, from: { run_id?: number; model_id?: number; advised?: boolean; format?: string }): void {
+	open(target: Target, from: { run_id?: number; model_id?: number; measured?: SelectionCandidate[]; format?: string }): void {
 		this.view = { kind: "form", target, ...from };
 	}
 	show(id: number): void {
