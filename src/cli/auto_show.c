@@ -187,6 +187,11 @@ static void show_checked_by(const struct cli *cli, const json_t *selection, FILE
 		cli_say(cli, to, "report_reused", "n=%lld|of=%lld", (long long)show_int(selection, "n_reused"),
 			(long long)show_int(selection, "n_answers"));
 	}
+	if (json_is_object(json_object_get(by, "likelihood_problem"))) {
+		fputs("- ", to);
+		cli_say(cli, to, "report_likelihood_broken", NULL);
+		paragraph(show_text(json_object_get(by, "likelihood_problem"), "message"), INDENT, to);
+	}
 	fputs("- ", to);
 	if (!json_is_object(judge)) {
 		cli_say(cli, to, "report_by_no_judge", NULL);

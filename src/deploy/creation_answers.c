@@ -142,6 +142,7 @@ struct verdict_errand {
 	double speeds[2];
 	bool is_approximate, base_is_quantized;
 	enum weights weights; /* that the answers before were given with */
+	enum weights reference_weights; /* that distributions were compared with */
 	const char *proof; /* JSON */
 	int64_t artifact_id, source_column_id, size_before;
 };
@@ -267,6 +268,7 @@ static json_t *proof_json(const struct verdict_errand *v, const struct verdict_r
 	json_object_set_new(proof, "suggested_format", larger ? json_string(larger) : json_null());
 	json_object_set_new(proof, "suggested_extra_bytes", json_integer(extra_bytes(v, larger)));
 	json_object_set_new(proof, "source_weights", json_string(weights_name(v->weights)));
+	json_object_set_new(proof, "reference_weights", json_string(weights_name(v->reference_weights)));
 	json_object_set_new(proof, "control_format", v->in.has_control ? json_string("Q8_0") : json_null());
 	json_object_set_new(proof, "tokens_per_s_before", v->speeds[0] > 0 ? json_real(v->speeds[0]) : json_null());
 	json_object_set_new(proof, "tokens_per_s_after", v->speeds[1] > 0 ? json_real(v->speeds[1]) : json_null());
@@ -339,11 +341,16 @@ static struct verdict_errand *go_on(struct errand *e, void (*run)(struct task *,
 	return next;
 }
 
-void proof_give_up(struct creation *c, const struct err *cause)
+void proof_note(struct creation *c, const struct err *cause)
 {
 	json_object_set_new(c->result, "proof_problem",
 			    json_pack("{s:s, s:s, s:o}", "code", err_code_name(cause->code), "key", cause->key, "args",
 				      json_text(str_of(cause->args))));
+}
+
+void proof_give_up(struct creation *c, const struct err *cause)
+{
+	proof_note(c, cause);
 	creation_end_worker(c);
 	creation_give_machine(c);
 	creation_step_done(c);
@@ -391,6 +398,7 @@ static void judge(struct creation *c)
 	v->artifact_id = c->artifact.id;
 	v->source_column_id = f->column.id;
 	v->weights = f->column.params.weights;
+	v->reference_weights = c->reference ? WEIGHTS_Q8_0 : WEIGHTS_STORED;
 	v->size_before = (int64_t)f->base.model.size_bytes;
 	v->source_positions = p->positions;
 	errand_read(&v->errand);

@@ -270,11 +270,26 @@ static void load_made(struct creation *c)
 		creation_ask(c, REQ_LOAD, load, fd, MSG_LOADED, made_loaded);
 }
 
+static void memory_checked(struct creation *c, const struct memory_answer *answer, const struct err *err)
+{
+	(void)answer;
+	if (err->code != ERR_OK)
+		creation_fail(c, err);
+	else
+		creation_need_worker(c, load_made);
+}
+
+/* Its own answer has to be given beside the one question. */
 static void machine_ours(struct creation *c)
 {
+	const struct to_ollama *o = c->ollama;
+	size_t bytes = (size_t)engine_message_bytes(&o->question, 0) + (o->params.system ? strlen(o->params.system) : 0);
+	const struct model_row *base = &c->facts.base;
+	struct fit_wish wish = { .path = c->artifact.path, .gpu = creation_gpu(c), .tokens = fit_tokens(base, bytes) };
+
 	creation_share(c, 0, OWN_SHARE);
 	creation_end_worker(c); /* another model may be loaded in it */
-	creation_need_worker(c, load_made);
+	creation_check_memory(c, &wish, memory_checked);
 }
 
 /* --- what is needed before --- */

@@ -21,6 +21,7 @@
 
 #include "base/arena.h"
 #include "deploy/creation.h"
+#include "engine/fit.h"
 #include "engine/job_worker.h"
 #include "engine/machine.h"
 
@@ -71,11 +72,13 @@ struct creation {
 	struct step steps[STEPS_MAX];
 	size_t n_steps, at;            /* at == n_steps: over */
 	struct job_worker *worker;
+	struct fit *fit;               /* whether a model fits is being found out; NULL: is not */
 	bool is_reserved;              /* the machine is ours, or we wait for it */
 	bool is_granted;
 	bool is_over, is_cancelled;
 	bool has_gpu;                  /* the worker's machine */
 	bool has_reference;            /* the worker has loaded the validated model */
+	const char *reference;         /* file of its base that is loaded for that; NULL: facts.base's own */
 	double share_from, share;      /* of the step, what the worker's progress is of */
 	char *job_dir;
 	char *merged;                  /* path of the merged model in job_dir, NULL: not made */
@@ -90,6 +93,7 @@ struct creation {
 	struct {
 		const char *format, *out, *imatrix;
 	} quantizing;
+	void (*on_memory)(struct creation *c, const struct memory_answer *answer, const struct err *err);
 	void (*on_granted)(struct creation *c);
 	void (*on_ready)(struct creation *c);
 	void (*on_built)(struct creation *c); /* after build_merged() or build_quantized() */
@@ -151,6 +155,11 @@ void creation_fail(struct creation *c, const struct err *cause);
 /* Asks for the machine, or goes on at once where it is ours; gives it back. */
 void creation_need_machine(struct creation *c, void (*granted)(struct creation *c));
 void creation_give_machine(struct creation *c);
+/* Whether a model fits into memory: `checked` follows, not before this returns, unless creation_end_worker() is called. */
+void creation_check_memory(struct creation *c, const struct fit_wish *wish,
+			   void (*checked)(struct creation *c, const struct memory_answer *answer, const struct err *err));
+/* What needed a model cannot go on: the proof gives up, any other step fails. */
+void creation_refused(struct creation *c, const struct err *cause);
 /* Starts a worker for jobs; `ready` follows.  Ends it. */
 void creation_need_worker(struct creation *c, void (*ready)(struct creation *c));
 void creation_end_worker(struct creation *c);
@@ -200,8 +209,11 @@ void creation_forget_publication(struct creation *c);
 
 /* creation_reference.c */
 void begin_imatrix(struct creation *c);
-/* Loads the validated model into the job's worker unless that was done; `done` is called in both cases. */
+/* Loads the validated model into the job's worker unless that was done; `done` is called in both cases.  Where it does not fit into
+ * memory creation_refused() is called instead. */
 void build_reference(struct creation *c, void (*done)(struct creation *c));
+/* What is asked of memory for it. */
+struct fit_wish reference_wish(const struct creation *c);
 /* Questions with the validated model's answers, or with the references, for REQ_COMPARE and REQ_IMATRIX (a new reference). */
 json_t *reference_items(const struct creation *c, bool of_references, size_t *n);
 /* Adds how the validated model is asked. */
@@ -219,6 +231,8 @@ void proof_run_changed(struct creation *c, int64_t run_id);
 void proof_stop(struct creation *c);
 /* The file is good whatever became of its check: the job goes on and says why there is none. */
 void proof_give_up(struct creation *c, const struct err *cause);
+/* The check goes on, but says what is missing, and why. */
+void proof_note(struct creation *c, const struct err *cause);
 
 /* creation_target.c */
 void target_add_steps(struct creation *c);

@@ -9,12 +9,10 @@
 #include "deploy/proof.h"
 #include "engine/engine.h"
 #include "engine/load_request.h"
-#include "engine/memory.h"
-#include "engine/machine.h"
+#include "engine/model_cache.h"
 #include "worker/protocol.h"
 
 #define CONTROL_FORMAT "Q8_0"
-#define COMPARE_TOKENS 4096 /* KV cells that two models must have room for */
 
 void proof_free(struct creation *c)
 {
@@ -28,6 +26,15 @@ void proof_free(struct creation *c)
 
 static void compare_next(struct creation *c);
 static void reload(struct creation *c);
+static void check_room(struct creation *c);
+
+/* The models cannot be loaded: their answers are compared all the same. */
+static void without_distributions(struct creation *c, const struct err *cause)
+{
+	log_info("deploy", "job %lld: distributions are not compared: %s %s", (long long)c->row.id, cause->key, cause->args);
+	proof_note(c, cause);
+	answers_begin(c);
+}
 
 static double number(const json_t *stats, const char *name)
 {
@@ -154,10 +161,24 @@ static void plan_comparisons(struct creation *c)
 	build_reference(c, compare_next);
 }
 
+/* The control is the larger one of what is loaded beside the validated model. */
+static void control_checked(struct creation *c, const struct memory_answer *answer, const struct err *err)
+{
+	if (err->code != ERR_OK) {
+		without_distributions(c, err);
+		return;
+	}
+	c->proof->in.has_control = true;
+	c->proof->one_at_a_time |= !answer->together;
+	plan_comparisons(c);
+}
+
 static void control_made(struct creation *c)
 {
-	c->proof->in.has_control = true;
-	plan_comparisons(c);
+	struct fit_wish wish = reference_wish(c);
+
+	wish.beside = c->proof->control;
+	creation_check_memory(c, &wish, control_checked);
 }
 
 /* The format itself is hardly more than the control: no second model is needed to judge it. */
@@ -179,44 +200,83 @@ static void make_control(struct creation *c)
 	build_quantized(c, CONTROL_FORMAT, p->control, NULL, control_made);
 }
 
-struct room_errand {
+/* --- room in memory --- */
+
+struct q8_errand {
 	struct errand errand;
-	struct engine_program program;
-	const char *base, *made;
-	bool one_at_a_time;
+	const char *data_dir;
+	struct model_source source;
+	const char *file;
+	struct err cause; /* why the stored weights are not used */
 };
 
-/* Each for itself must fit; where both do not, one waits until the other has gone. */
-static void run_room(struct task *task, void *context)
+static void run_q8(struct task *task, void *context)
 {
-	struct room_errand *r = (struct room_errand *)task;
-	struct memory_answer base = { 0 }, made = { 0 };
-	const struct memory_tokens tokens = { COMPARE_TOKENS, COMPARE_TOKENS };
+	struct q8_errand *q = (struct q8_errand *)task;
+	char *file = NULL;
 
 	(void)context;
-	if (engine_check_memory(&r->program, r->base, &tokens, 0, &base, &task->err) == ERR_OK &&
-	    engine_check_memory(&r->program, r->made, &tokens, 0, &made, &task->err) == ERR_OK)
-		r->one_at_a_time = base.need + made.need > made.available;
+	if (model_cache_get(q->data_dir, q->source, &file, NULL, &task->cancelled, &task->err) == ERR_OK)
+		q->file = arena_strdup(q->errand.arena, file);
+	mem_free(file);
 }
 
-static void home_room(struct errand *e)
+static void home_q8(struct errand *e)
 {
-	const struct room_errand *r = (const struct room_errand *)e;
+	const struct q8_errand *q = (const struct q8_errand *)e;
 	struct creation *c = e->c;
 
-	if (e->task.err.code == ERR_LIMIT) {
-		log_info("deploy", "job %lld: no memory to compare distributions", (long long)c->row.id);
-		answers_begin(c);
+	if (e->task.err.code != ERR_OK) {
+		without_distributions(c, &q->cause);
 		return;
 	}
-	if (errand_failed(e))
+	c->reference = arena_strdup(c->arena, q->file);
+	check_room(c);
+}
+
+/* The stored weights are what the new model was made of; where they do not fit, those that were chosen for want of memory do. */
+static void use_q8(struct creation *c, const struct err *cause)
+{
+	struct q8_errand *q = errand_new(c, sizeof *q, run_q8, home_q8);
+	struct arena *a = q->errand.arena;
+
+	log_info("deploy", "job %lld: compared with the weights as Q8_0 for want of memory", (long long)c->row.id);
+	q->data_dir = arena_strdup(a, c->cs->data_dir);
+	q->source = (struct model_source){ arena_strdup(a, c->facts.base_source), arena_strdup(a, c->facts.base.base_path), WEIGHTS_Q8_0 };
+	q->cause = *cause;
+	errand_hash(&q->errand);
+}
+
+static bool chose_q8(const struct creation *c)
+{
+	return c->facts.base.weights == WEIGHTS_Q8_0 || c->facts.column.params.weights == WEIGHTS_Q8_0;
+}
+
+/* Each for itself must fit; where both do not, one waits until the other has gone. */
+static void room_checked(struct creation *c, const struct memory_answer *answer, const struct err *err)
+{
+	if (err->code == ERR_LIMIT && !answer->is_beside && !c->reference && chose_q8(c)) {
+		use_q8(c, err);
 		return;
-	c->proof->one_at_a_time = r->one_at_a_time;
+	}
+	if (err->code != ERR_OK) {
+		without_distributions(c, err);
+		return;
+	}
+	c->proof->one_at_a_time = !answer->together;
 	creation_share(c, 0, 0.05);
 	if (is_nearly_lossless(c->params.format))
 		make_control(c);
 	else
 		build_merged(c, make_control);
+}
+
+static void check_room(struct creation *c)
+{
+	struct fit_wish wish = reference_wish(c);
+
+	wish.beside = c->artifact.path;
+	creation_check_memory(c, &wish, room_checked);
 }
 
 /* By the same validation: another one has other questions. */
@@ -241,10 +301,5 @@ void begin_proof(struct creation *c)
 		.model = { .ppl_ratio = NAN }, .control = { .mean_kld = NAN, .p99_kld = NAN, .same_top = NAN, .ppl_ratio = NAN },
 		.win_before = NAN, .win_after = NAN,
 	};
-	struct room_errand *r = errand_new(c, sizeof *r, run_room, home_room);
-	r->program = engine_program(c->cs->options.engine, &c->facts.base);
-	r->program.gpu.device = arena_strdup(r->errand.arena, r->program.gpu.device ? r->program.gpu.device : "");
-	r->base = arena_strdup(r->errand.arena, c->facts.base.model.path);
-	r->made = arena_strdup(r->errand.arena, c->artifact.path);
-	errand_work(&r->errand);
+	creation_need_machine(c, check_room);
 }

@@ -25,6 +25,11 @@ struct gpu_use creation_gpu(const struct creation *c)
 
 /* --- the validated model in the job's worker --- */
 
+static const char *reference_file(const struct creation *c)
+{
+	return c->reference ? c->reference : c->facts.base.model.path;
+}
+
 static void reference_ready(struct creation *c, const json_t *body)
 {
 	(void)body;
@@ -54,8 +59,7 @@ static void ask_load(struct creation *c)
 	int64_t size;
 	int fd;
 	struct gpu_use gpu = creation_gpu(c);
-	json_t *load = load_request(c->facts.base.model.path, creation_threads(c), &gpu, c->has_gpu, &fd,
-				    &size, &err);
+	json_t *load = load_request(reference_file(c), creation_threads(c), &gpu, c->has_gpu, &fd, &size, &err);
 
 	if (!load)
 		creation_fail(c, &err);
@@ -63,9 +67,20 @@ static void ask_load(struct creation *c)
 		creation_ask(c, REQ_LOAD, load, fd, MSG_LOADED, reference_loaded);
 }
 
+static void memory_checked(struct creation *c, const struct memory_answer *answer, const struct err *err)
+{
+	(void)answer;
+	if (err->code != ERR_OK)
+		creation_refused(c, err);
+	else
+		creation_with_worker(c, ask_load);
+}
+
 static void load_reference(struct creation *c)
 {
-	creation_with_worker(c, ask_load);
+	struct fit_wish wish = reference_wish(c);
+
+	creation_check_memory(c, &wish, memory_checked);
 }
 
 void build_reference(struct creation *c, void (*done)(struct creation *))
@@ -139,6 +154,27 @@ json_t *reference_items(const struct creation *c, bool of_references, size_t *n)
 		++*n;
 	}
 	return items;
+}
+
+/* Bytes of the longest text that it is given. */
+static size_t longest_text(const struct creation *c)
+{
+	size_t longest = 0;
+
+	for (size_t i = 0; i < c->facts.n_answered; i++)
+		for (int of_references = 0; of_references <= 1; of_references++) {
+			const struct run_question *q = &c->facts.answered[i];
+			size_t bytes = is_usable(c, q, of_references) ? item_bytes(c, q, of_references) : 0;
+			longest = bytes > longest ? bytes : longest;
+		}
+	return longest;
+}
+
+struct fit_wish reference_wish(const struct creation *c)
+{
+	const struct model_row *base = &c->facts.base;
+
+	return fit_wish_of(c->cs->options.engine, base, reference_file(c), fit_tokens(base, longest_text(c)));
 }
 
 /* Adds how the validated model is asked. */

@@ -92,6 +92,21 @@ void creation_give_machine(struct creation *c)
 	engine_unreserve(c->cs->options.engine, c);
 }
 
+static void memory_checked(void *user, const struct memory_answer *answer, const struct err *err)
+{
+	struct creation *c = user;
+
+	c->fit = NULL;
+	c->on_memory(c, answer, err);
+}
+
+void creation_check_memory(struct creation *c, const struct fit_wish *wish,
+			   void (*checked)(struct creation *, const struct memory_answer *, const struct err *))
+{
+	c->on_memory = checked;
+	c->fit = fit_start(c->cs->options.engine, wish, memory_checked, c);
+}
+
 static void worker_ready(void *user, const char *build, bool has_gpu)
 {
 	struct creation *c = user;
@@ -125,14 +140,17 @@ static void worker_reply(void *user, uint8_t kind, const json_t *body)
 	creation_fail(c, &err);
 }
 
-static void worker_failed(void *user, const struct err *cause)
+void creation_refused(struct creation *c, const struct err *cause)
 {
-	struct creation *c = user;
-
 	if (c->at < c->n_steps && c->steps[c->at].begin == begin_proof)
 		proof_give_up(c, cause);
 	else
 		creation_fail(c, cause);
+}
+
+static void worker_failed(void *user, const struct err *cause)
+{
+	creation_refused(user, cause);
 }
 
 static void worker_item(void *user, uint8_t kind, const json_t *body)
@@ -158,6 +176,8 @@ void creation_need_worker(struct creation *c, void (*ready)(struct creation *))
 
 void creation_end_worker(struct creation *c)
 {
+	fit_cancel(c->fit);
+	c->fit = NULL;
 	job_worker_stop(c->worker);
 	c->worker = NULL;
 	c->has_reference = false;

@@ -4,7 +4,8 @@
  *
  *   engine.c   line of runs, public questions, listeners
  *   host.c     one worker process with one base model: convert, check memory, start, load, calibrate, death and backoff
- *   held_look.c  what Ollama holds of the memory where a base does not fit
+ *   fit.c      whether a model fits before it is loaded
+ *   held_look.c  what Ollama holds of the memory where one does not
  *   run.c      the active run: load it from the store, base by base, group by group, end
  *   flight.c   one group under way: request, texts, answers
  *   cell.c     one answer: live, then into the store
@@ -23,6 +24,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "engine/engine.h"
+#include "engine/fit.h"
 #include "engine/group_key.h"
 #include "engine/machine.h"
 #include "engine/plan.h"
@@ -79,7 +81,7 @@ struct host {
 	char *lender; /* model_source.base_path of the model: another one may be another model */
 	char *base_path, *base_name; /* the file that is loaded; while it is converted, the folder that it is made of */
 	struct convert_job *converting;  /* NULL: nothing is being converted */
-	struct held_look *look;	 /* it does not fit, and Ollama is asked what it holds; NULL: is not */
+	struct fit *fit; /* whether it fits is being found out; NULL: is not */
 	char base_stamp[FILE_STAMP_SIZE]; /* of the file that was loaded */
 	char **adapters;       /* files of the adapters in the process; id = index + 1 */
 	size_t n_adapters;
@@ -376,8 +378,6 @@ void host_cancel(struct engine *e, uint32_t stream);
 void host_distrust(struct engine *e, const char *what);
 /* Ends the worker and forgets its base; who waits for it is not told. */
 void host_drop(struct engine *e);
-/* The base does not fit: what held_look_start() was told of it, and what was found out. */
-void host_refused(struct engine *e, const struct err *cause);
 /* The worker has given an answer: the next death is the first one again. */
 void host_works(struct engine *e);
 
@@ -387,9 +387,11 @@ MUST_USE enum err_code host_adapter(struct engine *e, const char *file, int64_t 
 /* The worker refused it: the id is used up, the file may be sent again. */
 void host_forget_adapter(struct engine *e, int64_t id);
 
-/* held_look.c: asks the Ollamas of this machine what they hold (3 s at most), then host_refused(). */
+/* held_look.c: asks the Ollamas of this machine what they hold (3 s at most), then `done`, not before this returns: `cause` with what
+ * was found out.  It is to be freed there. */
 struct held_look;
-struct held_look *held_look_start(struct engine *e, const struct err *cause);
+typedef void (*held_look_fn)(void *user, const struct err *err);
+struct held_look *held_look_start(struct engine *e, const struct err *cause, bool counts_gpu, held_look_fn done, void *user);
 /* Without a word.  NULL is fine. */
 void held_look_free(struct held_look *look);
 

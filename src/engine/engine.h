@@ -147,9 +147,10 @@ const struct devices *engine_devices(struct engine *e, bool *has_backend);
 
 /* Bytes of main memory that are to be left free. */
 int64_t engine_memory_reserve(const struct engine *e);
-/* Whether this model fits with so many KV tokens into what is free now but for `reserve`, with memory_check()'s answer and errors.
- * Thread: work (reads a header, wakes a GPU). */
-MUST_USE enum err_code engine_check_memory(const struct engine_program *program, const char *path,
+/* Whether this model fits with so many KV tokens into what is free now but for `reserve`, with memory_check()'s answer and errors;
+ * with `beside` (NULL: none) also memory_check_beside().  Who is about to load one asks engine/fit.h.
+ * Thread: work (reads headers, wakes a GPU). */
+MUST_USE enum err_code engine_check_memory(const struct engine_program *program, const char *path, const char *beside,
 					   const struct memory_tokens *tokens, int64_t reserve, struct memory_answer *out, struct err *err);
 
 #endif

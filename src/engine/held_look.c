@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A base does not fit: before anybody is told, the Ollamas of this machine say what they hold of its memory. */
+ * A model does not fit: before anybody is told, the Ollamas of this machine say what they hold of its memory. */
 #include "base/mem.h"
 #include "engine/active.h"
 #include "engine/held.h"
@@ -12,11 +12,16 @@ struct held_call {
 	struct http_call *call; /* NULL: over */
 };
 
+struct list_job;
+
 struct held_look {
 	struct engine *e;
-	uint64_t serial;
+	struct list_job *listing; /* under way; NULL: it is home */
 	struct arena *arena;
 	struct err cause;
+	bool counts_gpu;
+	held_look_fn done;
+	void *user;
 	struct held_call *calls;
 	size_t n, n_open;
 	bool all_started;
@@ -25,7 +30,7 @@ struct held_look {
 
 struct list_job {
 	struct job job;
-	uint64_t serial; /* of the look that it is for */
+	struct held_look *look; /* NULL: nobody waits for it any more */
 	struct remote *remotes;
 	size_t n;
 };
@@ -34,6 +39,8 @@ void held_look_free(struct held_look *look)
 {
 	if (!look)
 		return;
+	if (look->listing)
+		look->listing->look = NULL;
 	for (size_t i = 0; i < look->n; i++)
 		http_call_cancel(look->calls[i].call);
 	arena_free(look->arena);
@@ -62,13 +69,12 @@ static void run_list(struct task *task, void *context)
 
 static void tell(struct held_look *look)
 {
-	struct engine *e = look->e;
 	struct err cause = look->cause;
 
 	if (!look->all_started || look->n_open > 0)
 		return;
-	held_tell(&look->held, machine_has_gpu() && e->host.gpu.layers != 0, &cause);
-	host_refused(e, &cause);
+	held_tell(&look->held, look->counts_gpu, &cause);
+	look->done(look->user, &cause);
 }
 
 static void on_reply(void *user, const struct http_reply *reply, const struct err *err)
@@ -97,10 +103,11 @@ static void start_call(struct held_look *look, struct held_call *c)
 static void home_list(struct job *job)
 {
 	struct list_job *l = (struct list_job *)job;
-	struct held_look *look = job->e->host.look;
+	struct held_look *look = l->look;
 
-	if (!look || look->serial != l->serial)
-		return; /* nobody waits for it any more */
+	if (!look)
+		return;
+	look->listing = NULL;
 	struct arena *mine = look->arena;
 	look->arena = job->arena; /* what was read */
 	job->arena = mine;
@@ -114,13 +121,23 @@ static void home_list(struct job *job)
 	tell(look);
 }
 
-struct held_look *held_look_start(struct engine *e, const struct err *cause)
+static void drop_list(struct job *job)
+{
+	struct list_job *l = (struct list_job *)job;
+
+	if (l->look)
+		l->look->listing = NULL;
+}
+
+struct held_look *held_look_start(struct engine *e, const struct err *cause, bool counts_gpu, held_look_fn done, void *user)
 {
 	struct held_look *look = mem_alloc(sizeof *look);
 	struct list_job *l = job_new(e, sizeof *l, run_list, home_list);
 
-	*look = (struct held_look){ .e = e, .serial = ++e->next_serial, .arena = arena_new(), .cause = *cause };
-	l->serial = look->serial;
+	l->job.drop = drop_list;
+	l->look = look;
+	*look = (struct held_look){ .e = e, .listing = l, .arena = arena_new(), .cause = *cause, .counts_gpu = counts_gpu, .done = done,
+				    .user = user };
 	job_read(&l->job);
 	return look;
 }

@@ -153,8 +153,8 @@ static void convert_base(struct engine *e, const struct model_row *base)
 static void forget(struct host *h)
 {
 	cancel_conversion(h);
-	held_look_free(h->look);
-	h->look = NULL;
+	fit_cancel(h->fit);
+	h->fit = NULL;
 	worker_process_stop(h->process);
 	h->process = NULL;
 	h->n_open = 0;
@@ -521,61 +521,25 @@ static void start_process(struct engine *e)
 
 static const struct memory_tokens check_tokens = { MEMORY_TOKENS_WANTED, MEMORY_TOKENS_LEAST };
 
-struct memory_job {
-	struct job job;
-	struct engine_program program;
-	char *path;
-	int64_t base_id, reserve;
-	enum weights base_weights;
-	struct memory_answer answer;
-};
-
-static void run_memory(struct task *task, void *context)
+static void memory_checked(void *user, const struct memory_answer *answer, const struct err *err)
 {
-	struct memory_job *m = (struct memory_job *)task;
+	struct engine *e = user;
 
-	(void)context;
-	(void)!engine_check_memory(&m->program, m->path, &check_tokens, m->reserve, &m->answer, &task->err);
-}
-
-void host_refused(struct engine *e, const struct err *cause)
-{
-	host_fail(e, cause);
-}
-
-static void home_memory(struct job *job)
-{
-	struct memory_job *m = (struct memory_job *)job;
-	struct engine *e = job->e;
-
-	if (e->closing || e->host.state != HOST_CHECKING || e->host.base_id != m->base_id || e->host.base_weights != m->base_weights)
-		return;
-	if (job->task.err.code == ERR_OK) {
+	(void)answer;
+	e->host.fit = NULL;
+	if (err->code == ERR_OK)
 		start_process(e);
-		return;
-	}
-	struct err cause = job->task.err;
-	if (cause.code == ERR_LIMIT)
-		err_add(&cause, "base=%lld", (long long)m->base_id);
-	memory_name(&cause, e->host.base_name);
-	if (cause.code == ERR_LIMIT && e->options.http_client)
-		e->host.look = held_look_start(e, &cause);
 	else
-		host_fail(e, &cause);
+		host_fail(e, err);
 }
 
 static void check_memory(struct engine *e)
 {
-	struct memory_job *m = job_new(e, sizeof *m, run_memory, home_memory);
+	struct host *h = &e->host;
+	struct fit_wish wish = { .path = h->base_path, .name = h->base_name, .base_id = h->base_id, .gpu = h->gpu, .tokens = check_tokens };
 
-	m->reserve = engine_memory_reserve(e);
-	m->path = arena_strdup(m->job.arena, e->host.base_path);
-	m->program = (struct engine_program){ .worker_path = e->worker_path, .device = e->device, .gpu = e->host.gpu };
-	m->program.gpu.device = arena_strdup(m->job.arena, e->host.gpu_device);
-	m->base_id = e->host.base_id;
-	m->base_weights = e->host.base_weights;
-	e->host.state = HOST_CHECKING;
-	job_work(&m->job);
+	h->state = HOST_CHECKING;
+	h->fit = fit_start(e, &wish, memory_checked, e);
 }
 
 bool same_base(const struct model_row *a, const struct model_row *b)

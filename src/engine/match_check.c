@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "engine/adapter_cache.h"
+#include "engine/fit.h"
 #include "engine/job_worker.h"
 #include "engine/load_request.h"
 #include "engine/model_cache.h"
@@ -24,7 +25,8 @@ struct preparation {
 	struct task task;
 	struct check *check; /* NULL: nobody wants it any more */
 	struct arena *arena; /* kept while it runs */
-	const char *data_dir, *base_path;
+	const char *data_dir;
+	struct model_source base;
 	char *base_file; /* owned; as llama.cpp reads it */
 	char base_sha[65], base_stamp[FILE_STAMP_SIZE];
 	size_t n;
@@ -41,6 +43,7 @@ struct keeping {
 	struct arena *arena;
 	struct check *check; /* NULL: nobody waits for it */
 	int64_t base_id;
+	enum weights weights; /* that the base was used with */
 	char base_sha[65], base_stamp[FILE_STAMP_SIZE];
 	size_t n;
 	struct kept {
@@ -56,6 +59,8 @@ struct check {
 	struct preparation *preparation; /* under way, NULL: none is */
 	struct keeping *keeping;	 /* the same, of what was found */
 	char *base_file, **files;	 /* base and adapters as llama.cpp reads them */
+	char base_sha[65], base_stamp[FILE_STAMP_SIZE]; /* of base_file */
+	struct fit *fit; /* whether it fits is being found out; NULL: is not */
 	struct job_worker *worker;
 	bool is_reserved;
 	size_t at; /* item at work */
@@ -71,6 +76,8 @@ struct match_checks {
 
 static void leave_machine(struct check *c)
 {
+	fit_cancel(c->fit);
+	c->fit = NULL;
 	job_worker_stop(c->worker);
 	c->worker = NULL;
 	if (c->is_reserved)
@@ -127,7 +134,9 @@ static void run_keep(struct task *task, void *context)
 	struct keeping *k = (struct keeping *)task;
 	struct err *err = &task->err;
 
-	if (model_store_set_hash(context, k->base_id, k->base_sha, k->base_stamp, err) != ERR_OK)
+	enum err_code code = k->weights == WEIGHTS_Q8_0 ? model_store_set_q8_hash(context, k->base_id, k->base_sha, k->base_stamp, err) :
+							  model_store_set_hash(context, k->base_id, k->base_sha, k->base_stamp, err);
+	if (code != ERR_OK)
 		return;
 	for (size_t i = 0; i < k->n; i++)
 		if (model_store_set_hash(context, k->rows[i].model_id, k->rows[i].row.adapter_sha256, k->rows[i].stamp, err) != ERR_OK ||
@@ -155,9 +164,10 @@ static void keep(struct check *c)
 	struct keeping *k = arena_alloc(a, sizeof *k);
 
 	*k = (struct keeping){ .task = { .run = run_keep, .done = home_keep }, .arena = a, .check = c, .base_id = c->seen.base.id,
+			       .weights = c->seen.base.weights,
 			       .n = c->seen.n_items, .rows = arena_array(a, c->seen.n_items + 1, sizeof *k->rows) };
-	str_format(k->base_sha, sizeof k->base_sha, "%s", c->seen.base.sha256);
-	str_format(k->base_stamp, sizeof k->base_stamp, "%s", c->seen.base.sha256_of);
+	str_format(k->base_sha, sizeof k->base_sha, "%s", c->base_sha);
+	str_format(k->base_stamp, sizeof k->base_stamp, "%s", c->base_stamp);
 	for (size_t i = 0; i < k->n; i++) {
 		const struct match_item *item = &c->seen.items[i];
 		struct match_row *row = &k->rows[i].row;
@@ -165,7 +175,7 @@ static void keep(struct check *c)
 		str_format(k->rows[i].stamp, sizeof k->rows[i].stamp, "%s", item->stamp);
 		*row = (struct match_row){ .result = item->result, .source = arena_strdup(a, c->seen.source), .checked_ms = clock_wall_ms() };
 		str_format(row->adapter_sha256, sizeof row->adapter_sha256, "%s", item->sha256);
-		str_format(row->base_sha256, sizeof row->base_sha256, "%s", c->seen.base.sha256);
+		str_format(row->base_sha256, sizeof row->base_sha256, "%s", c->base_sha);
 	}
 	c->keeping = k;
 	store_write(c->all->options.store, &k->task);
@@ -321,18 +331,57 @@ static void on_failed(void *user, const struct err *cause)
 
 static const struct job_worker_events events = { on_ready, on_progress, on_item, on_reply, on_failed };
 
-static void on_granted(void *user)
+static void start_worker(struct check *c)
 {
-	struct check *c = user;
 	const struct match_checks_options *o = &c->all->options;
 	struct err err = { 0 };
 	struct job_worker_options options = { .loop = o->loop, .allow_unsandboxed = o->allow_unsandboxed,
 					      .worker = { .program = o->worker_path, .read = { c->base_file }, .cpu_only = gpu_use_of(&o->gpu, &c->seen.base).layers == 0 } };
 
-	c->seen.state = MATCH_RUNNING;
 	c->worker = job_worker_start(&options, &events, c, &err);
 	if (!c->worker)
 		fail(c, &err);
+}
+
+static void memory_checked(void *user, const struct memory_answer *answer, const struct err *err)
+{
+	struct check *c = user;
+
+	(void)answer;
+	c->fit = NULL;
+	if (err->code == ERR_OK)
+		start_worker(c);
+	else
+		fail(c, err);
+}
+
+/* Bytes of the longest answer with its question and what stands before it. */
+static size_t longest_text(const struct check *c)
+{
+	size_t longest = 0, system = 0;
+
+	for (size_t i = 0; i < c->seen.n_questions; i++) {
+		const struct run_question *q = &c->seen.questions[i];
+		size_t bytes = (size_t)engine_message_bytes(q, 0) + q->q.reference.len;
+		longest = bytes > longest ? bytes : longest;
+	}
+	for (size_t i = 0; i < c->seen.n_items; i++) {
+		const char *text = c->seen.items[i].params.system;
+		size_t bytes = text ? strlen(text) : 0;
+		system = bytes > system ? bytes : system;
+	}
+	return longest + system;
+}
+
+static void on_granted(void *user)
+{
+	struct check *c = user;
+	struct engine *engine = c->all->options.engine;
+	const struct model_row *base = &c->seen.base;
+	struct fit_wish wish = fit_wish_of(engine, base, c->base_file, fit_tokens(base, longest_text(c)));
+
+	c->seen.state = MATCH_RUNNING;
+	c->fit = fit_start(engine, &wish, memory_checked, c);
 }
 
 /* --- preparing --- */
@@ -345,7 +394,7 @@ static void run_prepare(struct task *task, void *context)
 	struct err *err = &task->err;
 
 	(void)context;
-	if (model_cache_get(p->data_dir, (struct model_source){ .path = p->base_path }, &p->base_file, NULL, &task->cancelled, err) != ERR_OK)
+	if (model_cache_get(p->data_dir, p->base, &p->base_file, NULL, &task->cancelled, err) != ERR_OK)
 		return;
 	machine_file_stamp(p->base_file, stamp);
 	if (!p->base_sha[0] || strcmp(stamp, p->base_stamp) != 0) {
@@ -365,8 +414,8 @@ static void run_prepare(struct task *task, void *context)
 
 static void take_prepared(struct check *c, struct preparation *p)
 {
-	str_format(c->seen.base.sha256, sizeof c->seen.base.sha256, "%s", p->base_sha);
-	str_format(c->seen.base.sha256_of, sizeof c->seen.base.sha256_of, "%s", p->base_stamp);
+	str_format(c->base_sha, sizeof c->base_sha, "%s", p->base_sha);
+	str_format(c->base_stamp, sizeof c->base_stamp, "%s", p->base_stamp);
 	c->base_file = p->base_file;
 	p->base_file = NULL;
 	for (size_t i = 0; i < p->n; i++) {
@@ -401,14 +450,18 @@ static void home_prepare(struct task *task)
 
 static void prepare(struct check *c)
 {
+	const struct model_row *base = &c->seen.base;
+	bool is_q8 = base->weights == WEIGHTS_Q8_0;
 	struct arena *a = arena_new();
 	struct preparation *p = c->preparation = arena_alloc(a, sizeof *p);
 
 	*p = (struct preparation){ .task = { .run = run_prepare, .done = home_prepare }, .check = c, .arena = a,
-				   .data_dir = arena_strdup(a, c->all->data_dir), .base_path = arena_strdup(a, c->seen.base.model.path),
+				   .data_dir = arena_strdup(a, c->all->data_dir), .base = model_cache_source_as(base, base->weights),
 				   .n = c->seen.n_items, .items = arena_array(a, c->seen.n_items + 1, sizeof *p->items) };
-	str_format(p->base_sha, sizeof p->base_sha, "%s", c->seen.base.sha256);
-	str_format(p->base_stamp, sizeof p->base_stamp, "%s", c->seen.base.sha256_of);
+	p->base.path = arena_strdup(a, p->base.path);
+	p->base.base_path = arena_strdup(a, p->base.base_path);
+	str_format(p->base_sha, sizeof p->base_sha, "%s", is_q8 ? base->q8_sha256 : base->sha256);
+	str_format(p->base_stamp, sizeof p->base_stamp, "%s", is_q8 ? base->q8_sha256_of : base->sha256_of);
 	for (size_t i = 0; i < p->n; i++)
 		p->items[i].path = arena_strdup(a, c->seen.items[i].model.model.path);
 	executor_post(c->all->options.hash, &p->task);

@@ -99,8 +99,37 @@ enum err_code memory_check(const char *path, const struct memory_tokens *tokens,
 	return code;
 }
 
-enum err_code engine_check_memory(const struct engine_program *program, const char *path, const struct memory_tokens *tokens, int64_t reserve,
+/* What is left when the first model has what it takes; layers are shared out between GPUs by what is free. */
+static void take_away(const struct memory_answer *first, struct memory_supply *supply, struct devices *left)
+{
+	*left = *supply->devices;
+	supply->devices = left;
+	supply->available -= first->need;
+	for (size_t i = 0; first->gpu_free > 0 && i < left->n; i++) {
+		double share = (double)first->gpu_need / (double)first->gpu_free;
+		left->items[i].memory_free -= (int64_t)((share < 1 ? share : 1) * (double)left->items[i].memory_free);
+	}
+}
+
+enum err_code memory_check_beside(const char *path, const struct memory_tokens *tokens, const struct memory_supply *supply,
 				  struct memory_answer *out, struct err *err)
+{
+	struct memory_answer alone, second;
+	struct memory_supply rest = *supply;
+	struct devices left;
+	struct err too_much = { 0 };
+
+	enum err_code code = memory_check(path, tokens, supply, &alone, err);
+	out->is_beside = code != ERR_OK;
+	if (code != ERR_OK)
+		return code;
+	take_away(out, &rest, &left);
+	out->together = memory_check(path, tokens, &rest, &second, &too_much) == ERR_OK;
+	return ERR_OK;
+}
+
+enum err_code engine_check_memory(const struct engine_program *program, const char *path, const char *beside,
+				  const struct memory_tokens *tokens, int64_t reserve, struct memory_answer *out, struct err *err)
 {
 	struct worker_facts facts = { .sandbox = "" };
 	bool has_gpu = machine_has_gpu();
@@ -110,7 +139,22 @@ enum err_code engine_check_memory(const struct engine_program *program, const ch
 		(void)worker_probe(program->worker_path, false, &facts); /* its memory is free or not now, not at the start */
 	struct memory_supply supply = { .available = machine_memory_available() - reserve, .devices = &facts.devices,
 					.gpu = program->gpu, .has_idle_gpu = has_gpu && program->gpu.layers == 0 };
-	return memory_check(path, tokens, &supply, out, err);
+	enum err_code code = memory_check(path, tokens, &supply, out, err);
+	return code == ERR_OK && beside ? memory_check_beside(beside, tokens, &supply, out, err) : code;
+}
+
+void memory_keeps_weights(struct err *err)
+{
+	static const char *const others[] = { "err_memory_q8", "err_memory_format" };
+	char key[sizeof err->key];
+
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+		size_t n = strlen(others[i]);
+		if (strncmp(err->key, others[i], n) != 0)
+			continue;
+		str_format(key, sizeof key, "err_memory%s", err->key + n);
+		str_format(err->key, sizeof err->key, "%s", key);
+	}
 }
 
 void memory_name(struct err *err, const char *name)

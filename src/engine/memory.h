@@ -21,6 +21,9 @@ struct memory_answer {
 	int layers, all_layers;	     /* on GPUs, and of the model; the output counted as one */
 	int64_t available;	     /* main memory, as it was given */
 	int64_t kv_tokens;	     /* for so many */
+	/* With another model beside it: */
+	bool is_beside; /* it is that one which does not fit, also alone */
+	bool together;	/* both fit at the same time */
 };
 
 /* KV tokens that there is to be room for: contexts are made as long as there is room, so where it is too little for `wanted`, less
@@ -40,7 +43,12 @@ struct memory_tokens {
  * {name} is that of the file.  Thread: work (reads a header). */
 MUST_USE enum err_code memory_check(const char *path, const struct memory_tokens *tokens, const struct memory_supply *supply,
 				    struct memory_answer *out, struct err *err);
+/* After memory_check() of another model, whose answer `out` is: whether `path` fits too, alone (the same errors) and beside it. */
+MUST_USE enum err_code memory_check_beside(const char *path, const struct memory_tokens *tokens, const struct memory_supply *supply,
+					   struct memory_answer *out, struct err *err);
 
+/* Of a model whose weights are given: such an error suggests no others.  Others stay as they are. */
+void memory_keeps_weights(struct err *err);
 /* Such an error names the model, whose file may be one of the cache.  Others stay as they are. */
 void memory_name(struct err *err, const char *name);
 

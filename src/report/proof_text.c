@@ -48,6 +48,11 @@ void proof_advice(struct buf *out, enum lang lang, const json_t *proof)
 		buf_add_text(out, lang == LANG_EN ? " " : "");
 		msg_format(out, lang, "report_proof_q8", "fmt=%s", "");
 	}
+	weights = json_string_value(json_object_get(proof, "reference_weights"));
+	if (weights && !strcmp(weights, "q8_0")) {
+		buf_add_text(out, lang == LANG_EN ? " " : "");
+		msg_format(out, lang, "report_proof_reference_q8", "fmt=%s", "");
+	}
 }
 
 void proof_row_key(const char *name, char key[PROOF_KEY_SIZE])

@@ -231,6 +231,18 @@ static void candidates(struct report *r)
 
 /* --- how it was checked --- */
 
+static void likelihood_problem(struct report *r)
+{
+	const json_t *problem = json_object_get(r->result, "likelihood_problem");
+
+	if (!json_is_object(problem))
+		return;
+	report_titled(r, "p", "report_likelihood_broken");
+	report_raw(r, "<p>");
+	report_text(r, report_string(problem, "text"));
+	report_raw(r, "</p>");
+}
+
 static void checked_by(struct report *r)
 {
 	const json_t *result = r->result;
@@ -257,6 +269,7 @@ static void checked_by(struct report *r)
 		report_raw(r, "</li>");
 	}
 	report_raw(r, "</ul>");
+	likelihood_problem(r);
 	report_judge(r);
 }
 

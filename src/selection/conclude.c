@@ -74,14 +74,18 @@ static json_t *exam_json(const struct opinions *o)
 			 "longer_rate", share_or_null(&o->card.longer), "people", people_json(&o->card));
 }
 
+json_t *conclude_problem(const struct err *err)
+{
+	return json_pack("{s:s, s:s, s:o}", "code", err_code_name(err->code), "key", err->key, "args", json_text(str_of(err->args)));
+}
+
 static json_t *judge_json(const struct opinions *o)
 {
 	static const char *const states[] = { "none", "waiting", "asked", "passed", "failed" };
 
 	if (o->state == JUDGE_NONE)
 		return json_null();
-	json_t *problem = o->problem.code == ERR_OK ? json_null() :
-						      json_pack("{s:s, s:o}", "key", o->problem.key, "args", json_text(str_of(o->problem.args)));
+	json_t *problem = o->problem.code == ERR_OK ? json_null() : conclude_problem(&o->problem);
 	return json_pack("{s:I, s:o, s:s, s:o, s:o}", "model_id", (json_int_t)o->model_id, "name", json_text(str_of(o->name)), "state",
 			 states[o->state], "exam", exam_json(o), "problem", problem);
 }

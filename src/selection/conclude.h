@@ -37,6 +37,9 @@ struct conclude_course {
 	size_t n_raced; /* the first questions, which racing or the decision to end looked at; 0: neither did */
 };
 
+/* What went wrong as a part of the result says it: a sentence of selection/result.h with its code (a new reference). */
+json_t *conclude_problem(const struct err *err);
+
 /* Arrays belong to the material's arena, `result` is the caller's.  ERR_CANCELLED. */
 MUST_USE enum err_code conclude(struct material *m, const struct opinions *opinions, const struct conclude_course *course,
 				const atomic_bool *cancel, struct conclusion *out, struct err *err);

@@ -12,6 +12,7 @@
 #define BATCH_QUESTIONS 32
 #define BATCH_BYTES (1 * MIB) /* of prompts: JSON may take six times as many, and a frame 16 MiB */
 #define ORDERS 2
+#define FRAME_BYTES 2048 /* of a prompt, around the texts */
 
 /* Some of the questions, on their way to the judge and back.  Prompt i is order i % 2 of question from + i / 2. */
 struct judge_batch {
@@ -270,12 +271,30 @@ static void ask_remote(struct selection *s)
 	}
 }
 
+/* Bytes of the longest prompt: a text is cut where it is longer than a judge reads. */
+static size_t longest_prompt(const struct judging *j)
+{
+	size_t longest = 0;
+
+	for (size_t i = 0; i < j->n; i++) {
+		const struct judge_case *c = &j->questions[i].texts;
+		const size_t parts[] = { c->question.len, c->reference.len, c->x.len, c->y.len };
+		size_t bytes = FRAME_BYTES;
+		for (size_t k = 0; k < sizeof parts / sizeof *parts; k++)
+			bytes += parts[k] < LIMIT_JUDGE_TEXT ? parts[k] : LIMIT_JUDGE_TEXT;
+		longest = bytes > longest ? bytes : longest;
+	}
+	return longest;
+}
+
 static void load_judge(struct selection *s)
 {
-	if (s->judging->is_loaded && s->worker)
+	const struct judging *j = s->judging;
+
+	if (j->is_loaded && s->worker)
 		ask_batch(s);
 	else
-		selection_load(s, s->judging->base.model.path, &s->judging->base, give_adapter, judging_give_up);
+		selection_load(s, j->base.model.path, &j->base, longest_prompt(j), give_adapter, judging_give_up);
 }
 
 static void home_prepared(struct chore *c)

@@ -10,6 +10,7 @@ struct decide_chore {
 	struct conclude_course course;
 	int64_t id;
 	struct conclusion conclusion;
+	struct err no_likelihoods;
 	const char *result;
 };
 
@@ -18,8 +19,11 @@ static void run_decide(struct task *task, void *context)
 	struct decide_chore *d = (struct decide_chore *)task;
 
 	(void)context;
-	if (conclude(d->material, &d->opinions, &d->course, &task->cancelled, &d->conclusion, &task->err) == ERR_OK)
-		d->result = json_text_of(d->chore.arena, d->conclusion.result);
+	if (conclude(d->material, &d->opinions, &d->course, &task->cancelled, &d->conclusion, &task->err) != ERR_OK)
+		return;
+	if (d->no_likelihoods.code != ERR_OK)
+		json_object_set_new(d->conclusion.result, "likelihood_problem", conclude_problem(&d->no_likelihoods));
+	d->result = json_text_of(d->chore.arena, d->conclusion.result);
 }
 
 static void run_keep(struct task *task, void *context)
@@ -58,6 +62,7 @@ void begin_decision(struct selection *s)
 	selection_give_machine(s);
 	d->material = s->material;
 	d->opinions = judging_opinions(s);
+	d->no_likelihoods = s->no_likelihoods;
 	d->course = (struct conclude_course){
 		.is_time_up = s->is_time_up,
 		.is_settled = s->is_settled,

@@ -120,8 +120,10 @@ static void identify(struct judging *j)
 		return;
 	}
 	machine_file_stamp(j->base.model.path, stamp);
-	if (j->base.sha256[0] && strcmp(j->base.sha256_of, stamp) == 0)
-		str_format(j->identity, sizeof j->identity, "%s", j->base.sha256);
+	bool is_q8 = j->base.weights == WEIGHTS_Q8_0;
+	const char *sha256 = is_q8 ? j->base.q8_sha256 : j->base.sha256;
+	if (sha256[0] && strcmp(is_q8 ? j->base.q8_sha256_of : j->base.sha256_of, stamp) == 0)
+		str_format(j->identity, sizeof j->identity, "%s", sha256);
 	else
 		str_format(j->identity, sizeof j->identity, "%lld %s", (long long)j->base.id, stamp);
 	if (j->adapter_file) {
@@ -131,13 +133,13 @@ static void identify(struct judging *j)
 	}
 }
 
-/* What is loaded is the file, also where the model is a folder. */
+/* What is loaded is the file, also where the model is a folder or is to be used as another one. */
 static void take_base_file(struct paper_chore *p, struct err *err)
 {
 	struct judging *j = p->judging;
 	char *file = NULL;
 
-	if (model_cache_get(p->data_dir, model_cache_source(&j->base), &file, NULL, &p->chore.task.cancelled, err) == ERR_OK)
+	if (model_cache_get(p->data_dir, model_cache_source_as(&j->base, j->base.weights), &file, NULL, &p->chore.task.cancelled, err) == ERR_OK)
 		j->base.model.path = arena_strdup(j->arena, file);
 	mem_free(file);
 }

@@ -150,6 +150,8 @@ static void answered(struct selection *s, const json_t *body)
 static void give_up(struct selection *s, const struct err *cause)
 {
 	log_info("selection", "no likelihoods: %s %s", cause->key, cause->args);
+	s->no_likelihoods = *cause;
+	memory_keeps_weights(&s->no_likelihoods); /* as the answers were given, or not at all */
 	selection_end_worker(s);
 	step_skip(s);
 }
@@ -193,6 +195,24 @@ static void give_adapter(struct selection *s)
 	selection_load_adapter(s, w->adapter_file, (int64_t)w->column + 1, ask);
 }
 
+/* Bytes of the longest text with its question and what stands before it, whichever column it is for. */
+static size_t longest_text(const struct material *m)
+{
+	size_t longest = 0;
+
+	for (size_t c = 0; c < m->n_columns; c++) {
+		const char *system = m->columns[c].params.system;
+		for (size_t i = 0; i < m->n_answered; i++) {
+			const struct run_question *q = &m->questions[m->answered[i]];
+			size_t bytes = (size_t)engine_message_bytes(q, c) + q->q.reference.len;
+			bytes = bytes < ITEM_BYTES ? bytes : ITEM_BYTES;
+			bytes += system ? strlen(system) : 0;
+			longest = bytes > longest ? bytes : longest;
+		}
+	}
+	return longest;
+}
+
 static void load_base(struct selection *s)
 {
 	struct likelihood_work *w = s->likelihood;
@@ -203,7 +223,7 @@ static void load_base(struct selection *s)
 	}
 	mem_free(w->loaded);
 	w->loaded = mem_strdup(w->base_file);
-	selection_load(s, w->loaded, &s->material->bases[w->column], give_adapter, give_up);
+	selection_load(s, w->loaded, &s->material->bases[w->column], longest_text(s->material), give_adapter, give_up);
 }
 
 struct files_chore {
@@ -284,6 +304,7 @@ void begin_likelihood(struct selection *s)
 		return;
 	}
 	likelihood_free(s);
+	s->no_likelihoods = (struct err){ 0 };
 	s->likelihood = mem_alloc(sizeof *s->likelihood);
 	s->likelihood->n_columns = s->material->n_columns;
 	next_column(s);

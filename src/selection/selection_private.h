@@ -20,6 +20,7 @@
 #ifndef ASSAY_SELECTION_SELECTION_PRIVATE_H
 #define ASSAY_SELECTION_SELECTION_PRIVATE_H
 
+#include "engine/fit.h"
 #include "engine/job_worker.h"
 #include "selection/conclude.h"
 #include "selection/selection.h"
@@ -71,6 +72,7 @@ struct selection {
 
 	/* the worker and the model in it */
 	struct job_worker *worker;
+	struct fit *fit; /* whether a model fits is being found out; NULL: is not */
 	bool is_reserved, is_granted, has_gpu;
 	uint8_t expected;        /* kind of the answer */
 	void (*on_ready)(struct selection *s);
@@ -81,6 +83,7 @@ struct selection {
 	const char *loading; /* path of the model */
 	struct gpu_use loading_gpu; /* the device is of its base */
 	struct likelihood_work *likelihood; /* selection_likelihood.c */
+	struct err no_likelihoods; /* why they are missing; code ERR_OK: nothing went wrong */
 
 	struct chore *chores;
 };
@@ -138,10 +141,10 @@ int64_t selection_left_ms(const struct selection *s);
 /* Asks for the machine, or goes on at once where it is ours; gives it back with its worker. */
 void selection_need_machine(struct selection *s, void (*granted)(struct selection *s));
 void selection_give_machine(struct selection *s);
-/* Ends the worker that there is and starts one with the model `path`, the file of `base`; `ready` follows, or `failed`, also
- * later. */
-void selection_load(struct selection *s, const char *path, const struct model_row *base, void (*ready)(struct selection *s),
-		    void (*failed)(struct selection *s, const struct err *cause));
+/* Ends the worker that there is and, where that fits into memory, starts one with the model `path`, the file of `base`, to read texts
+ * of at most `longest` bytes; `ready` follows, or `failed`, also later. */
+void selection_load(struct selection *s, const char *path, const struct model_row *base, size_t longest,
+		    void (*ready)(struct selection *s), void (*failed)(struct selection *s, const struct err *cause));
 /* Gives the worker one more adapter of its model (a LoRA GGUF) as number `id`; NULL: none is needed. */
 void selection_load_adapter(struct selection *s, const char *file, int64_t id, void (*ready)(struct selection *s));
 void selection_ask(struct selection *s, uint8_t kind, json_t *body, int fd, uint8_t expected,

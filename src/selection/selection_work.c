@@ -96,6 +96,8 @@ int selection_threads(const struct selection *s)
 
 void selection_end_worker(struct selection *s)
 {
+	fit_cancel(s->fit);
+	s->fit = NULL;
 	job_worker_stop(s->worker);
 	s->worker = NULL;
 }
@@ -186,23 +188,42 @@ static void worker_failed(void *user, const struct err *cause)
 
 static const struct job_worker_events worker_events = { worker_ready, worker_progress, worker_item, worker_reply, worker_failed };
 
-void selection_load(struct selection *s, const char *path, const struct model_row *base, void (*ready)(struct selection *),
-		    void (*failed)(struct selection *, const struct err *))
+static void start_worker(struct selection *s)
 {
 	struct err err = { 0 };
 	const struct selections_options *o = &s->ss->options;
-	struct gpu_use gpu = gpu_use_of(&o->gpu, base);
 	struct job_worker_options options = { .loop = o->loop, .allow_unsandboxed = o->allow_unsandboxed,
-					      .worker = { .program = o->worker_path, .read = { path }, .cpu_only = gpu.layers == 0 } };
+					      .worker = { .program = o->worker_path, .read = { s->loading }, .cpu_only = s->loading_gpu.layers == 0 } };
+
+	s->worker = job_worker_start(&options, &worker_events, s, &err);
+	if (!s->worker)
+		s->on_failed(s, &err);
+}
+
+static void memory_checked(void *user, const struct memory_answer *answer, const struct err *err)
+{
+	struct selection *s = user;
+
+	(void)answer;
+	s->fit = NULL;
+	if (err->code == ERR_OK)
+		start_worker(s);
+	else
+		s->on_failed(s, err);
+}
+
+void selection_load(struct selection *s, const char *path, const struct model_row *base, size_t longest,
+		    void (*ready)(struct selection *), void (*failed)(struct selection *, const struct err *))
+{
+	struct engine *engine = s->ss->options.engine;
+	struct fit_wish wish = fit_wish_of(engine, base, path, fit_tokens(base, longest));
 
 	selection_end_worker(s);
 	s->loading = path;
-	s->loading_gpu = gpu;
+	s->loading_gpu = gpu_use_of(&s->ss->options.gpu, base);
 	s->on_ready = ready;
 	s->on_failed = failed;
 	s->on_item = NULL;
 	s->share = 0;
-	s->worker = job_worker_start(&options, &worker_events, s, &err);
-	if (!s->worker)
-		failed(s, &err);
+	s->fit = fit_start(engine, &wish, memory_checked, s);
 }

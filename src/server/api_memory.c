@@ -67,7 +67,7 @@ static void measure(struct request *r, struct db *db)
 	(void)machine_largest_process(&m->largest);
 	struct model_source source = model_cache_source_as(&m->base, m->base.weights);
 	if (m->base.id && model_cache_find(store_data_dir(r->app->store), source, &file, &not_there) == ERR_OK && *file) {
-		enum err_code code = engine_check_memory(&m->program, file, &tokens, m->reserve, &m->answer, &m->problem);
+		enum err_code code = engine_check_memory(&m->program, file, NULL, &tokens, m->reserve, &m->answer, &m->problem);
 		m->has_answer = code == ERR_OK || code == ERR_LIMIT;
 		memory_name(&m->problem, m->base.model.name);
 	}

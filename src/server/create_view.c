@@ -112,16 +112,6 @@ static void view_params(struct buf *b, const char *text)
 	arena_free(a);
 }
 
-static void view_stored_problem(struct buf *b, enum lang lang, const json_t *stored)
-{
-	struct err err, read = { 0 };
-	const char *code = json_get_text(stored, "code", "internal", &read);
-
-	err_restore(&err, err_code_from_name(code), json_get_text(stored, "key", "err_worker_protocol", &read),
-		    json_get_text(stored, "args", "", &read));
-	view_problem(b, NULL, lang, &err);
-}
-
 /* As stored, but for the comparison with Ollama, whose explanation is in the reader's language. */
 static void view_result(struct buf *b, enum lang lang, const char *text)
 {
@@ -138,7 +128,7 @@ static void view_result(struct buf *b, enum lang lang, const char *text)
 		if (!strcmp(name, "parity"))
 			parity_view(b, lang, buf_text(&part));
 		else if (!strcmp(name, "proof_problem"))
-			view_stored_problem(b, lang, value);
+			view_stored_problem(b, NULL, lang, value);
 		else
 			buf_add_str(b, buf_str(&part));
 		buf_release(&part);

@@ -151,6 +151,16 @@ void view_problem(struct buf *b, const char *name, enum lang lang, const struct 
 	json_close(b, '}');
 }
 
+void view_stored_problem(struct buf *b, const char *name, enum lang lang, const json_t *stored)
+{
+	struct err err, read = { 0 };
+	const char *code = json_get_text(stored, "code", "internal", &read);
+
+	err_restore(&err, err_code_from_name(code), json_get_text(stored, "key", "err_worker_protocol", &read),
+		    json_get_text(stored, "args", "", &read));
+	view_problem(b, name, lang, &err);
+}
+
 void view_error(struct buf *b, enum lang lang, const struct err *err)
 {
 	json_open(b, NULL, '{');

@@ -28,6 +28,8 @@ void json_raw(struct buf *b, const char *name, const char *json);   /* a whole v
 /* {error:{...}} and the problem in it. */
 void view_error(struct buf *b, enum lang lang, const struct err *err);
 void view_problem(struct buf *b, const char *name, enum lang lang, const struct err *err);
+/* One of a stored result: {"code","key","args"}. */
+void view_stored_problem(struct buf *b, const char *name, enum lang lang, const json_t *stored);
 
 void view_gen_params(struct buf *b, const struct gen_params *p); /* a field "params" */
 void view_model(struct buf *b, const char *name, enum lang lang, const struct model_row *m, const char *family_name);

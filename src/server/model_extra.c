@@ -14,18 +14,33 @@
 /* --- what is known --- */
 
 /* The hash, where the file is still the one that it was made of. */
-static const char *hash_now(const char *data_dir, const struct model_row *m)
+static const char *hash_now(const char *data_dir, const struct model_row *m, enum weights weights)
 {
 	char stamp[FILE_STAMP_SIZE], *file = NULL;
+	bool is_q8 = weights == WEIGHTS_Q8_0;
+	const char *sha256 = is_q8 ? m->q8_sha256 : m->sha256, *sha256_of = is_q8 ? m->q8_sha256_of : m->sha256_of;
 
 	if (m->model.kind == MODEL_ADAPTER)
 		adapter_stamp(m->model.path, stamp);
-	else if (m->sha256[0] && model_cache_find(data_dir, model_cache_source(m), &file, NULL) == ERR_OK)
+	else if (sha256[0] && model_cache_find(data_dir, model_cache_source_as(m, weights), &file, NULL) == ERR_OK)
 		machine_file_stamp(file, stamp);
 	else
 		stamp[0] = 0;
 	mem_free(file);
-	return m->sha256[0] && stamp[0] && strcmp(stamp, m->sha256_of) == 0 ? m->sha256 : "";
+	return sha256[0] && stamp[0] && strcmp(stamp, sha256_of) == 0 ? sha256 : "";
+}
+
+/* What is known of an adapter and a base with these weights: checked, or measured by a validation. */
+static enum err_code what_is_known(struct db *db, struct arena *a, const char *data_dir, const struct model_row *m,
+				   const struct model_row *base, enum weights weights, struct belonging *out, struct err *err)
+{
+	const char *adapter_sha = hash_now(data_dir, m, WEIGHTS_STORED), *base_sha = hash_now(data_dir, base, weights);
+
+	if (!*adapter_sha || !*base_sha)
+		return ERR_OK;
+	if (match_store_get(db, a, adapter_sha, base_sha, &out->check, err) != ERR_OK || out->check.checked_ms)
+		return err->code;
+	return match_store_of_runs(db, a, adapter_sha, base_sha, m->model.train_loss, &out->run, err);
 }
 
 static enum err_code belonging_of(struct db *db, struct arena *a, const char *data_dir, const struct model_row *m, struct belonging *out, struct err *err)
@@ -38,12 +53,12 @@ static enum err_code belonging_of(struct db *db, struct arena *a, const char *da
 		return err->code;
 	out->level = catalogue_base_match(m->model.base_name, base.model.name, base.model.path) > 0 ? BELONGS_SAME_NAME :
 												     BELONGS_SHAPE_ONLY;
-	const char *adapter_sha = hash_now(data_dir, m), *base_sha = hash_now(data_dir, &base);
-	if (!*adapter_sha || !*base_sha)
-		return ERR_OK;
-	if (match_store_get(db, a, adapter_sha, base_sha, &out->check, err) != ERR_OK)
+	/* With the weights that are in use, else with the others: it is the same model. */
+	enum weights others = base.weights == WEIGHTS_Q8_0 ? WEIGHTS_STORED : WEIGHTS_Q8_0;
+	if (what_is_known(db, a, data_dir, m, &base, base.weights, out, err) != ERR_OK)
 		return err->code;
-	if (!out->check.checked_ms && match_store_of_runs(db, a, adapter_sha, base_sha, m->model.train_loss, &out->run, err) != ERR_OK)
+	if (!out->check.checked_ms && out->run.result.n_answers == 0 &&
+	    what_is_known(db, a, data_dir, m, &base, others, out, err) != ERR_OK)
 		return err->code;
 	/* Questions of a validation need not be what it was trained on: they can prove that it fits, and nothing else. */
 	out->by_run = out->run.result.verdict == MATCH_FITS;

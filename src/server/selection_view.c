@@ -69,10 +69,27 @@ static void copy_member(struct buf *b, const char *name, const json_t *value, co
 	json_write(b, value);
 }
 
-static void view_judge(struct buf *b, const struct selection_whole *s, const json_t *result)
+/* What went wrong, with what can be done about it; and as the sentence that it is in the result. */
+static json_t *problem_json(enum lang lang, const json_t *stored, const json_t *said)
 {
-	const json_t *judge = json_object_get(result, "judge");
+	struct buf text = BUF_INIT(MIB);
+	struct err ignored = { 0 };
 
+	view_stored_problem(&text, NULL, lang, stored);
+	json_t *problem = json_parse(buf_str(&text), "problem", &ignored);
+	json_object_set(problem, "text", json_object_get(said, "text"));
+	buf_release(&text);
+	return problem;
+}
+
+/* `stored` is the result before it was put into words. */
+static void view_judge(struct buf *b, enum lang lang, const struct selection_whole *s, const json_t *result, const json_t *stored)
+{
+	json_t *judge = json_object_get(result, "judge");
+	const json_t *problem = json_object_get(json_object_get(stored, "judge"), "problem");
+
+	if (json_is_object(problem))
+		json_object_set_new(judge, "problem", problem_json(lang, problem, json_object_get(judge, "problem")));
 	if (json_is_object(judge) || !s->row.judge_model_id) {
 		copy_member(b, "judge", judge, "null");
 		return;
@@ -90,6 +107,22 @@ static int64_t count_of(const json_t *result, const char *name, int64_t otherwis
 {
 	const json_t *value = json_object_get(result, name);
 	return json_is_integer(value) ? json_integer_value(value) : otherwise;
+}
+
+static void view_checked_by(struct buf *b, enum lang lang, const struct selection_whole *s, const json_t *result)
+{
+	struct err ignored = { 0 };
+	json_t *stored = json_parse(str_of(s->row.result), "selection", &ignored);
+	const json_t *no_likelihoods = json_object_get(stored, "likelihood_problem");
+
+	json_open(b, "checked_by", '{');
+	json_int(b, "n_references", count_of(result, "n_references", s->n_references));
+	json_int(b, "n_rated", count_of(result, "n_rated", s->n_rated));
+	view_judge(b, lang, s, result, stored);
+	if (json_is_object(no_likelihoods))
+		view_stored_problem(b, "likelihood_problem", lang, no_likelihoods);
+	json_close(b, '}');
+	json_decref(stored);
 }
 
 /* A candidate before anything is known of its answers. */
@@ -193,11 +226,7 @@ void view_selection(struct buf *b, const char *name, enum lang lang, const struc
 	json_int(b, "n_reused", n_reused);
 	json_int(b, "n_q8", n_q8);
 	json_raw(b, "steps", has_steps ? now->steps.ptr : row->steps);
-	json_open(b, "checked_by", '{');
-	json_int(b, "n_references", count_of(result, "n_references", s->n_references));
-	json_int(b, "n_rated", count_of(result, "n_rated", s->n_rated));
-	view_judge(b, s, result);
-	json_close(b, '}');
+	view_checked_by(b, lang, s, result);
 	view_candidates(b, s, result);
 	view_decision(b, result);
 	copy_member(b, "curves", json_object_get(result, "curves"), "[]");
