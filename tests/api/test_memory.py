@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What Ollama holds of the memory, how it lets go, and what one model may use of GPUs."""
-import os
 import socket
 import time
 
 import pytest
 
 from conftest import Server, gguf
+from tiny_gguf import huge_gguf
 from ollama_stub import Stub, serve
 from test_contract import problem
 
@@ -47,14 +47,7 @@ def model(server, tmp_path):
 
 @pytest.fixture
 def huge(server, tmp_path):
-    """A model of more memory than any machine has: its file is a hole."""
-    path = gguf(tmp_path / "huge.gguf")
-    data = bytearray(path.read_bytes())
-    at = data.index(b"token_embd.weight") + len("token_embd.weight") + 4
-    rows = 1 << 36
-    data[at + 8:at + 16] = rows.to_bytes(8, "little")
-    path.write_bytes(data)
-    os.truncate(path, len(data) - 32 * 8 * 4 + 32 * 4 * rows)
+    path = huge_gguf(tmp_path / "huge.gguf")
     reply = server.api("POST", "/models", {"path": str(path)})
     assert reply.status == 200 and reply.json["model_ids"], reply.body
     yield reply.json["model_ids"][0]

@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import shutil
+import sqlite3
 import subprocess
 import sys
 import time
@@ -218,7 +219,7 @@ def test_a_new_model_is_made_from_the_stored_weights_and_its_proof_says_what_it_
         time.sleep(0.1)
     assert creation["state"] == "done", creation
     artifact = creation["artifact"]
-    assert artifact["proof"]["source_weights"] == "q8_0"
+    assert artifact["proof"]["source_weights"] == "q8_0" and artifact["proof"]["reference_weights"] == "stored"
     assert "8-bit (Q8_0) weights" in artifact["proof"]["advice"]
     columns = live.call("GET", f"/runs/{artifact['proof']['run_id']}")["columns"]
     assert [c["params"]["weights"] for c in columns] == ["q8_0", "stored"]
@@ -246,6 +247,44 @@ def test_a_chat_with_the_stored_weights_and_a_run_with_the_others_take_turns(liv
         answer = live.call("GET", f"/chats/{chat['id']}")["messages"][-1]
         time.sleep(0.05)
     assert answer["role"] == "assistant" and answer["state"] == "done" and answer["text"], (message, answer)
+
+
+def test_a_judge_and_a_check_of_belonging_use_them_where_they_were_chosen(tmp_path, f16):
+    live = Live(tmp_path).start()
+    try:
+        base = live.call("POST", "/models", {"path": str(f16)})["model_ids"][0]
+        live.call("POST", "/models", {"path": str(ROOT / "demo/checkpoints"), "base_model_id": base, "name": "Kestrel bot"})
+        live.call("PATCH", f"/models/{base}", {"weights": "q8_0"})
+        shutil.copyfile(MODEL, tmp_path / "other.gguf")
+        candidates = [live.call("POST", "/models", {"path": str(path)})["model_ids"][0] for path in (MODEL, tmp_path / "other.gguf")]
+        selection = live.call("POST", "/selections", {"model_ids": candidates, "questions": [{"text": "Say hello."}],
+                                                      "judge_model_id": base, "params": {"max_tokens": 4}})
+        deadline = time.monotonic() + 120
+        while not any(path.suffix == ".gguf" for path in cache(live)):
+            assert time.monotonic() < deadline
+            assert live.call("GET", f"/selections/{selection['id']}")["state"] in ("waiting", "running"), "judged without them"
+            time.sleep(0.02)
+        live.call("POST", f"/selections/{selection['id']}/stop")
+
+        family = live.call("GET", "/models")["families"][0]["id"]
+        live.call("POST", "/question-sets", {"name": "kestrel", "questions": [{**q, "text": f"{q['text']} ({i})"}
+                                                                             for i in range(8) for q in QUESTIONS]})
+        match = live.call("POST", f"/families/{family}/match", {})
+        while match["state"] in ("waiting", "running"):
+            assert time.monotonic() < deadline, match
+            time.sleep(0.05)
+            match = live.call("GET", f"/families/{family}/match")
+        assert match["state"] == "done" and match["items"][0]["result"]["n_answers"] == 8, match
+        database = sqlite3.connect(live.data / "assay.db")
+        stored, q8 = database.execute("SELECT sha256, q8_sha256 FROM model WHERE id = ?", (base,)).fetchone()
+        database.close()
+        assert not stored and q8.split()[0] == hashlib.sha256(cache(live)[0].read_bytes()).hexdigest()
+        # It is known of the model, however it is used.
+        for weights in ("q8_0", "stored"):
+            live.call("PATCH", f"/models/{base}", {"weights": weights})
+            assert live.call("GET", "/models")["families"][0]["belonging"]["check"]["n_answers"] == 8, weights
+    finally:
+        live.stop()
 
 
 def test_a_kill_while_they_are_made_leaves_nothing_half_made(tmp_path, f16):

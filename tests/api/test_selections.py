@@ -18,6 +18,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support
 from live import ROOT, Live, Refused, UnixConnection, add_demo  # noqa: E402
 from openai_stub import Stub, serve as serve_openai  # noqa: E402
 from openapi import conforms  # noqa: E402
+from tiny_gguf import huge_gguf  # noqa: E402
 
 MODEL = os.environ.get("ASSAY_TEST_MODEL", "")
 pytestmark = pytest.mark.skipif(not os.path.exists(MODEL), reason="ASSAY_TEST_MODEL names no file")
@@ -380,6 +381,40 @@ def test_a_judge_that_fails_its_exam_has_no_say(live, done, other):
     assert "owl" in report(live, judged, "html").decode()
     planned = live.call("POST", "/selections/preview", {"run_id": done["run_id"], "judge_model_id": other})["plan"]
     assert planned["seconds"] > 1 and planned["n_judge_calls"] > 0
+
+
+def test_a_judge_that_does_not_fit_into_memory_is_not_used_and_says_why(live, done, tmp_path):
+    huge = live.call("POST", "/models", {"path": str(huge_gguf(tmp_path / "huge.gguf"))})["model_ids"][0]
+    judged = wait(live, live.call("POST", "/selections", {"run_id": done["run_id"], "judge_model_id": huge}))
+    judge = judged["checked_by"]["judge"]
+    assert judged["state"] == "done" and judge["state"] == "failed" and judge["exam"] is None, judged
+    problem = judge["problem"]
+    assert (problem["code"], problem["key"]) == ("limit", "err_memory") and problem["hint"], problem
+    assert problem["message"].startswith("Not enough memory") and problem["text"] == problem["message"]
+    assert marked(judged, "is_recommended")[0]["column_id"] == marked(done, "is_recommended")[0]["column_id"]
+    assert "Not enough memory" in report(live, judged, "html").decode()
+    assert "likelihood_problem" not in judged["checked_by"]
+    live.call("DELETE", f"/models/{huge}")
+
+
+def test_why_likelihoods_are_missing_is_said_wherever_the_result_is(live, done):
+    """As the result says it where the validated model does not fit."""
+    problem = {"code": "limit", "key": "err_memory_held", "args": "base=1\x1fneed=9.0\x1ffree=1.0\x1fheld=5.0"}
+    database = sqlite3.connect(live.data / "assay.db")
+    kept, = database.execute("SELECT result FROM selection WHERE id = ?", (done["id"],)).fetchone()
+    try:
+        with database:
+            database.execute("UPDATE selection SET result = ? WHERE id = ?",
+                             (json.dumps({**json.loads(kept), "likelihood_problem": problem}), done["id"]))
+        shown = conforms("Selection", live.call("GET", f"/selections/{done['id']}"))["checked_by"]["likelihood_problem"]
+        assert shown["message"].startswith("Not enough memory") and "5.0 GB" in shown["message"]
+        assert [one["action"] for one in shown["actions"]] == ["free"]
+        page = report(live, done, "html").decode()
+        assert "Likelihood of the reference answers: not measured." in page and "Ollama is holding 5.0 GB" in page
+    finally:
+        with database:
+            database.execute("UPDATE selection SET result = ? WHERE id = ?", (kept, done["id"]))
+        database.close()
 
 
 def events(live):

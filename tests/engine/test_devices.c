@@ -198,6 +198,54 @@ static void where_room_is_short_a_shorter_context_will_do(void **state)
 	assert_int_equal(memory_check(model(), &less, &supply, &b, &err), ERR_LIMIT);
 }
 
+static void beside_another_model_only_what_that_one_leaves_counts(void **state)
+{
+	(void)state;
+	struct err err = { 0 };
+	struct devices none = { 0 }, gpu = read_text("[" GPU("CUDA0", "1100000000") "]", &err);
+	const struct memory_tokens tokens = { 256, 256 };
+	struct memory_supply supply = { .available = 1LL << 40, .devices = &none, .gpu = { .layers = -1 } };
+	struct memory_answer a, b;
+
+	assert_ok(memory_check(model(), &tokens, &supply, &a, &err));
+	supply.available = 2 * a.need;
+	assert_ok(memory_check_beside(model(), &tokens, &supply, &a, &err));
+	assert_true(a.together && !a.is_beside);
+	supply.available = 2 * a.need - 1;
+	assert_ok(memory_check_beside(model(), &tokens, &supply, &a, &err));
+	assert_true(!a.together && !a.is_beside);
+	supply.available = a.need - 1;
+	assert_int_equal(memory_check_beside(model(), &tokens, &supply, &a, &err), ERR_LIMIT);
+	assert_true(a.is_beside);
+	/* The GPU holds one of them: the other one is for the processor. */
+	err = (struct err){ 0 };
+	supply = (struct memory_supply){ .available = 1LL << 40, .devices = &gpu, .gpu = { .layers = -1 } };
+	assert_ok(memory_check(model(), &tokens, &supply, &b, &err));
+	assert_true(b.layers == 5 && b.need < a.need);
+	supply.available = 2 * b.need;
+	assert_ok(memory_check_beside(model(), &tokens, &supply, &b, &err));
+	assert_false(b.together);
+	supply.available = b.need + a.need;
+	assert_ok(memory_check_beside(model(), &tokens, &supply, &b, &err));
+	assert_true(b.together);
+}
+
+static void where_the_weights_are_given_no_others_are_suggested(void **state)
+{
+	(void)state;
+	static const char *const keys[][2] = { { "err_memory_q8", "err_memory" },	       { "err_memory_q8_held", "err_memory_held" },
+					       { "err_memory_format_held", "err_memory_held" }, { "err_memory_gpu", "err_memory_gpu" },
+					       { "err_fs_read", "err_fs_read" } };
+
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+		struct err err;
+		err_set(&err, ERR_LIMIT, keys[i][0], "need=%.1f|free=%.1f", 3.0, 2.0);
+		memory_keeps_weights(&err);
+		assert_err(&err, keys[i][1]);
+		assert_arg(&err, "need", "3.0");
+	}
+}
+
 static void only_what_gpu_drivers_read_reaches_a_worker(void **state)
 {
 	(void)state;
@@ -240,6 +288,8 @@ int main(void)
 		cmocka_unit_test(as_many_layers_as_fit_go_to_the_gpu_and_the_rest_must_fit_beside),
 		cmocka_unit_test(what_does_not_fit_says_what_would_help),
 		cmocka_unit_test(where_room_is_short_a_shorter_context_will_do),
+		cmocka_unit_test(beside_another_model_only_what_that_one_leaves_counts),
+		cmocka_unit_test(where_the_weights_are_given_no_others_are_suggested),
 		cmocka_unit_test(only_what_gpu_drivers_read_reaches_a_worker),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);

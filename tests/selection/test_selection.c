@@ -398,6 +398,65 @@ static void when_the_time_is_up_it_says_so(void **state)
 	json_decref(en);
 }
 
+static void reopen_with(int64_t reserve)
+{
+	selections_free(selections);
+	bench.options.memory_reserve = reserve;
+	bench_reopen(&bench);
+	open_selections();
+}
+
+static void the_base_for(int64_t id, char text[32])
+{
+	str_format(text, 32, "base=%lld%c", (long long)id, ERR_ARG_SEP);
+}
+
+static void what_does_not_fit_into_memory_is_left_out_and_says_why(void **state)
+{
+	(void)state;
+	if (!have_model())
+		skip();
+	struct wish w = family();
+	char base[32];
+	int64_t judge = bench_model(&bench, (struct found_model){ .kind = MODEL_BASE, .path = temp_path(&bench.temp, "judge.gguf"), .name = "owl",
+								  .size_bytes = 98362432 }, 0);
+	assert_int_equal(symlink(getenv("ASSAY_TEST_MODEL"), temp_path(&bench.temp, "judge.gguf")), 0);
+	w.params.fresh = true;
+	w.judge_id = judge;
+	bench_store(&bench, add_selection, &w);
+	bench_follow(&bench, w.run_id); /* the answers: there was memory for them */
+	reopen_with(INT64_MAX / 2);
+	selections_start(selections, w.selection_id);
+	struct look l = follow(w.selection_id);
+	assert_int_equal(l.row.state, SELECTION_DONE);
+	assert_string_equal(step_state(&l, 2), "skipped");
+	assert_string_equal(step_state(&l, 3), "skipped");
+	assert_int_equal(l.n_likelihoods, 0);
+	json_t *raw = json_loads(l.row.result, 0, NULL), *en = words(&l, LANG_EN);
+	const json_t *likelihood = json_object_get(raw, "likelihood_problem"), *judged = json_object_get(json_object_get(raw, "judge"), "problem");
+	assert_string_equal(at(likelihood, "code", NULL), "limit");
+	assert_string_equal(at(likelihood, "key", NULL), "err_memory");
+	the_base_for(base_id, base);
+	assert_non_null(strstr(arena_printf(arena, "%s%c", at(likelihood, "args", NULL), ERR_ARG_SEP), base));
+	assert_string_equal(at(json_object_get(raw, "judge"), "state", NULL), "failed");
+	assert_string_equal(at(judged, "key", NULL), "err_memory");
+	the_base_for(judge, base);
+	assert_non_null(strstr(arena_printf(arena, "%s%c", at(judged, "args", NULL), ERR_ARG_SEP), base));
+	assert_true(strncmp(at(json_object_get(en, "likelihood_problem"), "text", NULL), "Not enough memory", 17) == 0);
+	assert_string_equal(at(json_object_get(en, "decision"), "kind", NULL), "winner"); /* by the references */
+	json_decref(raw);
+	json_decref(en);
+	/* There is memory again. */
+	reopen_with(1);
+	bench_store(&bench, more_time, &w);
+	selections_start(selections, w.selection_id);
+	l = follow(w.selection_id);
+	assert_string_equal(step_state(&l, 2), "done");
+	assert_string_equal(step_state(&l, 3), "done");
+	assert_int_equal(l.n_likelihoods, 3 * N_QUESTIONS);
+	assert_null(strstr(l.row.result, "likelihood_problem"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -408,6 +467,7 @@ int main(void)
 		cmocka_unit_test(with_time_it_asks_as_many_more_as_there_is_time_for),
 		cmocka_unit_test(it_ends_when_more_questions_would_not_change_the_result),
 		cmocka_unit_test(when_the_time_is_up_it_says_so),
+		cmocka_unit_test(what_does_not_fit_into_memory_is_left_out_and_says_why),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """tiny_gguf - writes a model file that every reader accepts and that is too small to answer."""
+import os
 import struct
 
 
@@ -17,4 +18,15 @@ def gguf(path):
         head += text(name) + struct.pack("<II", 4, value)
     head += text("token_embd.weight") + struct.pack("<IQQIQ", 2, 32, 8, 0, 0)
     path.write_bytes(head + b"\0" * (-len(head) % 32) + b"\0" * (32 * 8 * 4))
+    return path
+
+
+def huge_gguf(path):
+    """A model of more memory than any machine has: its file is a hole."""
+    data = bytearray(gguf(path).read_bytes())
+    at = data.index(b"token_embd.weight") + len("token_embd.weight") + 4
+    rows = 1 << 36
+    data[at + 8:at + 16] = rows.to_bytes(8, "little")
+    path.write_bytes(data)
+    os.truncate(path, len(data) - 32 * 8 * 4 + 32 * 4 * rows)
     return path
