@@ -48,9 +48,31 @@ static void a_bar_shows_the_value_and_where_it_may_be(void **state)
 	expect_bar(0.5, 0.5, 0.5, "[          #         ]");
 }
 
+static void why_likelihoods_are_missing_is_said(void **state)
+{
+	static const struct cli cli = { .lang = LANG_EN };
+	char *text = NULL;
+	size_t size = 0;
+	FILE *to = open_memstream(&text, &size);
+	json_t *selection = json_pack("{s:{s:{s:s}, s:s, s:[], s:[]}, s:[], s:{s:i, s:i, s:n, s:{s:s}}}", "decision", "sentence", "text",
+				      "Use epoch 8.", "level", "none", "reasons", "next_steps", "candidates", "checked_by", "n_references", 3,
+				      "n_rated", 0, "judge", "likelihood_problem", "message", "Not enough memory.");
+
+	(void)state;
+	assert_non_null(selection);
+	auto_show(&cli, selection, to);
+	fclose(to);
+	const char *note = strstr(text, "Likelihood of the reference answers: not measured.\n");
+	assert_non_null(note);
+	assert_non_null(strstr(note, "Not enough memory.\n"));
+	free(text);
+	json_decref(selection);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(why_likelihoods_are_missing_is_said),
 		cmocka_unit_test(times_are_read_as_people_write_them),
 		cmocka_unit_test(what_is_no_time_is_refused),
 		cmocka_unit_test(a_bar_shows_the_value_and_where_it_may_be),
