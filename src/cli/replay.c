@@ -20,6 +20,26 @@ static bool keep_chunk(void *user, const void *data, size_t len)
 	return !text->overflow;
 }
 
+/* The lines of an export stand as people read them; questions are asked, and compared, by their positions.  Takes `rows`. */
+static json_t *by_position(json_t *rows)
+{
+	size_t n = json_array_size(rows);
+	const json_t **sorted = mem_array(n, sizeof(*sorted));
+	json_t *out = json_array(), *row;
+	size_t i;
+
+	json_array_foreach(rows, i, row) {
+		size_t place = i > 0 ? (size_t)show_int(row, "position") + 1 : 0; /* the first row is the run */
+		if (place < n)
+			sorted[place] = row;
+	}
+	for (i = 0; i < n; i++)
+		json_array_append(out, (json_t *)(uintptr_t)sorted[i]);
+	json_decref(rows);
+	mem_free(sorted);
+	return out;
+}
+
 /* The lossless export as a list of its lines. */
 static json_t *export_of(struct client *client, int64_t run_id, struct err *err)
 {
@@ -40,7 +60,7 @@ static json_t *export_of(struct client *client, int64_t run_id, struct err *err)
 	mem_free(path);
 	buf_release(&text);
 	if (code == ERR_OK)
-		return rows;
+		return by_position(rows);
 	json_decref(rows);
 	return NULL;
 }

@@ -248,6 +248,22 @@ void questions_order(struct question *questions, size_t n)
 	mem_free(sorted);
 }
 
+void questions_reading_order(const int64_t *back, size_t n, int64_t *order)
+{
+	size_t *begin = mem_array(n, sizeof(*begin)), *ends = mem_array(n + 1, sizeof(*ends));
+
+	for (size_t i = 0; i < n; i++) {
+		begin[i] = back[i] > 0 && (size_t)back[i] <= i ? begin[i - (size_t)back[i]] : i;
+		ends[begin[i] + 1]++;
+	}
+	for (size_t i = 1; i <= n; i++)
+		ends[i] += ends[i - 1];
+	for (size_t i = 0; i < n; i++)
+		order[ends[begin[i]]++] = (int64_t)i;
+	mem_free(begin);
+	mem_free(ends);
+}
+
 /* --- the file --- */
 
 /* The first rows, as a JSON array. */

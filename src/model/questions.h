@@ -73,4 +73,8 @@ MUST_USE enum err_code questions_read(struct arena *a, struct str text, const st
  * `back` follows. */
 void questions_order(struct question *questions, size_t n);
 
+/* As people read them: `order` gets the places of all `n`, the turns of a conversation one after another, conversations as their
+ * first turns stand.  `back` as in struct question; one that leads out of the list begins a conversation. */
+void questions_reading_order(const int64_t *back, size_t n, int64_t *order);
+
 #endif

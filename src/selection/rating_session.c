@@ -3,6 +3,21 @@
 
 #include "model/encoding.h"
 
+/* The row of each question, by its position. */
+static int64_t *rows_of(struct material *m)
+{
+	int64_t *back = arena_array(m->arena, m->n_questions + 1, sizeof *back);
+	int64_t *order = arena_array(m->arena, m->n_questions + 1, sizeof *order);
+	int64_t *rows = arena_array(m->arena, m->n_questions + 1, sizeof *rows);
+
+	for (size_t q = 0; q < m->n_questions; q++)
+		back[q] = m->questions[q].q.back;
+	questions_reading_order(back, m->n_questions, order);
+	for (size_t i = 0; i < m->n_questions; i++)
+		rows[order[i]] = (int64_t)i;
+	return rows;
+}
+
 struct rating_session rating_session_of(struct material *m, const struct evidence *e)
 {
 	struct str *questions = arena_array(m->arena, m->n_answered + 1, sizeof *questions);
@@ -18,9 +33,10 @@ struct rating_session rating_session_of(struct material *m, const struct evidenc
 	struct rating_plan plan = rating_plan_make(&(struct rating_request){ e, questions, answers });
 	out.n_rated = plan.n_rated;
 	out.n_more = plan.n_more;
+	const int64_t *rows = rows_of(m);
 	for (; out.n < plan.n; out.n++) {
 		const struct run_question *q = &m->questions[m->answered[plan.questions[out.n]]];
-		out.questions[out.n] = (struct rating_question){ q->id, q->position };
+		out.questions[out.n] = (struct rating_question){ q->id, q->position, rows[q->position] };
 	}
 	return out;
 }

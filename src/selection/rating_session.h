@@ -10,6 +10,7 @@
 
 struct rating_question {
 	int64_t id, position; /* in the run */
+	int64_t row;	      /* its place where people read it: questions_reading_order() */
 };
 
 struct rating_session {

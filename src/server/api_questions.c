@@ -255,6 +255,7 @@ void api_add_question_set(struct request *r)
 
 struct page {
 	int64_t offset, limit;
+	bool by_conversation;
 };
 
 static void read_set(struct request *r, struct db *db)
@@ -262,14 +263,18 @@ static void read_set(struct request *r, struct db *db)
 	const struct page *page = r->state;
 	struct question *questions;
 	size_t n;
-	int64_t total;
-	if (question_set_read(db, r->arena, r->id, page->offset, page->limit, &questions, &n, &total, request_err(r)) != ERR_OK)
+	int64_t total, *positions = NULL;
+	enum err_code code = page->by_conversation ? question_set_read_page(db, r->arena, r->id, page->offset, page->limit, &questions,
+									   &positions, &n, &total, request_err(r)) :
+						    question_set_read(db, r->arena, r->id, page->offset, page->limit, &questions, &n, &total,
+								      request_err(r));
+	if (code != ERR_OK)
 		return;
 	json_open(&r->out, NULL, '{');
 	json_int(&r->out, "total", total);
 	json_open(&r->out, "questions", '[');
 	for (size_t i = 0; i < n; i++)
-		view_question(&r->out, &questions[i], page->offset + (int64_t)i);
+		view_question(&r->out, &questions[i], positions ? positions[i] : page->offset + (int64_t)i);
 	json_close(&r->out, ']');
 	json_close(&r->out, '}');
 }
@@ -280,6 +285,7 @@ void api_get_question_set(struct request *r)
 	struct page *page = r->state = arena_alloc(r->arena, sizeof *page);
 	page->offset = request_query_int(r, "offset", 0, INT64_MAX, 0, &err);
 	page->limit = request_query_int(r, "limit", 1, 1000, 100, &err);
+	page->by_conversation = request_by_conversation(r, &err);
 	if (err.code != ERR_OK)
 		request_fail(r, &err);
 	else

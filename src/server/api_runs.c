@@ -364,6 +364,7 @@ struct run_page {
 	struct page_view view;
 	int64_t limit;
 	enum run_filter filter;
+	bool by_conversation;
 };
 
 static void read_page(struct request *r, struct db *db)
@@ -374,9 +375,11 @@ static void read_page(struct request *r, struct db *db)
 	struct column_row *columns;
 	struct run_question *questions;
 	size_t n, n_columns;
-	if (run_store_get(db, r->arena, r->id, &run, &columns, &n_columns, err) != ERR_OK ||
-	    run_store_page(db, r->arena, r->id, page->filter, page->view.offset, page->limit, &questions, &n,
-			   &page->view.total, err) != ERR_OK)
+	if (run_store_get(db, r->arena, r->id, &run, &columns, &n_columns, err) != ERR_OK)
+		return;
+	enum err_code (*read)(struct db *, struct arena *, int64_t, enum run_filter, int64_t, int64_t, struct run_question **, size_t *,
+			      int64_t *, struct err *) = page->by_conversation ? run_store_read_page : run_store_page;
+	if (read(db, r->arena, r->id, page->filter, page->view.offset, page->limit, &questions, &n, &page->view.total, err) != ERR_OK)
 		return;
 	view_page(&r->out, &page->view, questions, n, n_columns);
 }
@@ -413,6 +416,7 @@ void api_get_run_page(struct request *r)
 	page->view.offset = request_query_int(r, "offset", 0, INT64_MAX, 0, &err);
 	page->limit = request_query_int(r, "limit", 1, 1000, 100, &err);
 	page->filter = read_filter(r, &err);
+	page->by_conversation = request_by_conversation(r, &err);
 	if (err.code != ERR_OK) {
 		request_fail(r, &err);
 		return;

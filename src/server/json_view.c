@@ -328,6 +328,7 @@ static void question_fields(struct buf *b, const struct question *q, int64_t pos
 void view_question(struct buf *b, const struct question *q, int64_t position)
 {
 	json_open(b, NULL, '{');
+	json_int(b, "position", position);
 	question_fields(b, q, position);
 	optional_str(b, "id", q->id);
 	json_close(b, '}');

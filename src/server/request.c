@@ -216,6 +216,15 @@ int64_t request_query_int(struct request *r, const char *name, int64_t min, int6
 	return fallback;
 }
 
+bool request_by_conversation(struct request *r, struct err *err)
+{
+	const char *order = request_query(r, "order");
+	bool is_asked = order && !strcmp(order, "conversation");
+	if (order && !is_asked && strcmp(order, "position") != 0 && err->code == ERR_OK)
+		err_set(err, ERR_INVALID, "err_field_choice", "field=order|choices=position, conversation");
+	return is_asked;
+}
+
 /* --- bodies --- */
 
 static size_t count_code_points(struct str s)

@@ -71,6 +71,8 @@ bool request_add_body(struct request *r, const char *data, size_t len);
 void request_start(struct request *r);
 
 /* --- for handlers --- */
+/* True where the query asks for questions in the order of their conversations (order=conversation), not of their positions. */
+bool request_by_conversation(struct request *r, struct err *err);
 /* Decoded value of a query argument, NULL if absent.  Borrowed. */
 const char *request_query(struct request *r, const char *name);
 /* A whole number; out of range or no number sets `err` with the field. */

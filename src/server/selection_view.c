@@ -301,6 +301,7 @@ void view_selection_rating(struct buf *b, const struct rating_session *s)
 		json_open(b, NULL, '{');
 		json_int(b, "question_id", s->questions[i].id);
 		json_int(b, "position", s->questions[i].position);
+		json_int(b, "row", s->questions[i].row);
 		json_close(b, '}');
 	}
 	json_close(b, ']');

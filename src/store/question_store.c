@@ -73,6 +73,55 @@ enum err_code question_set_read(struct db *db, struct arena *a, int64_t id, int6
 	return query_end(&q);
 }
 
+/* The positions of a set in reading order. */
+static enum err_code reading_order(struct db *db, struct arena *a, int64_t id, int64_t **out, size_t *n, struct err *err)
+{
+	size_t cap = 0;
+	int64_t *back = NULL;
+
+	*n = 0;
+	struct query q = query_start(db, err, "SELECT back FROM question WHERE set_id = ?1 ORDER BY position", "i", id);
+	while (query_next(&q))
+		*LIST_ADD(a, back, *n, cap) = row_int(&q, 0);
+	*out = arena_array(a, *n + 1, sizeof **out);
+	questions_reading_order(back, *n, *out);
+	return query_end(&q);
+}
+
+enum err_code question_set_read_page(struct db *db, struct arena *a, int64_t id, int64_t offset, int64_t limit,
+				     struct question **out, int64_t **positions, size_t *n, int64_t *total, struct err *err)
+{
+	int64_t n_later = 0;
+	size_t n_order;
+
+	enum err_code code = db_number(db, err, &n_later, 0, "SELECT n_later FROM question_set WHERE id = ?1", "i", id);
+	if (code != ERR_OK)
+		return code;
+	if (n_later == 0) {
+		code = question_set_read(db, a, id, offset, limit, out, n, total, err);
+		*positions = arena_array(a, *n + 1, sizeof **positions);
+		for (size_t i = 0; i < *n; i++)
+			(*positions)[i] = offset + (int64_t)i;
+		return code;
+	}
+	*n = 0;
+	if ((code = reading_order(db, a, id, positions, &n_order, err)) != ERR_OK)
+		return code;
+	*total = (int64_t)n_order;
+	int64_t from = offset < *total ? offset : *total, count = *total - from < limit ? *total - from : limit;
+	*positions += from;
+	*out = arena_array(a, (size_t)count + 1, sizeof **out);
+	struct query q = query_start(db, err, "SELECT " QUESTION_FIELDS " FROM question WHERE set_id = ?1 AND position = ?2", "ii", id,
+				     (int64_t)-1);
+	for (; (int64_t)*n < count; ++*n) {
+		query_again(&q, "ii", id, (*positions)[*n]);
+		if (!query_next(&q))
+			break;
+		row_question(&q, a, &(*out)[*n]);
+	}
+	return query_end(&q);
+}
+
 enum err_code question_set_remove(struct db *db, int64_t id, struct err *err)
 {
 	enum err_code code = db_run(db, err, "DELETE FROM question WHERE set_id = ?1", "i", id);

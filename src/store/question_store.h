@@ -26,6 +26,10 @@ MUST_USE enum err_code question_set_add(struct db *db, const char *name, const c
 MUST_USE enum err_code question_set_read(struct db *db, struct arena *a, int64_t id, int64_t offset, int64_t limit,
 					 struct question **out, size_t *n, int64_t *total, struct err *err);
 
+/* The same as people read it (questions_reading_order()); `positions` has those of the questions. */
+MUST_USE enum err_code question_set_read_page(struct db *db, struct arena *a, int64_t id, int64_t offset, int64_t limit,
+					      struct question **out, int64_t **positions, size_t *n, int64_t *total, struct err *err);
+
 /* store; runs keep their own questions. */
 MUST_USE enum err_code question_set_remove(struct db *db, int64_t id, struct err *err);
 

@@ -170,8 +170,11 @@ enum err_code run_store_count_references(struct db *db, int64_t run_id, int64_t 
 enum err_code run_store_has_turns(struct db *db, int64_t run_id, bool *has, struct err *err)
 {
 	int64_t n = 0;
-	enum err_code code =
-		db_number(db, err, &n, 0, "SELECT EXISTS (SELECT 1 FROM question WHERE run_id = ?1 AND turn > 0)", "i", run_id);
+	/* A part begins wherever turns of another number do. */
+	enum err_code code = db_number(db, err, &n, 0,
+				       "SELECT EXISTS (SELECT 1 FROM part p JOIN question q ON q.run_id = p.run_id AND q.position = p.first"
+				       " WHERE p.run_id = ?1 AND q.turn > 0)",
+				       "i", run_id);
 
 	*has = n > 0;
 	return code;
@@ -302,25 +305,50 @@ static enum err_code first_failure(const enum err_code *codes, size_t n)
 	return ERR_OK;
 }
 
-/* All rows of `questions` (QUESTION_FIELDS) with their cells; ends the query. */
-static enum err_code collect(struct query *questions, struct arena *a, int64_t run_id, int64_t first_column,
-			     int64_t n_columns, struct run_question **out, size_t *n, struct err *err)
+/* Rows with QUESTION_FIELDS: those of a query, or of a list of positions one by one. */
+struct row_source {
+	struct query q;
+	int64_t run_id;
+	const int64_t *order; /* NULL: what the query gives */
+	size_t n, at;
+};
+
+static struct row_source rows_in(struct db *db, int64_t run_id, const int64_t *order, size_t n, struct err *err)
+{
+	return (struct row_source){ query_start(db, err, "SELECT " QUESTION_FIELDS " FROM question WHERE run_id = ?1 AND position = ?2",
+						"ii", (int64_t)0, (int64_t)-1),
+				    run_id, order, n, 0 };
+}
+
+static bool rows_next(struct row_source *rows)
+{
+	if (!rows->order)
+		return query_next(&rows->q);
+	if (rows->at == rows->n)
+		return false;
+	query_again(&rows->q, "ii", rows->run_id, rows->order[rows->at++]);
+	return query_next(&rows->q);
+}
+
+/* All rows with their cells; ends the query. */
+static enum err_code collect(struct row_source *rows, struct arena *a, int64_t first_column, int64_t n_columns,
+			     struct run_question **out, size_t *n, struct err *err)
 {
 	size_t cap = 0;
 
 	*out = NULL;
 	*n = 0;
-	struct query cells = cells_start(questions->db, err);
-	struct turn_reader turns = turns_start(questions->db, err);
+	struct query cells = cells_start(rows->q.db, err);
+	struct turn_reader turns = turns_start(rows->q.db, err);
 	enum err_code bad = ERR_OK;
-	while (bad == ERR_OK && cells.code == ERR_OK && query_next(questions)) {
+	while (bad == ERR_OK && cells.code == ERR_OK && rows_next(rows)) {
 		struct run_question *rq = LIST_ADD(a, *out, *n, cap);
-		row_run_question(questions, a, rq);
+		row_run_question(&rows->q, a, rq);
 		int64_t first = cell_first_id(rq->id) + first_column;
-		load_cells(&cells, a, run_id, rq, first, first + n_columns - 1);
-		bad = load_turns(&turns, a, run_id, rq, first_column, n_columns, err);
+		load_cells(&cells, a, rows->run_id, rq, first, first + n_columns - 1);
+		bad = load_turns(&turns, a, rows->run_id, rq, first_column, n_columns, err);
 	}
-	enum err_code codes[] = { bad, query_end(&cells), turns_end(&turns), query_end(questions) };
+	enum err_code codes[] = { bad, query_end(&cells), turns_end(&turns), query_end(&rows->q) };
 	return first_failure(codes, sizeof codes / sizeof *codes);
 }
 
@@ -366,8 +394,74 @@ enum err_code run_store_page(struct db *db, struct arena *a, int64_t run_id, enu
 		code = db_number(db, err, total, 0, page_count[filter], "i", run_id);
 	if (code != ERR_OK)
 		return code;
-	struct query q = query_start(db, err, page_rows[filter], "iii", run_id, limit, offset);
-	return collect(&q, a, run_id, 0, n_columns, out, n, err);
+	struct row_source rows = { .q = query_start(db, err, page_rows[filter], "iii", run_id, limit, offset), .run_id = run_id };
+	return collect(&rows, a, 0, n_columns, out, n, err);
+}
+
+/* --- as people read them --- */
+
+/* Whether a row of the scan below is among what the filter shows. */
+static bool is_shown(const struct query *q, enum run_filter filter)
+{
+	switch (filter) {
+	case RUN_DIFFER:
+		return row_int(q, 1) == 1;
+	case RUN_UNRATED:
+		return row_int(q, 2) == 0;
+	case RUN_FAILED:
+		return row_int(q, 3) > 0;
+	default:
+		return true;
+	}
+}
+
+/* The positions that the filter shows in reading order; NULL where the order is that of the positions. */
+static enum err_code reading_order(struct db *db, struct arena *a, int64_t run_id, enum run_filter filter, int64_t **out, size_t *n,
+				   struct err *err)
+{
+	size_t n_all = 0, cap_back = 0, n_flags = 0, cap_flags = 0;
+	int64_t *back = NULL;
+	bool has_turns = false, *shown = NULL;
+
+	*out = NULL;
+	*n = 0;
+	enum err_code code = run_store_has_turns(db, run_id, &has_turns, err);
+	if (code != ERR_OK || !has_turns)
+		return code;
+	struct query q = query_start(db, err,
+				     "SELECT back, differs, n_likes, n_failed FROM question WHERE run_id = ?1 ORDER BY position", "i",
+				     run_id);
+	while (query_next(&q)) {
+		*LIST_ADD(a, back, n_all, cap_back) = row_int(&q, 0);
+		*LIST_ADD(a, shown, n_flags, cap_flags) = is_shown(&q, filter);
+	}
+	code = query_end(&q);
+	int64_t *order = arena_array(a, n_all + 1, sizeof *order);
+	questions_reading_order(back, n_all, order);
+	for (size_t i = 0; i < n_all; i++)
+		if (shown[order[i]])
+			order[(*n)++] = order[i];
+	*out = order;
+	return code;
+}
+
+enum err_code run_store_read_page(struct db *db, struct arena *a, int64_t run_id, enum run_filter filter, int64_t offset,
+				  int64_t limit, struct run_question **out, size_t *n, int64_t *total, struct err *err)
+{
+	int64_t *order, n_columns = 0;
+	size_t n_order = 0;
+
+	enum err_code code = count_columns(db, run_id, &n_columns, err);
+	if (code == ERR_OK)
+		code = reading_order(db, a, run_id, filter, &order, &n_order, err);
+	if (code != ERR_OK)
+		return code;
+	if (!order)
+		return run_store_page(db, a, run_id, filter, offset, limit, out, n, total, err);
+	*total = (int64_t)n_order;
+	int64_t from = offset < *total ? offset : *total, count = *total - from < limit ? *total - from : limit;
+	struct row_source rows = rows_in(db, run_id, order + from, (size_t)count, err);
+	return collect(&rows, a, 0, n_columns, out, n, err);
 }
 
 enum err_code run_store_parts(struct db *db, struct arena *a, int64_t run_id, int64_t **out, size_t *n, struct err *err)
@@ -400,8 +494,8 @@ enum err_code run_store_column_cells(struct db *db, struct arena *a, int64_t col
 		code = err_set(err, ERR_NOT_FOUND, "err_column_not_found", "id=%lld", (long long)column_id);
 	if (code != ERR_OK)
 		return code;
-	q = query_start(db, err, page_rows[RUN_ALL], "iii", run_id, limit, from);
-	return collect(&q, a, run_id, position, 1, out, n, err);
+	struct row_source rows = { .q = query_start(db, err, page_rows[RUN_ALL], "iii", run_id, limit, from), .run_id = run_id };
+	return collect(&rows, a, position, 1, out, n, err);
 }
 
 enum err_code cell_store_get(struct db *db, struct arena *a, int64_t cell_id, struct cell_row *out, struct err *err)
@@ -426,25 +520,36 @@ enum err_code cell_store_get(struct db *db, struct arena *a, int64_t cell_id, st
 
 enum err_code run_store_each(struct db *db, int64_t run_id, run_row_fn each, void *user, struct err *err)
 {
-	int64_t n_columns = 0;
+	struct arena *whole = arena_new();
+	int64_t *order = NULL, n_columns = 0;
+	size_t n_order = 0;
 	bool go_on = true;
 
 	enum err_code code = count_columns(db, run_id, &n_columns, err);
-	if (code != ERR_OK)
+	if (code == ERR_OK)
+		code = reading_order(db, whole, run_id, RUN_ALL, &order, &n_order, err);
+	if (code != ERR_OK) {
+		arena_free(whole);
 		return code;
+	}
 	struct query cells = cells_start(db, err);
 	struct turn_reader turns = turns_start(db, err);
-	struct query q = query_start(db, err, page_rows[RUN_ALL], "iii", run_id, (int64_t)-1, (int64_t)0);
-	while (go_on && code == ERR_OK && cells.code == ERR_OK && query_next(&q)) {
+	struct row_source rows = { .run_id = run_id };
+	if (order)
+		rows = rows_in(db, run_id, order, n_order, err);
+	else
+		rows.q = query_start(db, err, page_rows[RUN_ALL], "iii", run_id, (int64_t)-1, (int64_t)0);
+	while (go_on && code == ERR_OK && cells.code == ERR_OK && rows_next(&rows)) {
 		struct arena *a = arena_new();
 		struct run_question rq;
-		row_run_question(&q, a, &rq);
+		row_run_question(&rows.q, a, &rq);
 		load_cells(&cells, a, run_id, &rq, cell_first_id(rq.id), cell_first_id(rq.id) + n_columns - 1);
 		code = load_turns(&turns, a, run_id, &rq, 0, n_columns, err);
 		if (code == ERR_OK && cells.code == ERR_OK)
 			go_on = each(user, &rq, (size_t)n_columns);
 		arena_free(a);
 	}
-	enum err_code codes[] = { code, query_end(&cells), turns_end(&turns), query_end(&q) };
+	arena_free(whole);
+	enum err_code codes[] = { code, query_end(&cells), turns_end(&turns), query_end(&rows.q) };
 	return first_failure(codes, sizeof codes / sizeof *codes);
 }

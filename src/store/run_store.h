@@ -147,6 +147,10 @@ MUST_USE enum err_code run_store_page(struct db *db, struct arena *a, int64_t ru
 				      int64_t offset, int64_t limit, struct run_question **out, size_t *n, int64_t *total,
 				      struct err *err);
 
+/* The same as people read it: the turns of a conversation one after another (questions_reading_order()). */
+MUST_USE enum err_code run_store_read_page(struct db *db, struct arena *a, int64_t run_id, enum run_filter filter, int64_t offset,
+					   int64_t limit, struct run_question **out, size_t *n, int64_t *total, struct err *err);
+
 /* Questions of a run that have a reference. */
 MUST_USE enum err_code run_store_count_references(struct db *db, int64_t run_id, int64_t *n, struct err *err);
 
@@ -206,7 +210,7 @@ MUST_USE enum err_code vote_store_set(struct db *db, int64_t cell_id, int64_t ra
 typedef void (*vote_row_fn)(void *user, const bool *answered, const bool *liked);
 MUST_USE enum err_code vote_store_each(struct db *db, int64_t run_id, vote_row_fn each, void *user, struct err *err);
 
-/* Streams every question with its cells in order to `each` (which returns false to stop); for exports and statistics.
+/* Streams every question with its cells to `each` (which returns false to stop), as people read them: for exports.
  * Rows are valid during the call only. */
 typedef bool (*run_row_fn)(void *user, const struct run_question *q, size_t n_columns);
 MUST_USE enum err_code run_store_each(struct db *db, int64_t run_id, run_row_fn each, void *user, struct err *err);

@@ -125,7 +125,7 @@ def test_question_sets_from_the_body(server):
     reply = server.api("POST", "/question-sets", {"questions": ["e\u0301", {"text": "b", "reference": "r", "id": "7"}]})
     number = reply.json["id"]
     questions = server.api("GET", f"/question-sets/{number}").json["questions"]
-    assert questions == [{"text": "\u00e9"}, {"text": "b", "reference": "r", "id": "7"}]
+    assert questions == [{"position": 0, "text": "\u00e9"}, {"position": 1, "text": "b", "reference": "r", "id": "7"}]
     problem(server.api("POST", "/question-sets", {}), 400, "invalid", "questions")
     problem(server.api("POST", "/question-sets", {"questions": []}), 400, "invalid", "questions")
     problem(server.api("POST", "/question-sets", {"questions": [""]}), 400, "invalid", "questions[0]")

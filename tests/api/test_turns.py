@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import time
 
 import pytest
@@ -17,6 +18,7 @@ ROWS = [{"question_id": 81, "category": "writing", "turns": ["Name a colour.", "
         {"question_id": 82, "turns": ["Say hi."]},
         {"question_id": 83, "turns": ["What is 2+2?", "Double it.", "And once more."], "reference": ["4", "8", "16"]}]
 TEXTS = ["Name a colour.", "Say hi.", "What is 2+2?", "Write one sentence about it.", "Double it.", "And once more."]
+READ = ["Name a colour.", "Write one sentence about it.", "Say hi.", "What is 2+2?", "Double it.", "And once more."]
 PLACES = [(None, None, None)] * 3 + [(2, 0, 0), (2, 2, 2), (3, 4, 2)]  # turn, follows, conversation
 
 
@@ -73,6 +75,12 @@ def test_an_upload_says_how_many_conversations_it_has(server):
     assert [q["text"] for q in questions] == TEXTS
     part = server.api("GET", f"/question-sets/{stored['id']}?offset=4&limit=1").json["questions"]
     assert part == [questions[4]] and part[0]["follows"] == 2
+    read = server.api("GET", f"/question-sets/{stored['id']}?order=conversation").json
+    assert [q["text"] for q in read["questions"]] == READ and read["total"] == 6
+    assert [q["position"] for q in read["questions"]] == [0, 3, 1, 2, 4, 5]
+    assert sorted(read["questions"], key=lambda q: q["position"]) == questions
+    part = server.api("GET", f"/question-sets/{stored['id']}?order=conversation&offset=4&limit=9").json["questions"]
+    assert part == read["questions"][4:]
 
 
 def test_questions_may_be_posted_with_their_turns(server, model):
@@ -84,6 +92,25 @@ def test_questions_may_be_posted_with_their_turns(server, model):
     more = server.api("POST", f"/runs/{run}/questions", {"questions": ["e", {"text": "f", "follows": 0}]})
     assert more.status == 200, more.body
     assert places(server.api("GET", f"/runs/{run}/questions?offset=4").json["questions"]) == [(None, None, None), (2, 4, 4)]
+
+
+def test_conversations_are_read_one_after_another(server, model):
+    questions = ["a", "b", {"text": "a2", "follows": 0}, {"text": "b2", "follows": 1}, {"text": "a3", "follows": 2}]
+    run = server.api("POST", "/runs", {"columns": [{"model_id": model}], "questions": questions}).json["id"]
+
+    def read(query):
+        page = server.api("GET", f"/runs/{run}/questions?order=conversation{query}").json
+        return [q["text"] for q in page["questions"]], page["total"]
+
+    assert read("") == (["a", "a2", "a3", "b", "b2"], 5)
+    assert read("&offset=1&limit=3") == (["a2", "a3", "b"], 5)
+    assert read("&filter=unrated&offset=4") == (["b2"], 5)
+    page = server.api("GET", f"/runs/{run}/questions?order=position").json["questions"]
+    assert [q["text"] for q in page] == ["a", "b", "a2", "b2", "a3"]
+    assert server.api("GET", f"/runs/{run}/questions").json["questions"] == page
+    for path in (f"/runs/{run}/questions", "/question-sets/1"):
+        refused = server.api("GET", f"{path}?order=turn")
+        assert refused.status == 400 and refused.json["error"]["field"] == "order"
 
 
 @pytest.mark.parametrize("questions, key", [
@@ -123,7 +150,7 @@ def test_a_table_of_a_conversation_comes_back_as_one(server, asked, language):
     text = server.api("GET", f"/runs/{asked}/export?format=csv&lang={language}", Accept_Language=language).body.decode()
     head, *rows = csv.reader(io.StringIO(text))
     at = head.index("對話" if "對話" in head else "Conversation")
-    assert [row[at:at + 2] for row in rows] == [["1", "1"], ["2", "1"], ["3", "1"], ["1", "2"], ["3", "2"], ["3", "3"]]
+    assert [row[at:at + 2] for row in rows] == [["1", "1"], ["1", "2"], ["2", "1"], ["3", "1"], ["3", "2"], ["3", "3"]]
     again = question_set(server, "again.csv", text)
     questions = server.api("GET", f"/question-sets/{again['id']}").json["questions"]
     assert [(q["text"], q.get("follows")) for q in questions] == list(zip(TEXTS, [place[1] for place in PLACES]))
@@ -133,12 +160,14 @@ def test_a_table_of_a_conversation_comes_back_as_one(server, asked, language):
 def test_other_exports_name_the_turn(server, asked):
     rows = [json.loads(line) for line in server.api("GET", f"/runs/{asked}/export?format=jsonl").body.decode().splitlines()]
     assert rows[0]["parts"] == [0, 3, 5]
-    assert [(row["conversation"], row["turn"]) for row in rows[1:]] == [(1, 1), (2, 1), (3, 1), (1, 2), (3, 2), (3, 3)]
+    assert [(row["conversation"], row["turn"]) for row in rows[1:]] == [(1, 1), (1, 2), (2, 1), (3, 1), (3, 2), (3, 3)]
+    assert [row["position"] for row in rows[1:]] == [0, 3, 1, 2, 4, 5]
     again = upload(server, "again.jsonl", lines(rows[1:]))
     assert (again["n_total"], again["n_conversations"], again["n_turns"]) == (6, 2, 5)
     page = server.api("GET", f"/runs/{asked}/export?format=html").body.decode()
     assert "Turn 3 of question 3" in page or "第 3 題的第 3 輪" in page
     assert '<a class="note" href="#q5">' in page and '<tr id="q5">' in page
+    assert re.findall('<tr id="q([0-9]+)">', page) == ["1", "4", "2", "3", "5", "6"]
 
 
 def test_what_has_no_turns_is_exported_as_ever(server, run):

@@ -13,16 +13,19 @@ test("a conversation is asked whole, and a later turn shows what each model said
 	await page.getByRole("dialog").getByRole("button", { name: "Add" }).click();
 	const rows = page.getByRole("rowheader");
 	await expect(rows).toHaveCount(5);
-	await expect(rows.nth(3)).toContainText("Turn 2");
+	await expect(rows.nth(1)).toContainText("Turn 2");
+	const texts = ["Name a colour.", "Why that one?", "Say hi.", "What is 2+2?", "Double it."];
+	await expect(rows).toContainText(texts); // the turns of a conversation stand one after another, before and after they are asked
 	await expect(page.getByRole("button", { name: "Remove this question" })).toHaveCount(0); // nothing goes alone
 	await page.getByRole("button", { name: "Submit" }).click();
 	await done(page);
 	await expect(page.locator('.cell[data-state="done"]')).toHaveCount(10);
+	await expect(rows).toContainText(texts);
 	const turn = rows.nth(4);
 	await turn.getByText("Turn 2 of question 3").click();
 	await expect(turn).toContainText("What is 2+2?");
 	for (const column of [0, 1]) {
-		const said = (await cell(page, 2, column).locator(".body").innerText()).trim().split("\n")[0] ?? "";
+		const said = (await cell(page, 3, column).locator(".body").innerText()).trim().split("\n")[0] ?? "";
 		await expect(turn).toContainText(said);
 	}
 	await look_at(page, "turns-table-en-light");

@@ -593,6 +593,86 @@ static void turns_know_what_was_said_before_them(void **state)
 	arena_free(a);
 }
 
+/* The texts of a page in reading order, as "a,a2". */
+static const char *read_texts(struct db *db, struct arena *a, int64_t run_id, enum run_filter filter, int64_t offset, int64_t limit,
+			      int64_t *total)
+{
+	struct buf texts = BUF_INIT(1024);
+	struct run_question *rq;
+	size_t n;
+
+	assert_ok(run_store_read_page(db, a, run_id, filter, offset, limit, &rq, &n, total, err));
+	for (size_t i = 0; i < n; i++) {
+		assert_int_equal(rq[i].cells[0].question_position, rq[i].position);
+		buf_printf(&texts, "%s%.*s", i ? "," : "", (int)rq[i].q.text.len, rq[i].q.text.ptr);
+	}
+	const char *copy = arena_strdup(a, buf_text(&texts));
+	buf_release(&texts);
+	return copy;
+}
+
+static bool add_text(void *user, const struct run_question *q, size_t n_columns)
+{
+	(void)n_columns;
+	buf_printf(user, "%.*s,", (int)q->q.text.len, q->q.text.ptr);
+	return true;
+}
+
+static void conversations_are_read_one_after_another(void **state)
+{
+	struct db *db = *state;
+	struct arena *a = arena_new();
+	struct buf texts = BUF_INIT(1024);
+	struct run_row run = { .name = "r", .params = gen_params_default() }, plain = run;
+	struct column_row column = column_of("base", NAN);
+	struct question questions[6] = { question_of("a", ""), question_of("b", ""), question_of("c", ""), question_of("c2", ""),
+					 question_of("a2", ""), question_of("a3", "") };
+	int64_t total, likes, column_likes;
+	const int64_t turns[] = { 0, 0, 0, 1, 1, 2 }, back[] = { 0, 0, 0, 1, 4, 1 };
+	bool has_turns;
+
+	for (size_t i = 0; i < 6; i++) {
+		questions[i].turn = turns[i];
+		questions[i].back = back[i];
+	}
+	assert_ok(run_store_add(db, &run, &column, 1, questions, 6, err));
+	assert_string_equal(read_texts(db, a, run.id, RUN_ALL, 0, 100, &total), "a,a2,a3,b,c,c2");
+	assert_int_equal(total, 6);
+	assert_string_equal(read_texts(db, a, run.id, RUN_ALL, 1, 2, &total), "a2,a3");
+	assert_string_equal(read_texts(db, a, run.id, RUN_ALL, 5, 2, &total), "c2");
+	assert_string_equal(read_texts(db, a, run.id, RUN_ALL, 6, 2, &total), "");
+	assert_string_equal(read_texts(db, a, run.id, RUN_ALL, INT64_MAX, 2, &total), "");
+	assert_int_equal(total, 6);
+	/* filters leave single turns out, and pages are cut from what stays */
+	for (int64_t i = 0; i < 6; i++)
+		answer(db, cell_id_of(db, run.id, i, 0), "x");
+	assert_ok(vote_store_set(db, cell_id_of(db, run.id, 4, 0), 1, true, &likes, &column_likes, err));
+	assert_string_equal(read_texts(db, a, run.id, RUN_UNRATED, 0, 100, &total), "a,a3,b,c,c2");
+	assert_int_equal(total, 5);
+	assert_string_equal(read_texts(db, a, run.id, RUN_UNRATED, 1, 2, &total), "a3,b");
+	assert_string_equal(read_texts(db, a, run.id, RUN_FAILED, 0, 100, &total), "");
+	assert_string_equal(read_texts(db, a, run.id, RUN_DIFFER, 0, 100, &total), "");
+	assert_int_equal(total, 0);
+	assert_ok(db_exec(db, "UPDATE question SET differs = position = 3, n_failed = position IN (0, 5)", err));
+	assert_string_equal(read_texts(db, a, run.id, RUN_DIFFER, 0, 100, &total), "c2");
+	assert_string_equal(read_texts(db, a, run.id, RUN_FAILED, 0, 100, &total), "a,a3");
+	/* what is added is behind them; exports have the same order */
+	assert_ok(run_store_add_questions(db, run.id, questions, 4, err));
+	assert_string_equal(read_texts(db, a, run.id, RUN_ALL, 4, 100, &total), "c,c2,a,b,c,c2");
+	assert_ok(run_store_each(db, run.id, add_text, &texts, err));
+	assert_string_equal(buf_text(&texts), "a,a2,a3,b,c,c2,a,b,c,c2,");
+	/* a run without conversations is as its positions are, and a run that is gone is told */
+	assert_ok(run_store_add(db, &plain, &column, 1, questions, 3, err));
+	assert_ok(run_store_has_turns(db, plain.id, &has_turns, err));
+	assert_false(has_turns);
+	assert_string_equal(read_texts(db, a, plain.id, RUN_ALL, 1, 2, &total), "b,c");
+	struct run_question *rq;
+	size_t n;
+	assert_err(run_store_read_page(db, a, 999, RUN_ALL, 0, 1, &rq, &n, &total, err), ERR_NOT_FOUND, "err_run_not_found");
+	buf_release(&texts);
+	arena_free(a);
+}
+
 static void a_late_cell_stays_late(void **state)
 {
 	struct db *db = *state;
@@ -635,6 +715,7 @@ int main(void)
 		TEST(thumbs_are_counted_and_taken_back),
 		TEST(a_run_is_streamed_in_order_until_stopped),
 		TEST(turns_know_what_was_said_before_them),
+		TEST(conversations_are_read_one_after_another),
 		TEST(a_late_cell_stays_late),
 		TEST(weights_are_stored_and_changed_only_without_answers),
 		TEST(names_of_states_are_stable),

@@ -107,7 +107,7 @@ export const api = {
 		get<Reply<"previewUpload">>(`/uploads/${upload}`, { question_field, reference_field }),
 	question_sets: () => get<Reply<"listQuestionSets">>("/question-sets"),
 	add_question_set: (json: Body<"addQuestionSet">) => call<Reply<"addQuestionSet">>("POST", "/question-sets", { json }),
-	question_set: (id: number, offset = 0, limit = 100) => get<Reply<"getQuestionSet">>(`/question-sets/${id}`, { offset, limit }),
+	question_set: (id: number, offset = 0, limit = 100) => get<Reply<"getQuestionSet">>(`/question-sets/${id}`, { order: "conversation", offset, limit }),
 
 	runs: (query?: { q?: string; before?: number; limit?: number }) => get<Reply<"listRuns">>("/runs", query),
 	add_run: (json: Body<"addRun">) => call<Reply<"addRun">>("POST", "/runs", { json }),
@@ -116,6 +116,9 @@ export const api = {
 	remove_run: (id: number) => call<void>("DELETE", `/runs/${id}`),
 	run_page: (id: number, filter: Filter, offset: number, limit: number, signal?: AbortSignal) =>
 		get<Reply<"getRunPage">>(`/runs/${id}/questions`, { filter, offset, limit }, signal),
+	/** The same with the turns of a conversation one after another. */
+	run_rows: (id: number, filter: Filter, offset: number, limit: number) =>
+		get<Reply<"getRunPage">>(`/runs/${id}/questions`, { filter, order: "conversation", offset, limit }),
 	add_run_questions: (id: number, json: Body<"addRunQuestions">) =>
 		call<Reply<"addRunQuestions">>("POST", `/runs/${id}/questions`, { json }),
 	stop_run: (id: number) => call<Reply<"stopRun">>("POST", `/runs/${id}/stop`, { json: {} }),

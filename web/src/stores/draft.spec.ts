@@ -83,3 +83,9 @@ test("many questions travel in several requests, none of them lost", () => {
 	for (const part of parts) expect(new TextEncoder().encode(JSON.stringify(part)).length).toBeLessThan(1 << 20);
 	expect(parts.flat()).toEqual(questions);
 });
+test("the turns of a conversation travel in the same request, each naming the turn before it there", () => {
+	const text = "問".repeat(60_000);
+	const questions = Array.from({ length: 12 }, (_, i) => ({ text, ...(i % 3 ? { follows: i - 1 } : {}) }));
+	const parts = [...batches(questions)];
+	expect(parts.map((part) => part.map((question) => question.follows))).toEqual(Array.from({ length: 2 }, () => [undefined, 0, 1, undefined, 3, 4]));
+});

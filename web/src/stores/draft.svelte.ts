@@ -27,18 +27,20 @@ const NONE: Questions = { sets: [], typed: [] };
 const is_stored = (value: unknown): value is Stored =>
 	prefs.is_object(value) && Array.isArray(value.columns) && prefs.is_object(value.params) && prefs.is_object(value.questions);
 
-/** Questions in requests that are small enough. */
+/** Questions in requests that are small enough; the turns of a conversation, which stand one after another, stay together. */
 export function* batches(questions: QuestionInput[]): Generator<QuestionInput[]> {
 	let batch: QuestionInput[] = [];
 	let size = 0;
-	for (const question of questions) {
+	let start = 0;
+	for (const [at, question] of questions.entries()) {
 		const bytes = new TextEncoder().encode(JSON.stringify(question)).length + 1;
-		if (batch.length && size + bytes > BODY_MAX) {
+		if (batch.length && question.follows === undefined && size + bytes > BODY_MAX) {
 			yield batch;
 			batch = [];
 			size = 0;
+			start = at;
 		}
-		batch.push(question);
+		batch.push(question.follows === undefined ? question : { ...question, follows: question.follows - start });
 		size += bytes;
 	}
 	if (batch.length) yield batch;

@@ -140,3 +140,16 @@ test("a run that could not be read says why", async () => {
 	expect(await view.load()).toBe(false);
 	expect(view.problem?.message).toBe("gone");
 });
+test("the rows are those of conversations, and its questions say what follows what", async () => {
+	const asked: string[] = [];
+	const turn = (position: number, text: string, follows?: number): RunPage["questions"][number] =>
+		({ id: position + 1, position, text, cells: [], ...(follows === undefined ? {} : { turn: 2, follows, conversation: follows }) });
+	vi.stubGlobal("fetch", async (url: string) => {
+		asked.push(url);
+		return new Response(JSON.stringify(url.includes("/questions") ? { total: 4, offset: 0, event_id: 1, questions: [turn(0, "a"), turn(3, "a2", 0), turn(1, "b"), turn(2, "b2", 1)] } : run({ n_questions: 4 })));
+	});
+	const view = await opened();
+	expect(asked.at(-1)).toContain("order=conversation");
+	expect([0, 1, 2, 3].map((index) => view.row(index)?.position)).toEqual([0, 3, 1, 2]);
+	expect(await view.questions()).toEqual([{ text: "a" }, { text: "a2", follows: 0 }, { text: "b" }, { text: "b2", follows: 2 }]);
+});

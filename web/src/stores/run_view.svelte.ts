@@ -58,7 +58,7 @@ export class RunView {
 	get is_busy(): boolean {
 		return this.run?.state === "running" || this.run?.state === "waiting";
 	}
-	/** The row at `index` of what the filter leaves; undefined until it is fetched. */
+	/** The row at `index` of what the filter leaves, conversations together; undefined until it is fetched. */
 	row(index: number): Row | undefined {
 		void this.#version;
 		return this.#rows.get(index);
@@ -121,7 +121,7 @@ export class RunView {
 		this.#fetching++;
 		const generation = this.#generation;
 		try {
-			const page = await api.run_page(this.id, this.filter, chunk * CHUNK, CHUNK);
+			const page = await api.run_rows(this.id, this.filter, chunk * CHUNK, CHUNK);
 			if (generation !== this.#generation) return;
 			this.total = page.total;
 			this.#event_id = Math.max(this.#event_id, page.event_id);
@@ -244,14 +244,17 @@ export class RunView {
 	async set_blind(blind: boolean): Promise<void> {
 		this.#take_run(await api.change_run(this.id, { blind }));
 	}
-	/** Its questions, whatever filter is on. */
+	/** Its questions, whatever filter is on, the turns of a conversation one after another. */
 	async questions(): Promise<QuestionInput[]> {
 		const all: QuestionInput[] = [];
+		const places = new Map<number, number>();
 		for (let total = 1; all.length < total;) {
-			const page = await api.run_page(this.id, "all", all.length, 200);
+			const page = await api.run_rows(this.id, "all", all.length, 200);
 			total = page.questions.length ? page.total : 0;
-			for (const { text, reference, system, tags } of page.questions) {
-				all.push({ text, ...(reference ? { reference } : {}), ...(system ? { system } : {}), ...(tags ? { tags } : {}) });
+			for (const { position, text, reference, system, tags, follows } of page.questions) {
+				const before = follows === undefined ? undefined : places.get(follows);
+				places.set(position, all.length);
+				all.push({ text, ...(reference ? { reference } : {}), ...(system ? { system } : {}), ...(tags ? { tags } : {}), ...(before === undefined ? {} : { follows: before }) });
 			}
 		}
 		return all;

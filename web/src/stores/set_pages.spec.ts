@@ -13,5 +13,5 @@ test("questions of a set are fetched once, by the hundred, where they are looked
 	expect(set_pages.get(5, 142)).toBeUndefined();
 	expect(set_pages.get(5, 143)).toBeUndefined();
 	await vi.waitFor(() => expect(set_pages.get(5, 142)?.text).toBe("q142"));
-	expect(asked).toEqual(["/api/v1/question-sets/5?offset=100&limit=100"]);
+	expect(asked).toEqual(["/api/v1/question-sets/5?order=conversation&offset=100&limit=100"]);
 });

@@ -9,7 +9,7 @@ class SetPages {
 	#version = $state(0);
 	#chunks = new Map<string, QuestionInput[] | null>();
 
-	/** Question `index` of a set; undefined until it is here. */
+	/** Question `index` of a set, conversations together; undefined until it is here. */
 	get(set: number, index: number): QuestionInput | undefined {
 		void this.#version;
 		const chunk = Math.floor(index / CHUNK);

@@ -10,7 +10,7 @@ interface Call { method: string; path: string; body: unknown }
 let calls: Call[];
 let state: Run["state"];
 let questions: { text: string }[];
-let rating: { n_rated: number; n_more: number; questions: { question_id: number; position: number }[] };
+let rating: { n_rated: number; n_more: number; questions: { question_id: number; position: number; row: number }[] };
 
 function run(): Run {
 	return {
@@ -185,7 +185,7 @@ test("only the last reset can be undone: an older message with Undo would bring 
 
 test("a rating session goes by what the server asks for, shows nothing twice, and ends", async () => {
 	questions = [{ text: "a" }, { text: "b" }, { text: "c" }];
-	const at = (...positions: number[]): typeof rating.questions => positions.map((position) => ({ question_id: position + 1, position }));
+	const at = (...rows: number[]): typeof rating.questions => rows.map((row) => ({ question_id: row + 1, position: 7 + row, row }));
 	rating = { n_rated: 0, n_more: 2, questions: at(2, 0) };
 	const store = new ValidateStore();
 	await store.rate({ id: 5, run_id: 7 } as Selection);

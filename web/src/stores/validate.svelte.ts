@@ -69,9 +69,9 @@ export class ValidateStore {
 		const at = index - asked;
 		const found = this.#pending(at);
 		if (!found) return undefined;
-		return { key: `p${at}`, number: (this.view?.run?.n_questions ?? 0) + at + 1, row: null, ...found };
+		return { key: `p${at}`, row: null, ...found, number: (this.view?.run?.n_questions ?? 0) + found.number };
 	}
-	#pending(at: number): Pick<Line, "text" | "reference" | "turn" | "remove"> | undefined {
+	#pending(at: number): Omit<Line, "key" | "row"> | undefined {
 		let rest = at;
 		for (const set of this.draft.sets) {
 			if (rest < set.n) {
@@ -79,13 +79,13 @@ export class ValidateStore {
 				const index = rest;
 				/* Of a conversation nothing goes alone. */
 				const remove = set.n <= 1000 && !set.n_later ? () => void this.draft.remove_from_set(set, index).catch((error) => toasts.fail(error)) : null;
-				return question && { text: question.text, reference: question.reference ?? "", turn: question.turn, remove };
+				return question && { number: at - rest + (question.position ?? rest) + 1, text: question.text, reference: question.reference ?? "", turn: question.turn, remove };
 			}
 			rest -= set.n;
 		}
 		const question = this.draft.typed[rest];
 		const remove = (): void => { this.draft.typed = this.draft.typed.filter((other) => other !== question); };
-		return question && { text: question.text, reference: question.reference ?? "", remove };
+		return question && { number: at + 1, text: question.text, reference: question.reference ?? "", remove };
 	}
 	/** The cell of a line under the column at `place`; with hidden names every question has its own order. */
 	cell(row: Row, place: number): CellView | undefined {
@@ -283,7 +283,7 @@ export class ValidateStore {
 			this.rating = { id, rated: n_rated, more: next ? n_more : 0 };
 			if (!next || !n_more) return;
 			this.#asked.add(next.position);
-			this.line = next.position;
+			this.line = next.row;
 		} catch (error) {
 			toasts.fail(error);
 		}
