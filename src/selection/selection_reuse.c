@@ -38,21 +38,38 @@ struct look_chore {
 /* A column that has something to answer, and what its answers depend on. */
 struct looked {
 	const struct column_row *column;
-	const struct run_question *questions; /* with the column's cell each */
+	struct run_question *questions; /* with the column's cell each */
 	size_t n_questions;
+	bool has_turns;
+	struct turn_answer *answers; /* where it has: by position, those of the run and those that are known to be taken over */
+	struct arena *texts;	     /* of the latter */
 	const char *machine;
 	char base_stamp[FILE_STAMP_SIZE], adapter_hash[HASH_HEX_SIZE];
 	const char *base_path, *base_hash;
 	char *adapter; /* owned, NULL: none */
 };
 
-/* How long the group is that begins at `first`, as the engine cuts it. */
+/* What the turns before a question were answered with; false where one of them is not known. */
+static bool tell_turns(const struct looked *l, const struct run_question *q)
+{
+	for (int64_t t = 0; t < q->q.turn; t++) {
+		struct turn_answer *answer = q->earlier[t].answers;
+		*answer = l->answers[q->earlier[t].position];
+		if (answer->state != CELL_DONE)
+			return false;
+	}
+	return true;
+}
+
+/* How long the group is that begins at `first`, as the engine cuts it; 0 where that depends on answers that are not known. */
 static size_t group_length(const struct looked *l, const struct plan *plan, size_t first)
 {
 	struct plan_group group = plan_group_at(plan, (int64_t)first);
 	int64_t bytes = 0;
 
 	for (int64_t i = 0; i < group.count; i++) {
+		if (!tell_turns(l, &l->questions[first + (size_t)i]))
+			return 0;
 		bytes += engine_message_bytes(&l->questions[first + (size_t)i], 0);
 		if (!plan_fits(i, bytes))
 			return (size_t)i;
@@ -60,17 +77,44 @@ static size_t group_length(const struct looked *l, const struct plan *plan, size
 	return (size_t)group.count;
 }
 
-/* Something is missing in it, and nothing has failed or was left behind. */
+/* Where the part ends that `first` is in. */
+static size_t part_end(const struct plan *plan, size_t first)
+{
+	for (size_t i = 0; i < plan->n_starts; i++)
+		if (plan->starts[i] > (int64_t)first)
+			return (size_t)plan->starts[i];
+	return (size_t)plan->n_questions;
+}
+
+/* Something is missing in it, and nothing has failed, was left behind or is asked alone. */
 static bool is_open(const struct run_question *questions, size_t n)
 {
 	bool waits = false;
 
 	for (size_t i = 0; i < n; i++) {
-		if (questions[i].cells[0].state != CELL_WAITING && questions[i].cells[0].state != CELL_DONE)
+		if ((questions[i].cells[0].state != CELL_WAITING && questions[i].cells[0].state != CELL_DONE) || questions[i].cells[0].is_late)
 			return false;
 		waits |= questions[i].cells[0].state == CELL_WAITING;
 	}
 	return waits;
+}
+
+/* Later turns go on from the answers that are taken over; false where those are gone. */
+static bool remember(struct db *db, const struct looked *l, const struct group_copy *copy, struct err *err)
+{
+	bool whole = true;
+
+	return !l->has_turns || (group_store_texts(db, l->texts, &copy->source, copy->count, &l->answers[copy->first], &whole, err) == ERR_OK &&
+				 whole);
+}
+
+/* The answers that the run has itself. */
+static void forget(const struct looked *l)
+{
+	for (size_t i = 0; i < l->n_questions && l->has_turns; i++) {
+		const struct cell_row *cell = &l->questions[i].cells[0];
+		l->answers[i] = (struct turn_answer){ cell->state, cell->text };
+	}
 }
 
 /* Whether the group of `n` questions is known. */
@@ -81,7 +125,8 @@ static bool find(struct db *db, const struct looked *l, const struct group_facts
 
 	group_key(facts, &l->questions[copy->first], n, copy->key);
 	copy->count = (int64_t)n;
-	return group_store_find(db, l->column->id, copy->key, l->base_hash, l->adapter_hash, &copy->source, &found, err) == ERR_OK && found;
+	return group_store_find(db, l->column->id, copy->key, l->base_hash, l->adapter_hash, &copy->source, &found, err) == ERR_OK &&
+	       found && remember(db, l, copy, err);
 }
 
 /* Questions that were added since: where those of the earlier run ended, a part ends here too. */
@@ -97,7 +142,7 @@ static bool find_end(struct look_chore *w, struct db *db, const struct looked *l
 }
 
 /* Adds the groups that are known under this plan; returns how many answers they have. */
-static size_t look_up(struct look_chore *w, struct db *db, const struct looked *l, struct group_plan plan, struct err *err)
+static size_t look_up(struct look_chore *w, struct db *db, struct looked *l, struct group_plan plan, struct err *err)
 {
 	if (w->may_part)
 		w->n_parts = 1;
@@ -108,10 +153,16 @@ static size_t look_up(struct look_chore *w, struct db *db, const struct looked *
 	bool may_end = w->may_part; /* all before it are known */
 	size_t n_answers = 0, n;
 
+	l->texts = arena_new();
+	forget(l);
 	for (size_t first = 0; first < l->n_questions && err->code == ERR_OK; first += n) {
 		struct group_copy copy = { .column_id = l->column->id, .first = (int64_t)first };
 		cut.n_starts = w->n_parts;
 		n = group_length(l, &cut, first);
+		if (n == 0) { /* nor where the next one begins */
+			n = part_end(&cut, first) - first;
+			continue;
+		}
 		if (!is_open(&l->questions[first], n))
 			continue;
 		bool found = find(db, l, &facts, n, &copy, err) || (may_end && find_end(w, db, l, &facts, n, &copy, err));
@@ -122,6 +173,7 @@ static size_t look_up(struct look_chore *w, struct db *db, const struct looked *
 		w->copies[w->n++] = copy;
 		n_answers += n;
 	}
+	arena_free(l->texts);
 	return n_answers;
 }
 
@@ -144,7 +196,7 @@ static bool has_date(const struct looked *l)
 }
 
 /* The plan of an earlier column under which most answers are known is taken over with them. */
-static void look_up_plans(struct look_chore *w, struct db *db, const struct looked *l, struct err *err)
+static void look_up_plans(struct look_chore *w, struct db *db, struct looked *l, struct err *err)
 {
 	struct group_plan plans[PLANS_MAX];
 	size_t n_plans, begin = w->n, best = PLANS_MAX, most = 0;
@@ -222,11 +274,12 @@ static bool look_at_files(struct look_chore *w, struct db *db, struct looked *l)
 static void look_at(struct look_chore *w, struct db *db, const struct column_row *column, struct err *err)
 {
 	struct looked l = { .column = column };
-	struct run_question *questions;
 
 	if (look_at_files(w, db, &l) &&
-	    run_store_column_cells(db, w->chore.arena, column->id, 0, w->run.n_questions, &questions, &l.n_questions, err) == ERR_OK) {
-		l.questions = questions;
+	    run_store_column_cells(db, w->chore.arena, column->id, 0, w->run.n_questions, &l.questions, &l.n_questions, err) == ERR_OK) {
+		for (size_t i = 0; i < l.n_questions; i++)
+			l.has_turns |= l.questions[i].q.turn > 0;
+		l.answers = arena_array(w->chore.arena, l.has_turns ? l.n_questions : 0, sizeof *l.answers);
 		look_up_plans(w, db, &l, err);
 	}
 	mem_free(l.adapter);

@@ -43,6 +43,20 @@ enum err_code group_store_find(struct db *db, int64_t column_id, const char *key
 	return query_end(&q);
 }
 
+enum err_code group_store_texts(struct db *db, struct arena *a, const struct group_source *source, int64_t count,
+				struct turn_answer *out, bool *whole, struct err *err)
+{
+	int64_t n = 0;
+	struct query q = query_start(db, err,
+				     "SELECT x.text FROM question q JOIN cell x ON x.id = q.id * 64 + ?4 WHERE q.run_id = ?1"
+				     " AND q.position BETWEEN ?2 AND ?2 + ?3 - 1 AND x.state = 1 ORDER BY q.position",
+				     "iiii", source->run_id, source->first, count, source->column_position);
+	while (n < count && query_next(&q))
+		out[n++] = (struct turn_answer){ CELL_DONE, row_text(&q, a, 0) };
+	*whole = n == count;
+	return query_end(&q);
+}
+
 /* --- copying --- */
 
 struct pair {
@@ -51,7 +65,13 @@ struct pair {
 	struct cell_row answer;
 };
 
-/* The source's answers beside the cells that get them, in order; fewer than wanted where some are gone. */
+/* True of a first turn, and of one whose turn before has the same answer in both runs: so have all before it. */
+#define FOLLOWS_THE_SAME \
+	"(tq.turn = 0 OR (SELECT text FROM cell WHERE state = 1 AND id = tc.position + 64 * (SELECT id FROM question" \
+	" WHERE run_id = tc.run_id AND position = tq.position - tq.back)) = (SELECT text FROM cell WHERE state = 1" \
+	" AND id = ?6 + 64 * (SELECT id FROM question WHERE run_id = ?4 AND position = sq.position - sq.back)))"
+
+/* The source's answers beside the cells that get them, in order; fewer than wanted where some are gone or follow other answers. */
 static enum err_code read_pairs(struct db *db, struct arena *a, const struct group_copy *copy, struct pair **out, size_t *n,
 				struct err *err)
 {
@@ -66,7 +86,7 @@ static enum err_code read_pairs(struct db *db, struct arena *a, const struct gro
 				     " JOIN cell t ON t.id = tq.id * 64 + tc.position"
 				     " JOIN question sq ON sq.run_id = ?4 AND sq.position = tq.position - ?2 + ?5"
 				     " JOIN cell c ON c.id = sq.id * 64 + ?6"
-				     " WHERE tc.id = ?1 AND c.state = 1 ORDER BY tq.position",
+				     " WHERE tc.id = ?1 AND c.state = 1 AND " FOLLOWS_THE_SAME " ORDER BY tq.position",
 				     "iiiiii", copy->column_id, copy->first, copy->count, s->run_id, s->first, s->column_position);
 	while (query_next(&q)) {
 		struct pair *p = LIST_ADD(a, *out, *n, cap);

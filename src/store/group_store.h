@@ -43,8 +43,13 @@ MUST_USE enum err_code group_store_plans(struct db *db, const char *model_hash, 
 MUST_USE enum err_code group_store_find(struct db *db, int64_t column_id, const char *key, const char *model_hash,
 					const char *adapter_hash, struct group_source *out, bool *found, struct err *err);
 
+/* The `count` answers of a source, in order; `*whole` is false where some are gone. */
+MUST_USE enum err_code group_store_texts(struct db *db, struct arena *a, const struct group_source *source, int64_t count,
+					 struct turn_answer *out, bool *whole, struct err *err);
+
 /* store: answers, with the likelihoods of references that are the same, and what is known of the column's model; `*n` is how many
- * answers were missing before.  No-op where the source is no longer whole. */
+ * answers were missing before.  No-op where the source is no longer whole, and where a later turn follows another answer here than
+ * there, or none. */
 MUST_USE enum err_code group_store_copy(struct db *db, const struct group_copy *copy, int64_t *n, struct err *err);
 
 #endif

@@ -530,6 +530,39 @@ def test_what_is_asked_in_another_way_is_computed(earlier):
     assert all(c["tokens_per_s"] for c in server.call("GET", f"/runs/{fresh['run_id']}")["columns"])
 
 
+TALKS = [{"text": "Name a colour."}, {"text": "Say hi."}, {"text": "What is 2+2?"}, {"text": "Name a fruit."}, {"text": "Who are you?"},
+         {"text": "Why that one?", "follows": 0}, {"text": "Double it.", "follows": 2}, {"text": "And another.", "follows": 3},
+         {"text": "Once more.", "follows": 6}, {"text": "In one word.", "follows": 7}]
+
+
+def test_later_turns_are_taken_over_behind_the_same_answers(earlier):
+    server, models, _ = earlier
+
+    def again(questions, **fields):
+        selection = wait(server, few(server, models, questions=questions, params={"max_tokens": 4}, **fields))
+        assert selection["state"] == "done" and selection["n_answers"] == 20, selection
+        return selection, [[cell.get("reused_run_id") for cell in cells["cells"]] for cells in
+                           server.call("GET", f"/runs/{selection['run_id']}/questions")["questions"]]
+
+    first, computed = again(TALKS)
+    assert first["n_reused"] == 0 and computed == [[None, None]] * 10
+    server.stop()
+    server.start()
+    second, taken = again(TALKS)
+    assert second["n_reused"] == 20 and taken == [[first["run_id"]] * 2] * 10 and server.workers() == [], "nobody was asked anything"
+    assert said(server, second) == said(server, first)
+    # one first turn is another question: its group is asked, and what follows it; the first question is a group of its own
+    changed = [*TALKS[:3], {"text": "Name a vegetable."}, *TALKS[4:]]
+    third, taken = again(changed)
+    assert taken == [[first["run_id"]] * 2] + [[None, None]] * 9
+    fresh, computed = again(changed, fresh=True)
+    assert computed == [[None, None]] * 10 and [s[:3] for s in said(server, third)] == [s[:3] for s in said(server, fresh)]
+    # only a last turn is: what stands before it is taken over
+    fourth, taken = again([*TALKS[:9], {"text": "In two words.", "follows": 7}])
+    assert taken[:8] == [[first["run_id"]] * 2] * 8 and taken[8:] == [[None, None]] * 2
+    assert not any(server.call("GET", f"/runs/{s['run_id']}")["drifted"] for s in (third, fourth))
+
+
 def test_of_questions_that_were_added_only_those_are_asked(earlier):
     server, models, first = earlier
     more = wait(server, few(server, models, questions=QUESTIONS[:15]))

@@ -191,6 +191,59 @@ static void a_copy_stays_when_its_source_goes_and_is_a_source_itself(void **stat
 	arena_free(a);
 }
 
+/* A run of two conversations with two turns each, of which the first turns and, in the second one, the later turn are answered. */
+static int64_t add_conversations(const char *first, const char *second, const char *later)
+{
+	struct run_row run = { .name = "r", .params = gen_params_default() };
+	struct column_row column = column_of("base", NAN), known = { .slots = 8, .kv_tokens = 4096, .model_hash = "m", .adapter_hash = "a", .build = "b" };
+	struct question questions[4] = { question_of("one", ""), question_of("two", ""), question_of("one more", ""), question_of("two more", "") };
+
+	questions[2].turn = questions[3].turn = 1;
+	questions[2].back = questions[3].back = 2;
+	assert_ok(run_store_add(db, &run, &column, 1, questions, 4, err));
+	known.id = column_id(run.id, 0);
+	assert_ok(run_store_set_column(db, &known, err));
+	const char *const texts[] = { first, second, later, later };
+	for (int64_t i = 0; i < 4; i++)
+		if (texts[i])
+			answer(db, cell_id_of(db, run.id, i, 0), texts[i]);
+	return run.id;
+}
+
+static void a_later_turn_is_copied_only_behind_the_same_answers(void **state)
+{
+	struct arena *a = arena_new();
+	struct turn_answer texts[2];
+	struct group_source s;
+	bool found, whole;
+	int64_t n;
+
+	(void)state;
+	int64_t source = add_conversations("yes", "no", "said");
+	assert_ok(group_store_add(db, column_id(source, 0), 2, 2, "turns", 77, err));
+	const char *const others[][3] = { { "yes", "no", "1" }, { "yes", "yes", "" }, { "yes", NULL, "" } };
+	for (size_t i = 0; i < 3; i++) {
+		int64_t run_id = add_conversations(others[i][0], others[i][1], NULL);
+		struct group_copy copy = { .column_id = column_id(run_id, 0), .first = 2, .count = 2, .key = "turns" };
+		assert_ok(group_store_find(db, copy.column_id, "turns", "m", "a", &copy.source, &found, err));
+		assert_true(found && copy.source.run_id == source);
+		assert_ok(group_store_copy(db, &copy, &n, err));
+		assert_int_equal(n, others[i][2][0] ? 2 : 0);
+		assert_int_equal(cell_now(a, run_id, 3, 0).state, others[i][2][0] ? CELL_DONE : CELL_WAITING);
+		if (n > 0)
+			assert_ok(run_store_remove(db, run_id, err));
+	}
+	s = (struct group_source){ .run_id = source, .first = 1 };
+	assert_ok(group_store_texts(db, a, &s, 2, texts, &whole, err));
+	assert_true(whole && texts[0].state == CELL_DONE && texts[1].state == CELL_DONE);
+	assert_string_equal(texts[0].text, "no");
+	assert_string_equal(texts[1].text, "said");
+	s.first = 3;
+	assert_ok(group_store_texts(db, a, &s, 2, texts, &whole, err));
+	assert_false(whole);
+	arena_free(a);
+}
+
 static void speed_is_that_of_answers_that_were_computed(void **state)
 {
 	double seconds;
@@ -219,6 +272,7 @@ int main(void)
 		T(a_group_with_a_hole_or_of_a_drifted_run_is_none),
 		T(a_copy_is_whole_and_says_where_it_comes_from),
 		T(a_copy_stays_when_its_source_goes_and_is_a_source_itself),
+		T(a_later_turn_is_copied_only_behind_the_same_answers),
 		T(speed_is_that_of_answers_that_were_computed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
