@@ -88,7 +88,22 @@ static enum err_code try_prompt(struct client *c, const struct args *args, const
 
 /* --- chosen --- */
 
-/* Without a choice it is shown; "auto" takes a choice back. */
+/* "auto" takes a choice back; with "own" goes the text of a file, which the server has tried before it is stored. */
+static json_t *choice_body(const struct args *args, const char *choice, struct err *err)
+{
+	const char *file = args_text(args, "file", NULL);
+	json_t *body = json_pack("{s:o}", "choice", json_text(str_of(strcmp(choice, "auto") == 0 ? "" : choice)));
+	json_t *read = json_object();
+
+	if (strcmp(choice, "own") == 0 && !file)
+		err_set(err, ERR_INVALID, "err_template_own_file", NULL);
+	else if (strcmp(choice, "own") == 0 && setting_put(read, STR("template"), str_of(file), err) == ERR_OK)
+		json_object_set(body, "text", json_object_get(read, "template"));
+	json_decref(read);
+	return body;
+}
+
+/* Without a choice it is shown. */
 int models_exec_template(struct cli *cli)
 {
 	struct client *c = NULL;
@@ -96,15 +111,16 @@ int models_exec_template(struct cli *cli)
 	json_t *shown = NULL, *prompt = NULL, *body;
 	char path[64], full[96];
 	const char *choice = args_count(cli->args) > 1 ? args_word(cli->args, 1) : NULL;
-	bool is_tried = args_has(cli->args, "question") || args_has(cli->args, "file");
+	bool is_own = choice && strcmp(choice, "own") == 0;
+	bool is_tried = args_has(cli->args, "question") || (args_has(cli->args, "file") && !is_own);
 
 	enum err_code code = cli_connect(cli, &c, &err);
 	if (code == ERR_OK)
 		code = models_named(c, args_word(cli->args, 0), path, &err);
 	if (code == ERR_OK && choice) {
 		(void)str_format(full, sizeof full, "%s/template", path);
-		body = json_pack("{s:o}", "choice", json_text(str_of(strcmp(choice, "auto") == 0 ? "" : choice)));
-		code = client_call(c, "PUT", full, body, &shown, &err);
+		body = choice_body(cli->args, choice, &err);
+		code = err.code == ERR_OK ? client_call(c, "PUT", full, body, &shown, &err) : err.code;
 		json_decref(body);
 	} else if (code == ERR_OK) {
 		code = models_fetch(c, path, &shown, &err);

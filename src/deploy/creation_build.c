@@ -30,6 +30,13 @@ const char *creation_template_suffix(void)
 	return TEMPLATE_SUFFIX;
 }
 
+const char *creation_template(const struct creation *c)
+{
+	const struct gen_params *p = c->facts.column.id ? &c->facts.column.params : &c->facts.plain;
+
+	return p->template ? p->template : "";
+}
+
 uint64_t creation_disk_bytes(uint64_t n_params, const char *format, bool proves)
 {
 	const struct quant_type *type = quant_type_find(format);
@@ -56,10 +63,10 @@ static void merged(struct creation *c, const json_t *body)
 static void ask_merge(struct creation *c)
 {
 	char *output = mem_printf("%s/merged.gguf", c->job_dir);
-	json_t *body = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i}", "base", c->facts.base.model.path, "adapter",
+	json_t *body = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i}", "base", c->facts.base.model.path, "adapter",
 				 c->facts.adapter_file ? c->facts.adapter_file : "", "output", output, "type",
 				 strcasecmp(c->params.format, "BF16") == 0 ? "BF16" : "F16", "name", c->facts.file_name,
-				 "template_suffix", TEMPLATE_SUFFIX, "n_threads", creation_threads(c));
+				 "template", creation_template(c), "template_suffix", TEMPLATE_SUFFIX, "n_threads", creation_threads(c));
 
 	mem_free(output);
 	creation_ask(c, REQ_MERGE, body, -1, MSG_OK, merged);

@@ -299,6 +299,10 @@ static void make_recipe(struct creation *c)
 	add_words(h, c->params.format);
 	add_words(h, f->build);
 	add_words(h, creation_template_suffix());
+	if (*creation_template(c)) {
+		add_words(h, "template");
+		add_words(h, creation_template(c));
+	}
 	add_words(h, f->file_name);
 	if (c->params.imatrix) {
 		add_words(h, p->system);

@@ -326,7 +326,7 @@ static void run_provider(struct task *task, void *context)
 static void run_jinja(struct task *task, void *context)
 {
 	struct provider_errand *p = (struct provider_errand *)task;
-	struct buf text = BUF_INIT(LIMIT_TEMPLATE);
+	struct buf text = BUF_INIT(2 * LIMIT_TEMPLATE);
 	struct gguf *g = gguf_open(p->path, &task->err);
 
 	(void)context;

@@ -219,6 +219,8 @@ json_t *reference_items(const struct creation *c, bool of_references, size_t *n)
 /* Adds how the validated model is asked. */
 void reference_settings(const struct creation *c, json_t *body);
 int creation_threads(const struct creation *c);
+/* The chat template that the answers were given with where the base's file has another one, "": its own; the new file has it. */
+const char *creation_template(const struct creation *c);
 /* What the base, and what is made of it, may use of GPUs. */
 struct gpu_use creation_gpu(const struct creation *c);
 

@@ -2,7 +2,9 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "deploy/creation.h"
 #include "deploy/ollama_import_private.h"
+#include "model/template_comment.h"
 #include "store/gen_params.h"
 
 #define CTX_DEFAULT 8192
@@ -15,13 +17,25 @@ static bool runs_jinja(const struct ollama_import *job)
 	return ollama_version_at_least(&job->version, 0, 30, 0);
 }
 
+/* Whether the file has the template that the column was given, apart from the comment that it gets. */
+static bool is_in_file(const struct ollama_import *job, const char *own)
+{
+	struct buf text = BUF_INIT(2 * LIMIT_TEMPLATE);
+
+	buf_add_text(&text, own);
+	template_add_comment(&text, creation_template_suffix());
+	bool same = strcmp(buf_text(&text), job->o.jinja) == 0;
+	buf_release(&text);
+	return same;
+}
+
 enum err_code create_choose_template(struct ollama_import *job, struct err *err)
 {
-	const char *own = job->o.params.template, *jinja = *own ? own : job->o.jinja;
+	const char *own = is_in_file(job, job->o.params.template) ? "" : job->o.params.template, *jinja = *own ? own : job->o.jinja;
 	struct buf text = BUF_INIT(LIMIT_TEMPLATE);
 
 	job->system = job->o.params.system;
-	/* A template that the column was given is not in the file, so Ollama cannot find it there. */
+	/* Where the column was given another template than the file has, Ollama cannot find it there. */
 	if (!*own && (!*jinja || (runs_jinja(job) && jinja_is_padded(jinja))))
 		return ERR_OK;
 	job->family = go_template_find(jinja);

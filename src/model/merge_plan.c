@@ -105,11 +105,15 @@ static enum err_code plan_tensors(struct merge_plan *plan, uint32_t type, struct
 
 /* --- keys --- */
 
-static void write_template(struct merge_plan *plan, const char *suffix)
+static void write_template(struct merge_plan *plan, const struct merge_options *o)
 {
 	struct buf value = BUF_INIT(2 * LIMIT_TEMPLATE), text = BUF_INIT(2 * LIMIT_TEMPLATE);
-	gguf_get_text(plan->base, TEMPLATE_KEY, &text);
-	template_add_comment(&text, suffix);
+	if (o->template[0])
+		buf_add_text(&text, o->template);
+	else
+		gguf_get_text(plan->base, TEMPLATE_KEY, &text);
+	if (o->template_suffix[0] && text.len + strlen(o->template_suffix) <= LIMIT_TEMPLATE) /* a longer one would not be loaded */
+		template_add_comment(&text, o->template_suffix);
 	buf_add_u64le(&value, text.len);
 	buf_add_str(&value, buf_str(&text));
 	gguf_writer_raw(plan->writer, TEMPLATE_KEY, GGUF_TEXT, buf_str(&value));
@@ -127,7 +131,7 @@ static bool is_of_the_old_file(const char *key)
 static enum err_code write_keys(struct merge_plan *plan, const struct merge_options *o, struct err *err)
 {
 	uint32_t file_type = o->type == GGML_ID_F16 ? FILE_TYPE_F16 : FILE_TYPE_BF16;
-	bool named = !o->name[0], typed = false;
+	bool named = !o->name[0], typed = false, has_template = false;
 	for (size_t i = 0; i < gguf_n_keys(plan->base); i++) {
 		const char *key = gguf_key_at(plan->base, i);
 		bool text = gguf_key_type(plan->base, key) == GGUF_TEXT;
@@ -139,14 +143,17 @@ static enum err_code write_keys(struct merge_plan *plan, const struct merge_opti
 		} else if (strcmp(key, "general.file_type") == 0) {
 			gguf_writer_u32(plan->writer, key, file_type);
 			typed = true;
-		} else if (strcmp(key, TEMPLATE_KEY) == 0 && o->template_suffix[0] && text) {
-			write_template(plan, o->template_suffix);
+		} else if (strcmp(key, TEMPLATE_KEY) == 0 && text && (o->template[0] || o->template_suffix[0])) {
+			write_template(plan, o);
+			has_template = true;
 		} else if (gguf_writer_copy(plan->writer, plan->base, i, err) != ERR_OK) {
 			return err->code;
 		}
 	}
 	if (!named)
 		gguf_writer_text(plan->writer, "general.name", o->name);
+	if (o->template[0] && !has_template)
+		write_template(plan, o);
 	if (!typed)
 		gguf_writer_u32(plan->writer, "general.file_type", file_type);
 	return ERR_OK;

@@ -17,6 +17,7 @@ struct merge_options {
 	const char *adapter;	     /* a LoRA GGUF, "" for none */
 	uint32_t type;		     /* GGML_ID_F16 or GGML_ID_BF16 */
 	const char *name;	     /* general.name, "": as it was */
+	const char *template;	     /* becomes tokenizer.chat_template, "": as it was */
 	const char *template_suffix; /* a comment for tokenizer.chat_template where there is one: template_comment.h */
 };
 

@@ -28,6 +28,7 @@ static const struct route table[] = {
 	{ "GET", "/models/{id}/changes", OWNER(GATE_NO_BODY), api_model_changes },
 	{ "PATCH", "/models/{id}", OWNER(GATE_JSON), api_change_model },
 	{ "DELETE", "/models/{id}", OWNER(GATE_NO_BODY), api_remove_model },
+	{ "GET", "/models/{id}/template", OWNER(GATE_NO_BODY), api_get_model_template },
 	{ "PUT", "/models/{id}/template", OWNER(GATE_JSON), api_choose_model_template },
 	{ "POST", "/models/{id}/prompt", OWNER(GATE_JSON), api_preview_prompt },
 	{ "PUT", "/models/{id}/gpu", OWNER(GATE_JSON), api_choose_gpu },

@@ -67,6 +67,7 @@ void api_check_match(struct request *r);
 void api_cancel_match(struct request *r);
 void api_choose_family_template(struct request *r);
 void api_choose_model_template(struct request *r);
+void api_get_model_template(struct request *r);
 void api_choose_gpu(struct request *r);
 void api_upload(struct request *r);
 void api_preview_upload(struct request *r);

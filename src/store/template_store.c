@@ -11,6 +11,8 @@
 #include "store/gen_params.h"
 #include "store/sql.h"
 
+#define OWN_MARK TEMPLATE_OWN ":" /* of a stored choice; the SHA-256 of the text is behind it */
+
 static const char *const origin_names[TEMPLATE_ORIGINS] = { "", "checkpoint", "modelfile", "gguf" };
 
 static void sha_of(const char *text, char hex[HASH_HEX_SIZE])
@@ -47,6 +49,11 @@ static const char *sampling_json(struct arena *a, const struct modelfile *m)
 	return json_text_of(a, out);
 }
 
+static enum err_code put_text(struct db *db, const char *sha, const char *text, struct err *err)
+{
+	return db_run(db, err, "INSERT OR IGNORE INTO template_text(sha256, text) VALUES (?1, ?2)", "tt", sha, text);
+}
+
 static enum err_code put_one(struct db *db, struct arena *a, int64_t model_id, const struct template_source *s, struct err *err)
 {
 	char text[ERR_TEXT_SIZE], sha[HASH_HEX_SIZE];
@@ -54,7 +61,7 @@ static enum err_code put_one(struct db *db, struct arena *a, int64_t model_id, c
 
 	sha_of(s->text, sha);
 	if (sha[0])
-		code = db_run(db, err, "INSERT OR IGNORE INTO template_text(sha256, text) VALUES (?1, ?2)", "tt", sha, s->text);
+		code = put_text(db, sha, s->text, err);
 	if (code == ERR_OK)
 		code = db_run(db, err,
 			      "INSERT OR REPLACE INTO template_source(model_id, origin, path, sha256, preset, system, stops, num_ctx,"
@@ -121,6 +128,10 @@ static enum err_code read_choice(struct db *db, struct arena *a, const struct mo
 				 query_start(db, err, "SELECT template_choice FROM family WHERE id = ?1", "i", model->family_id) :
 				 query_start(db, err, "SELECT template_choice FROM model WHERE id = ?1", "i", model->id);
 	out->choice = query_next(&q) ? row_text(&q, a, 0) : "";
+	if (strncmp(out->choice, OWN_MARK, strlen(OWN_MARK)) == 0) {
+		out->own = out->choice + strlen(OWN_MARK);
+		out->choice = TEMPLATE_OWN;
+	}
 	return query_end(&q);
 }
 
@@ -169,6 +180,11 @@ static void pick(struct arena *a, struct template_use *u, const struct template_
 		use_preset(a, u, preset);
 		return;
 	}
+	if (*u->own) {
+		u->source = TEMPLATE_OWN;
+		u->sha256 = u->own;
+		return;
+	}
 	if (base && strcmp(u->choice, "base") == 0)
 		use_base(u, base);
 	for (int pass = *u->choice ? 0 : 1; pass < 2 && strcmp(u->source, "none") == 0; pass++)
@@ -194,7 +210,7 @@ static const char *system_of(const struct template_use *u)
 
 static void start(struct template_use *u)
 {
-	*u = (struct template_use){ .choice = "", .source = "none", .preset = "", .path = "", .sha256 = "", .system = "" };
+	*u = (struct template_use){ .choice = "", .own = "", .source = "none", .preset = "", .path = "", .sha256 = "", .system = "" };
 }
 
 /* What stands in the file that is loaded; a folder becomes one with the template that lies in it, not in the run's. */
@@ -269,7 +285,7 @@ enum err_code template_store_use(struct db *db, struct arena *a, const struct mo
 	return use_whole(db, a, model, model->base_model_id ? &base : NULL, out, err);
 }
 
-static enum err_code text_of(struct db *db, struct arena *a, const struct template_use *u, const char **text, struct err *err)
+enum err_code template_store_text(struct db *db, struct arena *a, const struct template_use *u, const char **text, struct err *err)
 {
 	const struct template_preset *preset = strcmp(u->source, "preset") == 0 || strcmp(u->source, "base") == 0 ?
 						       template_preset_find(u->preset) : NULL;
@@ -329,7 +345,7 @@ enum err_code template_store_fill(struct db *db, struct arena *a, int64_t model_
 	if (!(wanted & PARAM_TEMPLATE) || use.is_own)
 		return ERR_OK;
 	params->of_model |= PARAM_TEMPLATE;
-	return text_of(db, a, &use, &params->template, err);
+	return template_store_text(db, a, &use, &params->template, err);
 }
 
 /* --- the choice --- */
@@ -339,17 +355,40 @@ bool template_choice_known(const char *choice)
 	for (size_t i = 0; i < TEMPLATE_ORIGINS; i++)
 		if (strcmp(choice, origin_names[i]) == 0)
 			return true;
-	return strcmp(choice, "base") == 0 || template_preset_find(choice);
+	return strcmp(choice, "base") == 0 || strcmp(choice, TEMPLATE_OWN) == 0 || template_preset_find(choice);
 }
 
-enum err_code template_store_choose_family(struct db *db, int64_t family_id, const char *choice, struct err *err)
+#define STORED_SIZE (sizeof(OWN_MARK) + HASH_HEX_SIZE)
+
+/* The choice as it is stored; a text of the user's is kept, and named by its hash. */
+static enum err_code stored_choice(struct db *db, const char *choice, const char *text, char out[STORED_SIZE], struct err *err)
 {
+	char sha[HASH_HEX_SIZE];
+
+	str_format(out, STORED_SIZE, "%s", choice);
+	if (strcmp(choice, TEMPLATE_OWN) != 0)
+		return ERR_OK;
+	sha_of(text, sha);
+	str_format(out, STORED_SIZE, OWN_MARK "%s", sha);
+	return put_text(db, sha, text, err);
+}
+
+enum err_code template_store_choose_family(struct db *db, int64_t family_id, const char *choice, const char *text, struct err *err)
+{
+	char stored[STORED_SIZE];
+
+	if (stored_choice(db, choice, text, stored, err) != ERR_OK)
+		return err->code;
 	return db_run_one(db, err, "err_family_not_found", family_id, "UPDATE family SET template_choice = ?2 WHERE id = ?1", "it",
-			  family_id, choice);
+			  family_id, stored);
 }
 
-enum err_code template_store_choose_model(struct db *db, int64_t model_id, const char *choice, struct err *err)
+enum err_code template_store_choose_model(struct db *db, int64_t model_id, const char *choice, const char *text, struct err *err)
 {
+	char stored[STORED_SIZE];
+
+	if (stored_choice(db, choice, text, stored, err) != ERR_OK)
+		return err->code;
 	return db_run_one(db, err, "err_model_not_found", model_id, "UPDATE model SET template_choice = ?2 WHERE id = ?1", "it",
-			  model_id, choice);
+			  model_id, stored);
 }

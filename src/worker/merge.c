@@ -276,6 +276,7 @@ static enum err_code read_request(struct merge *m, const json_t *body, struct me
 {
 	const char *type = json_get_text(body, "type", "F16", err);
 	o->name = json_get_text(body, "name", "", err);
+	o->template = json_get_text(body, "template", "", err);
 	o->template_suffix = json_get_text(body, "template_suffix", "", err);
 	m->n_threads = (int)json_get_int(body, "n_threads", 1, THREADS_MAX, 2, err);
 	if (err->code != ERR_OK || job_path(body, "base", false, &o->base, err) != ERR_OK ||
@@ -288,6 +289,8 @@ static enum err_code read_request(struct merge *m, const json_t *body, struct me
 		return err_set(err, ERR_INVALID, "err_worker_request", "field=%s", "type");
 	if (strlen(o->template_suffix) > SUFFIX_MAX || strlen(o->name) > LIMIT_NAME_BYTES)
 		return err_set(err, ERR_INVALID, "err_worker_request", "field=%s", "name");
+	if (strlen(o->template) > LIMIT_TEMPLATE)
+		return err_set(err, ERR_INVALID, "err_worker_request", "field=%s", "template");
 	if (job_refuse_same(m->output, o->base, err) != ERR_OK ||
 	    (o->adapter[0] && job_refuse_same(m->output, o->adapter, err) != ERR_OK))
 		return err->code;

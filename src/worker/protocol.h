@@ -65,9 +65,9 @@ enum worker_request {
 
 	/* Write base + adapter as one model, without loading either.  "base": any part of a split model; "adapter": a LoRA GGUF,
 	 * "" for none; what is not F32 becomes "type"; matrices of an F32 model too.  "name" "": as in the base.
-	 * "template_suffix", a comment, is added to the chat template where there is one.  Private memory: metadata + the largest pair of
-	 * the adapter as F32 + 8 MiB for each thread.
-	 * {"base", "adapter", "output", "type": "F16|BF16", "name": text, "template_suffix": text, "n_threads": int}
+	 * "template" "": the base's; "template_suffix", a comment, is added to the chat template where there is one.  Private memory:
+	 * metadata + the largest pair of the adapter as F32 + 8 MiB for each thread.
+	 * {"base", "adapter", "output", "type": "F16|BF16", "name": text, "template": text, "template_suffix": text, "n_threads": int}
 	 * -> MSG_PROGRESS (step "merge") ..., MSG_OK* | MSG_FAILED* */
 	REQ_MERGE = 7,
 	/* Quantize with llama.cpp.  "type": a name of model/quant_types.h; "imatrix": a file of REQ_IMATRIX or llama-imatrix, ""

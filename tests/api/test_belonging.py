@@ -296,6 +296,56 @@ def test_the_text_of_the_base_is_no_other_template_and_a_bad_one_is_a_note(demo,
     assert [cell["state"] for cell in question["cells"]] == ["failed", "done"], question
 
 
+OWN = "{% for m in messages %}<{{ m['role'] }}> {{ m['content'] }}\n{% endfor %}<assistant> "
+
+
+def test_a_text_of_ones_own_is_tried_kept_and_used_by_all_that_asks(demo, base, tmp_path):
+    scan = add(demo, epochs(demo, base, tmp_path / "own", "checkpoint-12", "checkpoint-96"))
+    first, last = scan["model_ids"]
+    (family_id,) = scan["family_ids"]
+    address = f"/families/{family_id}/template"
+
+    def text(model):
+        return ok(demo.api("GET", f"/models/{model}/template"))
+
+    own = base_template(pathlib.Path(MODEL).read_bytes()[:8 << 20])
+    assert text(last) == {"source": "base", "text": own} == text(first)
+    # What the worker refuses is not kept, and neither is what says nothing.
+    for body, key in (({"choice": "own", "text": "{% for m in messages %}"}, "err_template_failed"),
+                      ({"choice": "own", "text": "{{ raise_exception('no') }}"}, "err_template_failed"),
+                      ({"choice": "own"}, "err_template_own_text"), ({"choice": "own", "text": ""}, "err_field_length"),
+                      ({"choice": "own", "text": 7}, "err_field_text"), ({"text": OWN}, "err_field_needed")):
+        refused = demo.api("PUT", address, body)
+        assert 400 <= refused.status < 500 and refused.json["error"]["key"] == key, refused.body
+    assert text(last)["source"] == "base"
+    assert demo.api("PUT", "/families/9999/template", {"choice": "own", "text": OWN}).status == 404
+    assert demo.api("PUT", f"/models/{last}/template", {"choice": "own", "text": OWN}).json["error"]["key"] == "err_template_family"
+
+    chat = ok(demo.api("PUT", address, {"choice": "own", "text": OWN}))["chat"]
+    assert (chat["choice"], chat["source"], chat["path"], chat["differs"]) == ("own", "own", "", True)
+    assert chat["sha256"] == hashlib.sha256(OWN.encode()).hexdigest() and family(demo, family_id)["chat"] == chat
+    assert text(first) == {"source": "own", "text": OWN}
+    run, cells = ask(demo, [first, last, base])
+    assert [c["params"]["template"] for c in run["columns"]] == [OWN, OWN, ""]
+    assert prompt(demo, cells[0]) == prompt(demo, cells[1]) == "<user> Hello?\n<assistant> "
+    workspace = ok(demo.api("POST", "/workspaces", {"name": "own", "model_id": last}))
+    assert workspace["params"]["template"] == OWN
+    # The file that is made of it has it too.
+    made = ok(demo.api("POST", "/creations", {"model_id": last, "target": "file", "format": "Q4_0", "name": "own", "prove": False}))
+    deadline = time.monotonic() + 120
+    while (creation := ok(demo.api("GET", f"/creations/{made['id']}")))["state"] not in ("done", "failed"):
+        assert time.monotonic() < deadline, creation
+        time.sleep(0.1)
+    assert creation["state"] == "done", creation
+    embedded = base_template(pathlib.Path(creation["artifact"]["path"]).read_bytes()[:8 << 20])
+    assert embedded.startswith(OWN) and creation["artifact"]["template_hash"] == hashlib.sha256(embedded.encode()).hexdigest()
+
+    assert ok(demo.api("PUT", address, {"choice": "", "text": OWN}))["chat"]["source"] == "base"
+    alone = ok(demo.api("PUT", f"/models/{base}/template", {"choice": "own", "text": OWN}))["chat"]
+    assert alone["source"] == "own" and text(last) == {"source": "base", "text": OWN}
+    assert ok(demo.api("PUT", f"/models/{base}/template", {"choice": ""}))["chat"]["source"] == "gguf"
+
+
 def base_template(data):
     key = b"tokenizer.chat_template"
     at = data.index(key) + len(key) + 4

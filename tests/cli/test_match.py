@@ -98,6 +98,15 @@ def test_a_template_of_ones_own_is_tried_and_used_and_the_trainers_settings_are_
     endless = assay("models", "template", "bot", "--file", tmp_path / "endless.jinja", data=data)
     assert endless.returncode != 0 and "template" in endless.stderr
     assert assay("models", "template", "bot", "--file", "/nowhere.jinja", data=data).returncode == 4
+    # With "own" it is kept, where it can be used.
+    for words in (["own"], ["own", "--file", "/nowhere.jinja"], ["own", "--file", tmp_path / "wrong.jinja"], ["own", "--file", tmp_path / "endless.jinja"]):
+        refused = assay("models", "template", "bot", *words, data=data)
+        assert refused.returncode != 0 and refused.stdout == "" and refused.stderr, words
+    assert "from the base model" in assay("models", "template", "bot", data=data).stdout
+    kept = assay("models", "template", "bot", "own", "--file", tmp_path / "own.jinja", data=data)
+    assert kept.returncode == 0 and kept.stdout.startswith("Chat template: own text\n") and "differs" in kept.stdout, kept.stdout + kept.stderr
+    assert assay("models", "template", "bot", "--question", "Why?", data=data).stdout == "Q: Why?\nA:\n"
+    assert json.loads(assay("models", "template", "bot", "auto", "--json", data=data).stdout)["source"] == "base"
     questions = tmp_path / "one.json"
     questions.write_text('["Why?"]', "utf-8")
     run = assay("run", questions, "--model", f"bot@8,stop=A,stop=Q,template={tmp_path / 'own.jinja'}", "--max-tokens", "4", "--num-ctx", "64",

@@ -5,6 +5,7 @@
 #include "support/temp.h"
 
 #include "base/hash.h"
+#include "deploy/creation.h"
 #include "deploy/ollama_import.h"
 #include "deploy/parity.h"
 #include "support/stub.h"
@@ -235,6 +236,29 @@ static void versions_that_cannot_do_it_are_refused_politely(void **unused)
 	reset("0.30.0", NULL);
 	import(&o);
 	assert_err(&result_err, "");
+}
+
+/* Where the new file has it, apart from our comment, it is Ollama's to run; nowhere else. */
+static void a_template_of_the_users_own_is_run_from_the_file(void **unused)
+{
+	struct ollama_import_options o = options();
+	char *in_file = mem_printf("of the user's own %s\n", creation_template_suffix());
+	(void)unused;
+	o.params.template = "of the user's own \n";
+	reset("0.30.0", NULL);
+	import(&o);
+	assert_err(&result_err, "err_ollama_template");
+	o.jinja = in_file;
+	reset("0.30.0", NULL);
+	import(&o);
+	assert_err(&result_err, "");
+	json_t *all = state();
+	assert_true(json_is_null(json_object_get(stored(all, "kestrel:latest"), "template")));
+	json_decref(all);
+	reset("0.29.0", NULL);
+	import(&o);
+	assert_err(&result_err, "err_ollama_template");
+	mem_free(in_file);
 }
 
 static void a_name_that_is_taken_is_replaced_only_when_that_was_said(void **unused)
@@ -579,6 +603,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_version_gets_what_it_understands),
 		cmocka_unit_test(versions_that_cannot_do_it_are_refused_politely),
+		cmocka_unit_test(a_template_of_the_users_own_is_run_from_the_file),
 		cmocka_unit_test(a_name_that_is_taken_is_replaced_only_when_that_was_said),
 		cmocka_unit_test(a_file_that_is_another_one_is_found_out),
 		cmocka_unit_test(differences_are_told_with_their_place),

@@ -142,6 +142,37 @@ test("the template that the trainer left is used, its source is shown, and anoth
 	await forget(page, found);
 });
 
+test.describe("one's own text", () => {
+	test.use({ refusals: 1 });
+	test("a text of one's own is a fine-tuned model's template, once the worker has tried it", async ({ page }) => {
+		const found = await add(page, "kestrel2");
+		const card = page.getByRole("article", { name: "kestrel2" });
+		const choice = card.getByLabel("Chat template of kestrel2");
+		const dialog = page.getByRole("dialog", { name: "Own chat template of kestrel2" });
+		await choice.selectOption("Own text…");
+		await expect(dialog.getByLabel("Chat template")).toHaveValue(/im_start/); // it begins with what is in use
+		await dialog.getByRole("button", { name: "Cancel" }).click();
+		await expect(choice).toHaveValue("");
+		await choice.selectOption("Own text…");
+		await expect(dialog.getByLabel("Chat template")).toHaveValue(/im_start/);
+		await dialog.getByLabel("Chat template").fill("{% for m in messages %}");
+		await dialog.getByRole("button", { name: "Save" }).click();
+		await expect(dialog.getByRole("alert")).toContainText("chat template");
+		await dialog.getByLabel("Chat template").fill("{% for m in messages %}Q: {{ m.content }} A:{% endfor %}");
+		await dialog.getByRole("button", { name: "Show a prompt" }).click();
+		await expect(dialog.locator("pre")).toHaveText("Q: What can you do? A:");
+		await look_at(page, "models-own-template-en-light");
+		await dialog.getByRole("button", { name: "Save" }).click();
+		await expect(dialog).toHaveCount(0);
+		await expect(choice.locator("option:checked")).toHaveText("own text");
+		await page.reload();
+		await expect(choice).toHaveValue("own");
+		await expect(card.getByText("differs from the base model's")).toBeVisible();
+		await look_at(page, "models-own-template-zh-dark", { language: "zh-TW", theme: "dark" });
+		await forget(page, found);
+	});
+});
+
 test("a base model of the same shapes that is another one is found out", async ({ page }) => {
 	const wrong = path.join(folder, "thing.gguf");
 	python("from wrong_base import wrong_base; wrong_base(pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3]))", process.env.ASSAY_TEST_MODEL ?? "", wrong);

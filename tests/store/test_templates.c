@@ -105,7 +105,7 @@ static void the_first_source_is_used_and_another_may_be_chosen(void **state)
 		{ "gguf", "checkpoint", "of the checkpoint", "" }, { "chatml", "preset", NULL, "Be brief." }, { "", "checkpoint", "of the checkpoint", "Be brief." },
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		assert_ok(template_store_choose_family(db, family_id, cases[i].choice, err));
+		assert_ok(template_store_choose_family(db, family_id, cases[i].choice, NULL, err));
 		assert_string_equal(use_of(adapter_id).source, cases[i].source);
 		assert_string_equal(use_of(adapter_id).choice, cases[i].choice);
 		struct gen_params p = filled(adapter_id);
@@ -117,8 +117,8 @@ static void the_first_source_is_used_and_another_may_be_chosen(void **state)
 	assert_ok(template_store_fill(db, a, adapter_id, 0, &own, err));
 	assert_string_equal(own.template, "");
 	assert_string_equal(own.system, "");
-	assert_err(template_store_choose_family(db, 99, "base", err), ERR_NOT_FOUND, "err_family_not_found");
-	assert_err(template_store_choose_model(db, 99, "base", err), ERR_NOT_FOUND, "err_model_not_found");
+	assert_err(template_store_choose_family(db, 99, "base", NULL, err), ERR_NOT_FOUND, "err_family_not_found");
+	assert_err(template_store_choose_model(db, 99, "base", NULL, err), ERR_NOT_FOUND, "err_model_not_found");
 	assert_true(template_choice_known("") && template_choice_known("qwen") && !template_choice_known("vicuna"));
 }
 
@@ -152,7 +152,7 @@ static void a_trainers_settings_stand_where_nobody_says_anything(void **state)
 	assert_int_equal(own.of_model, PARAM_NUM_CTX | PARAM_TOP_K | PARAM_MAX_TOKENS);
 	/* With the base's template nothing of the trainer's is used, and the base itself has none. */
 	assert_string_equal(filled(base_id).stop, "");
-	assert_ok(template_store_choose_family(db, family_id, "base", err));
+	assert_ok(template_store_choose_family(db, family_id, "base", NULL, err));
 	p = filled(adapter_id);
 	assert_true(p.of_model == 0 && p.num_ctx == 0 && p.temperature == 0 && !*p.stop);
 }
@@ -180,10 +180,47 @@ static void a_base_without_one_can_be_given_a_preset_that_its_epochs_follow(void
 	add(&(struct template_sources){ .n = 0 }, false);
 	assert_string_equal(use_of(base_id).source, "none");
 	assert_string_equal(use_of(adapter_id).source, "none");
-	assert_ok(template_store_choose_model(db, base_id, "llama3", err));
+	assert_ok(template_store_choose_model(db, base_id, "llama3", NULL, err));
 	assert_string_equal(use_of(adapter_id).source, "base");
 	assert_string_equal(filled(base_id).template, template_preset_find("llama3")->jinja);
 	assert_string_equal(filled(adapter_id).template, template_preset_find("llama3")->jinja);
+}
+
+static void a_text_of_the_users_own_is_used_by_epochs_and_by_those_of_a_base(void **state)
+{
+	(void)state;
+	const char *text;
+	struct template_sources s = { .items = { source(TEMPLATE_OF_CHECKPOINT, "of the checkpoint"), source(TEMPLATE_OF_MODELFILE, "") }, .n = 2 };
+	s.items[1].system = "Be brief.";
+	add(&s, true);
+	assert_ok(template_store_choose_family(db, family_id, TEMPLATE_OWN, "my own", err));
+	struct template_use use = use_of(adapter_id);
+	assert_string_equal(use.choice, TEMPLATE_OWN);
+	assert_string_equal(use.source, "own");
+	assert_string_equal(use.path, "");
+	assert_int_equal(strlen(use.sha256), 64);
+	assert_true(use.differs && !use.is_own);
+	assert_ok(template_store_text(db, a, &use, &text, err));
+	assert_string_equal(text, "my own");
+	assert_string_equal(filled(adapter_id).template, "my own");
+	assert_string_equal(filled(adapter_id).system, "Be brief.");
+	assert_true(filled(adapter_id).of_model & PARAM_TEMPLATE);
+	/* A scan leaves it; the base's own text is another one, and the same one is not sent. */
+	add(&s, true);
+	assert_string_equal(filled(adapter_id).template, "my own");
+	assert_ok(template_store_choose_family(db, family_id, TEMPLATE_OWN, OF_BASE, err));
+	assert_true(use_of(adapter_id).is_own && !use_of(adapter_id).differs);
+	assert_string_equal(filled(adapter_id).template, "");
+	assert_ok(template_store_choose_family(db, family_id, "base", NULL, err));
+	assert_ok(template_store_choose_model(db, base_id, TEMPLATE_OWN, "of the base, corrected", err));
+	assert_string_equal(use_of(base_id).source, "own");
+	assert_string_equal(filled(base_id).template, "of the base, corrected");
+	assert_string_equal(use_of(adapter_id).source, "base");
+	assert_string_equal(filled(adapter_id).template, "of the base, corrected");
+	assert_ok(template_store_choose_model(db, base_id, "", NULL, err));
+	assert_string_equal(filled(base_id).template, "");
+	assert_true(template_choice_known(TEMPLATE_OWN));
+	assert_err(template_store_choose_family(db, 99, TEMPLATE_OWN, "x", err), ERR_NOT_FOUND, "err_family_not_found");
 }
 
 /* Full weights: what lies in the folder itself is in the file that is made of it; what lies beside it is not. */
@@ -297,6 +334,7 @@ int main(void)
 		TEST(a_trainers_settings_stand_where_nobody_says_anything),
 		TEST(the_same_text_as_the_base_is_kept_once_and_not_sent),
 		TEST(a_base_without_one_can_be_given_a_preset_that_its_epochs_follow),
+		TEST(a_text_of_the_users_own_is_used_by_epochs_and_by_those_of_a_base),
 		TEST(a_folder_with_weights_has_its_own_template),
 		TEST(models_of_older_files_are_found_once),
 		TEST(a_match_is_known_by_both_hashes),

@@ -266,6 +266,24 @@ static void the_metadata_is_kept(void **state)
 	gguf_close(g);
 }
 
+/* A template of the user's stands in the file, with the comment. */
+static void another_template_is_written(void **state)
+{
+	(void)state;
+	struct buf text = BUF_INIT(MIB);
+	json_t *request = merge_request(model_path, "", out_path("template.part"));
+	json_object_set_new(request, "template", json_string("{{ messages }}\n"));
+	json_object_set_new(request, "template_suffix", json_string("{# assay #}"));
+	json_decref(job_stats(&worker, REQ_MERGE, request));
+	struct gguf *base = open_result(model_path), *g = open_result(out_path("template.part"));
+	assert_int_equal(gguf_n_keys(base), gguf_n_keys(g));
+	assert_true(gguf_get_text(g, "tokenizer.chat_template", &text));
+	assert_string_equal(buf_text(&text), "{{ messages }}{# assay #}\n");
+	buf_release(&text);
+	gguf_close(base);
+	gguf_close(g);
+}
+
 static void llama_cpp_loads_the_result(void **state)
 {
 	(void)state;
@@ -544,6 +562,7 @@ int main(void)
 		cmocka_unit_test(the_demo_epochs_merge_as_peft_merges_them),
 		cmocka_unit_test(the_bytes_do_not_depend_on_the_threads),
 		cmocka_unit_test(the_metadata_is_kept),
+		cmocka_unit_test(another_template_is_written),
 		cmocka_unit_test(llama_cpp_loads_the_result),
 		cmocka_unit_test(every_kind_of_tensor_and_type_is_merged),
 		cmocka_unit_test(a_split_base_gives_the_same_bytes_as_a_whole_one),

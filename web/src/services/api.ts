@@ -84,8 +84,11 @@ export const api = {
 	remove_model: (id: number) => call<void>("DELETE", `/models/${id}`),
 	change_family: (id: number, json: Body<"changeFamily">) => call<Reply<"changeFamily">>("PATCH", `/families/${id}`, { json }),
 	remove_family: (id: number) => call<void>("DELETE", `/families/${id}`),
-	choose_family_template: (id: number, choice: TemplateChoice) => call<Reply<"chooseFamilyTemplate">>("PUT", `/families/${id}/template`, { json: { choice } }),
-	choose_model_template: (id: number, choice: TemplateChoice) => call<Reply<"chooseModelTemplate">>("PUT", `/models/${id}/template`, { json: { choice } }),
+	choose_family_template: (id: number, choice: TemplateChoice, text?: string) =>
+		call<Reply<"chooseFamilyTemplate">>("PUT", `/families/${id}/template`, { json: { choice, ...(text !== undefined && { text }) } }),
+	choose_model_template: (id: number, choice: TemplateChoice, text?: string) =>
+		call<Reply<"chooseModelTemplate">>("PUT", `/models/${id}/template`, { json: { choice, ...(text !== undefined && { text }) } }),
+	model_template: (id: number) => get<Reply<"getModelTemplate">>(`/models/${id}/template`),
 	choose_gpu: (id: number, json: Body<"chooseGpu">) => call<Reply<"chooseGpu">>("PUT", `/models/${id}/gpu`, { json }),
 	match: (family: number) => get<Reply<"getMatch">>(`/families/${family}/match`),
 	check_match: (family: number, json: NonNullable<Body<"checkMatch">>) => call<Reply<"checkMatch">>("POST", `/families/${family}/match`, { json }),
