@@ -333,7 +333,7 @@ def rate_next(live, selection):
 def test_where_nothing_judges_a_few_ratings_decide(live, demo):
     bare, some = [{"text": q["question"]} for q in DEMO[::2]], {"family_id": None, "model_ids": [demo[1][0], demo[1][1], demo[1][4]]}
     one = wait(live, add(live, demo, questions=bare[:1], **some))
-    assert one["decision"]["kind"] == "too_few" and one["decision"]["sentence"]["text"].startswith("1 question is too few"), one
+    assert one["decision"]["kind"] == "too_few" and one["decision"]["sentence"]["text"].startswith("Too few questions to decide (1), and nothing"), one
     assert [s["action"] for s in one["decision"]["next_steps"]] == ["rate", "add_references", "add_questions"], "questions alone would not help"
     selection = wait(live, add(live, demo, questions=bare, **some))
     assert selection["decision"]["kind"] == "nothing_to_judge_by", selection

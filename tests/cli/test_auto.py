@@ -87,7 +87,7 @@ def test_a_page_on_standard_output_leaves_the_text_to_standard_error(found, demo
 def test_a_folder_names_a_fine_tune_too(demo):  # noqa: F811
     few = assay("auto", "-", "--family", ROOT / "demo" / "checkpoints", "--max-tokens", 4, "--judge", "none", data=demo, stdin="One?\nTwo?\n")
     assert few.returncode == 0, few.stderr
-    assert "2 questions are too few to decide" in few.stdout and "Too few questions" in few.stderr
+    assert "Too few questions to decide (2)" in few.stdout and "Too few questions" in few.stderr
 
 
 @needs_model

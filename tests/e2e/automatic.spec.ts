@@ -98,7 +98,7 @@ test("the answers of a manual validation are judged from its own page and from t
 	await ask(page, "Which CPU does the Kestrel K7 use?");
 	await button(page, "Judge these answers").click();
 	await expect(page).toHaveURL(/\/automatic\/\d+$/);
-	await expect(page.getByText(/^1 question is too few to decide/)).toBeVisible({ timeout: 60_000 });
+	await expect(page.getByText(/^Too few questions to decide \(1\), and nothing/)).toBeVisible({ timeout: 60_000 });
 	await page.goto(`${server()}/results`);
 	await page.getByRole("button", { name: /^Actions for/ }).first().click();
 	await page.getByRole("menuitem", { name: "Judge these answers" }).click();

@@ -271,7 +271,7 @@ static void few_questions_that_nothing_judges_are_too_few(void **state)
 	}
 	run.e.n_questions = 1;
 	struct decision d = decide(&run);
-	assert_sentence(&d, "1 question is too few to decide, and nothing says yet which answers are right. Add reference answers or rate the "
+	assert_sentence(&d, "Too few questions to decide (1), and nothing says yet which answers are right. Add reference answers or rate the "
 				"answers yourself, and add at least 19 more questions.");
 }
 
