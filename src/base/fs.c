@@ -29,6 +29,10 @@ enum err_code fs_error(struct err *err, int why, const char *key, const char *pa
 	case EPERM:
 	case EROFS:
 		return err_set(err, ERR_DENIED, "err_fs_denied", "path=%s", path);
+	case ENAMETOOLONG:
+		return err_set(err, ERR_INVALID, "err_fs_name_long", "path=%s", path);
+	case ELOOP:
+		return err_set(err, ERR_DATA, "err_fs_loop", "path=%s", path);
 	case ENOSPC:
 	case EDQUOT: {
 		uint64_t left = fs_free_space(path);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/resolve.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -42,11 +43,13 @@ static enum err_code refused(const char *path, const json_t *scan, struct err *e
 enum err_code resolve_add(struct client *c, const char *path, int64_t base_id, const char *name, json_t **scan,
 			  struct err *err)
 {
+	*scan = NULL;
+	if (!*path) /* not the current folder */
+		return err_set(err, ERR_INVALID, "err_path_empty", "field=path");
 	char *whole = resolve_path(path);
 	enum err_code code = ERR_OK;
-	*scan = NULL;
 	if (whole[0] == '/' && !fs_exists(whole)) {
-		code = err_set(err, ERR_NOT_FOUND, "err_fs_not_found", "path=%s", whole);
+		code = fs_error(err, errno, "err_fs_open", whole);
 	} else {
 		json_t *body = json_pack("{s:o}", "path", json_text(str_of(whole)));
 		if (base_id)

@@ -20,12 +20,19 @@
 #include "model/ollama_store.h"
 #include "model/peft.h"
 #include "model/safetensors.h"
+#include "model/seen_folders.h"
 #include "model/sniff.h"
 #include "model/template_source.h"
 
 /* The chosen folder, runs in it, checkpoints in them. */
 #define MAX_DEPTH 5
 #define NEAR_DEPTH 2 /* up to here whoever named the folder may have meant a file that is not for us, and hears why not */
+
+/* A link to a folder, looked at after all that is there by its own name. */
+struct later {
+	const char *path;
+	int depth;
+};
 
 struct scan {
 	struct arena *arena;
@@ -37,6 +44,9 @@ struct scan {
 	struct found_refusal *refusals;
 	size_t n_refusals, refusals_cap;
 	size_t n_entries; /* of all folders so far */
+	struct seen_folders seen;
+	struct later *links;
+	size_t n_links, links_cap;
 };
 
 /* Names in a folder, in byte order; hidden ones are left out. */
@@ -414,11 +424,80 @@ static void scan_others(struct scan *s, const struct folder *f, int depth)
 
 /* --- walking --- */
 
+/* What the system shows as files, by their real paths.  Discs that are plugged in and memory that is used as a disc lie there too. */
+static const char *const system_places[] = { "/proc", "/sys", "/dev", "/run" };
+#define N_SYSTEM_PLACES (sizeof(system_places) / sizeof(system_places[0]))
+
+static bool is_of_system(const char *path)
+{
+	static const char *const discs[] = { "/run/media/", "/dev/shm" };
+	for (size_t i = 0; i < sizeof(discs) / sizeof(discs[0]); i++)
+		if (str_starts(str_of(path), discs[i]))
+			return false;
+	for (size_t i = 0; i < N_SYSTEM_PLACES; i++) {
+		size_t n = strlen(system_places[i]);
+		if (strncmp(path, system_places[i], n) == 0 && (path[n] == 0 || path[n] == '/'))
+			return true;
+	}
+	return false;
+}
+
+/* Below a link they have other paths, but are the same folders. */
+static void pass_over_system(struct scan *s)
+{
+	struct stat info;
+	for (size_t i = 0; i < N_SYSTEM_PLACES; i++)
+		if (stat(system_places[i], &info) == 0)
+			(void)seen_folders_add(&s->seen, &info);
+}
+
+static bool leads_to_system(const char *link)
+{
+	char *real = realpath(link, NULL);
+	bool does = real && is_of_system(real);
+	free(real);
+	return does;
+}
+
+static void add_link(struct scan *s, const char *path, int depth)
+{
+	if (s->n_links == s->links_cap) {
+		s->links_cap = s->links_cap ? s->links_cap * 2 : 16;
+		s->links = mem_grow(s->links, s->links_cap * sizeof(s->links[0]));
+	}
+	s->links[s->n_links++] = (struct later){ path, depth };
+}
+
+static void scan_folder(struct scan *s, const char *path, int depth);
+
+/* Links come later, those first whose names tell more than another link to the same folder. */
+static void scan_folders_in(struct scan *s, const struct folder *f, int depth)
+{
+	struct checkpoint_name mark;
+	size_t n_plain = 0;
+	const char **plain = arena_array(s->arena, f->n_dirs + 1, sizeof(plain[0]));
+	for (size_t i = 0; i < f->n_dirs && s->n_entries <= LIMIT_SCAN_ENTRIES; i++) {
+		struct stat info;
+		const char *path = path_in(s, f, f->dirs[i]);
+		if (str_starts(str_of(f->dirs[i]), "pytorch_model_fsdp") || strcmp(f->dirs[i], "recipe_state") == 0)
+			continue;
+		if (lstat(path, &info) != 0 || !S_ISLNK(info.st_mode))
+			scan_folder(s, path, depth);
+		else if (checkpoint_name_parse(s->arena, f->dirs[i], &mark))
+			add_link(s, path, depth);
+		else
+			plain[n_plain++] = path;
+	}
+	for (size_t i = 0; i < n_plain; i++)
+		add_link(s, plain[i], depth);
+}
+
 static void scan_folder(struct scan *s, const char *path, int depth)
 {
 	struct err err = { 0 };
 	struct folder f = { .arena = s->arena, .path = path };
-	if (stopped(s))
+	struct stat info;
+	if (stopped(s) || is_of_system(path) || (stat(path, &info) == 0 && !seen_folders_add(&s->seen, &info)))
 		return;
 	if (fs_list(path, LIMIT_FOLDER_ENTRIES, add_name, &f, &err) != ERR_OK) {
 		add_refusal(s, path, &err);
@@ -439,11 +518,17 @@ static void scan_folder(struct scan *s, const char *path, int depth)
 	/* Inside a checkpoint only the trainer's own state is left. */
 	struct checkpoint_name mark;
 	bool checkpoint = checkpoint_name_parse(s->arena, fs_basename(path), &mark) && depth > 0;
-	for (size_t i = 0; i < f.n_dirs && depth < MAX_DEPTH && !checkpoint && s->n_entries <= LIMIT_SCAN_ENTRIES; i++)
-		if (!str_starts(str_of(f.dirs[i]), "pytorch_model_fsdp") &&
-		    strcmp(f.dirs[i], "recipe_state") != 0)
-			scan_folder(s, path_in(s, &f, f.dirs[i]), depth + 1);
+	if (depth < MAX_DEPTH && !checkpoint)
+		scan_folders_in(s, &f, depth + 1);
 	folder_release(&f);
+}
+
+/* Links to folders that were not met by their own names; those may hold further ones. */
+static void scan_links(struct scan *s)
+{
+	for (size_t i = 0; i < s->n_links && s->n_entries <= LIMIT_SCAN_ENTRIES; i++)
+		if (!leads_to_system(s->links[i].path))
+			scan_folder(s, s->links[i].path, s->links[i].depth);
 }
 
 /* One file: a GGUF, or a file of a checkpoint folder, which then is what was meant. */
@@ -514,18 +599,22 @@ enum err_code catalogue_scan(struct arena *a, const char *path, struct catalogue
 {
 	*out = (struct catalogue){ 0 };
 	char *absolute = real_path(path);
-	if (!absolute && (errno == ENOENT || errno == ENOTDIR))
-		return err_set(err, ERR_NOT_FOUND, "err_fs_not_found", "path=%s", path);
 	if (!absolute)
-		return err_set_errno(err, errno, "err_fs_open", "path=%s", path);
+		return fs_error(err, errno, "err_fs_open", path);
+	if (is_of_system(absolute)) {
+		mem_free(absolute);
+		return err_set(err, ERR_INVALID, "err_scan_system", "field=path|path=%s", path);
+	}
 	struct scan s = { .arena = a, .cancel = cancel, .families = family_set_new() };
 	const char *root = arena_strdup(a, absolute);
 	mem_free(absolute);
 	out->path = s.root = root;
+	pass_over_system(&s);
 	if (fs_is_dir(root))
 		scan_folder(&s, root, 0);
 	else
 		scan_file(&s, root);
+	scan_links(&s);
 	enum err_code rc = family_set_finish(s.families, a, &out->families, &out->n_families, cancel, err);
 	finish(&s, out);
 	if (rc == ERR_OK && stopped(&s))
@@ -535,5 +624,7 @@ enum err_code catalogue_scan(struct arena *a, const char *path, struct catalogue
 	family_set_free(s.families);
 	mem_free(s.models);
 	mem_free(s.refusals);
+	mem_free(s.links);
+	seen_folders_release(&s.seen);
 	return rc;
 }

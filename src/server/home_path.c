@@ -9,7 +9,9 @@ const char *home_path(struct arena *a, const char *path, struct err *err)
 	const char *home = getenv("HOME");
 	if (!strcmp(path, "~") || !strncmp(path, "~/", 2))
 		path = arena_printf(a, "%s%s", home ? home : "", path + 1);
-	if (path[0] != '/')
+	if (!*path)
+		err_set(err, ERR_INVALID, "err_path_empty", "field=path");
+	else if (path[0] != '/')
 		err_set(err, ERR_INVALID, "err_path_absolute", "field=path|path=%s", path);
 	return path;
 }

@@ -9,7 +9,8 @@
 
 #define PATH_LIMIT 4096 /* bytes */
 
-/* "~" and "~/..." become the home folder; what is not absolute then sets ERR_INVALID "err_path_absolute" (field "path").
+/* "~" and "~/..." become the home folder; what is not absolute then sets ERR_INVALID "err_path_absolute",
+ * nothing "err_path_empty" (field "path").
  * May be borrowed from `path`, else belongs to the arena. */
 const char *home_path(struct arena *a, const char *path, struct err *err);
 

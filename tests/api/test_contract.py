@@ -238,3 +238,9 @@ def test_no_reply_allows_other_sites(server):
     for path in ("/healthz", "/", "/api/v1/runs"):
         headers = server.send("GET", path, headers=server.owner()).headers
         assert not [name for name in headers if name.lower().startswith("access-control")]
+
+
+def test_paths_that_cannot_be_looked_at_are_refused(server):
+    for path, sentence in (("", "empty"), ("/tmp/" + "x" * 300, "longer"), ("/tmp" + "/y" * 2100, ""), ("/proc/self", "/proc"), ("/sys", "/sys")):
+        refused = problem(server.api("POST", "/models", {"path": path}), 400, "invalid")
+        assert sentence in refused["message"], refused

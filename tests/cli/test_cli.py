@@ -503,3 +503,25 @@ def test_a_model_of_a_provider_is_named_after_it(tmp_path, questions):
     finally:
         server.shutdown()
         server.server_close()
+
+
+def test_a_path_that_is_empty_too_long_or_of_the_system_is_refused(tmp_path):
+    for path, said in (("", "The path is empty"), ("/tmp/" + "x" * 300, "longer than the system allows"), ("/proc", "/proc, /sys, /dev and /run"),
+                       ("/dev/null", "/proc, /sys, /dev and /run")):
+        refused = assay("models", "add", path, data=tmp_path / "data")
+        assert refused.returncode == 2 and said in refused.stderr, (path[:9], refused)
+    # Not the folder it is run in, which has a model.
+    (tmp_path / "tiny.gguf").write_bytes(gguf())
+    refused = subprocess.run([support.ASSAY, "models", "add", "", "--data", tmp_path / "data"], cwd=tmp_path, capture_output=True, text=True, env=environment())
+    assert refused.returncode == 2 and "empty" in refused.stderr
+
+
+def test_an_epoch_is_found_once_beside_a_link_to_its_folder(tmp_path):
+    for name in ("checkpoint-48", "checkpoint-96"):
+        shutil.copytree(ROOT / "demo" / "checkpoints" / name, tmp_path / "kestrel" / name)
+    (tmp_path / "kestrel" / "latest").symlink_to("checkpoint-96")
+    added = assay("models", "add", tmp_path / "kestrel", "--json", data=tmp_path / "data")
+    assert added.returncode == 0, added.stderr
+    assert len(json.loads(added.stdout)["model_ids"]) == 2 and len(json.loads(added.stdout)["family_ids"]) == 1
+    shown = assay("models", "show", "kestrel@8", data=tmp_path / "data")
+    assert shown.returncode == 0, shown.stderr

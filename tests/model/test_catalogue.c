@@ -158,13 +158,16 @@ static void a_scan_ends_at_its_limits(void **state)
 	struct err err = { 0 };
 	assert_int_equal(catalogue_scan(arena, temp.dir, &c, NULL, &err), ERR_NOT_FOUND);
 	assert_string_equal(err.key, "err_scan_nothing");
-	for (int i = 0; i < LIMIT_FOLDER_ENTRIES - 1; i++) {
-		snprintf(name, sizeof(name), "many/0/%d", i);
+	for (int i = 0; i < 11; i++) {
+		snprintf(name, sizeof(name), "many/%d/0", i);
 		temp_text(&temp, name, "");
-	}
-	for (int i = 1; i < 12; i++) { /* the same folder again and again */
-		snprintf(name, sizeof(name), "many/%d", i);
-		assert_int_equal(symlink("0", temp_path(&temp, name)), 0);
+		snprintf(name, sizeof(name), "%s/many/%d", temp.dir, i);
+		int dir = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		for (int k = 1; k < LIMIT_FOLDER_ENTRIES - 1; k++) {
+			snprintf(name, sizeof(name), "%d", k);
+			assert_int_equal(symlinkat("nowhere", dir, name), 0);
+		}
+		close(dir);
 	}
 	tiny_adapter(&temp, "many/a/checkpoint-5", "", 1);
 	tiny_adapter(&temp, "many/z/checkpoint-5", "", 1);
@@ -172,6 +175,87 @@ static void a_scan_ends_at_its_limits(void **state)
 	assert_int_equal(c.n_refusals, 1);
 	assert_string_equal(c.refusals[0].err.key, "err_scan_large");
 	assert_int_equal(c.n_families, 0); /* both come after the numbers */
+}
+
+static void link_to(const char *target, const char *name)
+{
+	assert_int_equal(symlink(target, temp_path(&temp, name)), 0);
+}
+
+static void a_link_to_a_folder_gives_nothing_twice(void **state)
+{
+	(void)state;
+	tiny_adapter(&temp, "kestrel/checkpoint-48", "", 1);
+	tiny_adapter(&temp, "kestrel/checkpoint-96", "", 2);
+	link_to("checkpoint-96", "kestrel/best"); /* before and after the real name */
+	link_to("checkpoint-96", "kestrel/latest");
+	link_to(".", "kestrel/round");
+	link_to("kestrel", "a-link");
+	struct catalogue c = scan_temp("");
+	assert_int_equal(c.n_families, 1);
+	assert_int_equal(c.n_refusals, 0);
+	assert_string_equal(c.families[0].path, temp_path(&temp, "kestrel"));
+	assert_int_equal(c.families[0].n_checkpoints, 2);
+	assert_string_equal(c.families[0].checkpoints[1].path, temp_path(&temp, "kestrel/checkpoint-96"));
+}
+
+/* Checkpoints that lie on another disk: of two links the one that says more is taken. */
+static void a_checkpoint_may_be_a_link_to_elsewhere(void **state)
+{
+	(void)state;
+	tiny_adapter(&temp, "disk/one", "", 1);
+	tiny_adapter(&temp, "disk/two", "", 2);
+	tiny_adapter(&temp, "kestrel/checkpoint-24", "", 3);
+	link_to("../disk/two", "kestrel/best");
+	link_to("../disk/one", "kestrel/checkpoint-48");
+	link_to("../disk/two", "kestrel/checkpoint-96");
+	struct catalogue c = scan_temp("kestrel");
+	assert_int_equal(c.n_families, 1);
+	assert_int_equal(c.families[0].n_checkpoints, 3);
+	assert_int_equal(c.families[0].checkpoints[1].step, 48);
+	assert_int_equal(c.families[0].checkpoints[2].step, 96);
+}
+
+static void folders_of_the_running_system_are_passed_over(void **state)
+{
+	(void)state;
+	static const char *const places[] = { "/proc", "/proc/self", "/sys", "/dev", "/dev/null", "/run" };
+	char here[512];
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		struct catalogue c;
+		struct err err = { 0 };
+		if (!fs_exists(places[i]))
+			continue;
+		assert_int_equal(catalogue_scan(arena, places[i], &c, NULL, &err), ERR_INVALID);
+		assert_string_equal(err.key, "err_scan_system");
+	}
+	tiny_adapter(&temp, "owl/checkpoint-5", "", 1);
+	link_to("/proc", "owl/proc");
+	link_to("/proc/self", "owl/self"); /* its cwd is the folder below */
+	tiny_adapter(&temp, "hidden/checkpoint-5", "", 1);
+	assert_non_null(getcwd(here, sizeof(here)));
+	assert_int_equal(chdir(temp_path(&temp, "hidden")), 0);
+	struct catalogue c = scan_temp("owl");
+	assert_int_equal(chdir(here), 0);
+	assert_int_equal(c.n_families, 1);
+	assert_int_equal(c.n_models, 0);
+	assert_int_equal(c.n_refusals, 0);
+	assert_string_equal(c.families[0].path, temp_path(&temp, "owl"));
+}
+
+static void a_path_that_cannot_be_looked_at_says_why(void **state)
+{
+	(void)state;
+	char name[400];
+	struct catalogue c;
+	struct err err = { 0 };
+	memset(name, 'x', sizeof(name));
+	name[sizeof(name) - 1] = 0;
+	assert_int_equal(catalogue_scan(arena, temp_path(&temp, name), &c, NULL, &err), ERR_INVALID);
+	assert_string_equal(err.key, "err_fs_name_long");
+	link_to("circle", "circle");
+	assert_int_equal(catalogue_scan(arena, temp_path(&temp, "circle/x"), &c, NULL, &err), ERR_DATA);
+	assert_string_equal(err.key, "err_fs_loop");
 }
 
 static void torchtune_counts_epochs_from_zero(void **state)
@@ -638,6 +722,10 @@ int main(void)
 		TEST(nan_losses_and_a_byte_order_mark_are_read),
 		TEST(llama_factory_logs_give_epochs_and_losses),
 		TEST(a_scan_ends_at_its_limits),
+		TEST(a_link_to_a_folder_gives_nothing_twice),
+		TEST(a_checkpoint_may_be_a_link_to_elsewhere),
+		TEST(folders_of_the_running_system_are_passed_over),
+		TEST(a_path_that_cannot_be_looked_at_says_why),
 		TEST(torchtune_counts_epochs_from_zero),
 		TEST(a_folder_of_runs_gives_one_family_for_each),
 		TEST(gguf_files_become_bases_epochs_and_side_files),
