@@ -2,6 +2,7 @@
 # Shared by the scripts: where things are, how to say what is happening, how to install what is missing.
 # Source it; it changes into the project's root.
 set -euo pipefail
+SELF=$(realpath "$0")
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$ROOT"
 CACHE=${ASSAY_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/assay}
@@ -10,6 +11,25 @@ mkdir -p "$CACHE"
 
 say() { printf '\033[1m==>\033[0m %s\n' "$*" >&2; }
 fail() { printf 'error: %s\n' "$*" >&2; exit 3; }
+
+# usage: the comment at the script's head.
+usage() { sed -n '3,/^[^#]/s/^#\( \|$\)//p' "$SELF"; }
+
+# take_words KNOWN [WORD...]: -h and --help print the usage and end the script; so does, with exit status 2, what is not among KNOWN.
+take_words() {
+	local known=" $1 " word; shift
+	for word in "$@"; do
+		case $word in
+		-h | --help) usage; exit 0 ;;
+		esac
+	done
+	for word in "$@"; do
+		[[ $known == *" $word "* ]] && continue
+		printf 'error: %s does not know %s\n\n' "$(basename "$SELF")" "$word" >&2
+		usage >&2
+		exit 2
+	done
+}
 
 as_root() {
 	if [ "$(id -u)" = 0 ]; then "$@"

@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """run - runs the test suites, counts what they report, and says how long each took.
 
-    run.py [--full] [--list] [SUITE...]
+    run.py [--full] [--list | --check] [SUITE...]
 
-script/test prepares everything and calls this.  Without names it runs all suites, with --full with their long figures.  A suite is
-a command that writes JUnit XML; a suite that ends badly without naming a failure counts as one.  Logs stay in build/test-logs.
+script/test prepares everything and calls this.  Without names it runs all suites, with --full with their long figures.  --list
+names them, --check only looks at the arguments.  A suite is a command that writes JUnit XML; a suite that ends badly without naming a
+failure counts as one.  Logs stay in build/test-logs.
 """
 import concurrent.futures
 import os
@@ -238,20 +239,29 @@ def suite_package():
 SUITES = {"style": suite_style, "unit": suite_unit, "web": suite_web, "api": suite_api, "cli": suite_cli,
           "e2e": suite_e2e, "fault": suite_fault, "asan": suite_asan, "fuzz": suite_fuzz}
 ON_REQUEST = {"ollama": suite_ollama, "package": suite_package}  # not among those of a run without names
+OPTIONS = ["--full", "--list", "--check", "--help"]
 
 
 def main():
     global FULL
     args = sys.argv[1:]
     FULL = "--full" in args
-    if "--list" in args:
-        print(" ".join(SUITES))
+    if "-h" in args or "--help" in args:
+        print(__doc__.strip())
         return 0
+    strange = [a for a in args if a.startswith("-") and a not in OPTIONS]
+    if strange:
+        print(f"no option {' '.join(strange)}; there are: {' '.join(OPTIONS)}", file=sys.stderr)
+        return 2
     chosen = [a for a in args if not a.startswith("-")] or list(SUITES)
     unknown = [a for a in chosen if a not in SUITES and a not in ON_REQUEST]
     if unknown:
         print(f"no suite {' '.join(unknown)}; there are: {' '.join([*SUITES, *ON_REQUEST])}", file=sys.stderr)
         return 2
+    if "--list" in args or "--check" in args:
+        if "--list" in args:
+            print(" ".join([*SUITES, *ON_REQUEST]))
+        return 0
     LOGS.mkdir(parents=True, exist_ok=True)
     total = Counts()
     for name in chosen:
