@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * api_models - models and families: list, scan and add, find what other programs keep, rename, forget. */
+#include <stdint.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -17,9 +18,11 @@
 static void list_models(struct request *r, struct db *db)
 {
 	struct model_list list;
-	if (model_store_list(db, r->arena, &list, request_err(r)) == ERR_OK &&
-	    model_extra_fill(db, r->arena, store_data_dir(r->app->store), &list, request_err(r)) == ERR_OK)
-		view_model_list(&r->out, r->lang, &list);
+	if (model_store_list(db, r->arena, &list, request_err(r)) != ERR_OK ||
+	    model_extra_fill(db, r->arena, store_data_dir(r->app->store), &list, request_err(r)) != ERR_OK)
+		return;
+	refusals_leave_gone(&list);
+	view_model_list(&r->out, r->lang, &list);
 }
 
 void api_list_models(struct request *r)
@@ -99,6 +102,25 @@ void api_add_models(struct request *r)
 		request_fail(r, &err);
 	else
 		request_defer(r, LANE_WORK, run_scan, scan_done);
+}
+
+/* --- what was not taken --- */
+
+static void forget_refusal(struct request *r, struct db *db)
+{
+	err_kept(model_store_forget_refusal(db, r->state, request_err(r)));
+}
+
+void api_forget_refusal(struct request *r)
+{
+	struct err err = { 0 };
+	r->state = (void *)(uintptr_t)body_text(r->json, "path", 1, PATH_LIMIT, NULL, &err);
+	if (err.code == ERR_OK && !r->state)
+		err_set(&err, ERR_INVALID, "err_field_needed", "field=path");
+	if (err.code != ERR_OK)
+		request_fail(r, &err);
+	else
+		request_defer(r, LANE_WRITE, forget_refusal, models_changed);
 }
 
 /* --- find --- */

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/model_scan.h"
 
+#include <errno.h>
+#include <sys/stat.h>
+
 #include "convert/convert_speed.h"
 #include "engine/model_cache.h"
 #include "server/app_private.h"
@@ -30,9 +33,34 @@ void model_scan_run(struct arena *a, struct model_scan *scan, const atomic_bool 
 		convert_speed_sample(scan->data_dir, folder);
 }
 
+/* A link that leads nowhere is still there to be told of. */
+static bool is_gone(const char *path)
+{
+	struct stat info;
+	return lstat(path, &info) != 0 && (errno == ENOENT || errno == ENOTDIR);
+}
+
+void refusals_leave_gone(struct model_list *list)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < list->n_refusals; i++)
+		if (!is_gone(list->refusals[i].path))
+			list->refusals[n++] = list->refusals[i];
+	list->n_refusals = n;
+}
+
 void model_scan_find_moved(struct arena *a, struct model_scan *scan, struct db *db, struct err *err)
 {
-	err_kept(moved_find(db, a, &scan->found, &scan->moved, &scan->n_moved, err));
+	struct refusal_row *rows;
+	size_t n;
+	if (moved_find(db, a, &scan->found, &scan->moved, &scan->n_moved, err) != ERR_OK ||
+	    model_store_refusals(db, a, &rows, &n, err) != ERR_OK)
+		return;
+	scan->gone = arena_array(a, n + 1, sizeof *scan->gone);
+	scan->n_gone = 0;
+	for (size_t i = 0; i < n; i++)
+		if (is_gone(rows[i].path))
+			scan->gone[scan->n_gone++] = rows[i].path;
 }
 
 void model_scan_check_moved(struct model_scan *scan, const atomic_bool *cancel)
@@ -62,6 +90,9 @@ void model_scan_store(struct arena *a, struct model_scan *scan, struct db *db, s
 	if (moved_store(db, scan->moved, scan->n_moved, err) != ERR_OK ||
 	    model_store_merge(db, a, &scan->found, scan->base_model_id, &ids, &n, err) != ERR_OK)
 		return;
+	for (size_t i = 0; i < scan->n_gone; i++)
+		if (model_store_forget_refusal(db, scan->gone[i], err) != ERR_OK)
+			return;
 	scan->rows = arena_array(a, n + 1, sizeof *scan->rows);
 	for (size_t i = 0; i < n; i++)
 		if (model_store_get(db, a, ids[i], &scan->rows[i], err) != ERR_OK)

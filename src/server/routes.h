@@ -44,6 +44,7 @@ void api_get_settings(struct request *r);
 void api_set_settings(struct request *r);
 void api_list_models(struct request *r);
 void api_add_models(struct request *r);
+void api_forget_refusal(struct request *r);
 void api_find_models(struct request *r);
 void api_get_model(struct request *r);
 void api_model_changes(struct request *r);

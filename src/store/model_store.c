@@ -104,13 +104,15 @@ static enum err_code read_families(struct db *db, struct arena *a, struct model_
 	return code;
 }
 
-static enum err_code read_refusals(struct db *db, struct arena *a, struct model_list *out, struct err *err)
+enum err_code model_store_refusals(struct db *db, struct arena *a, struct refusal_row **rows, size_t *n, struct err *err)
 {
 	size_t cap = 0;
 
+	*rows = NULL;
+	*n = 0;
 	struct query q = query_start(db, err, "SELECT path, problem FROM refusal ORDER BY path", "");
 	while (query_next(&q)) {
-		struct refusal_row *row = LIST_ADD(a, out->refusals, out->n_refusals, cap);
+		struct refusal_row *row = LIST_ADD(a, *rows, *n, cap);
 		row->path = row_text(&q, a, 0);
 		err_from_text(&row->err, row_peek(&q, 1));
 	}
@@ -132,7 +134,7 @@ enum err_code model_store_list(struct db *db, struct arena *a, struct model_list
 	if (code == ERR_OK)
 		code = read_families(db, a, out, err);
 	if (code == ERR_OK)
-		code = read_refusals(db, a, out, err);
+		code = model_store_refusals(db, a, &out->refusals, &out->n_refusals, err);
 	return code;
 }
 

@@ -63,6 +63,8 @@ MUST_USE enum err_code model_store_get(struct db *db, struct arena *a, int64_t i
 MUST_USE enum err_code model_store_merge(struct db *db, struct arena *a, const struct catalogue *found,
 					 int64_t base_model_id, int64_t **ids, size_t *n_ids, struct err *err);
 
+/* The refusals alone, by path. */
+MUST_USE enum err_code model_store_refusals(struct db *db, struct arena *a, struct refusal_row **rows, size_t *n, struct err *err);
 /* What lies at `path` is not refused any more.  store */
 MUST_USE enum err_code model_store_forget_refusal(struct db *db, const char *path, struct err *err);
 

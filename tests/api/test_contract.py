@@ -2,9 +2,12 @@
 """What each route answers: the status, the shape, the sentence."""
 import gzip
 import json
+import pathlib
+import sqlite3
 import time
 
 import pytest
+from conftest import gguf
 
 
 def problem(reply, status, code, field=None):
@@ -244,3 +247,31 @@ def test_paths_that_cannot_be_looked_at_are_refused(server):
     for path, sentence in (("", "empty"), ("/tmp/" + "x" * 300, "longer"), ("/tmp" + "/y" * 2100, ""), ("/proc/self", "/proc"), ("/sys", "/sys")):
         refused = problem(server.api("POST", "/models", {"path": path}), 400, "invalid")
         assert sentence in refused["message"], refused
+
+
+def test_what_was_not_taken_leaves_the_list_when_it_is_gone_or_dismissed(fresh, tmp_path):
+    def listed():
+        return [refusal["path"] for refusal in fresh.api("GET", "/models").json["refusals"]]
+    def stored():
+        with sqlite3.connect(f"file:{fresh.data / 'assay.db'}?mode=ro", uri=True) as db:
+            return {path for path, in db.execute("SELECT path FROM refusal")}
+    folder = tmp_path / "models"
+    folder.mkdir()
+    paths = [str(folder / f"{name}.gguf") for name in "abc"]
+    for path in paths:
+        pathlib.Path(path).write_bytes(b"GGUF broken")
+    assert fresh.api("POST", "/models", {"path": str(folder)}).status == 200
+    assert listed() == paths
+    pathlib.Path(paths[0]).unlink()
+    assert listed() == paths[1:] and stored() == set(paths)
+    # The next scan forgets it, whatever it looks at.
+    gguf(tmp_path / "good.gguf")
+    assert fresh.api("POST", "/models", {"path": str(tmp_path / "good.gguf")}).status == 200
+    assert stored() == set(paths[1:])
+    assert fresh.api("DELETE", "/models/refusals", {"path": paths[1]}).status == 204
+    assert listed() == paths[2:] and stored() == set(paths[2:])
+    assert fresh.api("DELETE", "/models/refusals", {"path": paths[1]}).status == 204
+    problem(fresh.api("DELETE", "/models/refusals", {}), 400, "invalid", "path")
+    problem(fresh.api("DELETE", "/models/refusals", {"path": ""}), 400, "invalid", "path")
+    assert fresh.api("POST", "/models", {"path": str(folder)}).status == 200
+    assert listed() == paths[1:]

@@ -511,7 +511,7 @@ def test_a_path_that_is_empty_too_long_or_of_the_system_is_refused(tmp_path):
         refused = assay("models", "add", path, data=tmp_path / "data")
         assert refused.returncode == 2 and said in refused.stderr, (path[:9], refused)
     # Not the folder it is run in, which has a model.
-    (tmp_path / "tiny.gguf").write_bytes(gguf())
+    gguf(tmp_path / "tiny.gguf")
     refused = subprocess.run([support.ASSAY, "models", "add", "", "--data", tmp_path / "data"], cwd=tmp_path, capture_output=True, text=True, env=environment())
     assert refused.returncode == 2 and "empty" in refused.stderr
 

@@ -109,6 +109,9 @@ test("what cannot be used is named with its cause and what to do", async ({ page
 	await look_at(page, "models-refused-en-light");
 	await result.getByRole("button", { name: "Hide this result" }).click();
 	await expect(result.getByText("1 not taken")).toHaveCount(0);
+	const not_taken = page.getByRole("listitem").filter({ hasText: `${home}/model.gguf` });
+	await not_taken.getByRole("button", { name: "Do not show this again" }).click();
+	await expect(not_taken).toHaveCount(0);
 	await page.getByRole("button", { name: "Actions for broken" }).click();
 	await page.getByRole("menuitem", { name: "Remove" }).click();
 	await page.getByRole("dialog").getByRole("button", { name: "Remove" }).click();

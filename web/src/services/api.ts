@@ -79,6 +79,7 @@ export const api = {
 	models: () => get<Reply<"listModels">>("/models"),
 	add_models: (json: Body<"addModels">) => call<Reply<"addModels">>("POST", "/models", { json }),
 	model_changes: (id: number) => get<Reply<"getModelChanges">>(`/models/${id}/changes`),
+	forget_refusal: (path: string) => call<void>("DELETE", "/models/refusals", { json: { path } }),
 	find_models: (signal?: AbortSignal) => call<Reply<"findModels">>("POST", "/models/find", { signal }),
 	change_model: (id: number, json: Body<"changeModel">) => call<Reply<"changeModel">>("PATCH", `/models/${id}`, { json }),
 	remove_model: (id: number) => call<void>("DELETE", `/models/${id}`),
