@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "cli/nearest.h"
@@ -155,6 +156,18 @@ int64_t args_int(const struct args *a, const char *name, int64_t min, int64_t ma
 	err_set(err, ERR_INVALID, "err_args_integer", "option=--%s|min=%" PRId64 "|max=%" PRId64 "|found=%s", name, min, max,
 		text);
 	return fallback;
+}
+
+const char *args_name(const struct args *a, struct err *err)
+{
+	const char *name = args_nth(a, "name", 0);
+	struct str text = str_of(name ? name : "");
+	size_t n = 0;
+	for (size_t at = 0; at < text.len; n++)
+		(void)utf8_next(text, &at);
+	if (n > LIMIT_NAME_BYTES && err->code == ERR_OK)
+		err_set(err, ERR_INVALID, "err_field_length", "field=--name|min=0|max=%d|found=%zu", LIMIT_NAME_BYTES, n);
+	return name;
 }
 
 enum err_code args_id(const char *text, const char *what, int64_t *out, struct err *err)

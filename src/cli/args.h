@@ -41,6 +41,8 @@ const char *args_text(const struct args *a, const char *name, const char *fallba
 const char *args_nth(const struct args *a, const char *name, size_t i);
 /* A whole number; where it is wrong, sets `err` (once, not NULL, zeroed before) and returns `fallback`. */
 int64_t args_int(const struct args *a, const char *name, int64_t min, int64_t max, int64_t fallback, struct err *err);
+/* The value of --name, NULL without; where it is longer than names may be, sets `err` as args_int() does. */
+const char *args_name(const struct args *a, struct err *err);
 
 /* Reads a positive number, such as the id of a run, from the word `text`; `what` names it in err_args_id. */
 MUST_USE enum err_code args_id(const char *text, const char *what, int64_t *out, struct err *err);

@@ -97,6 +97,7 @@ static enum err_code read_options(const struct cli *cli, struct wish *w, struct 
 		return err->code;
 	json_t *params = settings_from_args(args, err);
 	int64_t seed = args_int(args, "seed", 0, SEED_MAX, -1, err);
+	(void)args_name(args, err);
 	if (err->code == ERR_OK && !w->run_id && json_object_size(params))
 		json_object_set(w->body, "params", params);
 	json_decref(params);

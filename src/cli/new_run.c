@@ -17,7 +17,7 @@ const struct arg_option run_options[] = {
 
 static json_t *settings_body(const struct cli *cli, struct err *err)
 {
-	const char *name = args_text(cli->args, "name", NULL);
+	const char *name = args_name(cli->args, err);
 	int64_t seed = args_int(cli->args, "seed", 0, SEED_MAX, -1, err);
 	json_t *params = err->code == ERR_OK ? settings_from_args(cli->args, err) : NULL;
 	if (!params)

@@ -60,11 +60,9 @@ static void set_from_option(const struct cli *cli, json_t *body, const char *opt
 		json_object_set_new(body, member, json_text(str_of(value)));
 }
 
-static enum err_code add_set(const struct cli *cli, struct client *c, const json_t *upload, const char *name,
-			     int64_t *set_id, struct err *err)
+static enum err_code add_set(const struct cli *cli, struct client *c, const json_t *upload, int64_t *set_id, struct err *err)
 {
-	json_t *set = NULL, *body = json_pack("{s:s, s:o}", "upload", show_text(upload, "upload"), "name",
-					      json_text(str_of(name)));
+	json_t *set = NULL, *body = json_pack("{s:s}", "upload", show_text(upload, "upload")); /* it is called after its file */
 	set_from_option(cli, body, "question-field", "question_field");
 	set_from_option(cli, body, "reference-field", "reference_field");
 	enum err_code code = client_call(c, "POST", "/question-sets", body, &set, err);
@@ -119,7 +117,7 @@ enum err_code question_file_store(const struct cli *cli, struct client *c, const
 		/* Where nothing was read, what follows says why. */
 		if (show_int(upload, "n_total") > 0)
 			show_problems(cli, upload);
-		code = add_set(cli, c, upload, name, set_id, err);
+		code = add_set(cli, c, upload, set_id, err);
 	}
 	json_decref(upload);
 	mem_free(path);

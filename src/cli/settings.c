@@ -167,7 +167,7 @@ enum err_code setting_put(json_t *params, struct str name, struct str value, str
 		number = (double)integer;
 	if (!is_right || !(number >= s->min && number <= s->max))
 		return err_set(err, ERR_INVALID, s->kind == KIND_INTEGER ? "err_setting_integer" : "err_setting_number",
-			       "name=%s|min=%g|max=%.6g|found=%.*s", s->name, s->min, s->max, (int)value.len, value.ptr);
+			       "name=%s|min=%.15g|max=%.15g|found=%.*s", s->name, s->min, s->max, (int)value.len, value.ptr);
 	json_object_set_new(params, s->name, s->kind == KIND_INTEGER ? json_integer(integer) : json_real(number));
 	return ERR_OK;
 }

@@ -15,6 +15,7 @@
 #include "model/found_gguf.h"
 #include "model/gguf.h"
 #include "model/hf_cache.h"
+#include "model/hf_config.h"
 #include "model/hf_folder.h"
 #include "model/label.h"
 #include "model/ollama_store.h"
@@ -408,6 +409,17 @@ static void refuse_loose_files(struct scan *s, const struct folder *f)
 	}
 }
 
+/* A model's folder without weights that we know by name: many programs have a config.json, so it must be a model's, or the one that
+ * was chosen. */
+static void refuse_broken_config(struct scan *s, const struct folder *f, int depth)
+{
+	struct err err = { 0 };
+	bool is_model = depth == 0 || has_file(f, "tokenizer_config.json") || has_file(f, "tokenizer.json") ||
+			has_file(f, "generation_config.json");
+	if (is_model && has_file(f, "config.json") && hf_config_check(f->path, &err) != ERR_OK)
+		add_refusal(s, f->path, &err);
+}
+
 static void scan_others(struct scan *s, const struct folder *f, int depth)
 {
 	const char *sharded = sharded_state(f);
@@ -418,6 +430,7 @@ static void scan_others(struct scan *s, const struct folder *f, int depth)
 	} else if (sharded) {
 		refuse(s, f->path, ERR_UNSUPPORTED, sharded);
 	} else if (depth <= NEAR_DEPTH) {
+		refuse_broken_config(s, f, depth);
 		refuse_loose_files(s, f);
 	}
 }

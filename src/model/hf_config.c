@@ -310,6 +310,20 @@ enum err_code hf_config_read(struct arena *a, const char *dir, struct hf_config 
 	return rc;
 }
 
+enum err_code hf_config_check(const char *dir, struct err *err)
+{
+	char *path = fs_join(dir, "config.json");
+	struct buf text = BUF_INIT(LIMIT_UPLOAD);
+	json_t *root = NULL;
+	enum err_code rc = fs_read(path, &text, err);
+	if (rc == ERR_OK && !(root = json_parse_python(buf_str(&text), path, err)))
+		rc = ERR_DATA;
+	json_decref(root);
+	buf_release(&text);
+	mem_free(path);
+	return rc;
+}
+
 void hf_config_release(struct hf_config *c)
 {
 	json_decref(c->root);

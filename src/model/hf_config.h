@@ -53,6 +53,8 @@ MUST_USE enum err_code hf_config_parse(struct arena *a, struct str text, const c
 /* hf_config_parse() of DIR/config.json; ERR_NOT_FOUND "err_hf_no_config" where there is none. */
 MUST_USE enum err_code hf_config_read(struct arena *a, const char *dir, struct hf_config *out, struct err *err);
 /* Frees the JSON.  A zeroed one is fine. */
+/* Whether the folder's config.json is JSON at all; the sentence says where it ends to be. */
+MUST_USE enum err_code hf_config_check(const char *dir, struct err *err);
 void hf_config_release(struct hf_config *c);
 
 /* Values of a head that turn (rope.dimension_count). */

@@ -96,10 +96,12 @@ def test_the_manual_names_every_command_and_option_in_both_languages():
 @pytest.mark.parametrize("words", [
     ["frobnicate"], ["runs", "frobnicate"], ["runs"], ["models", "add"], ["models", "add", "a", "b"], ["run", "q.json"],
     ["run", "q.json", "--model"], ["run", "q.json", "--model", "x@nine"], ["run", "q.json", "--model", "x", "--temperature", "9"],
+    ["run", "q.json", "--model", "x", "--max-tokens", "0"], ["run", "q.json", "--model", "x", "--max-tokens", "99999999"],
+    ["run", "q.json", "--model", "x", "--name", "n" * 10000], ["auto", "q.json", "--model", "x", "--model", "y", "--name", "n" * 201],
     ["run", "q.json", "--model", "x", "--csv", "-", "--jsonl", "-"], ["run", "q.json", "--model", "x", "--csv", "-", "--json"],
     ["serve", "--prot", "1"], ["serve", "--port", "0"], ["runs", "show", "x"], ["runs", "export", "1"], ["ask", "-q"],
     ["doctor", "--lang", "fr"], ["version", "--json=yes"],
-], ids=" ".join)
+], ids=lambda words: " ".join(words)[:70])
 def test_a_usage_error_ends_with_2_and_says_why(words, tmp_path):
     done = assay(*words, data=tmp_path / "data")
     assert done.returncode == 2
@@ -327,6 +329,7 @@ def test_a_replay_is_identical_and_a_deleted_run_is_gone(demo, questions):
     assert "完成" in assay("runs", "list", "--lang", "zh-TW", data=demo).stdout
     shown = assay("runs", "show", verdict["run_id"], "--lang", "zh-TW", data=demo).stdout
     assert "精確模式" in shown and "exact" not in shown
+    assert "Token／秒" in shown and "秒" not in shown.replace("Token／秒", ""), "how long it took is not stored"
 
 
 @needs_model

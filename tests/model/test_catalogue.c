@@ -258,6 +258,30 @@ static void a_path_that_cannot_be_looked_at_says_why(void **state)
 	assert_string_equal(err.key, "err_fs_loop");
 }
 
+static void a_broken_config_is_named_where_no_model_is_found(void **state)
+{
+	(void)state;
+	char text[256];
+	temp_text(&temp, "hf/config.json", "{\n \"architectures\": [\"LlamaForCausalLM\",");
+	struct catalogue c = scan_temp("hf");
+	assert_int_equal(c.n_refusals, 1);
+	assert_string_equal(c.refusals[0].path, temp_path(&temp, "hf"));
+	assert_true(err_arg(&c.refusals[0].err, "line", text, sizeof(text)));
+	assert_string_equal(text, "2");
+	/* Below what was chosen only where it is a model's. */
+	tiny_adapter(&temp, "all/run/checkpoint-5", "", 1);
+	temp_text(&temp, "all/tool/config.json", "// not JSON");
+	c = scan_temp("all");
+	assert_int_equal(c.n_refusals, 0);
+	temp_text(&temp, "all/tool/tokenizer.json", "{}");
+	c = scan_temp("all");
+	assert_int_equal(c.n_refusals, 1);
+	assert_int_equal(c.n_families, 1);
+	temp_text(&temp, "plain/config.json", "{}"); /* it is JSON, but of no model */
+	struct err err = { 0 };
+	assert_int_equal(catalogue_scan(arena, temp_path(&temp, "plain"), &c, NULL, &err), ERR_NOT_FOUND);
+}
+
 static void torchtune_counts_epochs_from_zero(void **state)
 {
 	(void)state;
@@ -726,6 +750,7 @@ int main(void)
 		TEST(a_checkpoint_may_be_a_link_to_elsewhere),
 		TEST(folders_of_the_running_system_are_passed_over),
 		TEST(a_path_that_cannot_be_looked_at_says_why),
+		TEST(a_broken_config_is_named_where_no_model_is_found),
 		TEST(torchtune_counts_epochs_from_zero),
 		TEST(a_folder_of_runs_gives_one_family_for_each),
 		TEST(gguf_files_become_bases_epochs_and_side_files),
