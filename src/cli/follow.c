@@ -115,9 +115,9 @@ enum err_code follow_run(struct cli *cli, struct client *c, int64_t run_id, foll
 
 void follow_summary(const struct cli *cli, const json_t *run, const double *seconds, FILE *to)
 {
-	static const char *const keys[] = { "cli_head_model", "cli_head_answered", "cli_head_failed",
-					    "cli_head_likes", "cli_head_speed",    "cli_head_seconds", NULL };
-	struct table *t = table_new("lrrrrr");
+	const char *const keys[] = { "cli_head_model", "cli_head_answered", "cli_head_failed",
+				     "cli_head_likes", "cli_head_speed",    seconds ? "cli_head_seconds" : NULL, NULL };
+	struct table *t = table_new(seconds ? "lrrrrr" : "lrrrr");
 	size_t i;
 	const json_t *column;
 	show_heading(cli, t, keys);
@@ -134,7 +134,7 @@ void follow_summary(const struct cli *cli, const json_t *run, const double *seco
 			table_cell(t, "-");
 		if (seconds && i < LIMIT_COLUMNS && seconds[i] > 0)
 			table_cellf(t, seconds[i] < 9.95 ? "%.2f" : "%.1f", seconds[i] < 0.01 ? 0.01 : seconds[i]);
-		else
+		else if (seconds)
 			table_cell(t, "-");
 		mem_free(title);
 	}

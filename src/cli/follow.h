@@ -26,7 +26,7 @@ MUST_USE enum err_code follow_run(struct cli *cli, struct client *c, int64_t run
 				  struct followed *out, struct err *err);
 void followed_release(struct followed *f);
 
-/* A table of the columns: answered, failed, likes, speed and (if known) seconds. */
+/* A table of the columns: answered, failed, likes, speed and, unless NULL, seconds. */
 void follow_summary(const struct cli *cli, const json_t *run, const double *seconds, FILE *to);
 
 /* Says on stderr why columns or answers of the run failed, if any did. */
