@@ -206,7 +206,9 @@ enum err_code artifact_check_target(const char *path, bool replace, const char *
 				    const char *adapter, struct err *err)
 {
 	char *dir = fs_dirname(path), *ours = mem_printf("%s/artifacts", data_dir);
-	enum err_code code = check_target(path, replace, err);
+	enum err_code code = fs_exists(dir) || strcmp(dir, ours) == 0 ?
+				     check_target(path, replace, err) :
+				     err_set(err, ERR_NOT_FOUND, "err_create_no_folder", "field=path|path=%s", dir);
 
 	if (code == ERR_OK && fs_is_dir(path))
 		code = err_set(err, ERR_INVALID, "err_fs_is_folder", "field=path|path=%s", path);

@@ -19,8 +19,8 @@ char *artifact_file_name(struct arena *a, const char *name, const char *format);
 /* DATA/artifacts/FILE, or with -2, -3, ... before its ending where there is such a file already. */
 char *artifact_free_path(struct arena *a, const char *data_dir, const char *file);
 
-/* Before any work: may a file be put at `path`?  Its folder is made and can be written.  Refused: an existing one unless
- * `replace`, folders, assay's own files (all of DATA but DATA/artifacts), and the model's own files (`adapter` may be NULL). */
+/* Before any work: may a file be put at `path`?  Its folder is there (DATA/artifacts is made) and can be written.  Refused: an
+ * existing one unless `replace`, folders, assay's own files (all of DATA but DATA/artifacts), and the model's own files (`adapter` may be NULL). */
 MUST_USE enum err_code artifact_check_target(const char *path, bool replace, const char *data_dir, const char *base,
 					     const char *adapter, struct err *err);
 

@@ -98,6 +98,10 @@ def test_the_same_file_is_never_made_twice(live, run):
 
 def test_a_file_goes_where_it_is_wanted_and_replaces_nothing_unasked(live, run, tmp_path):
     target = tmp_path / "there" / "bot.gguf"
+    missing = wait(live, create(live, run, path=str(target)))
+    assert missing["state"] == "failed" and missing["problem"]["key"] == "err_create_no_folder", missing
+    assert not target.parent.exists()
+    target.parent.mkdir()
     made = wait(live, create(live, run, path=str(target)))
     assert made["state"] == "done" and made["result"]["path"] == str(target), made
     assert hashlib.sha256(target.read_bytes()).hexdigest() == made["artifact"]["sha256"]

@@ -151,6 +151,7 @@ static void a_target_is_checked_before_any_work(void **state)
 
 	(void)state;
 	assert_int_equal(fs_make_dirs(in_dir("data/jobs"), &err), ERR_OK);
+	assert_int_equal(fs_make_dirs(in_dir("out"), &err), ERR_OK);
 	put(base, "weights");
 	put(in_dir("data/assay.db"), "rows");
 	assert_int_equal(symlink(base, in_dir("link.gguf")), 0);
@@ -166,6 +167,10 @@ static void a_target_is_checked_before_any_work(void **state)
 	assert_int_equal(artifact_check_target(base, false, data, in_dir("other"), NULL, &err), ERR_CONFLICT);
 	assert_string_equal(err.key, "err_file_exists");
 	assert_int_equal(artifact_check_target(in_dir("out"), true, data, base, NULL, &err), ERR_INVALID);
+	assert_int_equal(artifact_check_target(in_dir("missing/there/x.gguf"), true, data, base, NULL, &err), ERR_NOT_FOUND);
+	assert_string_equal(err.key, "err_create_no_folder");
+	assert_false(fs_exists(in_dir("missing")));
+	assert_int_equal(artifact_check_target(in_dir("data/assay.db/x.gguf"), true, data, base, NULL, &err), ERR_CONFLICT);
 	assert_holds(base, "weights");
 }
 
