@@ -11,6 +11,7 @@
 #include "cli/show.h"
 
 #define EXPORT_MAX (1 * GIB)
+#define PAGE_QUESTIONS 1000
 
 static bool keep_chunk(void *user, const void *data, size_t len)
 {
@@ -102,6 +103,39 @@ static enum err_code upload_questions(struct client *client, const json_t *rows,
 	return code;
 }
 
+static bool is_question(const json_t *question, const json_t *row)
+{
+	static const char *const members[][2] = { { "text", "question" }, { "reference", "reference" }, { "system", "system" },
+						  { "tags", "tags" } };
+
+	for (size_t i = 0; i < sizeof members / sizeof members[0]; i++)
+		if (strcmp(show_text(question, members[i][0]), show_text(row, members[i][1])) != 0)
+			return false;
+	return true;
+}
+
+/* The set that the run was made of, where it is still there and the run has no other questions; else 0. */
+static int64_t set_of(struct client *client, const json_t *run, const json_t *rows)
+{
+	int64_t id = show_int(run, "question_set_id");
+	size_t n = json_array_size(rows) - 1, at = 0; /* the first row is the run */
+	bool is_same = id > 0;
+
+	while (is_same && at < n) {
+		char *path = mem_printf("/question-sets/%lld?offset=%zu&limit=%d", (long long)id, at, PAGE_QUESTIONS);
+		json_t *page = NULL;
+		const json_t *question;
+		size_t i;
+		is_same = client_call(client, "GET", path, NULL, &page, NULL) == ERR_OK && show_int(page, "total") == (int64_t)n &&
+			  json_array_size(json_object_get(page, "questions")) > 0;
+		json_array_foreach(json_object_get(page, "questions"), i, question)
+			is_same = is_same && is_question(question, json_array_get(rows, 1 + at++));
+		json_decref(page);
+		mem_free(path);
+	}
+	return is_same ? id : 0;
+}
+
 static json_t *copy_of(const json_t *run, int64_t set_id)
 {
 	json_t *columns = json_array();
@@ -128,8 +162,8 @@ static json_t *copy_of(const json_t *run, int64_t set_id)
 static enum err_code start_copy(struct client *client, const json_t *run, const json_t *rows, int64_t *copy_id, struct err *err)
 {
 	const json_t *parts = json_object_get(json_array_get(rows, 0), "parts");
-	int64_t set_id = 0;
-	enum err_code code = upload_questions(client, rows, show_text(run, "name"), &set_id, err);
+	int64_t set_id = set_of(client, run, rows);
+	enum err_code code = set_id ? ERR_OK : upload_questions(client, rows, show_text(run, "name"), &set_id, err);
 
 	if (code != ERR_OK)
 		return code;

@@ -196,7 +196,7 @@ static void store_set(struct request *r, struct db *db)
 	size_t n;
 	int64_t id;
 	const char *name = in->name && *in->name ? in->name : question_title(r->arena, &in->questions[0]);
-	if (question_set_add(db, name, in->format, in->questions, in->n_questions, &id, err) != ERR_OK ||
+	if (question_set_keep(db, name, in->format, in->questions, in->n_questions, &id, err) != ERR_OK ||
 	    question_set_list(db, r->arena, &rows, &n, err) != ERR_OK)
 		return;
 	for (size_t i = 0; i < n; i++)

@@ -209,6 +209,8 @@ static enum err_code store_run(struct db *db, struct arena *a, struct selection_
 	bool is_part = w->body->budget_s > 0 && w->n_questions > PLAN_QUESTIONS_MIN;
 
 	*set_id = w->body->question_set_id;
+	if (is_part && !*set_id && question_set_find(db, questions, n, set_id, err) != ERR_OK)
+		return err->code;
 	if (is_part && !*set_id && question_set_add(db, name_of(a, w, &questions[0]), "objects", questions, n, set_id, err) != ERR_OK)
 		return err->code;
 	if (w->body->question_set_id &&

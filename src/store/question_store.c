@@ -13,7 +13,7 @@ enum err_code question_set_list(struct db *db, struct arena *a, struct question_
 	*n = 0;
 	struct query q = query_start(db, err,
 				     "SELECT id, name, format, created_ms, n_questions, n_with_reference, n_later FROM question_set"
-				     " ORDER BY id DESC",
+				     " ORDER BY created_ms DESC, id DESC",
 				     "");
 	while (query_next(&q))
 		*LIST_ADD(a, *rows, *n, cap) = (struct question_set_row){
@@ -28,18 +28,25 @@ enum err_code question_set_list(struct db *db, struct arena *a, struct question_
 	return query_end(&q);
 }
 
+static void count(const struct question *questions, size_t n, int64_t *n_with_reference, int64_t *n_later)
+{
+	*n_with_reference = *n_later = 0;
+	for (size_t i = 0; i < n; i++) {
+		*n_with_reference += questions[i].reference.len > 0;
+		*n_later += questions[i].turn > 0;
+	}
+}
+
 enum err_code question_set_add(struct db *db, const char *name, const char *format, const struct question *questions,
 			       size_t n, int64_t *id, struct err *err)
 {
-	int64_t n_with_reference = 0, n_later = 0;
+	int64_t n_with_reference, n_later;
 
 	enum err_code code = question_check_count((int64_t)n, err);
-	for (size_t i = 0; i < n && code == ERR_OK; i++) {
-		n_with_reference += questions[i].reference.len > 0;
-		n_later += questions[i].turn > 0;
-	}
-	if (code == ERR_OK)
-		code = db_check_space(db, err);
+	if (code != ERR_OK)
+		return code;
+	count(questions, n, &n_with_reference, &n_later);
+	code = db_check_space(db, err);
 	if (code == ERR_OK)
 		code = db_run(db, err,
 			      "INSERT INTO question_set(name, format, created_ms, n_questions, n_with_reference, n_later)"
@@ -49,6 +56,63 @@ enum err_code question_set_add(struct db *db, const char *name, const char *form
 	for (size_t i = 0; i < n && code == ERR_OK; i++)
 		code = question_insert(db, *id, 0, (int64_t)i, &questions[i], err);
 	return code;
+}
+
+/* Ends at the first question that differs. */
+static enum err_code compare(struct db *db, int64_t set_id, const struct question *questions, size_t n, bool *is_same, struct err *err)
+{
+	enum err_code code = ERR_OK;
+
+	*is_same = true;
+	for (size_t i = 0; i < n && *is_same && code == ERR_OK; i++) {
+		const struct question *q = &questions[i];
+		int64_t found;
+		code = db_number(db, err, &found, 0,
+				 "SELECT 1 FROM question WHERE set_id = ?1 AND position = ?2 AND text = ?3 AND reference = ?4"
+				 " AND system = ?5 AND tags = ?6 AND source_id = ?7 AND other_references = ?8 AND turn = ?9 AND back = ?10",
+				 "iissssssii", set_id, (int64_t)i, q->text, q->reference, q->system, q->tags, q->id,
+				 q->other_references, q->turn, q->back);
+		*is_same = found != 0;
+	}
+	return code;
+}
+
+enum err_code question_set_find(struct db *db, const struct question *questions, size_t n, int64_t *id, struct err *err)
+{
+	int64_t n_with_reference, n_later, next = INT64_MAX;
+	bool is_same = false;
+	enum err_code code = question_check_count((int64_t)n, err);
+
+	*id = 0;
+	if (code != ERR_OK)
+		return code;
+	count(questions, n, &n_with_reference, &n_later);
+	while (code == ERR_OK && next > 0 && !is_same) {
+		code = db_number(db, err, &next, 0,
+				 "SELECT max(id) FROM question_set WHERE id < ?1 AND n_questions = ?2 AND n_with_reference = ?3"
+				 " AND n_later = ?4",
+				 "iiii", next, (int64_t)n, n_with_reference, n_later);
+		if (code == ERR_OK && next > 0)
+			code = compare(db, next, questions, n, &is_same, err);
+	}
+	if (is_same)
+		*id = next;
+	return code;
+}
+
+enum err_code question_set_keep(struct db *db, const char *name, const char *format, const struct question *questions, size_t n,
+				int64_t *id, struct err *err)
+{
+	enum err_code code = question_set_find(db, questions, n, id, err);
+
+	if (code != ERR_OK)
+		return code;
+	if (!*id)
+		return question_set_add(db, name, format, questions, n, id, err);
+	return db_run(db, err,
+		      "UPDATE question_set SET name = ?2,"
+		      " created_ms = max(?3, ifnull((SELECT max(created_ms) + 1 FROM question_set WHERE id <> ?1), 0)) WHERE id = ?1",
+		      "iti", *id, name, clock_wall_ms());
 }
 
 enum err_code question_set_read(struct db *db, struct arena *a, int64_t id, int64_t offset, int64_t limit,

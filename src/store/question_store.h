@@ -15,12 +15,20 @@ struct question_set_row {
 	int64_t n_later; /* that are later turns of conversations */
 };
 
+/* The one that was given last comes first. */
 MUST_USE enum err_code question_set_list(struct db *db, struct arena *a, struct question_set_row **rows, size_t *n,
 					 struct err *err);
 
 /* store; texts are copied into the database.  ERR_LIMIT above LIMIT_QUESTIONS. */
 MUST_USE enum err_code question_set_add(struct db *db, const char *name, const char *format,
 					const struct question *questions, size_t n, int64_t *id, struct err *err);
+
+/* The newest set that holds the same questions byte for byte; the lines that they stood in do not count.  `*id` 0: none. */
+MUST_USE enum err_code question_set_find(struct db *db, const struct question *questions, size_t n, int64_t *id, struct err *err);
+
+/* store: question_set_find(), which then has this name and counts as given last, or question_set_add(). */
+MUST_USE enum err_code question_set_keep(struct db *db, const char *name, const char *format, const struct question *questions,
+					 size_t n, int64_t *id, struct err *err);
 
 /* One page in order.  `*total` is the size of the set. */
 MUST_USE enum err_code question_set_read(struct db *db, struct arena *a, int64_t id, int64_t offset, int64_t limit,

@@ -275,3 +275,18 @@ def test_what_was_not_taken_leaves_the_list_when_it_is_gone_or_dismissed(fresh, 
     problem(fresh.api("DELETE", "/models/refusals", {"path": ""}), 400, "invalid", "path")
     assert fresh.api("POST", "/models", {"path": str(folder)}).status == 200
     assert listed() == paths[1:]
+
+
+def test_the_same_questions_are_stored_once(fresh):
+    def given(name, questions):
+        return fresh.api("POST", "/question-sets", {"name": name, "questions": questions}).json
+    def listed():
+        return [s["name"] for s in fresh.api("GET", "/question-sets").json["question_sets"]]
+    first, other = given("a.json", ["one", {"text": "two", "reference": "2"}]), given("other", ["one", "two"])
+    assert listed() == ["other", "a.json"]
+    again = given("b.json", ["one", {"text": "two", "reference": "2"}])
+    assert again["id"] == first["id"] != other["id"] and again["name"] == "b.json"
+    assert listed() == ["b.json", "other"]
+    upload = fresh.api("POST", "/uploads?name=c.jsonl", b'{"question": "one"}\n{"question": "two", "answer": "2"}\n', Content_Type="application/octet-stream").json
+    assert fresh.api("POST", "/question-sets", {"upload": upload["upload"]}).json["id"] == first["id"]
+    assert listed() == ["c.jsonl", "other"]

@@ -324,6 +324,8 @@ def test_a_replay_is_identical_and_a_deleted_run_is_gone(demo, questions):
     replay = assay("runs", "replay", run["id"], "--json", data=demo)
     verdict = json.loads(replay.stdout)
     assert replay.returncode == 0 and verdict["identical"] and verdict["answers"] == 4, replay.stdout
+    again = json.loads(assay("runs", "show", verdict["run_id"], "--json", data=demo).stdout)
+    assert again["question_set_id"] == run["question_set_id"], "the same questions are stored once"
     assert assay("runs", "delete", run["id"], data=demo).returncode == 0
     assert assay("runs", "show", run["id"], data=demo).returncode == 4
     assert "完成" in assay("runs", "list", "--lang", "zh-TW", data=demo).stdout

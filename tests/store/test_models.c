@@ -317,6 +317,42 @@ static void a_question_set_is_read_in_pages(void **state)
 	arena_free(a);
 }
 
+static void the_same_questions_are_one_set(void **state)
+{
+	struct db *db = *state;
+	struct arena *a = arena_new();
+	struct question q[2] = { question_of("one", "1"), question_of("two", "2") }, other[2] = { q[0], q[1] };
+	struct question_set_row *sets;
+	int64_t first, second, id;
+	size_t n;
+
+	assert_ok(question_set_keep(db, "first", "jsonl", q, 2, &first, err));
+	other[1].other_references = STR("zwei");
+	assert_ok(question_set_keep(db, "second", "jsonl", other, 2, &second, err));
+	assert_int_not_equal(first, second);
+	q[1].line = 9;
+	assert_ok(question_set_keep(db, "third", "csv", q, 2, &id, err));
+	assert_int_equal(id, first);
+	assert_ok(question_set_list(db, a, &sets, &n, err));
+	assert_int_equal(n, 2);
+	assert_int_equal(sets[0].id, first); /* given last */
+	assert_string_equal(sets[0].name, "third");
+	assert_string_equal(sets[0].format, "jsonl");
+	assert_ok(question_set_find(db, q, 1, &id, err));
+	assert_int_equal(id, 0);
+	q[0].system = STR("be brief");
+	assert_ok(question_set_find(db, q, 2, &id, err));
+	assert_int_equal(id, 0);
+	q[0].system = (struct str){ 0 };
+	q[1].turn = q[1].back = 1;
+	assert_ok(question_set_find(db, q, 2, &id, err));
+	assert_int_equal(id, 0);
+	assert_ok(question_set_add(db, "twin", "csv", other, 2, &second, err));
+	assert_ok(question_set_find(db, other, 2, &id, err));
+	assert_int_equal(id, second); /* of two, the newest */
+	arena_free(a);
+}
+
 static void texts_come_back_byte_for_byte(void **state)
 {
 	struct db *db = *state;
@@ -441,6 +477,7 @@ int main(void)
 		TEST(a_hidden_model_is_kept_for_its_runs),
 		TEST(a_base_keeps_how_its_weights_are_used),
 		TEST(a_question_set_is_read_in_pages),
+		TEST(the_same_questions_are_one_set),
 		TEST(texts_come_back_byte_for_byte),
 		TEST(settings_are_set_replaced_and_removed),
 		TEST(sessions_calibrations_and_audit_are_kept),
