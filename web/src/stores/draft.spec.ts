@@ -89,3 +89,37 @@ test("the turns of a conversation travel in the same request, each naming the tu
 	const parts = [...batches(questions)];
 	expect(parts.map((part) => part.map((question) => question.follows))).toEqual(Array.from({ length: 2 }, () => [undefined, 0, 1, undefined, 3, 4]));
 });
+/** What a browser does in this tab when another one has stored something. */
+function told(): void {
+	window.dispatchEvent(new StorageEvent("storage", { key: "assay.draft" }));
+	flushSync();
+}
+test("two tabs have the same draft: what one adds, the other takes over, and neither overwrites it", () => {
+	const [here, there] = [new Draft(), new Draft()];
+	flushSync();
+	there.move_to(7); // looks at a run meanwhile
+	there.adopt(run());
+	there.typed = [{ text: "of 7" }];
+	flushSync();
+	told();
+	here.add(3);
+	here.typed = [{ text: "a" }];
+	flushSync();
+	told();
+	expect(there.columns.map((column) => column.model_id)).toEqual([11, 12]);
+	expect([there.typed, there.questions_at(0).typed]).toEqual([[{ text: "of 7" }], [{ text: "a" }]]);
+	there.move_to(0);
+	there.release();
+	there.restore();
+	there.typed = [...there.typed, { text: "b" }];
+	there.params.temperature = 0.3;
+	flushSync();
+	const [column] = here.columns;
+	told();
+	expect([here.typed, here.questions_at(7).typed, here.params.temperature]).toEqual([[{ text: "a" }, { text: "b" }], [{ text: "of 7" }], 0.3]);
+	expect(here.columns[0]).toBe(column); // what is drawn of it stays
+	const stored = localStorage.getItem("assay.draft");
+	told();
+	expect(localStorage.getItem("assay.draft")).toBe(stored);
+	expect([new Draft().typed.length, new Draft().columns.length]).toEqual([2, 1]);
+});

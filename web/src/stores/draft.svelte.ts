@@ -20,12 +20,17 @@ export interface DraftColumn {
 }
 export interface DraftSet { id: number; name: string; n: number; n_with_reference: number; n_later?: number | undefined }
 export interface Questions { sets: DraftSet[]; typed: QuestionInput[] }
-interface Stored { columns: Omit<DraftColumn, "key" | "run_column">[]; params: Params; mode: "exact" | "fast"; seed: number | null; blind: boolean; questions: Questions; waiting?: Record<number, Questions>; first?: boolean }
+/** Columns and settings. */
+interface Setup { columns: Omit<DraftColumn, "key" | "run_column">[]; params: Params; mode: "exact" | "fast"; seed: number | null; blind: boolean }
+interface Stored extends Setup { questions: Questions; waiting?: Record<number, Questions>; first?: boolean }
 
 const NONE: Questions = { sets: [], typed: [] };
 
 const is_stored = (value: unknown): value is Stored =>
 	prefs.is_object(value) && Array.isArray(value.columns) && prefs.is_object(value.params) && prefs.is_object(value.questions);
+
+/** Both, in their order. */
+export const joined = (a: Questions, b: Questions): Questions => ({ sets: [...a.sets, ...b.sets], typed: [...a.typed, ...b.typed] });
 
 /** Questions in requests that are small enough; the turns of a conversation, which stand one after another, stay together. */
 export function* batches(questions: QuestionInput[]): Generator<QuestionInput[]> {
@@ -59,32 +64,55 @@ export class Draft {
 	#waiting = $state.raw<Record<number, Questions>>({});
 	/** True until the page has proposed something to ask, or somebody has asked something. */
 	is_first_visit = $state(false);
+	/** While a run is open, columns and settings are the run's; these are the draft's, to come back to. */
+	kept = $state.raw<Setup | null>(null);
 	#next_key = 1;
 	#adopted = $state("");
 
 	constructor() {
-		const stored = prefs.load<Stored | null>("draft", null, (value): value is Stored => is_stored(value));
-		this.is_first_visit = stored === null || stored.first === true;
-		if (stored) {
-			for (const column of stored.columns.slice(0, COLUMNS_MAX)) this.add(column.model_id, column.own);
-			this.params = { ...DEFAULTS, ...stored.params };
-			this.mode = stored.mode === "fast" ? "fast" : "exact";
-			this.seed = stored.seed;
-			this.blind = Boolean(stored.blind);
-			this.questions = stored.questions;
-			if (prefs.is_object(stored.waiting)) this.#waiting = stored.waiting;
-		}
+		this.is_first_visit = !this.#load();
 		$effect.root(() => {
 			$effect(() => prefs.store("draft", this.#stored()));
 		});
+		// All that is here is stored already: what another tab stored since is newer.
+		globalThis.addEventListener?.("storage", (event) => {
+			if (event.key === "assay.draft") this.#load();
+		});
+	}
+	/** Takes what is stored; false where nothing was proposed or asked yet. */
+	#load(): boolean {
+		const stored = prefs.load<Stored | null>("draft", null, (value): value is Stored => is_stored(value));
+		if (!stored) return false;
+		if (this.#place) this.kept = stored;
+		else this.#set_up(stored);
+		const { [this.#place]: questions = NONE, ...others } = { ...(prefs.is_object(stored.waiting) ? stored.waiting : {}), 0: stored.questions };
+		this.questions = questions;
+		this.#waiting = others;
+		this.is_first_visit = stored.first === true;
+		return !this.is_first_visit;
+	}
+	#set_up({ columns, params, mode, seed, blind }: Setup): void {
+		// Columns that stay the same keep what is drawn of them.
+		if (JSON.stringify(columns) !== JSON.stringify(this.#setup().columns)) {
+			this.columns = [];
+			for (const column of columns.slice(0, COLUMNS_MAX)) this.add(column.model_id, column.own);
+		}
+		this.params = { ...DEFAULTS, ...params };
+		this.mode = mode === "fast" ? "fast" : "exact";
+		this.seed = seed;
+		this.blind = Boolean(blind);
+	}
+	#setup(): Setup {
+		return {
+			columns: this.columns.map(({ model_id, own }) => ({ model_id, own: own && { ...own } })),
+			params: { ...this.params }, mode: this.mode, seed: this.seed, blind: this.blind,
+		};
 	}
 	#stored(): Stored {
 		const all = { ...this.#waiting, [this.#place]: this.questions };
 		const { 0: questions = NONE, ...waiting } = Object.fromEntries(Object.entries(all).filter(([, { sets, typed }]) => sets.length + typed.length > 0));
-		return {
-			columns: this.columns.map(({ model_id, own }) => ({ model_id, own: own && { ...own } })),
-			params: { ...this.params }, mode: this.mode, seed: this.seed, blind: this.blind, questions, waiting, first: this.is_first_visit,
-		};
+		const { columns, params, mode, seed, blind } = this.kept ?? this.#setup();
+		return { columns, params, mode, seed, blind, questions, waiting, first: this.is_first_visit };
 	}
 
 	get n_questions(): number {
@@ -136,8 +164,9 @@ export class Draft {
 		this.columns = this.columns.filter((column) => column.run_column !== null || exists(column.model_id));
 	}
 
-	/** Takes columns and settings of a run that was opened. */
+	/** Takes columns and settings of a run that was opened; the draft's are kept. */
 	adopt(run: Run): void {
+		this.kept ??= untrack(() => this.#setup());
 		this.columns = (run.columns ?? []).map((column) => ({
 			key: this.#next_key++, model_id: column.model_id, own: column.own_params ? { ...column.params } : null, run_column: column.id,
 		}));
@@ -153,12 +182,17 @@ export class Draft {
 		this.seed = null;
 		this.#adopted = "";
 	}
+	/** The draft's columns and settings as they were before a run was opened. */
+	restore(): void {
+		if (this.kept) this.#set_up(this.kept);
+		this.kept = null;
+	}
 	/** True where the columns or settings are no longer those of the run that was opened. */
 	get is_changed(): boolean {
 		return this.#adopted !== "" && this.#adopted !== this.#shape();
 	}
 	#shape(): string {
-		const { columns, params, mode, seed } = this.#stored();
+		const { columns, params, mode, seed } = this.#setup();
 		return JSON.stringify([columns.map(({ model_id, own }) => [model_id, own && sorted(own)]), sorted(params), mode, seed, this.columns.map((c) => c.run_column)]);
 	}
 

@@ -202,3 +202,51 @@ test("a rating session goes by what the server asks for, shows nothing twice, an
 	await store.open(null);
 	expect(store.rating).toBeNull();
 });
+test("from an old run one comes back to the draft as it was: its questions, columns and settings", async () => {
+	questions = [{ text: "Why?" }];
+	const store = new ValidateStore();
+	store.draft.add(11);
+	store.draft.params.temperature = 0.4;
+	store.add_questions([{ text: "How?" }]);
+	store.box = "Where";
+	await store.open(7);
+	expect(store.draft.columns.map((column) => column.model_id)).toEqual([3]);
+	expect(store.draft.params.temperature).toBe(DEFAULTS.temperature);
+	flushSync();
+	const after_reload = new ValidateStore();
+	await after_reload.open(7);
+	for (const one of [store, after_reload]) {
+		one.leave(true);
+		expect([one.view, one.last_run(), one.get_line(0)?.text, one.draft.params.temperature]).toEqual([null, null, "How?", 0.4]);
+		expect(one.draft.columns.map((column) => [column.model_id, column.run_column])).toEqual([[11, null]]);
+	}
+	expect(store.box).toBe("Where");
+});
+test("a validation that was asked is what the next one is proposed as", async () => {
+	const store = await submitted();
+	store.draft.add(4);
+	store.draft.params.temperature = 1;
+	await store.submit();
+	store.leave(true);
+	expect(store.draft.columns.map((column) => column.model_id)).toEqual([3, 4]);
+	expect([store.n_lines, location.pathname]).toEqual([0, "/validate"]);
+});
+test("Undo after Reset keeps what was typed since", async () => {
+	questions = [{ text: "Why?" }];
+	const store = new ValidateStore();
+	store.add_questions([{ text: "a" }]);
+	store.box = "half";
+	store.reset();
+	store.add_questions([{ text: "b" }]);
+	store.box = "new";
+	toasts.list.at(-1)?.action?.run();
+	expect([store.draft.typed, store.box]).toEqual([[{ text: "a" }, { text: "b" }], "half\nnew"]);
+	await store.open(7);
+	store.add_questions([{ text: "c" }]);
+	store.reset();
+	store.add_questions([{ text: "d" }]);
+	toasts.list.at(-1)?.action?.run();
+	expect([store.draft.typed, store.box]).toEqual([[{ text: "a" }, { text: "b" }, { text: "d" }], "half\nnew"]);
+	await store.open(7);
+	expect(store.draft.typed).toEqual([{ text: "c" }]);
+});

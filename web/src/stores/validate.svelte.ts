@@ -7,7 +7,7 @@ import * as prefs from "../services/prefs";
 import { router } from "../services/router.svelte";
 import { blind_order } from "../services/shuffle";
 import type { Problem, QuestionInput, Selection, Weights } from "../types";
-import { batches, Draft, type DraftColumn, type DraftSet } from "./draft.svelte";
+import { batches, Draft, joined, type DraftColumn, type DraftSet } from "./draft.svelte";
 import { frame } from "./frame.svelte";
 import { models } from "./models.svelte";
 import { RunView, type CellView, type Row } from "./run_view.svelte";
@@ -101,7 +101,10 @@ export class ValidateStore {
 	async open(id: number | null): Promise<void> {
 		if (id === (this.view?.id ?? null) && !this.problem) return;
 		this.#close();
-		if (id === null) return;
+		if (id === null) {
+			this.draft.restore();
+			return;
+		}
 		this.#move_to(id);
 		if (is_phone()) this.layout = "single";
 		const view = new RunView(id);
@@ -138,6 +141,13 @@ export class ValidateStore {
 		this.box = this.#boxes.get(place) ?? "";
 		this.#place = place;
 		this.draft.move_to(place);
+	}
+	#box_at(place: number): string {
+		return place === this.#place ? this.box : (this.#boxes.get(place) ?? "");
+	}
+	#put_box(place: number, text: string): void {
+		if (place === this.#place) this.box = text;
+		else this.#boxes.set(place, text);
 	}
 	/** The run that was open last in this browser, or null. */
 	last_run(): number | null {
@@ -218,6 +228,9 @@ export class ValidateStore {
 		// What was typed meanwhile belongs to the new run.
 		this.#boxes.set(id, this.box);
 		this.box = "";
+		// The next one is proposed as this one was asked, unless a draft waits.
+		const { sets, typed } = this.draft.questions_at(0);
+		if (sets.length + typed.length === 0) this.draft.kept = null;
 		await this.open(id);
 		router.go(`/validate/${id}`);
 	}
@@ -235,28 +248,36 @@ export class ValidateStore {
 	async control(action: "stop" | "resume" | "retry", column?: number, weights?: Weights): Promise<void> {
 		await this.view?.control(action, column, weights).catch((error) => toasts.fail(error));
 	}
-	/** Leaves the run; it stays in the results. Columns and settings stay as they are. */
-	leave(): void {
+	/** Leaves the run; it stays in the results. Columns and settings stay as they are, or become the draft's again. */
+	leave(to_draft = false): void {
 		this.#close();
+		if (to_draft) this.draft.restore();
+		this.draft.kept = null;
 		prefs.store("last_run", 0);
 		router.go("/validate");
 	}
 	/** Clears the questions, nothing else, and can be undone for ten seconds. */
 	reset(): void {
 		const run = this.view?.id ?? 0;
-		const before = { here: this.draft.questions, draft: this.draft.questions_at(0), box: this.box };
-		if (!run && !this.draft.n_questions && !before.box) return;
-		for (const place of [run, 0]) this.draft.put_questions(place, { sets: [], typed: [] });
+		const places = [...new Set([0, run])];
+		const before = places.map((place) => ({ place, questions: this.draft.questions_at(place), box: this.#box_at(place) }));
+		const { kept } = this.draft;
+		if (!run && !this.draft.n_questions && !this.box) return;
+		for (const place of places) {
+			this.draft.put_questions(place, { sets: [], typed: [] });
+			this.#put_box(place, "");
+		}
 		this.draft.is_first_visit = false;
-		this.box = "";
 		if (run) this.leave();
-		this.box = "";
+		// What was typed since stays, behind what comes back.
 		const undo = (): void => {
-			this.draft.put_questions(0, before.draft);
-			this.draft.put_questions(run, before.here);
-			if (run) this.#boxes.set(run, before.box);
-			else this.box = before.box;
-			if (run) router.go(`/validate/${run}`);
+			for (const { place, questions, box } of before) {
+				this.draft.put_questions(place, joined(questions, this.draft.questions_at(place)));
+				this.#put_box(place, [box, this.#box_at(place)].filter(Boolean).join("\n"));
+			}
+			if (!run) return;
+			this.draft.kept ??= kept;
+			router.go(`/validate/${run}`);
 		};
 		toasts.close(this.#undo);
 		this.#undo = toasts.show(m.validate_reset_done(), { ms: UNDO_MS, action: { label: m.common_undo(), run: undo } });
