@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tests switch languages without waiting.
+// Tests switch languages without waiting, and build components in a document that has no layout.
 import { load_texts } from "./messages/texts/index.js";
 
+globalThis.ResizeObserver ??= class {
+	observe(): void { /* nothing has a size */ }
+	unobserve(): void { /* nothing has a size */ }
+	disconnect(): void { /* nothing has a size */ }
+};
 await Promise.all([load_texts("en"), load_texts("zh-TW")]);

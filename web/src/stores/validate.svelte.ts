@@ -13,6 +13,7 @@ import { models } from "./models.svelte";
 import { RunView, type CellView, type Row } from "./run_view.svelte";
 import { set_pages } from "./set_pages.svelte";
 import { toasts } from "./toasts.svelte";
+import { typing } from "./typing.svelte";
 
 const UNDO_MS = 10_000;
 /** On a phone answers stand below each other, one question at a time; models are chosen in the table. */
@@ -26,8 +27,6 @@ export class ValidateStore {
 	draft = new Draft();
 	view = $state.raw<RunView | null>(null);
 	problem = $state.raw<Problem | null>(null);
-	/** What stands in the question box. */
-	box = $state("");
 	submitting = $state(false);
 	layout = $state<"table" | "single">("table");
 	/** The line and column that the keyboard is at. */
@@ -37,13 +36,19 @@ export class ValidateStore {
 	/** For an automatic validation the most telling questions are rated: how many were, how many more are about needed. */
 	rating = $state.raw<{ id: number; rated: number; more: number } | null>(null);
 	#asked = new Set<number>();
-	/** The run that is open, 0: none; and what stood in the question box elsewhere. */
-	#place = 0;
-	#boxes = new Map<number, string>();
+	/** The run that is open, 0: none. */
+	#place = $state(0);
 	#stop_listening: (() => void) | null = null;
 	/** The message that can undo the last reset. */
 	#undo = 0;
 
+	/** What stands in the question box here. */
+	get box(): string {
+		return typing.get(`question ${this.#place}`);
+	}
+	set box(text: string) {
+		typing.set(`question ${this.#place}`, text);
+	}
 	get n_lines(): number {
 		const asked = this.view?.total ?? 0;
 		return this.view && this.view.filter !== "all" ? asked : asked + this.draft.n_questions;
@@ -137,17 +142,8 @@ export class ValidateStore {
 	/** What was typed stays where it was typed: it must not follow into another run. */
 	#move_to(place: number): void {
 		if (place === this.#place) return;
-		this.#boxes.set(this.#place, this.box);
-		this.box = this.#boxes.get(place) ?? "";
 		this.#place = place;
 		this.draft.move_to(place);
-	}
-	#box_at(place: number): string {
-		return place === this.#place ? this.box : (this.#boxes.get(place) ?? "");
-	}
-	#put_box(place: number, text: string): void {
-		if (place === this.#place) this.box = text;
-		else this.#boxes.set(place, text);
 	}
 	/** The run that was open last in this browser, or null. */
 	last_run(): number | null {
@@ -226,7 +222,7 @@ export class ValidateStore {
 		}
 		await this.#send_questions(id);
 		// What was typed meanwhile belongs to the new run.
-		this.#boxes.set(id, this.box);
+		typing.set(`question ${id}`, this.box);
 		this.box = "";
 		// The next one is proposed as this one was asked, unless a draft waits.
 		const { sets, typed } = this.draft.questions_at(0);
@@ -260,12 +256,12 @@ export class ValidateStore {
 	reset(): void {
 		const run = this.view?.id ?? 0;
 		const places = [...new Set([0, run])];
-		const before = places.map((place) => ({ place, questions: this.draft.questions_at(place), box: this.#box_at(place) }));
+		const before = places.map((place) => ({ place, questions: this.draft.questions_at(place), box: typing.get(`question ${place}`) }));
 		const { kept } = this.draft;
 		if (!run && !this.draft.n_questions && !this.box) return;
 		for (const place of places) {
 			this.draft.put_questions(place, { sets: [], typed: [] });
-			this.#put_box(place, "");
+			typing.set(`question ${place}`, "");
 		}
 		this.draft.is_first_visit = false;
 		if (run) this.leave();
@@ -273,7 +269,7 @@ export class ValidateStore {
 		const undo = (): void => {
 			for (const { place, questions, box } of before) {
 				this.draft.put_questions(place, joined(questions, this.draft.questions_at(place)));
-				this.#put_box(place, [box, this.#box_at(place)].filter(Boolean).join("\n"));
+				typing.set(`question ${place}`, [box, typing.get(`question ${place}`)].filter(Boolean).join("\n"));
 			}
 			if (!run) return;
 			this.draft.kept ??= kept;

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { flushSync, mount, unmount } from "svelte";
-import { beforeEach, expect, test, vi } from "vitest";
+import { beforeEach, expect, test } from "vitest";
 import { CellView } from "../../stores/run_view.svelte";
 import { validate } from "../../stores/validate.svelte";
 import Cell from "./Cell.svelte";
 
 beforeEach(() => {
-	vi.stubGlobal("ResizeObserver", class { observe(): void {} unobserve(): void {} disconnect(): void {} });
 	validate.draft.blind = false;
 	document.body.replaceChildren();
 });
@@ -14,7 +13,7 @@ const answer = new CellView({
 	id: 1, question_id: 1, column_id: 1, state: "done", text: "It is an AVR.", likes: 0, liked: false, finish: "length", n_generated: 31, total_ms: 1500, tokens_per_s: 21, reused_run_id: 4,
 });
 function show(props: { tools?: boolean } = {}): HTMLElement {
-	const shown = mount(Cell, { target: document.body, props: { view: answer, label: "Answer of A to question 1", max_tokens: 32, onprompt: () => {}, ...props } });
+	const shown = mount(Cell, { target: document.body, props: { view: answer, label: "Answer of A to question 1", max_tokens: 32, onprompt: () => undefined, ...props } });
 	flushSync();
 	const copy = document.body.cloneNode(true) as HTMLElement;
 	void unmount(shown);
