@@ -29,6 +29,13 @@ test("the keyboard reaches the answers, the map and the single question", async 
 	await expect(cell(page, 1, 0)).toBeFocused();
 	await page.keyboard.press("ArrowRight");
 	await expect(cell(page, 1, 1)).toBeFocused();
+	// Tab goes to what is in this cell, then out of the table.
+	await page.keyboard.press("Tab");
+	await expect(cell(page, 1, 1).locator(":focus")).toHaveCount(1);
+	await cell(page, 1, 1).locator(".thumb").focus();
+	await page.keyboard.press("Tab");
+	await expect(page.getByRole("grid").locator(":focus")).toHaveCount(0);
+	await cell(page, 1, 1).focus();
 	await page.keyboard.press("?");
 	await expect(page.getByRole("dialog", { name: "Keyboard shortcuts" })).toBeVisible();
 	await expect(page.getByText("In a chat: send the message")).toBeVisible();

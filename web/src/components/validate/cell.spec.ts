@@ -10,7 +10,7 @@ beforeEach(() => {
 	document.body.replaceChildren();
 });
 const answer = new CellView({
-	id: 1, question_id: 1, column_id: 1, state: "done", text: "It is an AVR.", likes: 0, liked: false, finish: "length", n_generated: 31, total_ms: 1500, tokens_per_s: 21, reused_run_id: 4,
+	id: 1, question_id: 1, column_id: 1, state: "done", text: "It is an AVR, see [the sheet](https://example.org/a).", likes: 0, liked: false, finish: "length", n_generated: 31, total_ms: 1500, tokens_per_s: 21, reused_run_id: 4,
 });
 function show(props: { tools?: boolean } = {}): HTMLElement {
 	const shown = mount(Cell, { target: document.body, props: { view: answer, label: "Answer of A to question 1", max_tokens: 32, onprompt: () => undefined, ...props } });
@@ -25,5 +25,10 @@ test("while names are hidden neither length nor speed tells whose an answer is",
 	validate.draft.blind = true;
 	const hidden = show();
 	expect(hidden.querySelector(".facts")?.textContent?.trim()).toBe("cut short");
-	expect(hidden.innerHTML.replace("It is an AVR.", "").match(/\b(31|32|21)\b/)).toBeNull();
+	expect(hidden.innerHTML.match(/\b(31|32|21)\b/)).toBeNull();
+});
+test("Tab reaches what is in the current cell, and nothing in the others", () => {
+	const stops = (tools: boolean): number[] => [...show({ tools }).querySelectorAll<HTMLElement>("button, a, summary")].map((one) => one.tabIndex);
+	expect(stops(true)).toEqual([0, 0, 0, 0, 0]); // the link, raw, copy, prompt, thumb
+	expect(stops(false)).toEqual([-1, -1]);
 });
