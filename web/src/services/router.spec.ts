@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { expect, test } from "vitest";
-import { match, router } from "./router.svelte";
+import { match, router, number_in } from "./router.svelte";
 
 test("a pattern gives the values of its parts", () => {
 	expect(match("/validate/:id", "/validate/7")).toEqual({ id: "7" });
@@ -24,4 +24,7 @@ test("links inside the page do not load it again, links elsewhere do", () => {
 	}, { once: true });
 	click("out");
 	expect(router.path).toBe("/results");
+});
+test("only digits in an address are a number", () => {
+	expect(["7", "007", "abc", "7a", "1e3", "-1", "1.5", "", "9".repeat(16)].map(number_in)).toEqual([7, 7, NaN, NaN, NaN, NaN, NaN, NaN, NaN]);
 });

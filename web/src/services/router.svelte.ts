@@ -44,4 +44,7 @@ export function match(pattern: string, path: string): Record<string, string> | n
 	return values;
 }
 
+/** The number that a part of an address is; NaN where it is none that anything could have. */
+export const number_in = (part: string): number => (/^\d{1,15}$/.test(part) ? Number(part) : NaN);
+
 export const router = new Router();

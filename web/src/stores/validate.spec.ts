@@ -254,3 +254,10 @@ test("Undo after Reset keeps what was typed since", async () => {
 	await store.open(7);
 	expect(store.draft.typed).toEqual([{ text: "c" }]);
 });
+test("an address without a number names no run, and nobody is asked", async () => {
+	const store = new ValidateStore();
+	await store.open(NaN, "abc");
+	expect([store.problem?.message, store.view, calls.length]).toEqual(["There is no validation with the number abc.", null, 0]);
+	await store.open(7);
+	expect([store.problem, store.view?.id]).toEqual([null, 7]);
+});

@@ -102,12 +102,16 @@ export class ValidateStore {
 		return this.draft.columns[blind_order(question, this.draft.columns.length)[place] ?? place];
 	}
 
-	/** Opens a run by its id, or the draft. */
-	async open(id: number | null): Promise<void> {
+	/** Opens a run by its id, or the draft; of `given` that is no number nobody needs to ask. */
+	async open(id: number | null, given = ""): Promise<void> {
 		if (id === (this.view?.id ?? null) && !this.problem) return;
 		this.#close();
 		if (id === null) {
 			this.draft.restore();
+			return;
+		}
+		if (Number.isNaN(id)) {
+			this.problem = { code: "not_found", message: m.err_run_not_found({ id: given }) };
 			return;
 		}
 		this.#move_to(id);
