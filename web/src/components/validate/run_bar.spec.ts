@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+import { flushSync, mount, unmount } from "svelte";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { RunView } from "../../stores/run_view.svelte";
+import { validate } from "../../stores/validate.svelte";
+import type { Run } from "../../types";
+import RunBar from "./RunBar.svelte";
+
+beforeEach(() => localStorage.clear());
+afterEach(() => validate.leave());
+
+/** What the bar says of a run in a state, and its buttons. */
+async function bar(state: Run["state"], n_done: number, n_failed = 0): Promise<string[]> {
+	const view = new RunView(7);
+	view.run = {
+		id: 7, name: "r", created_ms: 0, state, mode: "exact", seed: 1, blind: false, drifted: false, params: {}, n_questions: 4, n_columns: 1, n_cells: 4, n_done, n_failed,
+		columns: [{ id: 1, run_id: 7, position: 0, model_id: 3, label: "m", params: {}, own_params: false, state: "done", n_done, n_failed, n_total: 4, likes: 0 }],
+	};
+	view.columns = view.run.columns ?? [];
+	validate.view = view;
+	const shown = mount(RunBar, { target: document.body });
+	flushSync();
+	const parts = [...document.body.querySelectorAll(".grow, button")].map((one) => one.textContent?.trim() ?? "");
+	await unmount(shown);
+	return parts;
+}
+const NEW = "New validation";
+
+test("only what can be done is said, and each thing has one button", async () => {
+	expect(await bar("done", 4)).toEqual(["4 of 4 questions answered by every model.", NEW]);
+	expect(await bar("stopped", 0)).toEqual(["0 of 4 questions answered by every model.", NEW]); // Continue stands beside the question box
+	expect(await bar("stopped", 2)).toEqual(["2 of 4 questions answered by every model. You can download and create now, or continue with the rest.", NEW]);
+	expect(await bar("interrupted", 2, 1)).toEqual(["2 of 4 questions answered by every model. You can download and create now, or retry the rest.", "Retry the rest", NEW]);
+	expect(await bar("done", 2, 2)).toEqual(["2 of 4 questions answered by every model. You can download and create now, or retry the rest.", "Retry the rest", NEW]);
+	expect(await bar("failed", 0, 4)).toEqual(["0 of 4 questions answered by every model.", "Retry the rest", NEW]);
+	expect((await bar("running", 1)).at(-1)).toBe(NEW);
+});
+test("New validation leaves the run for the draft", async () => {
+	validate.draft.typed = [{ text: "How?" }];
+	validate.view = new RunView(7);
+	validate.view.run = { id: 7, name: "r", created_ms: 0, state: "done", mode: "exact", seed: 1, blind: false, drifted: false, params: {}, n_questions: 0, n_columns: 0, n_cells: 0, n_done: 0, n_failed: 0 };
+	const shown = mount(RunBar, { target: document.body });
+	flushSync();
+	document.body.querySelector("button")?.click();
+	expect([validate.view, validate.get_line(0)?.text, location.pathname]).toEqual([null, "How?", "/validate"]);
+	await unmount(shown);
+});
