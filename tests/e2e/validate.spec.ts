@@ -186,12 +186,28 @@ for (const [language, words] of Object.entries({ en: ["Use 8-bit (Q8_0)", "8-bit
 	});
 }
 
+test("a filter says how many of all questions it leaves, and moves nothing", async ({ page }) => {
+	await open_empty(page);
+	await ask(page, "One?", "Two?");
+	await cell(page, 0, 0).getByRole("button", { name: /^Like/ }).click();
+	const top = (): Promise<number | undefined> => page.getByRole("grid").evaluate((grid) => grid.getBoundingClientRect().top);
+	const before = await top();
+	for (const [name, count] of [["Answers differ", /^\d of 2$/], ["Not rated", /^1 of 2$/], ["Failed", /^0 of 2$/], ["All", /^2 questions$/]] as const) {
+		await page.locator(".filter").getByRole("button").first().click();
+		await page.getByRole("menuitemradio", { name }).click();
+		await expect(page.getByRole("columnheader").first().getByText(count)).toBeVisible();
+		expect(await top()).toBe(before);
+		await expect(page.getByRole("button", { name: "Create" })).toBeInViewport({ ratio: 1 });
+	}
+});
+
 test("hidden names show letters and an order of their own; Reveal says who was who", async ({ page }) => {
 	await open_empty(page);
 	await page.getByLabel("Hide model names").check();
 	await ask(page, "What is used to mount the Plover P1?");
 	await expect(page.getByRole("columnheader", { name: "A" })).toBeVisible();
 	await expect(page.getByText("epoch 8")).toHaveCount(0);
+	await expect(page.getByText(/\d tok\b|t\/s/)).toHaveCount(0);
 	await cell(page, 0, 0).locator(".thumb").click();
 	await page.getByRole("button", { name: "Reveal" }).click();
 	await expect(page.getByRole("dialog")).toContainText("Kestrel bot · epoch 8");

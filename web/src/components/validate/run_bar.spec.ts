@@ -32,7 +32,7 @@ test("only what can be done is said, and each thing has one button", async () =>
 	expect(await bar("stopped", 2)).toEqual(["2 of 4 questions answered by every model. You can download and create now, or continue with the rest.", NEW]);
 	expect(await bar("interrupted", 2, 1)).toEqual(["2 of 4 questions answered by every model. You can download and create now, or retry the rest.", "Retry the rest", NEW]);
 	expect(await bar("done", 2, 2)).toEqual(["2 of 4 questions answered by every model. You can download and create now, or retry the rest.", "Retry the rest", NEW]);
-	expect(await bar("failed", 0, 4)).toEqual(["0 of 4 questions answered by every model.", "Retry the rest", NEW]);
+	expect(await bar("done", 0, 4)).toEqual(["0 of 4 questions answered by every model.", "Retry the rest", NEW]);
 	expect((await bar("running", 1)).at(-1)).toBe(NEW);
 });
 test("New validation leaves the run for the draft", async () => {
