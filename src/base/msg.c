@@ -103,6 +103,25 @@ static struct str find_arg(struct str args, struct str name)
 	return (struct str){ NULL, 0 };
 }
 
+/* What the system and libcurl say most often: the English sentences of these keys are their very words. */
+static const char *const reasons[] = {
+	"core_os_busy_port",	 "core_os_denied",    "core_os_exists",	  "core_os_files",     "core_os_input_output",
+	"core_os_is_folder",	 "core_os_memory",    "core_os_name_long",	  "core_os_no_file",   "core_os_no_folder",
+	"core_os_no_host",	 "core_os_no_host_curl", "core_os_no_host_curl_new", "core_os_no_network", "core_os_no_route",
+	"core_os_no_server",	 "core_os_no_server_new", "core_os_no_space",  "core_os_not_permitted", "core_os_nothing",
+	"core_os_pipe",		 "core_os_quota",     "core_os_read_only",	  "core_os_receiving", "core_os_refused",
+	"core_os_reset",	 "core_os_sending",   "core_os_timed_out",	  "core_os_timed_out_curl",
+};
+
+/* The system's reason in `lang`, or as it is where it is not one of the usual ones. */
+static struct str said_reason(enum lang lang, struct str value)
+{
+	for (size_t i = 0; lang != LANG_EN && i < sizeof reasons / sizeof *reasons; i++)
+		if (str_eq_text(value, msg_text(LANG_EN, reasons[i])))
+			return str_of(msg_text(lang, reasons[i]));
+	return value;
+}
+
 static bool is_hole_char(char c, bool first)
 {
 	return (c >= 'a' && c <= 'z') || c == '_' || (!first && c >= '0' && c <= '9');
@@ -117,14 +136,31 @@ static size_t hole_name(struct str s)
 	return n < s.len && s.ptr[n] == '}' ? n : 0;
 }
 
+static void render_text(struct buf *out, enum lang lang, struct str text, struct str args, bool nested);
+
+/* The sentence that a value names ("@core_KEY"), NULL where it is a plain value. */
+static const char *named_sentence(enum lang lang, struct str value)
+{
+	char key[64];
+	if (!str_starts(value, "@core_") || value.len > sizeof key)
+		return NULL;
+	memcpy(key, value.ptr + 1, value.len - 1);
+	key[value.len - 1] = '\0';
+	return msg_text(lang, key);
+}
+
 /* Fills "{name}" at the start of `s`; how many bytes of `s` that used, 0 if there is no such argument. */
-static size_t render_hole(struct buf *out, struct str s, struct str args)
+static size_t render_hole(struct buf *out, enum lang lang, struct str s, struct str args, bool nested)
 {
 	struct str name = { s.ptr + 1, hole_name((struct str){ s.ptr + 1, s.len - 1 }) };
 	struct str value = name.len ? find_arg(args, name) : (struct str){ NULL, 0 };
 	if (!value.ptr)
 		return 0;
-	buf_add_str(out, value);
+	const char *sentence = nested ? NULL : named_sentence(lang, value);
+	if (sentence)
+		render_text(out, lang, str_of(sentence), args, true);
+	else
+		buf_add_str(out, str_eq_text(name, "reason") ? said_reason(lang, value) : value);
 	return name.len + 2;
 }
 
@@ -141,7 +177,7 @@ static size_t render_choice(struct buf *out, struct str s, struct str args)
 	return (size_t)(end - s.ptr) + 1;
 }
 
-static void render_text(struct buf *out, struct str text, struct str args)
+static void render_text(struct buf *out, enum lang lang, struct str text, struct str args, bool nested)
 {
 	while (text.len) {
 		size_t plain = 0, used;
@@ -151,7 +187,7 @@ static void render_text(struct buf *out, struct str text, struct str args)
 		text = (struct str){ text.ptr + plain, text.len - plain };
 		if (!text.len)
 			return;
-		used = text.ptr[0] == '{' ? render_hole(out, text, args) : render_choice(out, text, args);
+		used = text.ptr[0] == '{' ? render_hole(out, lang, text, args, nested) : render_choice(out, text, args);
 		if (!used)
 			buf_add_char(out, text.ptr[0]);
 		used += !used;
@@ -163,7 +199,7 @@ void msg_render(struct buf *out, enum lang lang, const char *key, const char *ar
 {
 	const char *text = msg_text(lang, key);
 	if (text)
-		render_text(out, str_of(text), str_of(args));
+		render_text(out, lang, str_of(text), str_of(args), false);
 	else
 		buf_add_text(out, key);
 }

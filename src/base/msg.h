@@ -23,6 +23,8 @@ enum lang lang_from_tag(const char *tag, enum lang fallback);
 const char *msg_text(enum lang lang, const char *key);
 
 /* Appends the sentence with {name} and [name|one|many] replaced from `args` ("name=value" pairs separated by ERR_ARG_SEP).
+ * A {reason} that is one of the system's usual ones ("Permission denied") is said in `lang`, and a value "@core_KEY" is the
+ * sentence of that key with the same arguments.
  * An unknown key is appended literally, so that nothing is ever silent. */
 void msg_render(struct buf *out, enum lang lang, const char *key, const char *args);
 

@@ -110,12 +110,15 @@ static enum err_code choose(const struct cli *cli, struct client *c, json_t *bod
 static enum err_code check_options(const struct cli *cli, struct err *err)
 {
 	bool run = args_has(cli->args, "run"), model = args_has(cli->args, "model");
+	const char *to = args_text(cli->args, "to", "file");
 	if (run == model)
 		return err_set(err, ERR_INVALID, "err_create_source", NULL);
 	if (args_has(cli->args, "column") && !run)
 		return err_set(err, ERR_INVALID, "err_create_column_alone", NULL);
 	if (args_has(cli->args, "strict") && (model || args_has(cli->args, "no-proof")))
 		return err_set(err, ERR_INVALID, "err_create_strict", NULL);
+	if (strcmp(to, "file") != 0 && strcmp(to, "workspace") != 0 && strcmp(to, "ollama") != 0)
+		return err_set(err, ERR_INVALID, "err_cli_choice", "option=--to|choices=file, workspace, ollama|found=%s", to);
 	(void)args_int(cli->args, "column", 1, LIMIT_COLUMNS, 0, err);
 	return err->code;
 }

@@ -28,7 +28,7 @@ static void add_row(const struct cli *cli, struct table *t, const json_t *model,
 	show_bytes(show_int(model, "size_bytes"), size);
 	table_cellf(t, "%lld", (long long)show_int(model, "id"));
 	table_cell(t, label);
-	table_cell(t, *show_text(model, "file_type") ? show_text(model, "file_type") : show_text(model, "kind"));
+	table_cell(t, *show_text(model, "file_type") ? show_text(model, "file_type") : show_kind(cli, model));
 	table_cell(t, size);
 	table_cell(t, problem ? show_text(problem, "message") : show_text(model, "path"));
 	mem_free(label);
@@ -216,7 +216,7 @@ static void print_model(const struct cli *cli, const json_t *model)
 			continue;
 		table_cell(t, msg_text(cli->lang, rows[i].head));
 		if (json_is_string(value))
-			table_cell(t, json_string_value(value));
+			table_cell(t, strcmp(rows[i].member, "kind") == 0 ? show_kind(cli, model) : json_string_value(value));
 		else
 			table_cellf(t, "%.12g", json_number_value(value));
 	}

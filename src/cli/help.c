@@ -68,7 +68,8 @@ void help_command(struct buf *out, enum lang lang, const struct command *command
 {
 	term_wrap(out, text_of(lang, command->summary), 0, columns);
 	add_heading(out, lang, "cli_help_usage");
-	buf_printf(out, "%*sassay %s%s%s\n", INDENT, "", full_name, *command->words ? " " : "", command->words);
+	const char *words = command->subs ? text_of(lang, "cli_word_command") : command->words;
+	buf_printf(out, "%*sassay %s%s%s\n", INDENT, "", full_name, *words ? " " : "", words);
 	if (command->about) {
 		buf_add_char(out, '\n');
 		term_wrap(out, text_of(lang, command->about), 0, columns);

@@ -99,7 +99,7 @@ static void print_choices(const struct cli *cli, const json_t *found)
 		table_cell(t, file);
 		table_cell(t, show_text(choice, "format"));
 		table_cell(t, size);
-		table_cell(t, show_text(choice, "kind"));
+		table_cell(t, show_kind(cli, choice));
 		table_cell(t, chosen ? msg_text(cli->lang, "cli_get_default") : whole ? msg_text(cli->lang, "cli_get_whole") : "");
 	}
 	show_table(t, stdout);

@@ -53,6 +53,15 @@ const char *show_state(const struct cli *cli, const char *state)
 	return state;
 }
 
+const char *show_kind(const struct cli *cli, const json_t *object)
+{
+	char key[64];
+	const char *kind = show_text(object, "kind"), *text = NULL;
+	if (str_format(key, sizeof key, "cli_kind_%s", kind))
+		text = msg_text(cli->lang, key);
+	return text ? text : kind;
+}
+
 void show_time(int64_t wall_ms, char out[32])
 {
 	time_t seconds = (time_t)(wall_ms / 1000);

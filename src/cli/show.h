@@ -20,6 +20,9 @@ char *show_column_title(const struct cli *cli, const json_t *column);
 /* "Waiting", "Done", ... in the reader's language; borrowed. */
 const char *show_state(const struct cli *cli, const char *state);
 
+/* What kind of model an object with "kind" is: "LoRA adapter", "GGUF", ...; borrowed. */
+const char *show_kind(const struct cli *cli, const json_t *object);
+
 /* "2026-11-24 09:15" in local time. */
 void show_time(int64_t wall_ms, char out[32]);
 

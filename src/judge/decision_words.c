@@ -173,12 +173,16 @@ static void explain_draws(const struct measure *m, struct decision *d)
 
 	if (d->n_questions < DECISION_QUESTIONS_MIN)
 		return; /* draws of so few say nothing */
-	struct reason *r = add(d, keep ? "decision_draws_base" : "decision_draws");
+	double p = round(100 * d->candidates[d->recommended].first);
+	bool all = p >= 100; /* "about 100 of 100" says less than it seems to */
+	struct reason *r = add(d, all ? (keep ? "decision_draws_all_base" : "decision_draws_all")
+				      : (keep ? "decision_draws_base" : "decision_draws"));
 
 	with(r, "q", (double)d->n_questions);
 	if (!keep)
 		with_candidate(r, "n", m, d->recommended);
-	with(r, "p", round(100 * d->candidates[d->recommended].first));
+	if (!all)
+		with(r, "p", p);
 }
 
 /* How the chosen epoch did against the next best one. */

@@ -15,6 +15,8 @@
 /* How much the guesser sees, and how sure it has to be before Big5 is doubted. */
 #define GUESS_BYTES (64 * KIB)
 #define GUESS_SURE 50
+/* Percent of rare characters that Big5 text of any kind stays below. */
+#define RARE_SHARE 15
 
 struct magic {
 	const char *bytes;
@@ -32,6 +34,20 @@ static const struct magic magics[] = {
 	{ "SQLite format 3", 15, "SQLite" },
 	{ "\x28\xB5\x2F\xFD", 4, "Zstandard" },
 	{ "PAR1", 4, "Parquet" },
+	{ "\x89PNG", 4, "PNG" },
+	{ "\xFF\xD8\xFF", 3, "JPEG" },
+	{ "GIF8", 4, "GIF" },
+	{ "RIFF", 4, "WebP/WAV/AVI" },
+	{ "II*\x00", 4, "TIFF" },
+	{ "MM\x00*", 4, "TIFF" },
+	{ "PK\x05\x06", 4, "ZIP" },
+	{ "7z\xBC\xAF\x27\x1C", 6, "7-Zip" },
+	{ "Rar!\x1A\x07", 6, "RAR" },
+	{ "\xFD" "7zXZ\x00", 6, "XZ" },
+	{ "\x7F" "ELF", 4, "ELF" },
+	{ "\x93NUMPY", 6, "NumPy" },
+	{ "ID3", 3, "MP3" },
+	{ "OggS", 4, "Ogg" },
 	{ "\xFF\xFE\x00\x00", 4, "UTF-32" },
 	{ "\x00\x00\xFE\xFF", 4, "UTF-32" },
 };
@@ -171,6 +187,48 @@ static enum err_code convert(struct str bytes, const char *charset, char *text, 
 	return code;
 }
 
+/* How many characters that are seldom written the bytes would stand for in either encoding; `n` are all but punctuation. */
+struct rarity {
+	size_t n, gb, big5;
+};
+
+/* True where the bytes are well-formed in both Big5 and GB 2312, whose common characters begin at B0 and end at D7. */
+static bool is_both(struct str bytes, struct rarity *r)
+{
+	size_t len = bytes.len < GUESS_BYTES ? bytes.len : GUESS_BYTES;
+
+	*r = (struct rarity){ 0 };
+	for (size_t i = 0; i < len; i++) {
+		unsigned char lead = (unsigned char)bytes.ptr[i];
+
+		if (lead < 0x80)
+			continue;
+		if (++i == bytes.len || (unsigned char)bytes.ptr[i] < 0xA1 || (unsigned char)bytes.ptr[i] > 0xFE)
+			return false;
+		if (lead < 0xA1 || (lead > 0xA9 && lead < 0xB0) || lead > 0xF7)
+			return false;
+		r->n += lead > 0xA3;
+		r->gb += (lead > 0xA3 && lead < 0xB0) || lead > 0xD7;
+		r->big5 += lead > 0xC6;
+	}
+	return r->n > 0;
+}
+
+/* Text of the mainland that happens to be well-formed as Big5 would be full of characters that hardly anybody uses. */
+static bool is_rather_gb(struct str bytes)
+{
+	struct rarity r;
+
+	return is_both(bytes, &r) && r.big5 > 1 && r.big5 > r.gb && 100 * r.big5 > RARE_SHARE * r.n;
+}
+
+bool encoding_is_doubtful(struct str bytes)
+{
+	struct rarity r;
+
+	return is_both(bytes, &r) && r.gb < r.n;
+}
+
 /* The name of the East Asian encoding that these bytes are much more likely in than in Big5, or NULL. */
 static const char *guess_other(struct str bytes)
 {
@@ -217,7 +275,7 @@ static bool has_no_meaning(struct str text)
 static enum err_code decode_big5(struct arena *a, struct str bytes, size_t bad_utf8, struct str *out,
 				 const char **name, const atomic_bool *cancel, struct err *err)
 {
-	const char *other = guess_other(bytes);
+	const char *other = is_rather_gb(bytes) ? "GB18030" : guess_other(bytes);
 	size_t bad_at = 0;
 	enum err_code code;
 
@@ -284,7 +342,7 @@ enum err_code encoding_decode(struct arena *a, struct str bytes, struct str *out
 		return code;
 	nul = out->len ? memchr(out->ptr, 0, out->len) : NULL;
 	if (nul)
-		return err_set(err, ERR_DATA, "err_question_nul", "line=%lld",
+		return err_set(err, ERR_DATA, "err_question_nul", "place=@core_line_place|line=%lld",
 			       (long long)encoding_count_lines(*out, 0, (size_t)(nul - out->ptr)) + 1);
 	return ERR_OK;
 }

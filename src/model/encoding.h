@@ -9,6 +9,7 @@
 #define ASSAY_MODEL_ENCODING_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/arena.h"
@@ -22,6 +23,9 @@
  * err_question_binary; ERR_CANCELLED. */
 MUST_USE enum err_code encoding_decode(struct arena *a, struct str bytes, struct str *out, const char **name,
 				       const atomic_bool *cancel, struct err *err);
+
+/* True where bytes that were read as Big5 are well-formed as GB 2312 too, and too few to tell which of the two was meant. */
+bool encoding_is_doubtful(struct str bytes);
 
 /* Appends `text` (valid UTF-8) in Normalization Form C. */
 void encoding_nfc(struct str text, struct buf *out);

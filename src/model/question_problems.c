@@ -36,6 +36,7 @@ static const char *const keys[QUESTION_PROBLEM_KINDS] = {
 	[QUESTION_NOTE_CHECKS] = "err_question_note_checks",
 	[QUESTION_NOTE_RATING] = "err_question_note_rating",
 	[QUESTION_NOTE_COMMENTS] = "err_question_note_comments",
+	[QUESTION_NOTE_ENCODING] = "err_question_note_encoding",
 };
 
 /* The first characters of `text` on one line, with an ellipsis where it goes on. */
@@ -64,6 +65,7 @@ void question_problems_add(struct question_problems *p, enum question_problem_ki
 		excerpt(found, p->kept[p->n].found, sizeof(p->kept[p->n].found));
 	}
 	p->n++;
+	p->n_refused += kind < QUESTION_NOTE_DUPLICATE;
 }
 
 void question_problems_note(struct question_problems *p, enum question_problem_kind kind, int64_t line, size_t count)
@@ -84,11 +86,14 @@ void question_problems_finish(struct question_problems *p, struct arena *a, stru
 	}
 	kept = p->n < QUESTION_PROBLEMS_KEPT ? p->n : QUESTION_PROBLEMS_KEPT;
 	out->n_problems = p->n;
+	out->n_refused = p->n_refused;
 	out->problems = arena_array(a, kept, sizeof(*out->problems));
 	for (size_t i = 0; i < kept; i++) {
-		out->problems[i].line = p->kept[i].line;
+		const char *what = p->by_item ? "item" : "line";
+
+		out->problems[i].line = p->by_item ? 1 : p->kept[i].line;
 		(void)err_set(&out->problems[i].err, ERR_DATA, keys[p->kept[i].kind],
-			      "line=%lld|found=%s|number=%llu|others=%zu", (long long)p->kept[i].line,
-			      p->kept[i].found, p->kept[i].number, out->n_total);
+			      "place=@core_%s_place|at=@core_%s_at|first=@core_%s_first|line=%lld|number=%llu|others=%zu|found=%s",
+			      what, what, what, (long long)p->kept[i].line, p->kept[i].number, out->n_total, p->kept[i].found);
 	}
 }

@@ -45,6 +45,7 @@ enum question_problem_kind {
 	QUESTION_NOTE_CHECKS,
 	QUESTION_NOTE_RATING,
 	QUESTION_NOTE_COMMENTS,
+	QUESTION_NOTE_ENCODING,
 	QUESTION_PROBLEM_KINDS
 };
 
@@ -55,7 +56,8 @@ struct question_problems {
 		unsigned long long number;
 		char found[96];
 	} kept[QUESTION_PROBLEMS_KEPT];
-	size_t n;
+	size_t n, n_refused; /* how many, and how many of them are no notes */
+	bool by_item;        /* places are numbers of items, as all of the file stands in one line */
 	struct {
 		int64_t line; /* of the first such row */
 		size_t count;

@@ -399,7 +399,7 @@ static enum err_code open_object(struct question_source *s, size_t at, struct er
 	if (!is_row && arrays > 1)
 		return err_set(err, ERR_DATA, "err_question_which_array", "found=%zu", arrays);
 	if (s->json.end == JSON_SPLIT_DEEP)
-		return err_set(err, ERR_DATA, "err_question_deep", "line=%lld|others=0", (long long)s->json.end_line);
+		return err_set(err, ERR_DATA, "err_question_deep", "place=@core_line_place|line=%lld|others=0", (long long)s->json.end_line);
 	s->container = QUESTION_JSON_OBJECT;
 	s->array_at = at;
 	return ERR_OK;
@@ -447,6 +447,8 @@ enum err_code question_source_open(struct question_source *s, struct arena *a, s
 		s->container = QUESTION_TXT;
 		s->format = "txt";
 	}
+	text = str_trim(text);
+	s->by_item = s->container == QUESTION_JSON_ARRAY && !memchr(text.ptr, '\n', text.len) && !memchr(text.ptr, '\r', text.len);
 	if (!code)
 		question_source_rewind(s);
 	return code;
@@ -466,6 +468,7 @@ void question_source_rewind(struct question_source *s)
 
 	s->object_taken = false;
 	s->n_comments = 0;
+	s->n_items = 0;
 	switch (s->container) {
 	case QUESTION_JSON_ARRAY:
 		json_split_array(&s->json, s->text, s->array_at, s->array_alone);
@@ -501,13 +504,16 @@ bool question_source_next(struct question_source *s, struct question_source_row 
 	struct str raw;
 
 	*row = (struct question_source_row){ 0 };
-	if (s->container == QUESTION_CSV)
-		return next_record(s, row);
+	if (s->container == QUESTION_CSV) {
+		bool more = next_record(s, row);
+		row->place = row->line;
+		return more;
+	}
 	if (s->container == QUESTION_JSON_OBJECT) {
 		if (s->object_taken)
 			return false;
 		s->object_taken = true;
-		row->line = encoding_count_lines(s->text, 0, s->array_at) + 1;
+		row->line = row->place = encoding_count_lines(s->text, 0, s->array_at) + 1;
 		parse_row(s, str_trim(s->text), row);
 		return true;
 	}
@@ -516,7 +522,9 @@ bool question_source_next(struct question_source *s, struct question_source_row 
 			return false;
 		raw = (struct str){ s->text.ptr + element.start, element.len };
 	} while (s->container == QUESTION_TXT && skip_comment(s, raw, element.line));
+	s->n_items++;
 	row->line = element.line;
+	row->place = s->by_item ? s->n_items : element.line;
 	if (s->container == QUESTION_TXT)
 		row->value = json_text(raw);
 	else
@@ -543,19 +551,21 @@ size_t question_source_skip(struct question_source *s)
 void question_source_end(const struct question_source *s, struct question_problems *problems)
 {
 	const struct json_split *json = &s->json;
+	int64_t end = s->by_item ? s->n_items + 1 : json->end_line;
 
 	if (s->n_comments)
 		question_problems_note(problems, QUESTION_NOTE_COMMENTS, s->comment_line, s->n_comments);
 	if (s->container != QUESTION_JSON_ARRAY)
 		return;
 	if (json->trailing_comma)
-		question_problems_add(problems, QUESTION_NOTE_TRAILING_COMMA, json->trailing_comma, STR(""), 0);
+		question_problems_add(problems, QUESTION_NOTE_TRAILING_COMMA, s->by_item ? s->n_items : json->trailing_comma,
+				      STR(""), 0);
 	if (json->missing_comma)
 		question_problems_add(problems, QUESTION_NOTE_MISSING_COMMA, json->missing_comma, STR(""), 0);
 	if (json->end == JSON_SPLIT_TRUNCATED || json->end == JSON_SPLIT_MISMATCH)
-		question_problems_add(problems, QUESTION_JSON_STOPPED, json->end_line, STR(""), 0);
+		question_problems_add(problems, QUESTION_JSON_STOPPED, end, STR(""), 0);
 	else if (json->end == JSON_SPLIT_DEEP)
-		question_problems_add(problems, QUESTION_DEEP, json->end_line, STR(""), LIMIT_JSON_DEPTH);
+		question_problems_add(problems, QUESTION_DEEP, end, STR(""), LIMIT_JSON_DEPTH);
 	else if (json->end == JSON_SPLIT_TRAILING)
-		question_problems_add(problems, QUESTION_AFTER_END, json->end_line, STR(""), 0);
+		question_problems_add(problems, QUESTION_AFTER_END, s->by_item ? s->n_items : end, STR(""), 0);
 }

@@ -41,10 +41,13 @@ struct question_source {
 	size_t n_comments; /* passed so far */
 	int64_t comment_line;
 	struct buf scratch;
+	bool by_item;       /* an array that stands in one line: its items are numbered instead of lines */
+	int64_t n_items;    /* given so far */
 };
 
 struct question_source_row {
 	int64_t line;
+	int64_t place;                      /* for sentences: the line, or the number of the item: see question_source.by_item */
 	json_t *value;                      /* the caller's; NULL where there is a problem */
 	enum question_problem_kind problem; /* also with a value: a note */
 	struct str found;                   /* borrowed, until the next row */

@@ -174,18 +174,18 @@ static void take_question(struct import *in, const struct question *place, const
 }
 
 /* A good row: one question, or one for each turn. */
-static void take(struct import *in, int64_t line)
+static void take(struct import *in, const struct question_source_row *from)
 {
 	struct question_import *out = in->out;
 	const struct question_row *row = &in->row;
-	struct question place = { .line = line };
+	struct question place = { .line = from->line };
 
-	link_turn(in, &place, line);
+	link_turn(in, &place, from->place);
 	if (!place.turn)
-		note_repeats(in, line);
+		note_repeats(in, from->place);
 	for (int kind = 0; kind < QUESTION_PROBLEM_KINDS; kind++) {
 		if (row->notes & 1U << kind)
-			question_problems_note(&in->problems, (enum question_problem_kind)kind, line, 1);
+			question_problems_note(&in->problems, (enum question_problem_kind)kind, from->place, 1);
 	}
 	out->n_conversations += row->n_earlier > 0;
 	out->n_turns += row->n_earlier ? row->n_earlier + 1 : 0;
@@ -220,9 +220,9 @@ static void read_row(struct import *in, const struct question_source_row *from)
 	if (!problem)
 		problem = check_text(&in->row.text, &number);
 	if (problem)
-		question_problems_add(&in->problems, problem, from->line, found, number);
+		question_problems_add(&in->problems, problem, from->place, found, number);
 	else
-		take(in, from->line);
+		take(in, from);
 }
 
 /* --- order --- */
@@ -318,7 +318,7 @@ static enum err_code read_rows(struct import *in, const atomic_bool *cancel, str
 				       LIMIT_QUESTIONS);
 		}
 		if (row.problem)
-			question_problems_add(&in->problems, row.problem, row.line, row.found, row.number);
+			question_problems_add(&in->problems, row.problem, row.place, row.found, row.number);
 		if (row.value)
 			read_row(in, &row);
 		json_decref(row.value);
@@ -360,6 +360,7 @@ enum err_code questions_read(struct arena *a, struct str text, const struct ques
 			     struct question_import *out, const atomic_bool *cancel, struct err *err)
 {
 	struct import in = { .arena = a, .options = options, .out = out, .seed = random_u64() };
+	struct str bytes = text;
 	enum err_code code;
 
 	*out = (struct question_import){ .format = "", .encoding = "", .question_field = "", .reference_field = "" };
@@ -368,10 +369,13 @@ enum err_code questions_read(struct arena *a, struct str text, const struct ques
 			       (unsigned long long)((text.len + MIB - 1) / MIB), (unsigned long long)(LIMIT_UPLOAD / MIB));
 	question_row_init(&in.row);
 	buf_init(&in.composed, 8 * LIMIT_JSON_ELEMENT);
-	code = encoding_decode(a, text, &text, &out->encoding, cancel, err);
+	code = encoding_decode(a, bytes, &text, &out->encoding, cancel, err);
 	if (code)
 		goto out;
 	code = question_source_open(&in.source, a, text, options->file_name ? options->file_name : "", err);
+	if (!strcmp(out->encoding, "big5") && encoding_is_doubtful(bytes))
+		question_problems_note(&in.problems, QUESTION_NOTE_ENCODING, 1, 1);
+	in.problems.by_item = in.source.by_item;
 	if (!code)
 		code = make_plan(&in, err);
 	if (!code)

@@ -62,7 +62,8 @@ struct question_import {
 	size_t n_with_reference;
 	size_t n_conversations, n_turns; /* of more than one turn, and the questions that are turns of them */
 	struct question_problem *problems; /* the first 100 */
-	size_t n_problems;     /* all */
+	size_t n_problems;     /* all, and how many of them were not taken; the others are notes */
+	size_t n_refused;
 };
 
 /* Reads `text`.  Fails only where nothing can be read at all (err_question_*: with line), over a limit, or cancelled. */

@@ -10,11 +10,12 @@ static const char style[] =
 	"table{border-collapse:collapse;width:100%}"
 	"th,td{border:1px solid var(--line);padding:.4rem .6rem;text-align:left;vertical-align:top}"
 	"thead th{position:sticky;top:0;background:Canvas}"
-	".scroll{overflow-x:auto}.answers td,.answers th{min-width:14rem}.answers th:first-child,.answers td:first-child{min-width:2rem}"
+	"th{overflow-wrap:anywhere}"
+	".scroll{overflow-x:auto}.answers td,.answers th{min-width:8.5rem}.answers th:first-child,.answers td:first-child{min-width:2rem}"
 	".text{white-space:pre-wrap;overflow-wrap:anywhere}"
 	".note{color:GrayText;font-size:.85em}.liked{outline:2px solid #2e7d32;outline-offset:-2px}"
 	"code{overflow-wrap:anywhere;font-size:.85em}.bar{background:#2e7d32;height:.5rem;display:block}"
-	"@media print{thead th{position:static}}";
+	"@media print{thead th{position:static}.scroll{overflow:visible}.answers td,.answers th{min-width:0}}";
 
 static void raw(struct export *e, const char *markup)
 {
@@ -82,16 +83,18 @@ static void head(struct export *e)
 	paragraph_if(e, e->run.is_drifted, "report_drifted");
 }
 
-static void tally_row(struct export *e, size_t i, int64_t most)
+static void tally_row(struct export *e, size_t i)
 {
 	const struct column_row *c = &e->columns[i];
+	int64_t share = e->run.n_questions > 0 ? 100 * c->n_likes / e->run.n_questions : 0; /* several people may like an answer */
 
+	share = share > 100 ? 100 : share;
 	raw(e, "<tr><th scope=\"row\" dir=\"auto\">");
 	text(e, e->titles[i]);
 	raw(e, "</th><td>");
 	text(e, export_text(e, "report_likes_of", "n=%lld|of=%lld", (long long)c->n_likes, (long long)e->run.n_questions));
 	buf_printf(&e->out, "<span class=\"bar\" style=\"width:%lld%%\"></span></td><td>%lld</td><td>%lld</td><td>",
-		   most > 0 ? (long long)(100 * c->n_likes / most) : 0, (long long)c->n_done, (long long)c->n_failed);
+		   (long long)share, (long long)c->n_done, (long long)c->n_failed);
 	if (c->sum_us > 0)
 		buf_printf(&e->out, "%.1f", (double)c->sum_generated * 1e6 / (double)c->sum_us);
 	raw(e, "</td></tr>");
@@ -99,13 +102,8 @@ static void tally_row(struct export *e, size_t i, int64_t most)
 
 static void tally(struct export *e)
 {
-	int64_t most = 0;
-
-	for (size_t i = 0; i < e->n_columns; i++)
-		if (e->columns[i].n_likes > most)
-			most = e->columns[i].n_likes;
 	titled(e, "h2", "report_tally");
-	raw(e, "<table><thead><tr>");
+	raw(e, "<div class=\"scroll\"><table><thead><tr>");
 	titled(e, "th", "report_column_head");
 	titled(e, "th", "report_likes_head");
 	titled(e, "th", "report_done_head");
@@ -113,8 +111,8 @@ static void tally(struct export *e)
 	titled(e, "th", "report_speed_head");
 	raw(e, "</tr></thead><tbody>");
 	for (size_t i = 0; i < e->n_columns; i++)
-		tally_row(e, i, most);
-	raw(e, "</tbody></table>\n");
+		tally_row(e, i);
+	raw(e, "</tbody></table></div>\n");
 }
 
 static void code_line(struct export *e, const char *value)

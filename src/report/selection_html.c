@@ -330,7 +330,10 @@ static void course(struct report *r)
 		report_raw(r, "<td>");
 		report_text(r, title ? title : report_string(step, "state"));
 		report_raw(r, "</td>");
-		cell_number(r, report_number(step, "seconds"), "%.1f s");
+		double seconds = report_number(step, "seconds");
+		report_raw(r, "<td class=\"number\">");
+		report_text(r, isnan(seconds) ? "-" : export_text(&r->e, "report_step_seconds", "n=%.1f", seconds));
+		report_raw(r, "</td>");
 		report_raw(r, "</tr>");
 	}
 	report_raw(r, "</tbody></table>");

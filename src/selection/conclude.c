@@ -223,7 +223,7 @@ static json_t *next_json(struct material *m, const struct evidence *e, const str
 
 static bool is_draws(const struct reason *r)
 {
-	return !strcmp(r->key, "decision_draws") || !strcmp(r->key, "decision_draws_base");
+	return !strncmp(r->key, "decision_draws", strlen("decision_draws"));
 }
 
 /* Likelihood of the references and quality of the answers rank the candidates the other way round: it is known to happen, decides

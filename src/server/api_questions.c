@@ -128,7 +128,7 @@ void api_upload(struct request *r)
 	if (err.code == ERR_OK && kind && !in->is_document && strcmp(kind, "questions") != 0)
 		err_set(&err, ERR_INVALID, "err_field_choice", "field=kind|choices=questions, document");
 	if (err.code == ERR_OK && !r->received)
-		err_set(&err, ERR_DATA, "err_upload_empty", NULL);
+		err_set(&err, ERR_DATA, *in->file_name ? "err_upload_empty" : "err_upload_empty_nameless", "name=%s", in->file_name);
 	start_preview(r, in, &err);
 }
 

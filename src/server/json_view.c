@@ -366,6 +366,7 @@ void view_import(struct buf *b, enum lang lang, const char *upload, const char *
 	json_int(b, "n_conversations", (int64_t)in->n_conversations);
 	json_int(b, "n_turns", (int64_t)in->n_turns);
 	json_int(b, "n_problems", (int64_t)in->n_problems);
+	json_int(b, "n_refused", (int64_t)in->n_refused);
 	json_open(b, "problems", '[');
 	for (size_t i = 0; i < shown; i++) {
 		json_open(b, NULL, '{');

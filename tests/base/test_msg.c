@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/msg.h"
@@ -98,6 +99,47 @@ static void brackets_that_are_no_choice_stay(void **state)
 	assert_string_equal(buf_text(&out), "COMMAND [OPTION...]");
 }
 
+/* The usual reasons of the system are said in the reader's language; others stay as the system says them. */
+static void the_reasons_of_the_system_are_translated(void **state)
+{
+	static const int usual[] = { ECONNREFUSED, ECONNRESET, EPIPE,  ETIMEDOUT,  EHOSTUNREACH, ENETUNREACH, EACCES, EPERM,	 ENOENT,
+				     ENOSPC,	   EROFS,      EMFILE, EISDIR,	   ENOTDIR,	 EEXIST,      EIO,    ENOMEM,	 EDQUOT,
+				     ENAMETOOLONG, EADDRINUSE };
+	struct err err = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof usual / sizeof usual[0]; i++) {
+		err_set_errno(&err, usual[i], "err_cli_connection", NULL);
+		buf_clear(&out);
+		err_message(&out, LANG_EN, &err);
+		assert_non_null(strstr(buf_text(&out), strerrordesc_np(usual[i])));
+		buf_clear(&out);
+		err_message(&out, LANG_ZH_TW, &err);
+		for (const char *c = buf_text(&out); *c; c++)
+			if ((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z'))
+				fail_msg("%s", buf_text(&out));
+	}
+	err_set_errno(&err, EXDEV, "err_cli_connection", NULL);
+	buf_clear(&out);
+	err_message(&out, LANG_ZH_TW, &err);
+	assert_string_equal(buf_text(&out), "無法連線到伺服器：Invalid cross-device link。");
+}
+
+/* A value may name a sentence of the program, once: what that says of itself is a plain value. */
+static void a_value_may_name_a_sentence(void **state)
+{
+	(void)state;
+	buf_clear(&out);
+	msg_format(&out, LANG_EN, "err_question_nul", "place=%s|line=%d", "@core_line_place", 3);
+	assert_string_equal(buf_text(&out), "Line 3: there is a NUL character, which no question can contain.");
+	buf_clear(&out);
+	msg_format(&out, LANG_ZH_TW, "err_question_nul", "place=%s|line=%s", "@core_line_place", "@core_line_place");
+	assert_string_equal(buf_text(&out), "第 @core_line_place 行：有 NUL 字元，問題裡不能有這個字元。");
+	buf_clear(&out);
+	msg_format(&out, LANG_EN, "err_question_nul", "place=%s", "@core_no_such_sentence");
+	assert_string_equal(buf_text(&out), "@core_no_such_sentence: there is a NUL character, which no question can contain.");
+}
+
 static void the_program_formats_its_own_texts_the_same_way(void **state)
 {
 	(void)state;
@@ -148,6 +190,8 @@ int main(void)
 		cmocka_unit_test(an_error_has_a_sentence_and_where_there_is_one_a_hint),
 		cmocka_unit_test(one_thing_is_spoken_of_in_the_singular),
 		cmocka_unit_test(brackets_that_are_no_choice_stay),
+		cmocka_unit_test(the_reasons_of_the_system_are_translated),
+		cmocka_unit_test(a_value_may_name_a_sentence),
 		cmocka_unit_test(the_program_formats_its_own_texts_the_same_way),
 		cmocka_unit_test(languages_are_recognized_in_every_spelling),
 	};

@@ -30,7 +30,7 @@ test.beforeEach(async ({ page }) => {
 test("the list tells state, size and likes, follows a vote, finds by name, and opens a validation again", async ({ page }) => {
 	const first = await run(page, "Heron check", QUESTIONS);
 	await expect(row(page, "Heron check")).toContainText("done");
-	await expect(row(page, "Heron check")).toContainText("questions: 2 · models: 2");
+	await expect(row(page, "Heron check")).toContainText("2 questions, 2 models");
 	await expect(row(page, "Heron check")).toContainText("none yet");
 	await like(page, first, 1);
 	await expect(row(page, "Heron check").getByLabel("Likes of Kestrel bot · epoch 8: 1")).toBeVisible();

@@ -205,7 +205,7 @@ static void what_stays_wrong_fails_with_its_reason(void **state)
 		int64_t requests;
 	} cases[] = {
 		{ "400", "err_provider_status", 2 }, /* once more without what only some servers know */
-		{ "401", "err_provider_key", 1 },     { "403", "err_provider_key", 1 },
+		{ "401", "err_provider_key_needed", 1 }, { "403", "err_provider_key_needed", 1 },
 		{ "404", "err_provider_status", 1 },  { "redirect", "err_http_redirect", 1 },
 		{ "filter", "err_remote_refused", 1 }, { "endless", "err_remote_too_long", 1 },
 		{ "no_finish", "err_remote_incomplete", 6 }, { "429", "err_provider_busy", 6 },

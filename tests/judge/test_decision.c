@@ -105,6 +105,8 @@ static void references_find_the_winner(void **state)
 	assert_true(d.candidates[3].win_rate.low > 0.9);
 	assert_true(d.win_rate > 0.85 && d.win_rate < 1);
 	assert_true(has_reason(&d, "decision_runner_up"));
+	assert_true(has_reason(&d, "decision_draws_all")); /* not "about 100 of 100" */
+	assert_false(has_reason(&d, "decision_draws"));
 }
 
 /* Two wrong answers, of which one is closer in its words, in nearly all questions. */

@@ -77,6 +77,15 @@ static const struct encoding_case cases[] = {
 	  "\371\243\277\012",
 	  46, "", "err_question_encoding_other",
 	  "" },
+	{ "GB18030 that is well-formed as Big5", "\307\353\316\312\315\313\273\365\320\350\322\252\266\340\311\331\314\354",
+	  18, "", "err_question_encoding_other",
+	  "" },
+	{ "PNG", "\211PNG\015\012\032\012\000\000\000\015IHDR",
+	  16, "", "err_question_binary",
+	  "" },
+	{ "JPEG", "\377\330\377\340",
+	  4, "", "err_question_binary",
+	  "" },
 	{ "Shift_JIS", "\202\261\202\314\203}\203V\203\223\202\314\203v\203\215\203Z\203b\203T\202\315\211"
 	  "\275\202\305\202\267\202\251\201H\012\223\372\226{\202\305\210\352\224\324\215\202"
 	  "\202\242\216R\202\315\201H\012",
@@ -170,6 +179,16 @@ static void encodings_are_recognized_or_refused_by_name_and_place(void **state)
 	}
 }
 
+/* Two characters are too few to tell the encodings apart; longer text of Taiwan has bytes that GB 2312 does not know. */
+static void short_text_of_two_encodings_is_doubtful(void **state)
+{
+	(void)state;
+	assert_true(encoding_is_doubtful(STR("\304\343\272\303")));
+	assert_false(encoding_is_doubtful(STR("\263o\245x\276\367\276\271\245\316\244\260\273\362")));
+	assert_false(encoding_is_doubtful(STR("Which CPU?")));
+	assert_false(encoding_is_doubtful(STR("\304")));
+}
+
 static void a_wrong_byte_is_named_with_its_line_and_place(void **state)
 {
 	struct arena *a = arena_new();
@@ -257,6 +276,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(encodings_are_recognized_or_refused_by_name_and_place),
+		cmocka_unit_test(short_text_of_two_encodings_is_doubtful),
 		cmocka_unit_test(a_wrong_byte_is_named_with_its_line_and_place),
 		cmocka_unit_test(a_character_across_two_slices_is_read),
 		cmocka_unit_test(cancelling_stops_the_reading),

@@ -442,6 +442,38 @@ static void the_sentence_names_line_finding_and_how_many_were_read(void **state)
 	buf_release(&sentence);
 }
 
+/* Of a file that is one line, "line 1" would say nothing. */
+static void items_of_one_line_are_named_by_their_number(void **state)
+{
+	struct buf sentence = BUF_INIT(4096);
+
+	(void)state;
+	assert_int_equal(read_as("q.json", "{\"questions\": [\"a\", 17, \"b\", \"a\", \"\"]}\n"), ERR_OK);
+	assert_int_equal(result.n_problems, 3);
+	assert_int_equal(result.n_refused, 2);
+	for (size_t i = 0; i < result.n_problems; i++) {
+		assert_int_equal(result.problems[i].line, 1);
+		err_message(&sentence, LANG_EN, &result.problems[i].err);
+		buf_add_char(&sentence, '\n');
+	}
+	assert_string_equal(buf_text(&sentence), "Item 2: expected a question in quotation marks, found 17. The other 3 questions were read.\n"
+						 "Item 4: the same question as in item 1. Both were kept.\n"
+						 "Item 5: the question is empty. The other 3 questions were read.\n");
+	buf_clear(&sentence);
+	err_message(&sentence, LANG_ZH_TW, &result.problems[1].err);
+	assert_string_equal(buf_text(&sentence), "第 4 項：與第 1 項是同一題，兩題都保留。");
+	buf_release(&sentence);
+}
+
+static void bytes_that_may_be_of_another_encoding_are_noted(void **state)
+{
+	(void)state;
+	assert_int_equal(read_as("q.txt", "\304\343\272\303" "\n"), ERR_OK);
+	assert_string_equal(result.encoding, "big5");
+	assert_int_equal(result.n_refused, 0);
+	assert_problem(0, 1, "err_question_note_encoding");
+}
+
 static void the_first_hundred_problems_are_kept_and_all_are_counted(void **state)
 {
 	struct buf text = BUF_INIT(MIB);
@@ -717,6 +749,8 @@ int main(void)
 		TEST(a_preview_counts_all_and_keeps_a_few),
 		TEST(every_row_that_is_not_taken_has_a_problem_with_its_line),
 		TEST(the_sentence_names_line_finding_and_how_many_were_read),
+		TEST(items_of_one_line_are_named_by_their_number),
+		TEST(bytes_that_may_be_of_another_encoding_are_noted),
 		TEST(the_first_hundred_problems_are_kept_and_all_are_counted),
 		TEST(what_cannot_be_read_at_all_is_refused_with_a_reason),
 		TEST(ten_million_brackets_are_refused),
