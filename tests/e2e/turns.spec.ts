@@ -33,3 +33,16 @@ test("a conversation is asked whole, and a later turn shows what each model said
 	await page.getByText("第 3 題的第 2 輪").click();
 	await expect(rows.nth(4)).toContainText("What is 2+2?");
 });
+
+test("a preview says where references come from, what was not read, and what is only a note", async ({ page }) => {
+	const chat = (asked: string): string => JSON.stringify({ messages: [{ role: "user", content: asked }, { role: "assistant", content: "Blue." }] });
+	await open_empty(page, 12);
+	await drop(page, "chats.jsonl", [chat("Name a colour."), chat("Name a colour."), "{ not json"].join("\n"));
+	const dialog = page.getByRole("dialog");
+	await expect(dialog).toContainText("Found 2 questions. Question = \"messages\", reference answers: the last answer of each conversation.");
+	await expect(dialog).toContainText("1 entry was not read · 1 note");
+	await expect(dialog.getByRole("cell", { name: "Blue." })).toHaveCount(2);
+	await page.keyboard.press("Escape");
+	await drop(page, "one.json", "[\"Only this?\"]");
+	await expect(dialog).toContainText("Found 1 question.");
+});
