@@ -45,10 +45,11 @@ function check_messages() {
 }
 
 const COMPILED = /\(\(inputs(?: = \{\})?, options = \{\}\) => \{\n[^\n]*\n\tif \(locale === "en"\) return __\w+\.(\w+)\(inputs\)\n[^\n]*\n\}\)/g;
-const PICK = `const pick = (index) => (inputs) => {
+const PICK = `export const say = (index, inputs) => {
 	const text = texts(getLocale())[index] ?? "";
 	return inputs ? text.replace(/\\{(\\w+)\\}/g, (_, name) => inputs[name]) : text;
 };
+const pick = (index) => (inputs) => say(index, inputs);
 `;
 
 const TABLES = `// Generated: the sentences of each language, of which a visit loads one.
