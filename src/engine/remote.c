@@ -51,7 +51,7 @@ enum err_code remote_fail(const struct remote *remote, const struct http_reply *
 	if (status == 403 && remote->row.kind == PROVIDER_OLLAMA && reply->body.len == 0)
 		return err_set(err, ERR_DENIED, "err_provider_host", "url=%s", url);
 	if (status == 401 || status == 403)
-		return err_set(err, ERR_DENIED, *remote->row.key_source ? "err_provider_key" : "err_provider_key_needed",
+		return err_set(err, ERR_DENIED, remote->row.key_source && *remote->row.key_source ? "err_provider_key" : "err_provider_key_needed",
 			       "url=%s|status=%d", url, status);
 	if (status == 429 || status == 503)
 		return err_set(err, ERR_BUSY, "err_provider_busy", "url=%s|status=%d|reason=%s", url, status, reason);

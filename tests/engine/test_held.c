@@ -54,6 +54,7 @@ static void what_it_holds_is_read_with_suspicion(void **state)
 	assert_int_equal(read(a, 200, "{}", &held, &err), ERR_DATA);
 	assert_int_equal(read(a, 200, "[]", &held, &err), ERR_DATA);
 	assert_int_equal(read(a, 401, "{\"error\":\"unauthorized\"}", &held, &err), ERR_DENIED);
+	assert_string_equal(err.key, "err_provider_key_needed"); /* none is set */
 	arena_free(a);
 }
 
