@@ -113,14 +113,16 @@ static void forget_refusal(struct request *r, struct db *db)
 
 void api_forget_refusal(struct request *r)
 {
-	struct err err = { 0 };
-	r->state = (void *)(uintptr_t)body_text(r->json, "path", 1, PATH_LIMIT, NULL, &err);
-	if (err.code == ERR_OK && !r->state)
-		err_set(&err, ERR_INVALID, "err_field_needed", "field=path");
-	if (err.code != ERR_OK)
-		request_fail(r, &err);
-	else
+	const char *path = request_query(r, "path");
+	struct err err;
+
+	if (path && *path) {
+		r->state = (void *)(uintptr_t)path;
 		request_defer(r, LANE_WRITE, forget_refusal, models_changed);
+		return;
+	}
+	err_set(&err, ERR_INVALID, "err_field_needed", "field=path");
+	request_fail(r, &err);
 }
 
 /* --- find --- */

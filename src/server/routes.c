@@ -23,7 +23,7 @@ static const struct route table[] = {
 	{ "PATCH", "/settings", OWNER(GATE_JSON), api_set_settings },
 	{ "GET", "/models", OWNER(GATE_NO_BODY), api_list_models },
 	{ "POST", "/models", OWNER(GATE_JSON), api_add_models },
-	{ "DELETE", "/models/refusals", OWNER(GATE_JSON), api_forget_refusal },
+	{ "DELETE", "/models/refusals", OWNER(GATE_NO_BODY), api_forget_refusal },
 	{ "POST", "/models/find", OWNER(GATE_NO_BODY), api_find_models },
 	{ "GET", "/models/{id}", OWNER(GATE_NO_BODY), api_get_model },
 	{ "GET", "/models/{id}/changes", OWNER(GATE_NO_BODY), api_model_changes },

@@ -5,6 +5,7 @@ import json
 import pathlib
 import sqlite3
 import time
+from urllib.parse import quote
 
 import pytest
 from conftest import gguf
@@ -268,11 +269,11 @@ def test_what_was_not_taken_leaves_the_list_when_it_is_gone_or_dismissed(fresh, 
     gguf(tmp_path / "good.gguf")
     assert fresh.api("POST", "/models", {"path": str(tmp_path / "good.gguf")}).status == 200
     assert stored() == set(paths[1:])
-    assert fresh.api("DELETE", "/models/refusals", {"path": paths[1]}).status == 204
+    assert fresh.api("DELETE", f"/models/refusals?path={quote(paths[1])}").status == 204
     assert listed() == paths[2:] and stored() == set(paths[2:])
-    assert fresh.api("DELETE", "/models/refusals", {"path": paths[1]}).status == 204
-    problem(fresh.api("DELETE", "/models/refusals", {}), 400, "invalid", "path")
-    problem(fresh.api("DELETE", "/models/refusals", {"path": ""}), 400, "invalid", "path")
+    assert fresh.api("DELETE", f"/models/refusals?path={quote(paths[1])}").status == 204
+    problem(fresh.api("DELETE", "/models/refusals"), 400, "invalid", "path")
+    problem(fresh.api("DELETE", "/models/refusals?path="), 400, "invalid", "path")
     assert fresh.api("POST", "/models", {"path": str(folder)}).status == 200
     assert listed() == paths[1:]
 
