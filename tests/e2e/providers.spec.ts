@@ -115,7 +115,7 @@ test.describe("with a key", () => {
 	test("an OpenAI-compatible server refuses without it; with it the models are listed, and the key is never shown again", async ({ page }) => {
 		const url = `http://127.0.0.1:${(remote.address() as AddressInfo).port}/v1`;
 		const vllm = await add(page, "openai", url, "vLLM");
-		await expect(vllm.getByRole("alert")).toContainText("did not accept the key");
+		await expect(vllm.getByRole("alert")).toContainText("wants an API key");
 		await page.getByRole("button", { name: "Actions for vLLM" }).click();
 		await page.getByRole("menuitem", { name: "Change settings" }).click();
 		const dialog = page.getByRole("dialog", { name: "Settings of vLLM" });
