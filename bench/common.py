@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import socket
+import sqlite3
 import statistics
 import subprocess
 import tempfile
@@ -48,10 +49,10 @@ class UnixConnection(http.client.HTTPConnection):
 class Server:
     """An `assay serve` of its own data directory, spoken to over the unix socket."""
 
-    def __init__(self, data, *options):
+    def __init__(self, data, *options, program=ASSAY):
         self.data = pathlib.Path(data)
         self.started = time.monotonic()
-        self.process = subprocess.Popen([ASSAY, "serve", "--data", data, *options], stdout=subprocess.PIPE,
+        self.process = subprocess.Popen([program, "serve", "--data", data, *options], stdout=subprocess.PIPE,
                                         stderr=subprocess.DEVNULL, text=True)
         self.link = self.process.stdout.readline().strip()
         self.ready_s = time.monotonic() - self.started
@@ -76,6 +77,11 @@ class Server:
             run = self.call("GET", f"/runs/{run['id']}")
         return run
 
+    def calibrated_slots(self):
+        """Slots that calibration chose, of the only model of this data directory."""
+        with contextlib.closing(sqlite3.connect(f"file:{self.data}/assay.db?mode=ro", uri=True)) as db:
+            return db.execute("SELECT slots FROM calibration").fetchone()[0]
+
     def rss(self):
         return rss_mib(self.process.pid)
 
@@ -85,9 +91,9 @@ class Server:
 
 
 @contextlib.contextmanager
-def server(*options):
+def server(*options, program=ASSAY):
     with tempfile.TemporaryDirectory() as data:
-        running = Server(data, *options)
+        running = Server(data, *options, program=program)
         try:
             yield running
         finally:

@@ -38,6 +38,8 @@ static void make_key(const struct judging *j, const struct judge_prompt *p, char
 	str_format(version, sizeof version, "%s %d %d", ASSAY_VERSION, PROMPTS_VERSION, j->is_in_words);
 	hash_add_text(h, str_of(version));
 	hash_add_text(h, str_of(j->identity));
+	if (j->template[0])
+		hash_add_text(h, str_of(j->template));
 	hash_add_text(h, buf_str(&p->system));
 	hash_add_text(h, buf_str(&p->user));
 	hash_add_text(h, str_of(p->lead));
@@ -210,8 +212,8 @@ static void ask_batch(struct selection *s)
 	s->on_item = on_item;
 	s->share = 0;
 	selection_ask(s, REQ_JUDGE,
-		      json_pack("{s:i, s:o, s:s, s:b, s:O}", "adapter", j->adapter_file ? 1 : 0, "labels", labels(), "template", "",
-				"thinking", 0, "items", b->items),
+		      json_pack("{s:i, s:o, s:s, s:b, s:O}", "adapter", j->adapter_file ? 1 : 0, "labels", labels(), "template",
+				j->template, "thinking", 0, "items", b->items),
 		      -1, MSG_OK, answered);
 }
 

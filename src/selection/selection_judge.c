@@ -12,6 +12,7 @@
 #include "engine/model_cache.h"
 #include "engine/machine.h"
 #include "judge/turns.h"
+#include "store/template_store.h"
 
 #define DAY_MS 86400000LL
 #define SHARED_MAX 100	 /* pairs that people decided, to compare with */
@@ -24,6 +25,7 @@ static struct judging *judging_of(struct selection *s)
 		return s->judging;
 	struct judging *j = mem_alloc(sizeof *j);
 	j->arena = arena_new();
+	j->template = "";
 	j->state = s->row.judge_model_id ? JUDGE_WAITING : JUDGE_NONE;
 	return s->judging = j;
 }
@@ -133,6 +135,16 @@ static void identify(struct judging *j)
 	}
 }
 
+/* As the model is asked everywhere: with its family's template, or one of the user's own; "" where the file's own is used. */
+static void take_template(struct paper_chore *p, struct db *db, struct err *err)
+{
+	struct judging *j = p->judging;
+	struct gen_params params = { .template = "" };
+
+	if (template_store_fill(db, j->arena, p->judge_id, PARAM_TEMPLATE, &params, err) == ERR_OK)
+		j->template = params.template;
+}
+
 /* What is loaded is the file, also where the model is a folder or is to be used as another one. */
 static void take_base_file(struct paper_chore *p, struct err *err)
 {
@@ -157,6 +169,8 @@ static void read_judge(struct paper_chore *p, struct err *err)
 			j->provider = remote_judge_provider(db, p->data_dir, j->arena, j->model.provider_id, err);
 		if (j->model.model.kind == MODEL_ADAPTER)
 			(void)!model_store_get(db, j->arena, j->model.base_model_id, &j->base, err);
+		if (err->code == ERR_OK && !j->provider)
+			take_template(p, db, err);
 	}
 	db_close(db);
 	if (err->code == ERR_OK && !j->provider)

@@ -20,6 +20,7 @@ struct judging {
 	enum judge_state state;
 	struct model_row model, base; /* base: the model itself, or what it stands on */
 	char *adapter_file;	      /* owned; NULL: none */
+	const char *template;	      /* that it is asked with; "": its file's own */
 	char identity[256];	      /* of all that its readings depend on */
 	struct exam_card card;
 	bool has_card;

@@ -397,6 +397,26 @@ def test_a_judge_that_does_not_fit_into_memory_is_not_used_and_says_why(live, do
     live.call("DELETE", f"/models/{huge}")
 
 
+def test_a_judge_is_asked_with_the_template_that_was_chosen_for_it(live, done, tmp_path):
+    shutil.copyfile(MODEL, tmp_path / "barn.gguf")
+    barn = live.call("POST", "/models", {"path": str(tmp_path / "barn.gguf")})["model_ids"][0]
+    wish = {"run_id": done["run_id"], "judge_model_id": barn}
+    turns = "{% for m in messages %}<{{ m['role'] }}> {{ m['content'] }}\n{% endfor %}<assistant> "
+    # Short texts, as a choice is tried with, pass; what a judge is asked does not.
+    long_ones = "{% for m in messages %}{% if m['content']|length > 200 %}{{ raise_exception('too long') }}{% endif %}{% endfor %}"
+    asked = {}
+    for name, choice in (("file", {"choice": ""}), ("own", {"choice": "own", "text": turns}),
+                         ("refuses", {"choice": "own", "text": long_ones + turns})):
+        live.call("PUT", f"/models/{barn}/template", choice)
+        judged = wait(live, live.call("POST", "/selections", wish), limit_s=600)
+        assert judged["state"] == "done", judged
+        asked[name] = judged["checked_by"]["judge"]
+    assert asked["refuses"]["exam"] is None and asked["refuses"]["problem"]["key"] == "err_template_failed", asked["refuses"]
+    # Another prompt, other readings: those of the file's own template are not taken for these.
+    assert asked["file"]["exam"] and asked["own"]["exam"] and asked["file"]["exam"] != asked["own"]["exam"], asked
+    live.call("DELETE", f"/models/{barn}")
+
+
 def test_why_likelihoods_are_missing_is_said_wherever_the_result_is(live, done):
     """As the result says it where the validated model does not fit."""
     problem = {"code": "limit", "key": "err_memory_held", "args": "base=1\x1fneed=9.0\x1ffree=1.0\x1fheld=5.0"}
