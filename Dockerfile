@@ -22,10 +22,11 @@ RUN script/release deb
 FROM ${BASE}
 COPY --from=build /src/build/dist/assay_*.deb /tmp/
 RUN apt-get update && apt-get install -y --no-install-recommends /tmp/assay_*.deb ca-certificates curl \
-	&& rm -rf /var/lib/apt/lists/* /tmp/assay_*.deb \
+	python3 python3-venv && rm -rf /var/lib/apt/lists/* /tmp/assay_*.deb \
 	&& useradd --uid 10001 --create-home assay && install -d -o assay -g assay -m 700 /data
-# "assay ..." by hand in the container uses the same data: docker exec NAME assay open
-ENV XDG_DATA_HOME=/data ASSAY_PORT=7878 LANG=C.UTF-8
+# "assay ..." by hand in the container uses the same data: docker exec NAME assay open.  Python only serves llama.cpp's converter, where
+# somebody asks for it; its environment and the hub's token lie in the volume too, since all else may be read-only.
+ENV XDG_DATA_HOME=/data HF_HOME=/data/huggingface ASSAY_PORT=7878 LANG=C.UTF-8
 VOLUME /data
 USER assay
 WORKDIR /home/assay

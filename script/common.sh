@@ -56,8 +56,8 @@ need_packages() {
 	[ ${#missing[@]} -eq 0 ] && return 0
 	command -v apt-get >/dev/null || fail "please install: ${missing[*]}"
 	say "installing ${missing[*]}"
-	as_root apt-get update -qq
-	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+	as_root apt-get -o DPkg::Lock::Timeout=600 update -qq
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
 # once NAME COMMAND...: runs the command unless $CACHE/NAME exists; NAME appears only if it succeeded.

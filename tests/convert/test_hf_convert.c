@@ -139,6 +139,8 @@ static void assert_model(const char *name, const json_t *model)
 	struct hf_convert_facts facts;
 	assert_ok(hf_convert_size(dir, &automatic, &facts, &err));
 	assert_int_equal(hf_type_file_type(facts.type), json_integer_value(json_object_get(model, "auto")));
+	print_message("%-16s F32 F16 BF16 Q8_0: %zu tensors and %zu keys equal\n", name, json_object_size(json_object_get(model, "made")),
+		      json_array_size(json_object_get(model, "keys")));
 }
 
 static void every_architecture_equals_the_converter_of_llama_cpp(void **state)
@@ -190,6 +192,7 @@ static void assert_whole(const char *name, const json_t *model)
 	hash_hex(digest, hex);
 	if (strcmp(hex, json_string_value(json_object_get(model, "sha256"))) != 0)
 		fail_msg("%s is not the file that convert_hf_to_gguf.py makes", name);
+	print_message("%-16s whole file with tokenizer: %llu bytes equal\n", name, (unsigned long long)size);
 }
 
 static void whole_files_equal_those_of_llama_cpp(void **state)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Downloads from a hub, against a stub of one: setup.ts starts it and tells the server its address.
 import type { Page } from "@playwright/test";
-import { dress, look_at } from "./look";
+import { dress, look_at, look_at_both } from "./look";
 import { expect, server, test } from "./page";
 import { call } from "./setup";
 
@@ -72,6 +72,7 @@ test("a download is cancelled, continued, and a broken line is picked up", async
 	await expect(dialog(page).getByRole("status")).toContainText("Cancelled; what has come is kept");
 	await look_at(page, "hub-cancelled-en-light");
 	await dialog(page).locator("footer").getByRole("button", { name: "Close" }).click();
+	await look_at_both(page, "models-download");
 	await page.getByRole("button", { name: "Continue the download of kestrel/K7-GGUF:slow.gguf" }).click();
 	// Random bytes are no model: that is said, with the path.
 	await expect(page.getByText(/slow\.gguf was downloaded, but cannot be used/)).toBeVisible();

@@ -22,3 +22,10 @@ export async function look_at(page: Page, name: string, as?: Look): Promise<void
 	const { violations } = await new AxeBuilder({ page }).analyze();
 	expect(violations.map((v) => `${v.id}: ${v.nodes.map((node) => node.target.join(" ")).slice(0, 3).join(", ")}`)).toEqual([]);
 }
+
+/** The same in English and light, then in Chinese and dark, and back; for what a reload leaves as it is. */
+export async function look_at_both(page: Page, name: string): Promise<void> {
+	await look_at(page, `${name}-en-light`);
+	await look_at(page, `${name}-zh-TW-dark`, { language: "zh-TW", theme: "dark" });
+	await dress(page, { language: "en", theme: "light" });
+}

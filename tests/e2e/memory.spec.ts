@@ -67,6 +67,12 @@ test("a model says what it takes and what Ollama holds, which can be freed", asy
 	await expect(base(page).getByText("Ollama is holding 5.0 GB: big:8b (5.0 GB).")).toBeVisible();
 	await expect(base(page).getByLabel("Layers on the GPU")).toHaveCount(0); // there is none
 	await look_at(page, "models-memory-en-light");
+	await dress(page, { language: "zh-TW", theme: "dark" });
+	await page.getByText("記憶體與 GPU").first().click();
+	await expect(page.getByText("約需記憶體")).toBeVisible();
+	await look_at(page, "models-memory-zh-TW-dark");
+	await dress(page, { language: "en", theme: "light" });
+	await base(page).getByText("Memory and GPU").click();
 	await base(page).getByRole("button", { name: "Free it" }).click();
 	await expect(base(page).getByText("Ollama is holding")).toHaveCount(0);
 	expect(await held()).toBe(0);
@@ -90,6 +96,7 @@ test("what a model may use of GPUs is chosen for it alone and stays", async ({ p
 	await base(page).getByLabel("Use this GPU").selectOption("CUDA1");
 	await expect.poll(async () => ((await call(page, "GET", "/models")) as { models: { gpu?: object | null }[] }).models.map((one) => one.gpu).find((one) => one))
 		.toEqual({ layers: 7, device: "CUDA1" });
+	await look_at(page, "models-gpu-en-light");
 	await dress(page, { language: "zh-TW", theme: "dark" });
 	await page.getByText("記憶體與 GPU").first().click();
 	await expect(page.getByText("約需記憶體")).toBeVisible();

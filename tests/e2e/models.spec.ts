@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Page } from "@playwright/test";
-import { dress, look_at } from "./look";
+import { dress, look_at, look_at_both } from "./look";
 import { expect, server, test } from "./page";
 import { call } from "./setup";
 
@@ -66,7 +66,7 @@ test("an adapter without its base says which it needs; choosing one makes it usa
 	await expect(page.getByText(`Found in ${home}`)).toBeVisible();
 	const card = page.getByRole("article", { name: "orphan" });
 	await expect(card.getByText('needs its base model "somebody/lost-base-7B"')).toBeVisible();
-	await look_at(page, "models-needs-base-en-light");
+	await look_at_both(page, "models-needs-base");
 	await card.getByLabel("Choose the base model").selectOption({ index: 0 });
 	await card.getByRole("button", { name: "Use as base model" }).click();
 	await expect(card.getByText(/^Base model: SmolLM2/)).toBeVisible();
@@ -109,6 +109,7 @@ test("what cannot be used is named with its cause and what to do", async ({ page
 	await look_at(page, "models-refused-en-light");
 	await result.getByRole("button", { name: "Hide this result" }).click();
 	await expect(result.getByText("1 not taken")).toHaveCount(0);
+	await look_at_both(page, "models-refusals");
 	const not_taken = page.getByRole("listitem").filter({ hasText: `${home}/model.gguf` });
 	await not_taken.getByRole("button", { name: "Do not show this again" }).click();
 	await expect(not_taken).toHaveCount(0);
@@ -147,6 +148,7 @@ test("without a model the page says what to add", async ({ page }) => {
 	await page.route("**/api/v1/models", (route) => route.fulfill({ json: { models: [], families: [], refusals: [] } }));
 	await page.goto(`${server()}/models`);
 	await expect(page.getByText("No models yet. Add the folder your trainer wrote, or a GGUF file.")).toBeVisible();
+	await look_at_both(page, "models-empty");
 });
 
 /* --- models of other programs --- */
