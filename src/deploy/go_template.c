@@ -58,6 +58,24 @@ static const struct go_template table[] = {
 		.stops = { "<start_of_turn>", "<end_of_turn>" },
 	},
 	{
+		.family = "phi4-mini",
+		.marks = { "<|end|>", "<|/tool|>" },
+		.turns = "{{- range .Messages }}<|{{ .Role }}|>{{ .Content }}<|end|>{{ end }}",
+		.header = "<|assistant|>",
+		.stops = { "<|end|>", "<|user|>", "<|assistant|>" },
+		.system_from = "<|system|>",
+		.system_to = "<|end|>",
+	},
+	{
+		.family = "phi4-mini",
+		.marks = { "<|end|>", "'|>' + message['content']" },
+		.turns = "{{- range .Messages }}<|{{ .Role }}|>{{ .Content }}<|end|>{{ end }}",
+		.header = "<|assistant|>",
+		.stops = { "<|end|>", "<|user|>", "<|assistant|>" },
+		.system_from = "<|system|>",
+		.system_to = "<|end|>",
+	},
+	{
 		.family = "phi3",
 		.marks = { "<|end|>", "<|user|>" },
 		.turns = "{{- range .Messages }}<|{{ .Role }}|>\n{{ .Content }}<|end|>\n{{ end }}",
@@ -96,9 +114,9 @@ static const struct go_template table[] = {
 	{
 		.family = "llama2",
 		.marks = { "<<SYS>>", "[/INST]" },
-		.turns = FIRST_USER "{{ if eq .Role \"user\" }}[INST] {{ if and $.System (eq $i $first) }}<<SYS>>\n{{ $.System }}\n"
-				    "<</SYS>>\n\n{{ end }}{{ .Content }} [/INST]{{ else if eq .Role \"assistant\" }} {{ .Content }} "
-				    "</s>{{ end }}{{ end }}",
+		.turns = FIRST_USER "{{ if eq .Role \"user\" }}{{ if ne $i $first }}<s>{{ end }}[INST] {{ if and $.System (eq $i $first) }}"
+				    "<<SYS>>\n{{ $.System }}\n<</SYS>>\n\n{{ end }}{{ .Content }} [/INST]"
+				    "{{ else if eq .Role \"assistant\" }} {{ .Content }} </s>{{ end }}{{ end }}",
 		.header = "",
 		.stops = { "[INST]", "[/INST]", "<<SYS>>" },
 		.system_from = "<<SYS>>\n",

@@ -9,16 +9,15 @@
 #include <stddef.h>
 
 struct template_preset {
-	const char *name;     /* "chatml" */
+	const char *name; /* "chatml" */
 	const char *jinja;
-	const char *marks[2]; /* a template of this family, in whatever language, has them; the second may be NULL */
 };
 
 /* NULL behind the last one. */
 const struct template_preset *template_preset_at(size_t i);
 /* By its name; NULL: there is none. */
 const struct template_preset *template_preset_find(const char *name);
-/* The family that a template in another language (Ollama's) is of; NULL: not known. */
+/* The family that a template in another language (Ollama's) is of; NULL: not known, or it has marks that the family does not have. */
 const struct template_preset *template_preset_recognize(const char *text);
 
 #endif

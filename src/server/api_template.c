@@ -114,7 +114,8 @@ static void choose(struct request *r, bool is_family)
 		err_set(&err, ERR_INVALID, "err_field_needed", "field=choice");
 	else if (err.code == ERR_OK && !template_choice_known(c->choice))
 		err_set(&err, ERR_INVALID, "err_field_choice",
-			"field=choice|choices=checkpoint, modelfile, gguf, base, own, chatml, llama3, gemma, mistral, phi3, qwen");
+			"field=choice|choices=checkpoint, modelfile, gguf, base, own, chatml, llama3, llama2, gemma, mistral, phi3, phi4, "
+			"phi4-mini, qwen");
 	else if (err.code == ERR_OK && strcmp(c->choice, TEMPLATE_OWN) == 0 && !c->text)
 		err_set(&err, ERR_INVALID, "err_template_own_text", "field=text");
 	else if (err.code == ERR_OK && strcmp(c->choice, TEMPLATE_OWN) != 0)

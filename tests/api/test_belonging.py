@@ -220,6 +220,10 @@ def test_what_the_trainer_left_is_how_the_model_is_asked(demo, base, tmp_path):
     assert prompt(demo, cells[0]).startswith("<|im_start|>system\nBe brief.")
     for name, begin in (("llama3", "<|start_header_id|>system<|end_header_id|>\n\nBe brief.<|eot_id|>"), ("gemma", "<start_of_turn>user\nBe brief."),
                         ("phi3", "<|system|>\nBe brief.<|end|>\n<|user|>\nHello?<|end|>\n<|assistant|>\n"),
+                        ("llama2", "[INST] <<SYS>>\nBe brief.\n<</SYS>>\n\nHello? [/INST]"),
+                        ("phi4", "<|im_start|>system<|im_sep|>Be brief.<|im_end|><|im_start|>user<|im_sep|>Hello?<|im_end|>"
+                                 "<|im_start|>assistant<|im_sep|>"),
+                        ("phi4-mini", "<|system|>Be brief.<|end|><|user|>Hello?<|end|><|assistant|>"),
                         ("qwen", "<|im_start|>system\nBe brief."), ("chatml", "<|im_start|>system\nBe brief.")):
         assert choose(name)["preset"] == name
         _, [cell] = ask(demo, [model])

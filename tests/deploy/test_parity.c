@@ -3,6 +3,7 @@
 
 #include "deploy/go_template.h"
 #include "deploy/parity.h"
+#include "model/template_preset.h"
 
 /* --- templates --- */
 
@@ -16,6 +17,7 @@ static void known_forms_are_found_by_their_marks(void **state)
 		{ "{{'<|start_header_id|>' + r + '<|end_header_id|>\n\n' + c + '<|eot_id|>'}}", "llama3" },
 		{ "{{'<start_of_turn>' + role + '\n' + c + '<end_of_turn>\n'}}", "gemma" },
 		{ "{{'<|user|>\n' + c + '<|end|>\n<|assistant|>\n'}}", "phi3" },
+		{ "{{ '<|' + message['role'] + '|>' + message['content'] + '<|tool|>' + message['tools'] + '<|/tool|>' + '<|end|>' }}", "phi4-mini" },
 		{ "{{'<|user|>\n' + c + eos_token}}{{'<|assistant|>\n'}}", "zephyr" },
 		{ "{{ bos_token }}{{ '[INST] ' + c + ' [/INST]' }}", "mistral" },
 		{ "{{ bos_token }}{{ '[INST] ' + c + '[/INST]' }}", "mistral3" },
@@ -31,6 +33,22 @@ static void known_forms_are_found_by_their_marks(void **state)
 			assert_null(t);
 		else
 			assert_string_equal(t ? t->family : "none", cases[i].family);
+	}
+}
+
+/* What a preset makes of a conversation goes to Ollama as the same family. */
+static void every_preset_has_a_form_there(void **state)
+{
+	static const char *const others[][2] = { { "qwen", "chatml" }, { "mistral", "mistral3" } };
+	const struct template_preset *p;
+	(void)state;
+	for (size_t i = 0; (p = template_preset_at(i)); i++) {
+		const struct go_template *t = go_template_find(p->jinja);
+		const char *family = p->name;
+		for (size_t k = 0; k < sizeof others / sizeof others[0]; k++)
+			if (strcmp(p->name, others[k][0]) == 0)
+				family = others[k][1];
+		assert_string_equal(t ? t->family : "none", family);
 	}
 }
 
@@ -129,6 +147,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(known_forms_are_found_by_their_marks),
+		cmocka_unit_test(every_preset_has_a_form_there),
 		cmocka_unit_test(what_a_model_adds_by_itself_is_taken_from_what_it_rendered),
 		cmocka_unit_test(a_long_comment_at_the_end_is_padding),
 		cmocka_unit_test(differences_are_counted_in_characters),

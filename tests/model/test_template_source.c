@@ -115,18 +115,38 @@ static void templates_of_other_languages_are_recognized(void **state)
 		{ "<start_of_turn>user\n{{ .Prompt }}<end_of_turn>\n", "gemma" },
 		{ "[INST] {{ .Prompt }}[/INST]", "mistral" },
 		{ "<|user|>\n{{ .Prompt }}<|end|>\n<|assistant|>\n", "phi3" },
+		{ "{{- range .Messages }}<|{{ .Role }}|>\n{{ .Content }}<|end|>\n{{ end }}<|assistant|>\n", "phi3" },
+		{ "[INST] <<SYS>>{{ .System }}<</SYS>>\n\n{{ .Prompt }} [/INST]", "llama2" },
+		{ "<|im_start|>{{ .Role }}<|im_sep|>\n{{ .Content }}<|im_end|>\n<|im_start|>assistant<|im_sep|>", "phi4" },
+		{ "{{ if .System }}<|system|>{{ .System }}<|tool|>{{ .Tools }}<|/tool|><|end|>{{ end }}<|{{ .Role }}|>{{ .Content }}<|end|>"
+		  "<|assistant|>",
+		  "phi4-mini" },
+		{ "<|user|>{{.Prompt}}<|end|><|assistant|>", "phi4-mini" },
+		{ "{{ if .System }}<|im_start|>system\nYou are a helpful assistant<|im_end|>{{ end }}<|endoftext|>", "qwen" },
+	};
+	static const char *const unknown[] = {
+		"### Human: {{ .Prompt }}",
+		"<|im_start|>user<|im_middle|>{{ .Prompt }}<|im_end|>",
+		"[SYSTEM_PROMPT]{{ .System }}[/SYSTEM_PROMPT][INST] {{ .Prompt }}[/INST]",
+		"[INST] <<CONTEXT>>{{ .System }} {{ .Prompt }}[/INST]",
+		"<|user|>\n{{ .Prompt }}<|end|>\n<|channel|><|assistant|>\n",
+		"<|im_start|>",
+		"<|",
+		"<<",
+		"[",
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		const struct template_preset *p = template_preset_recognize(cases[i][0]);
 		assert_non_null(p);
 		assert_string_equal(p->name, cases[i][1]);
 	}
-	assert_null(template_preset_recognize("### Human: {{ .Prompt }}"));
+	for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++)
+		assert_null(template_preset_recognize(unknown[i]));
 	assert_null(template_preset_find("nobody"));
 	size_t n = 0;
 	for (const struct template_preset *p; (p = template_preset_at(n)); n++)
 		assert_ptr_equal(template_preset_find(p->name), p);
-	assert_int_equal(n, 6);
+	assert_int_equal(n, 9);
 }
 
 /* --- sources of a folder --- */
@@ -188,6 +208,8 @@ static void what_cannot_be_read_is_a_note(void **state)
 	note("run/checkpoint-8/chat_template.jinja", huge, LIMIT_TEMPLATE + 1, "err_fs_too_big");
 	note("run/checkpoint-8/Modelfile", "TEMPLATE \"\"\"open", 16, "err_modelfile");
 	note("run/checkpoint-8/Modelfile", "FROM .\nTEMPLATE ### Human: {{ .Prompt }}\n", 41, "err_modelfile_template");
+	static const char other[] = "FROM .\nTEMPLATE <|im_start|>user<|im_middle|>{{ .Prompt }}<|im_end|>\n";
+	note("run/checkpoint-8/Modelfile", other, sizeof other - 1, "err_modelfile_template");
 	char *config = mem_printf("{\"chat_template\": \"%s\"}", huge);
 	note("run/checkpoint-8/tokenizer_config.json", config, strlen(config), "err_template_file_size");
 	mem_free(config);
