@@ -23,6 +23,13 @@ struct tensor_arch {
 	{                                                                                                    \
 		"self_attn.v_proj", "attn_v", TENSOR_ROWS_AS_IS                                              \
 	}
+/* Of families whose rope turns neighbouring values (conversion/llama.py, undo_permute). */
+#define TURNED_ATTENTION                                                                                     \
+	{ "self_attn.q_proj", "attn_q", TENSOR_ROWS_BY_HEAD },                                               \
+		{ "self_attn.k_proj", "attn_k", TENSOR_ROWS_BY_KV_HEAD },                                    \
+	{                                                                                                    \
+		"self_attn.v_proj", "attn_v", TENSOR_ROWS_AS_IS                                              \
+	}
 #define FEED_FORWARD                                                                                         \
 	{ "mlp.gate_proj", "ffn_gate", TENSOR_ROWS_AS_IS }, { "mlp.up_proj", "ffn_up", TENSOR_ROWS_AS_IS },  \
 	{                                                                                                    \
@@ -31,12 +38,8 @@ struct tensor_arch {
 #define OUTPUT { "self_attn.o_proj", "attn_output", TENSOR_ROWS_AS_IS }
 
 static const struct tensor_arch archs[] = {
-	{ "llama",
-	  { { "self_attn.q_proj", "attn_q", TENSOR_ROWS_BY_HEAD },
-	    { "self_attn.k_proj", "attn_k", TENSOR_ROWS_BY_KV_HEAD },
-	    { "self_attn.v_proj", "attn_v", TENSOR_ROWS_AS_IS },
-	    OUTPUT,
-	    FEED_FORWARD } },
+	{ "llama", { TURNED_ATTENTION, OUTPUT, FEED_FORWARD } },
+	{ "smollm3", { TURNED_ATTENTION, OUTPUT, FEED_FORWARD } },
 	{ "qwen2", { ATTENTION, OUTPUT, FEED_FORWARD } },
 	{ "qwen3", { ATTENTION, OUTPUT, FEED_FORWARD } },
 	{ "gemma", { ATTENTION, OUTPUT, FEED_FORWARD } },

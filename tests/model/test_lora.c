@@ -241,6 +241,19 @@ static void every_architecture_and_type_equals_the_upstream_converter(void **sta
 	}
 }
 
+/* Upstream's SmolLM3Model is its LlamaModel under another name, and the digest names no architecture. */
+static void smollm3_is_turned_like_llama(void **state)
+{
+	(void)state;
+	static const struct made m = { "llama-bf16", { "smollm3", 2, 64, 128, 4, 2, 48, false, false }, "BF16", false };
+	struct err err = { 0 };
+	const char *base = base_write(temp_path(&temp, "made.gguf"), &m.shape), *out = temp_path(&temp, "made.out.gguf");
+	make(&m);
+	assert_ok(adapter_convert(temp_path(&temp, "made"), base, out, NULL, &err));
+	assert_golden(m.name, out);
+	assert_ok(adapter_check(out, base, &err));
+}
+
 /* --- scale --- */
 
 /* Two pairs, F16, all ones: q_proj with rank `rank_q`, v_proj with rank 2, converted against the tiny model.
@@ -676,6 +689,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_demo_epochs_equal_the_upstream_converter_byte_for_byte),
 		cmocka_unit_test(every_architecture_and_type_equals_the_upstream_converter),
+		cmocka_unit_test(smollm3_is_turned_like_llama),
 		cmocka_unit_test(the_scale_that_is_applied_is_the_one_of_peft),
 		cmocka_unit_test(patterns_match_as_in_peft),
 		cmocka_unit_test(what_llama_cpp_cannot_apply_is_refused_by_name),
