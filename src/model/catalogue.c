@@ -138,6 +138,21 @@ static const char *path_in(struct scan *s, const struct folder *f, const char *n
 
 /* --- PEFT folders --- */
 
+static bool is_torchtune(const struct folder *f)
+{
+	return has_file(f, "adapter_model.pt") || has_file(f, "recipe_state.pt");
+}
+
+/* Its newer releases keep their state once, beside the folders of the epochs. */
+static bool is_in_torchtune_run(const struct folder *f)
+{
+	char *run = fs_dirname(f->path), *recipe = fs_join(run, "recipe_state");
+	bool is = fs_is_dir(recipe);
+	mem_free(recipe);
+	mem_free(run);
+	return is;
+}
+
 static void place_folder(struct scan *s, const struct folder *f, struct family_member *m)
 {
 	const char *name = fs_basename(f->path);
@@ -148,7 +163,7 @@ static void place_folder(struct scan *s, const struct folder *f, struct family_m
 	m->run = marked ? arena_strdup(s->arena, parent) : f->path;
 	m->stem = "";
 	m->loop_index = marked && mark.loop_index;
-	m->torchtune = has_file(f, "adapter_model.pt") || has_file(f, "recipe_state.pt");
+	m->torchtune = is_torchtune(f);
 	m->model.name = label_make(s->arena, marked ? str_of(name) : STR("final"));
 	m->model.epoch = marked && mark.epoch >= 0 ? (double)mark.epoch : (double)NAN;
 	m->model.step = marked ? mark.step : -1;
@@ -175,32 +190,32 @@ static void read_state(struct scan *s, const struct folder *f, struct family_mem
 		m->model.step = m->state.step;
 }
 
-static void scan_peft(struct scan *s, const struct folder *f)
+/* The file with the adapter's values; NULL where there is none that can be read. */
+static const char *adapter_weights(struct scan *s, const struct folder *f, struct err *err)
 {
-	struct err err = { 0 };
-	struct peft_config config;
 	const char *weights = path_in(s, f, "adapter_model.safetensors");
-	if (peft_read(s->arena, f->path, &config, &err) != ERR_OK) {
-		add_refusal(s, f->path, &err);
-		return;
-	}
 	if (!has_file(f, "adapter_model.safetensors")) {
 		const char *pickle = has_file(f, "adapter_model.bin")	? "adapter_model.bin"
 				     : has_file(f, "adapter_model.pt") ? "adapter_model.pt"
 								       : NULL;
 		if (pickle)
-			foreign_pickle(f->path, pickle, &err);
+			foreign_pickle(f->path, pickle, err);
 		else
-			err_set(&err, ERR_DATA, "err_adapter_no_weights", "path=%s", f->path);
-		add_refusal(s, f->path, &err);
-		return;
+			err_set(err, ERR_DATA, "err_adapter_no_weights", "path=%s", f->path);
+		return NULL;
 	}
-	struct safetensors *st = safetensors_open(weights, &err);
-	if (!st) {
-		add_refusal(s, f->path, &err);
-		return;
-	}
+	struct safetensors *st = safetensors_open(weights, err);
+	if (!st)
+		return NULL;
 	safetensors_close(st);
+	return weights;
+}
+
+static bool add_peft(struct scan *s, const struct folder *f, const struct peft_config *config, struct err *err)
+{
+	const char *weights = adapter_weights(s, f, err);
+	if (!weights)
+		return false;
 	struct stat info = { 0 };
 	struct family_member m = { .model = {
 					   .kind = MODEL_ADAPTER,
@@ -212,14 +227,15 @@ static void scan_peft(struct scan *s, const struct folder *f)
 					   .file_type = "",
 					   .train_loss = (double)NAN,
 					   .eval_loss = (double)NAN,
-					   .base_name = config.base_name,
-					   .rank = config.rank,
-					   .alpha = config.alpha,
+					   .base_name = config->base_name,
+					   .rank = config->rank,
+					   .alpha = config->alpha,
 				   } };
 	place_folder(s, f, &m);
 	read_state(s, f, &m);
 	m.model.templates = template_sources_of_folder(s->arena, f->path, m.final ? NULL : m.run);
 	family_set_add(s->families, &m);
+	return true;
 }
 
 /* --- folders with full weights --- */
@@ -233,22 +249,22 @@ static bool has_checkpoints(struct scan *s, const struct folder *f)
 	return false;
 }
 
-/* A folder that is a checkpoint by its name, or has checkpoints in it, is one of a family; any other stands alone. */
-static void scan_hf(struct scan *s, const struct folder *f)
+/* A folder that is a checkpoint by its name, or has checkpoints in it, is one of a family; any other stands alone.  `base_name`:
+ * of the adapter that lies beside the weights, for a config.json that names no base; else "". */
+static bool add_hf(struct scan *s, const struct folder *f, const char *base_name, struct err *err)
 {
-	struct err err = { 0 };
 	struct family_member m = { 0 };
 	struct found_model model;
 	struct checkpoint_name mark;
 	bool marked = checkpoint_name_parse(s->arena, fs_basename(f->path), &mark);
-	if (hf_folder_read(s->arena, f->path, &model, &err) != ERR_OK) {
-		add_refusal(s, f->path, &err);
-		return;
-	}
+	if (hf_folder_read(s->arena, f->path, &model, err) != ERR_OK)
+		return false;
+	if (!*model.base_name)
+		model.base_name = base_name;
 	if (!marked && !has_checkpoints(s, f)) {
 		model.templates = template_sources_of_folder(s->arena, f->path, NULL);
 		add_model(s, &model);
-		return;
+		return true;
 	}
 	model.kind = MODEL_FULL;
 	m.model = model;
@@ -256,6 +272,34 @@ static void scan_hf(struct scan *s, const struct folder *f)
 	read_state(s, f, &m);
 	m.model.templates = template_sources_of_folder(s->arena, f->path, m.final ? NULL : m.run);
 	family_set_add(s->families, &m);
+	return true;
+}
+
+static void scan_hf(struct scan *s, const struct folder *f)
+{
+	struct err err = { 0 };
+	if (!add_hf(s, f, "", &err))
+		add_refusal(s, f->path, &err);
+}
+
+/* --- folders with an adapter --- */
+
+/* torchtune leaves what it merged beside the adapter, which is the same model and needs no base.  Elsewhere the weights may be the
+ * base's own: they are taken where the adapter cannot be used, or nobody says of which base it is. */
+static void scan_adapter(struct scan *s, const struct folder *f)
+{
+	struct err err = { 0 }, full_err = { 0 };
+	struct peft_config config = { .base_name = "" };
+	bool usable = peft_read(s->arena, f->path, &config, &err) == ERR_OK;
+	bool full = has_file(f, "config.json") && find_file(f, "model", ".safetensors");
+	bool first = full && (!usable || !*config.base_name || is_torchtune(f) || is_in_torchtune_run(f));
+	if (first && add_hf(s, f, config.base_name, &full_err))
+		return;
+	if (usable && add_peft(s, f, &config, &err))
+		return;
+	if (full && !first && add_hf(s, f, config.base_name, &full_err))
+		return;
+	add_refusal(s, f->path, &err);
 }
 
 /* --- GGUF files --- */
@@ -525,7 +569,7 @@ static void scan_folder(struct scan *s, const char *path, int depth)
 	}
 	bool ggufs = scan_ggufs(s, &f);
 	if (has_file(&f, "adapter_config.json"))
-		scan_peft(s, &f);
+		scan_adapter(s, &f);
 	else if (!ggufs)
 		scan_others(s, &f, depth);
 	/* Inside a checkpoint only the trainer's own state is left. */

@@ -149,6 +149,9 @@ enum err_code peft_parse(struct arena *a, struct str text, const char *what, str
 	enum err_code rc = ERR_OK;
 	if (!json_is_object(root))
 		rc = err_set(err, ERR_DATA, "err_adapter_config", "path=%s|field={}", what);
+	else
+		out->base_name = label_make(
+			a, str_of(json_string_value(json_object_get(root, "base_model_name_or_path"))));
 	if (rc == ERR_OK)
 		rc = check_features(root, what, err);
 	if (rc == ERR_OK)
@@ -159,9 +162,6 @@ enum err_code peft_parse(struct arena *a, struct str text, const char *what, str
 	if (rc == ERR_OK)
 		rc = read_patterns(a, json_object_get(root, "alpha_pattern"), what, 1e-9, &out->alphas,
 				   &out->n_alphas, err);
-	if (rc == ERR_OK)
-		out->base_name = label_make(
-			a, str_of(json_string_value(json_object_get(root, "base_model_name_or_path"))));
 	json_decref(root);
 	return rc;
 }

@@ -36,7 +36,7 @@ struct peft_config {
 
 /* Reads the text of an adapter_config.json; `what` names it.  ERR_DATA for broken JSON or numbers,
  * ERR_UNSUPPORTED "err_adapter_feature" (feature named), "err_adapter_mlx", "err_adapter_type".  The result
- * belongs to the arena. */
+ * belongs to the arena; base_name is there also where the rest is refused. */
 MUST_USE enum err_code peft_parse(struct arena *a, struct str text, const char *what, struct peft_config *out,
 				  struct err *err);
 

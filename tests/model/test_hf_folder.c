@@ -147,6 +147,69 @@ static void a_run_with_checkpoints_is_a_family(void **state)
 	assert_true(isnan(c.families[0].checkpoints[2].epoch));
 }
 
+/* As torchtune leaves an epoch: merged weights and the adapter that went into them. */
+static void epoch_with_both(const char *name, const char *adapter)
+{
+	static const char nameless[] = "{\"architectures\": [\"LlamaForCausalLM\"], \"hidden_size\": 64, \"num_attention_heads\": 4,"
+				       " \"intermediate_size\": 96, \"vocab_size\": 100, \"num_hidden_layers\": 3,"
+				       " \"max_position_embeddings\": 2048}";
+	tiny_adapter(&temp, name, adapter, 1);
+	folder(name, nameless, 1);
+}
+
+static const struct found_family *only_family(const char *name)
+{
+	struct catalogue c = scan(name);
+	assert_int_equal(c.n_models, 0);
+	assert_int_equal(c.n_refusals, 0);
+	assert_int_equal(c.n_families, 1);
+	return &c.families[0];
+}
+
+static void what_torchtune_merged_goes_before_its_adapter(void **state)
+{
+	(void)state;
+	epoch_with_both("tune/epoch_0", "");
+	epoch_with_both("tune/epoch_1", "");
+	temp_text(&temp, "tune/recipe_state/recipe_state.pt", "PK");
+	const struct found_family *f = only_family("tune");
+	assert_int_equal(f->n_checkpoints, 2);
+	assert_int_equal(f->checkpoints[1].kind, MODEL_FULL);
+	assert_string_equal(f->checkpoints[1].architecture, "llama");
+	assert_string_equal(f->checkpoints[1].base_name, "acme/Tiny-Test"); /* as the adapter says */
+	assert_true(f->checkpoints[1].epoch == 2);
+
+	epoch_with_both("old/epoch_0", "");
+	temp_text(&temp, "old/epoch_0/recipe_state.pt", "PK");
+	assert_int_equal(only_family("old")->checkpoints[0].kind, MODEL_FULL);
+	/* What was merged cannot be read: the adapter can. */
+	temp_text(&temp, "old/epoch_0/config.json", "{\"architectures\": [\"MambaForCausalLM\"]}");
+	assert_int_equal(only_family("old")->checkpoints[0].kind, MODEL_ADAPTER);
+}
+
+static void weights_beside_an_adapter_stand_in_for_it(void **state)
+{
+	(void)state;
+	epoch_with_both("run/checkpoint-5", ""); /* the weights may be the base's own */
+	assert_int_equal(only_family("run")->checkpoints[0].kind, MODEL_ADAPTER);
+	temp_text(&temp, "run/checkpoint-5/adapter_config.json", "{\"peft_type\": \"LORA\", \"r\": 2, \"lora_alpha\": 4}");
+	assert_int_equal(only_family("run")->checkpoints[0].kind, MODEL_FULL); /* of no base that is known */
+
+	epoch_with_both("dora/checkpoint-5", ",\"use_dora\":true");
+	const struct found_family *f = only_family("dora");
+	assert_int_equal(f->checkpoints[0].kind, MODEL_FULL);
+	assert_string_equal(f->checkpoints[0].base_name, "acme/Tiny-Test");
+
+	epoch_with_both("cut/checkpoint-5", "");
+	temp_text(&temp, "cut/checkpoint-5/adapter_model.safetensors", "<html>");
+	assert_int_equal(only_family("cut")->checkpoints[0].kind, MODEL_FULL);
+	temp_text(&temp, "cut/checkpoint-5/model.safetensors", "<html>");
+	struct catalogue c = scan("cut");
+	assert_int_equal(c.n_families, 0);
+	assert_int_equal(c.n_refusals, 1);
+	assert_err(&c.refusals[0].err, "err_file_html");
+}
+
 static void a_folder_alone_is_a_base(void **state)
 {
 	(void)state;
@@ -245,6 +308,8 @@ int main(void)
 		TEST(numbers_that_are_absurd_are_refused),
 		TEST(shards_count_together),
 		TEST(a_run_with_checkpoints_is_a_family),
+		TEST(what_torchtune_merged_goes_before_its_adapter),
+		TEST(weights_beside_an_adapter_stand_in_for_it),
 		TEST(a_folder_alone_is_a_base),
 		TEST(a_key_knows_content_and_not_place),
 		TEST(weights_are_compared_by_samples),
