@@ -11,6 +11,7 @@
 #include "convert/hf_convert.h"
 #include "convert/hf_keys.h"
 #include "convert/hf_rows.h"
+#include "convert/python_convert.h"
 #include "model/ggml_type.h"
 #include "model/gguf.h"
 #include "model/hf_folder.h"
@@ -690,6 +691,27 @@ static int teardown(void **state)
 	return 0;
 }
 
+/* --- what is refused --- */
+
+static void what_python_may_convert_is_said_with_the_way_to_it(void **state)
+{
+	static const char *const keys[] = { "err_hf_architecture", "err_hf_rope",	   "err_hf_tensor_unknown", "err_vocab_kind",
+					    "err_vocab_pre",	   "err_vocab_normalizer" };
+	(void)state;
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		for (enum lang lang = LANG_EN; lang <= LANG_ZH_TW; lang++) {
+			struct err err = { 0 };
+			struct buf text = BUF_INIT(4096);
+			err_set(&err, ERR_UNSUPPORTED, keys[i], "path=/m|name=x");
+			assert_true(python_convert_may_help(&err));
+			err_hint(&text, lang, &err);
+			if (!strstr(buf_text(&text), "assay models convert DIR --with-python"))
+				fail_msg("%s: %s", keys[i], buf_text(&text));
+			buf_release(&text);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -702,6 +724,7 @@ int main(void)
 		cmocka_unit_test(halves_are_the_nearest),
 		cmocka_unit_test(a_tensor_of_many_pieces_is_whole),
 		cmocka_unit_test(cancelling_leaves_nothing),
+		cmocka_unit_test(what_python_may_convert_is_said_with_the_way_to_it),
 		cmocka_unit_test(what_a_killed_process_left_is_written_over),
 		cmocka_unit_test(two_conversions_do_not_write_one_file),
 		cmocka_unit_test(a_file_that_exists_stays),

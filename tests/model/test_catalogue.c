@@ -567,6 +567,10 @@ static void a_refusal_of_another_format_has_the_command_that_helps(void **state)
 		{ "err_pickle_adapter", "weights_only=True" },
 		{ "err_pickle_weights", "save_pretrained('.')" },
 		{ "err_pickle_torchtune", "safe_serialization=True" },
+		{ "err_file_pickle", "safe_serialization=True" },
+		{ "err_adapter_feature", "save_pretrained" },
+		{ "err_adapter_tensor", "save_pretrained" },
+		{ "err_merge_tensor", "save_pretrained" },
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		for (int lang = 0; lang < 2; lang++) {
@@ -575,7 +579,8 @@ static void a_refusal_of_another_format_has_the_command_that_helps(void **state)
 			err_set(&err, ERR_UNSUPPORTED, cases[i].key, "path=/m|method=GPTQ");
 			err_hint(&text, lang ? LANG_ZH_TW : LANG_EN, &err);
 			const char *command = strchr(cases[i].command, '`');
-			if (!strstr(buf_text(&text), lang && command ? command : cases[i].command))
+			if (!strstr(buf_text(&text), lang && command ? command : cases[i].command) ||
+			    strstr(buf_text(&text), "convert_hf_to_gguf")) /* assay does that itself */
 				fail_msg("%s: %s", cases[i].key, buf_text(&text));
 			buf_release(&text);
 		}
