@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "server/family_rescan.h"
 #include "server/json_view.h"
 #include "server/moved.h"
 
@@ -117,6 +118,7 @@ struct start {
 	struct app *app;
 	struct arena *arena;
 	struct place_finds finds;
+	struct family_rescan families;
 	size_t n_added;
 };
 
@@ -127,22 +129,23 @@ static void end_start(struct start *s)
 	mem_free(s);
 }
 
-static void run_find(struct task *task, void *context)
+static struct start *start_of(struct task *task)
 {
-	struct start *s = (struct start *)task;
-	(void)context;
-	(void)!found_models_find(s->arena, &s->finds, &task->cancelled, &task->err);
+	return (struct start *)task;
 }
 
 static void run_store(struct task *task, void *db)
 {
-	struct start *s = (struct start *)task;
-	(void)!found_models_store(db, s->arena, &s->finds, &s->n_added, &task->err);
+	struct start *s = start_of(task);
+	size_t n_epochs = 0;
+	if (found_models_store(db, s->arena, &s->finds, &s->n_added, &task->err) == ERR_OK)
+		err_kept(family_rescan_store(&s->families, s->arena, db, &n_epochs, &task->err));
+	s->n_added += n_epochs;
 }
 
 static void stored(struct task *task)
 {
-	struct start *s = (struct start *)task;
+	struct start *s = start_of(task);
 	if (task->err.code != ERR_OK)
 		log_warn("models", "what was found at the start was not added: %s", task->err.key);
 	else if (s->n_added > 0 && !s->app->closing)
@@ -150,10 +153,18 @@ static void stored(struct task *task)
 	end_start(s);
 }
 
+static void run_find(struct task *task, void *context)
+{
+	struct start *s = start_of(task);
+	(void)context;
+	err_kept(found_models_find(s->arena, &s->finds, &task->cancelled, &task->err));
+	family_rescan_run(&s->families, s->arena, &task->cancelled);
+}
+
 static void found(struct task *task)
 {
-	struct start *s = (struct start *)task;
-	if (task->err.code != ERR_OK || s->app->closing || s->finds.n_finds == 0) {
+	struct start *s = start_of(task);
+	if (task->err.code != ERR_OK || s->app->closing || s->finds.n_finds + s->families.n == 0) {
 		end_start(s);
 		return;
 	}
@@ -162,13 +173,31 @@ static void found(struct task *task)
 	store_write(s->app->store, task);
 }
 
+static void run_list(struct task *task, void *db)
+{
+	struct start *s = start_of(task);
+	family_rescan_list(&s->families, s->arena, db, &task->err);
+}
+
+static void listed(struct task *task)
+{
+	struct start *s = start_of(task);
+	if (task->err.code != ERR_OK || s->app->closing) {
+		end_start(s);
+		return;
+	}
+	task->run = run_find;
+	task->done = found;
+	executor_post(s->app->work, task);
+}
+
 void found_models_start(struct app *app)
 {
 	struct start *s = mem_alloc(sizeof *s);
-	s->task.run = run_find;
-	s->task.done = found;
+	s->task.run = run_list;
+	s->task.done = listed;
 	s->app = app;
 	s->arena = arena_new();
 	app->finding = &s->task;
-	executor_post(app->work, &s->task);
+	store_read(app->store, &s->task);
 }

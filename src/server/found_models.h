@@ -20,7 +20,8 @@ void found_models_view(struct buf *b, enum lang lang, const struct place_finds *
 MUST_USE enum err_code found_models_store(struct db *db, struct arena *a, const struct place_finds *finds, size_t *n_added,
 					  struct err *err);
 
-/* Looks and adds in the background, at the start of a server whose user allowed that.  Thread: loop. */
+/* Looks and adds in the background, at the start of a server whose user allowed that; also new epochs of fine-tuned models that are
+ * known.  Thread: loop. */
 void found_models_start(struct app *app);
 
 #endif

@@ -115,6 +115,34 @@ def test_a_start_looks_only_where_that_was_allowed_and_leaves_out_what_was_remov
     assert server.api("PATCH", "/settings", {"find_at_start": False}).json["find_at_start"] is False
 
 
+def test_an_allowed_start_also_looks_for_new_epochs_of_what_is_known(machine):
+    run = machine.folder / "kestrel"
+
+    def trained(*checkpoints):
+        for name in checkpoints:
+            shutil.copytree(ROOT / "demo" / "checkpoints" / name, run / name)
+
+    def steps(server):
+        return [[model["step"] for model in family["checkpoints"]] for family in server.api("GET", "/models").json["families"]]
+
+    trained("checkpoint-12", "checkpoint-24")
+    server = machine.start()
+    added = server.api("POST", "/models", {"path": str(run)}).json["model_ids"]
+    assert steps(server) == [[12, 24]]
+    assert server.api("DELETE", f"/models/{added[0]}").status == 204
+
+    trained("checkpoint-48")
+    server = machine.start()
+    assert steps(server) == [[24]], "not allowed"
+    server.api("PATCH", "/settings", {"find_at_start": True})
+    server = machine.start()
+    wait_for(lambda: steps(server) == [[24, 48]])
+    # The user may look at any time, and then gets back what was removed.
+    trained("checkpoint-96")
+    assert len(server.api("POST", "/models", {"path": str(run)}).json["model_ids"]) == 4
+    assert steps(server) == [[12, 24, 48, 96]]
+
+
 def test_a_model_that_was_added_by_a_link_keeps_its_number_when_the_link_is_made_anew(machine):
     made_up_home.fill(machine.home)
     server = machine.start()

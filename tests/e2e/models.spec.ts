@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import type { Page } from "@playwright/test";
 import { dress, look_at, look_at_both } from "./look";
 import { expect, server, test } from "./page";
+import type { Family } from "../../web/src/types";
 import { call } from "./setup";
 
 const DEMO = fileURLToPath(new URL("../../demo/checkpoints", import.meta.url));
@@ -320,6 +321,24 @@ test("epochs with full weights say that they are converted, and what training ha
 	await look_at(page, "models-full-weights-en-light");
 	await look_at(page, "models-full-weights-zh-dark", { language: "zh-TW", theme: "dark" });
 	await look_at(page, "models-full-weights-en-light", { language: "en", theme: "light" });
+	// What it needs and may use is said for all epochs; further ones are found without typing the path again.
+	await card.getByText("Memory and GPU").click();
+	await expect(card).toContainText("How much memory it needs is known once it has been converted");
+	await page.route("**/api/v1/status", async (route) => {
+		const response = await route.fetch();
+		await route.fulfill({ json: { ...((await response.json()) as object), gpu_support: true,
+			gpus: [{ id: "CUDA0", name: "Card", type: "gpu", memory_total: 8e9, memory_free: 7.5e9 }] } });
+	});
+	await page.reload();
+	await card.getByText("Memory and GPU").click();
+	await card.getByLabel("Layers on the GPU").selectOption("none");
+	await expect.poll(async () => ((await call(page, "GET", "/models")) as { families: Family[] }).families
+		.find((family) => family.name === "acme-run")?.checkpoints.map((model) => model.gpu)).toEqual([{ layers: 0, device: "" }, { layers: 0, device: "" }]);
+	hugging_face(`${home}/acme-run/checkpoint-30`, 2, { _name_or_path: "acme/Acme-1B" });
+	await card.getByRole("button", { name: "Actions for acme-run" }).click();
+	await page.getByRole("menuitem", { name: "Look again" }).click();
+	await expect(page.getByText("acme-run: 3 epochs")).toBeVisible();
+	await expect(card.getByRole("button", { name: "Actions for checkpoint-30" })).toBeVisible();
 	for (const name of ["acme-run"]) {
 		await card.getByRole("button", { name: `Actions for ${name}` }).click();
 		await page.getByRole("menuitem", { name: "Remove" }).click();

@@ -43,7 +43,7 @@ test("threads and layers are stored; what is no number is refused before it is s
 });
 
 test("looking for models of other programs at each start is off until it is allowed, and can be taken back", async ({ page }) => {
-	const box = page.getByLabel("Look for models of other programs at each start");
+	const box = page.getByLabel("Look for models of other programs and new epochs at each start");
 	await expect(box).not.toBeChecked();
 	await box.check();
 	await expect(page.getByText("Saved.")).toBeVisible();
