@@ -8,7 +8,7 @@ ARG BASE=debian:bookworm-slim
 
 FROM ${BASE} AS build
 RUN apt-get update && apt-get install -y --no-install-recommends build-essential cmake ninja-build pkg-config git ca-certificates \
-	python3 python3-venv dpkg-dev xz-utils libmicrohttpd-dev libcurl4-openssl-dev libsqlite3-dev libjansson-dev libicu-dev libssl-dev \
+	python3 python3-venv dpkg-dev xz-utils libmicrohttpd-dev libcurl4-openssl-dev libsqlite3-dev libjansson-dev libyaml-dev libicu-dev libssl-dev \
 	libseccomp-dev zopfli && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 # First what llama.cpp's long build depends on, so that changes of assay do not repeat it.

@@ -71,7 +71,7 @@ once() {
 }
 
 BUILD_PACKAGES="build-essential cmake ninja-build pkg-config git ca-certificates python3 python3-venv
-	libmicrohttpd-dev libcurl4-openssl-dev libsqlite3-dev libjansson-dev libicu-dev libssl-dev libseccomp-dev zopfli"
+	libmicrohttpd-dev libcurl4-openssl-dev libsqlite3-dev libjansson-dev libyaml-dev libicu-dev libssl-dev libseccomp-dev zopfli"
 
 # build_page: into web/dist, where a source is newer than the last build.
 build_page() {

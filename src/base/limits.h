@@ -13,8 +13,10 @@
 #define LIMIT_JSON_VALUES 4000000 /* in one document; about 0.4 GiB once parsed */
 #define LIMIT_UPLOAD (64 * MIB)
 #define LIMIT_JSON_ELEMENT (1 * MIB)
+#define LIMIT_YAML_JSON (2 * LIMIT_UPLOAD) /* that a file in YAML stands for: JSON has a few more signs */
 #define LIMIT_QUESTIONS 200000
 #define LIMIT_QUESTION_BYTES (256 * KIB)
+#define LIMIT_FIELDS 64 /* columns of a table in a question file; fields of its entries to choose from */
 #define LIMIT_COLUMNS 16
 #define LIMIT_TURNS 32 /* of a conversation in a question set */
 #define LIMIT_MAX_TOKENS 32768
@@ -66,6 +68,5 @@
 #define LIMIT_SSE_CLIENTS 200
 #define LIMIT_SSE_QUEUE (256 * KIB)
 #define LIMIT_CONNECTIONS 512
-#define LIMIT_LOOP_STEP_MS 20
 
 #endif

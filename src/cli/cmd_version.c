@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <unicode/uchar.h>
 #include <unicode/uversion.h>
+#include <yaml.h>
 
 #include "base/mem.h"
 #include "cli/command.h"
@@ -21,10 +22,10 @@ static int exec_version(struct cli *cli)
 	char *worker = worker_program();
 	(void)worker_probe(worker, true, &facts);
 	mem_free(worker);
-	json_t *out = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "assay", ASSAY_VERSION, "llama.cpp", facts.build, "sqlite",
+	json_t *out = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "assay", ASSAY_VERSION, "llama.cpp", facts.build, "sqlite",
 				sqlite3_libversion(), "libmicrohttpd", MHD_get_version(), "curl",
-				curl_version_info(CURLVERSION_NOW)->version, "jansson", jansson_version_str(), "openssl",
-				OpenSSL_version(OPENSSL_VERSION_STRING), "icu", icu);
+				curl_version_info(CURLVERSION_NOW)->version, "jansson", jansson_version_str(), "libyaml",
+				yaml_get_version_string(), "openssl", OpenSSL_version(OPENSSL_VERSION_STRING), "icu", icu);
 	const char *name;
 	json_t *value;
 	if (cli->json)

@@ -91,7 +91,7 @@ bool csv_reader_next(struct csv_reader *r, struct csv_record *out)
 	out->unclosed = false;
 	for (;;) {
 		out->unclosed = !read_field(r);
-		if (out->n < CSV_FIELDS_MAX)
+		if (out->n < LIMIT_FIELDS)
 			r->ends[out->n++] = r->scratch.len;
 		out->n_found++;
 		if (r->pos >= r->text.len || at_break(r))
@@ -124,7 +124,7 @@ static size_t separator_score(struct str text, char separator)
 		alike += record.n_found == width;
 	}
 	csv_reader_release(&reader);
-	return width < 2 ? 0 : alike * (CSV_FIELDS_MAX + 1) + (width < CSV_FIELDS_MAX ? width : CSV_FIELDS_MAX);
+	return width < 2 ? 0 : alike * (LIMIT_FIELDS + 1) + (width < LIMIT_FIELDS ? width : LIMIT_FIELDS);
 }
 
 char csv_sniff(struct str text)

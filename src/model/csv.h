@@ -11,13 +11,12 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/limits.h"
 #include "base/str.h"
 
-#define CSV_FIELDS_MAX 64
-
 struct csv_record {
-	struct str fields[CSV_FIELDS_MAX]; /* borrowed: dead after the next csv_reader_next() */
-	size_t n;                          /* at most CSV_FIELDS_MAX */
+	struct str fields[LIMIT_FIELDS]; /* borrowed: dead after the next csv_reader_next() */
+	size_t n;                          /* at most LIMIT_FIELDS */
 	size_t n_found;                    /* as many as the record has */
 	int64_t line;                      /* 1-based line where the record starts */
 	bool unclosed;                     /* the text ended inside quotation marks */
@@ -30,7 +29,7 @@ struct csv_reader {
 	int64_t line;
 	char separator; /* '\0': a record is one field */
 	struct buf scratch;
-	size_t ends[CSV_FIELDS_MAX];
+	size_t ends[LIMIT_FIELDS];
 };
 
 /* The separator of a text: of ',', ';' and TAB the one that gives the first records the same number of fields, at least

@@ -232,3 +232,31 @@ bool json_split_next(struct json_split *s, struct json_element *out)
 		s->pos++;
 	return true;
 }
+
+size_t json_number_length(struct str s)
+{
+	size_t i = s.len && s.ptr[0] == '-', digits;
+
+#define DIGITS() for (digits = 0; i < s.len && s.ptr[i] >= '0' && s.ptr[i] <= '9'; i++) digits++
+	if (i + 1 < s.len && s.ptr[i] == '0' && s.ptr[i + 1] >= '0' && s.ptr[i + 1] <= '9')
+		return 0;
+	DIGITS();
+	if (!digits)
+		return 0;
+	if (i < s.len && s.ptr[i] == '.') {
+		i++;
+		DIGITS();
+		if (!digits)
+			return 0;
+	}
+	if (i < s.len && (s.ptr[i] == 'e' || s.ptr[i] == 'E')) {
+		i++;
+		if (i < s.len && (s.ptr[i] == '+' || s.ptr[i] == '-'))
+			i++;
+		DIGITS();
+		if (!digits)
+			return 0;
+	}
+#undef DIGITS
+	return i;
+}

@@ -64,4 +64,7 @@ void json_split_lines(struct json_split *s, struct str text);
 /* The next element; false at the end, which `s->end` then explains. */
 bool json_split_next(struct json_split *s, struct json_element *out);
 
+/* Length of the JSON number that `s` starts with, 0 where it does not start with one (RFC 8259, section 6). */
+size_t json_number_length(struct str s);
+
 #endif

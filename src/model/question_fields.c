@@ -5,6 +5,7 @@
 
 #include "base/limits.h"
 #include "model/question_shapes.h"
+#include "model/question_values.h"
 
 /* Names are compared without case, spaces and signs: "Best Answer" is "bestanswer". */
 #define NAME_MAX_BYTES 64
@@ -33,6 +34,7 @@ void question_row_init(struct question_row *row)
 	}
 	row->n_earlier = 0;
 	row->turn = 0;
+	row->is_repeatable = false;
 	row->notes = 0;
 	row->found = "";
 }
@@ -64,6 +66,7 @@ static void row_clear(struct question_row *row)
 	buf_clear(&row->conversation);
 	row->n_earlier = 0;
 	row->turn = 0;
+	row->is_repeatable = false;
 	row->notes = 0;
 	row->found = "";
 }
@@ -108,7 +111,7 @@ bool question_field_is_row(struct str key, char first)
 			return true;
 	}
 	if (first == '{')
-		return str_eq_text(key, "vars") || str_eq_text(key, "item");
+		return str_eq_text(key, "vars") || str_eq_text(key, "item") || str_eq_text(key, "doc") || str_eq_text(key, "snapshot");
 	return first != '[' && question_field_is_question(key);
 }
 
@@ -132,7 +135,7 @@ static void collect_fields(struct question_plan *plan, struct arena *a, const js
 	json_array_foreach(samples, i, row) {
 		json_object_foreach((json_t *)question_shape_base(plan->shape, row), key, value) {
 			/* "__expected" and its like steer promptfoo: no questions and no answers stand there. */
-			if (strncmp(key, "__", 2) != 0 && plan->n_fields < QUESTION_FIELDS_MAX &&
+			if (strncmp(key, "__", 2) != 0 && plan->n_fields < LIMIT_FIELDS &&
 			    !has_field(plan, key))
 				plan->fields[plan->n_fields++] = arena_strdup(a, key);
 		}
@@ -218,13 +221,64 @@ static enum err_code choose(struct question_plan *plan, struct arena *a, const c
 	return ERR_OK;
 }
 
-/* The fields of a format that has none of its own: by their names, for want of those the only field there is. */
-static void detect_fields(struct question_plan *plan, const json_t *samples)
+/* True where a prompt holds "{{ name }}", with or without a filter behind the name. */
+static bool prompt_uses(const char *prompt, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (const char *at = strstr(prompt, "{{"); at; at = strstr(at + 2, "{{")) {
+		const char *word = at + 2 + strspn(at + 2, " -");
+
+		if (strncmp(word, name, len) == 0 && word[len] && strchr(" }|.[-", word[len]))
+			return true;
+	}
+	return false;
+}
+
+/* `prompts` is one, or a list of them: texts or {"raw": text}. */
+static bool prompts_use(const json_t *prompts, const char *name)
+{
+	const json_t *prompt;
+	size_t i;
+
+	if (json_is_string(prompts))
+		return prompt_uses(json_string_value(prompts), name);
+	json_array_foreach(prompts, i, prompt) {
+		if (json_is_object(prompt))
+			prompt = json_object_get(prompt, "raw");
+		if (json_is_string(prompt) && prompt_uses(json_string_value(prompt), name))
+			return true;
+	}
+	return false;
+}
+
+/* The only field that the prompts use; NULL where they use none or several. */
+static const char *prompted_field(const struct question_plan *plan, const json_t *prompts)
+{
+	const char *found = NULL;
+
+	for (size_t i = 0; i < plan->n_fields; i++) {
+		if (!prompts_use(prompts, plan->fields[i]))
+			continue;
+		if (found)
+			return NULL;
+		found = plan->fields[i];
+	}
+	return found;
+}
+
+/* The fields of a format that has none of its own: what the prompts ask, by their names, for want of those the only field
+ * there is or what the format has instead. */
+static void detect_fields(struct question_plan *plan, const json_t *samples, const json_t *prompts)
 {
 	const char *field;
 
 	if (!*plan->question_field) {
-		field = find_field(plan, samples, question_names, COUNT(question_names), NULL);
+		field = prompted_field(plan, prompts);
+		if (!field)
+			field = find_field(plan, samples, question_names, COUNT(question_names), NULL);
+		if (!field && (field = question_shape_instead(plan->shape)) && plan->n_fields < LIMIT_FIELDS)
+			plan->fields[plan->n_fields++] = field;
 		if (!field && plan->n_fields == 1)
 			field = plan->fields[0];
 		plan->question_field = field ? field : "";
@@ -235,7 +289,7 @@ static void detect_fields(struct question_plan *plan, const json_t *samples)
 	}
 }
 
-enum err_code question_plan_make(struct question_plan *plan, struct arena *a, const json_t *samples,
+enum err_code question_plan_make(struct question_plan *plan, struct arena *a, const json_t *samples, const json_t *prompts,
 				 const struct question_options *options, struct err *err)
 {
 	const char *wanted = NULL;
@@ -253,7 +307,7 @@ enum err_code question_plan_make(struct question_plan *plan, struct arena *a, co
 	plan->format = question_shape_name(plan->shape);
 	collect_fields(plan, a, samples);
 	question_shape_fields(plan->shape, samples, &plan->question_field, &plan->reference_field);
-	detect_fields(plan, samples);
+	detect_fields(plan, samples, prompts);
 	if (options->question_field && *options->question_field)
 		wanted = options->question_field;
 	code = choose(plan, a, wanted, &plan->question_field, &plan->chosen_question, err);
@@ -274,28 +328,35 @@ static enum question_problem_kind read_plain(const json_t *value, struct questio
 		row->found = question_value_kind(value);
 		return QUESTION_NOT_TEXT;
 	}
+	if (question_is_elsewhere(value)) {
+		row->found = json_string_value(value);
+		return QUESTION_ELSEWHERE;
+	}
 	buf_add(&row->text, json_string_value(value), json_string_length(value));
 	return QUESTION_FINE;
 }
 
-enum question_problem_kind question_plan_read(const struct question_plan *plan, const json_t *value,
-					      struct question_row *row)
+static enum question_problem_kind read_object(const struct question_plan *plan, const json_t *value, struct question_row *row)
 {
 	enum question_problem_kind problem;
 
-	row_clear(row);
-	if (plan->plain)
-		return read_plain(value, row);
 	if (!json_is_object(value)) {
 		row->found = question_value_kind(value);
-		return QUESTION_NOT_OBJECT;
+		return question_is_elsewhere(value) ? QUESTION_ELSEWHERE : QUESTION_NOT_OBJECT;
 	}
 	problem = question_shape_read(plan, value, row);
 	if (!problem && plan->chosen_reference) {
 		const json_t *base = question_shape_base(plan->shape, value);
 
-		row->notes &= ~(1U << QUESTION_NOTE_ANSWERS | 1U << QUESTION_NOTE_RATING);
+		row->notes &= ~(1ULL << QUESTION_NOTE_ANSWERS | 1ULL << QUESTION_NOTE_RATING);
 		question_references_read(*plan->reference_field ? json_object_get(base, plan->reference_field) : NULL, row);
 	}
 	return problem;
+}
+
+enum question_problem_kind question_plan_read(const struct question_plan *plan, const json_t *value,
+					      struct question_row *row)
+{
+	row_clear(row);
+	return plan->plain ? read_plain(value, row) : read_object(plan, value, row);
 }

@@ -25,7 +25,8 @@ struct question_row {
 	size_t n_earlier;
 	struct buf conversation; /* of a file that has a row for each turn; empty: none */
 	int64_t turn;            /* in it, from 1 */
-	unsigned notes;    /* bit 1 << kind for each QUESTION_NOTE_* that concerns this row */
+	bool is_repeatable; /* another row with the same id and question is not another question */
+	unsigned long long notes; /* bit 1 << kind for each QUESTION_NOTE_* that concerns this row */
 	const char *found; /* with a problem: what stood there instead */
 };
 
@@ -38,17 +39,18 @@ struct question_plan {
 	const struct question_shape *shape;
 	const char *format; /* NULL: the name of the container */
 	const char *question_field, *reference_field; /* "": none */
-	const char *fields[QUESTION_FIELDS_MAX];
+	const char *fields[LIMIT_FIELDS];
 	size_t n_fields;
 	bool chosen_question, chosen_reference; /* by the user, against the format */
 	bool plain; /* rows are strings */
 };
 
-/* Makes the plan from `samples` (a JSON array of the first rows).  Strings are the arena's.  ERR_DATA:
+/* Makes the plan from `samples` (a JSON array of the first rows) and the `prompts` that stand beside them (NULL: none), whose
+ * only variable is the question.  Strings are the arena's.  ERR_DATA:
  * err_question_no_field (nothing looks like a question), err_question_field_missing (the user's choice is not there);
  * plan->fields is filled also then. */
 MUST_USE enum err_code question_plan_make(struct question_plan *plan, struct arena *a, const json_t *samples,
-					  const struct question_options *options, struct err *err);
+					  const json_t *prompts, const struct question_options *options, struct err *err);
 
 /* Reads one row. */
 enum question_problem_kind question_plan_read(const struct question_plan *plan, const json_t *value,

@@ -24,6 +24,7 @@ static const char *const keys[QUESTION_PROBLEM_KINDS] = {
 	[QUESTION_NO_USER_TURN] = "err_question_no_user_turn",
 	[QUESTION_RAGGED] = "err_question_ragged",
 	[QUESTION_CSV_QUOTE] = "err_question_csv_quote",
+	[QUESTION_ELSEWHERE] = "err_question_elsewhere",
 	[QUESTION_NOTE_DUPLICATE] = "err_question_note_duplicate",
 	[QUESTION_NOTE_DUPLICATE_ID] = "err_question_note_duplicate_id",
 	[QUESTION_NOTE_TRAILING_COMMA] = "err_question_note_trailing_comma",
@@ -35,6 +36,7 @@ static const char *const keys[QUESTION_PROBLEM_KINDS] = {
 	[QUESTION_NOTE_CONTEXT] = "err_question_note_context",
 	[QUESTION_NOTE_CHECKS] = "err_question_note_checks",
 	[QUESTION_NOTE_RATING] = "err_question_note_rating",
+	[QUESTION_NOTE_AGAIN] = "err_question_note_again",
 	[QUESTION_NOTE_COMMENTS] = "err_question_note_comments",
 	[QUESTION_NOTE_ENCODING] = "err_question_note_encoding",
 };

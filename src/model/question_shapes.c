@@ -3,14 +3,15 @@
 
 #include <string.h>
 
-#include "model/question_source.h"
-
-/* A list in a text in an object is as deep as any format goes ("answers": {"text": ["…"]}). */
-#define VALUE_DEPTH 4
+#include "model/question_values.h"
 
 /* AnythingLLM's Alpaca export repeats its system prompt: in so many rows of a hundred, of at least so many rows. */
 #define SAME_INSTRUCTION_PERCENT 90
 #define SAME_INSTRUCTION_ROWS 3
+
+/* Of lm-evaluation-harness: the choices that have a letter, and the field that is the question where "doc" has none. */
+#define HARNESS_CHOICES 26
+#define HARNESS_PROMPT "arguments"
 
 struct question_shape {
 	const char *name;
@@ -20,260 +21,6 @@ struct question_shape {
 	enum question_problem_kind (*read)(const struct question_plan *plan, const json_t *value,
 					   struct question_row *row);
 };
-
-/* --- values --- */
-
-static bool is_text(const json_t *object, const char *key)
-{
-	return json_is_string(json_object_get(object, key));
-}
-
-bool question_value_is_number(const json_t *value)
-{
-	return json_is_string(value) && json_string_value(value)[0] == QUESTION_NUMBER_MARK;
-}
-
-const char *question_value_kind(const json_t *value)
-{
-	if (json_is_object(value))
-		return "{…}";
-	if (json_is_array(value))
-		return "[…]";
-	if (json_is_string(value))
-		return json_string_value(value) + question_value_is_number(value);
-	return json_is_true(value) ? "true" : json_is_false(value) ? "false" : json_is_null(value) ? "null" : "";
-}
-
-/* The text inside {"type": "text", "text": "…"}, {"role": …, "content": …} and {"from": …, "value": …}. */
-static const json_t *inner_text(const json_t *object)
-{
-	static const char *const names[] = { "text", "content", "value" };
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		const json_t *found = json_object_get(object, names[i]);
-
-		if (found)
-			return found;
-	}
-	return NULL;
-}
-
-/* Appends one more accepted answer as a line of its own. */
-static void add_line(struct buf *others, const struct buf *text)
-{
-	size_t start = others->len;
-
-	if (start)
-		buf_add_char(others, '\n');
-	start = others->len;
-	buf_add_str(others, buf_str(text));
-	for (size_t i = start; i < others->len; i++) {
-		if (others->ptr[i] == '\n' || others->ptr[i] == '\r')
-			others->ptr[i] = ' ';
-	}
-}
-
-static bool read_value(const json_t *value, struct buf *out, struct buf *others, int depth);
-
-static bool read_list(const json_t *list, struct buf *out, struct buf *others, int depth)
-{
-	bool parts = json_is_string(json_object_get(json_array_get(list, 0), "type")), ok = true;
-	struct buf text = BUF_INIT(out->max);
-	size_t start = out->len, i;
-	json_t *item;
-
-	if (!others && !parts && json_array_size(list) > 1)
-		return false;
-	json_array_foreach(list, i, item) {
-		buf_clear(&text);
-		if (parts && !is_text(item, "text"))
-			continue;
-		ok = ok && read_value(item, &text, NULL, depth + 1);
-		if (parts || out->len == start)
-			buf_add_str(out, buf_str(&text));
-		else if (text.len)
-			add_line(others, &text);
-	}
-	buf_release(&text);
-	return ok;
-}
-
-static bool read_value(const json_t *value, struct buf *out, struct buf *others, int depth)
-{
-	if (!value || json_is_null(value))
-		return true;
-	if (json_is_string(value)) {
-		size_t mark = question_value_is_number(value);
-
-		buf_add(out, json_string_value(value) + mark, json_string_length(value) - mark);
-		return true;
-	}
-	if (json_is_boolean(value)) {
-		buf_add_text(out, question_value_kind(value));
-		return true;
-	}
-	if (depth == VALUE_DEPTH)
-		return false;
-	if (json_is_array(value))
-		return read_list(value, out, others, depth);
-	value = inner_text(value);
-	return value && read_value(value, out, others, depth + 1);
-}
-
-bool question_value_read(const json_t *value, struct buf *out, struct buf *others)
-{
-	return read_value(value, out, others, 0);
-}
-
-/* Sets a buffer to the first of the members that has a text. */
-static void read_first(const json_t *object, const char *const *names, struct buf *out)
-{
-	for (; *names && !out->len; names++) {
-		const json_t *value = json_object_get(object, *names);
-
-		if (json_is_string(value))
-			(void)question_value_read(value, out, NULL);
-	}
-}
-
-/* --- chats --- */
-
-enum speaker { SPEAKER_OTHER, SPEAKER_SYSTEM, SPEAKER_USER, SPEAKER_MODEL };
-
-static enum speaker speaker_of(const json_t *turn)
-{
-	static const struct {
-		const char *name;
-		enum speaker speaker;
-	} names[] = {
-		{ "user", SPEAKER_USER },       { "human", SPEAKER_USER },     { "assistant", SPEAKER_MODEL },
-		{ "gpt", SPEAKER_MODEL },       { "model", SPEAKER_MODEL },    { "bot", SPEAKER_MODEL },
-		{ "chatgpt", SPEAKER_MODEL },   { "system", SPEAKER_SYSTEM },  { "developer", SPEAKER_SYSTEM },
-	};
-	const char *role = json_string_value(json_object_get(turn, "role"));
-
-	if (!role)
-		role = json_string_value(json_object_get(turn, "from"));
-	for (size_t i = 0; role && i < sizeof(names) / sizeof(names[0]); i++) {
-		if (str_eq_nocase(str_of(role), names[i].name))
-			return names[i].speaker;
-	}
-	return SPEAKER_OTHER;
-}
-
-static bool is_chat(const json_t *value)
-{
-	const json_t *first = json_array_get(value, 0);
-
-	return is_text(first, "role") || is_text(first, "from");
-}
-
-/* Index of the last turn of `who` before `end`, or -1. */
-static int last_turn(const json_t *turns, enum speaker who, int end)
-{
-	int i = end - 1;
-
-	while (i >= 0 && speaker_of(json_array_get(turns, (size_t)i)) != who)
-		i--;
-	return i;
-}
-
-/* Where a turn of the conversation is read to that is followed by another: behind the earlier ones. */
-static struct question_turn *add_earlier(struct question_row *row)
-{
-	struct question_turn *turn = &row->earlier[row->n_earlier++];
-
-	buf_clear(&turn->text);
-	buf_clear(&turn->reference);
-	buf_clear(&turn->other_references);
-	return turn;
-}
-
-static void read_reference(const json_t *value, struct buf *out, struct buf *others)
-{
-	int answer = is_chat(value) ? last_turn(value, SPEAKER_MODEL, (int)json_array_size(value)) : -1;
-
-	if (answer >= 0)
-		value = inner_text(json_array_get(value, (size_t)answer));
-	if (!question_value_read(value, out, others)) {
-		buf_clear(out);
-		buf_clear(others);
-	}
-}
-
-/* What the row holds as its last turn is one of the earlier ones: another follows. */
-static bool make_earlier(struct question_row *row)
-{
-	if (row->n_earlier == LIMIT_TURNS - 1) {
-		row->notes |= 1U << QUESTION_NOTE_TURNS;
-		return false;
-	}
-	struct question_turn *turn = add_earlier(row), was = *turn;
-	*turn = (struct question_turn){ row->text, row->reference, row->other_references };
-	row->text = was.text;
-	row->reference = was.reference;
-	row->other_references = was.other_references;
-	return true;
-}
-
-/* Every question of the chat is a turn, and the last that was answered to it is its reference.  `is_open`: what is asked last has
- * its reference elsewhere. */
-static enum question_problem_kind read_chat(const json_t *turns, bool is_open, struct question_row *row)
-{
-	int system = last_turn(turns, SPEAKER_SYSTEM, (int)json_array_size(turns));
-	int last = last_turn(turns, SPEAKER_USER, (int)json_array_size(turns));
-	bool has_question = false;
-
-	for (int i = 0; i < (int)json_array_size(turns); i++) {
-		const json_t *turn = json_array_get(turns, (size_t)i);
-		enum speaker speaker = speaker_of(turn);
-
-		if (speaker == SPEAKER_MODEL && !has_question) {
-			row->notes |= 1U << QUESTION_NOTE_TURNS; /* a greeting */
-		} else if (speaker == SPEAKER_MODEL && !(is_open && i > last)) {
-			buf_clear(&row->reference);
-			buf_clear(&row->other_references);
-			question_reference_read(inner_text(turn), row);
-		} else if (speaker == SPEAKER_USER) {
-			if (has_question && !make_earlier(row))
-				break;
-			has_question = true;
-			if (!question_value_read(inner_text(turn), &row->text, NULL)) {
-				row->found = "[…]";
-				return QUESTION_NOT_TEXT;
-			}
-		}
-	}
-	if (!has_question)
-		return QUESTION_NO_USER_TURN;
-	if (system >= 0)
-		(void)question_value_read(inner_text(json_array_get(turns, (size_t)system)), &row->system, NULL);
-	return QUESTION_FINE;
-}
-
-void question_reference_read(const json_t *value, struct question_row *row)
-{
-	read_reference(value, &row->reference, &row->other_references);
-	if (row->other_references.len)
-		row->notes |= 1U << QUESTION_NOTE_ANSWERS;
-}
-
-void question_references_read(const json_t *value, struct question_row *row)
-{
-	bool is_list = row->n_earlier && json_is_array(value) && !is_chat(value);
-
-	for (size_t i = 0; i < row->n_earlier; i++) {
-		struct question_turn *turn = &row->earlier[i];
-
-		buf_clear(&turn->reference);
-		buf_clear(&turn->other_references);
-		if (is_list)
-			read_reference(json_array_get(value, i), &turn->reference, &turn->other_references);
-	}
-	buf_clear(&row->reference);
-	buf_clear(&row->other_references);
-	question_reference_read(is_list ? json_array_get(value, row->n_earlier) : value, row);
-}
 
 /* --- rows of named fields --- */
 
@@ -290,7 +37,7 @@ static void read_tags(const json_t *base, struct buf *out)
 		if (json_is_string(tag))
 			(void)question_value_read(tag, out, NULL);
 	}
-	read_first(base, names, out);
+	question_first_read(base, names, out);
 }
 
 /* What every format may have beside question and reference. */
@@ -299,8 +46,8 @@ static void read_rest(const json_t *base, struct question_row *row)
 	static const char *const ids[] = { "id", "question_id", "qid", "idx", "doc_id", "編號", NULL };
 	static const char *const systems[] = { "system", "system_prompt", "系統", "系统", "系統提示詞", NULL };
 
-	read_first(base, ids, &row->id);
-	read_first(base, systems, &row->system);
+	question_first_read(base, ids, &row->id);
+	question_first_read(base, systems, &row->system);
 	read_tags(base, &row->tags);
 }
 
@@ -312,8 +59,8 @@ static void read_place(const json_t *base, struct question_row *row)
 	struct buf turn = BUF_INIT(32);
 	int64_t n = 0;
 
-	read_first(base, conversations, &row->conversation);
-	read_first(base, turns, &turn);
+	question_first_read(base, conversations, &row->conversation);
+	question_first_read(base, turns, &turn);
 	if (row->conversation.len && str_to_i64(str_trim(buf_str(&turn)), &n) && n >= 1 && n <= LIMIT_TURNS)
 		row->turn = n;
 	buf_release(&turn);
@@ -324,7 +71,7 @@ static void put_context(const struct question_plan *plan, const json_t *base, st
 {
 	struct buf *first = row->n_earlier ? &row->earlier[0].text : &row->text, question;
 
-	if (!is_text(base, "context") || !json_string_length(json_object_get(base, "context")) ||
+	if (!question_has_text(base, "context") || !json_string_length(json_object_get(base, "context")) ||
 	    strcmp(plan->question_field, "context") == 0 || !first->len)
 		return;
 	question = *first;
@@ -333,7 +80,7 @@ static void put_context(const struct question_plan *plan, const json_t *base, st
 	buf_add_text(first, "\n\n");
 	buf_add_str(first, buf_str(&question));
 	buf_release(&question);
-	row->notes |= 1U << QUESTION_NOTE_CONTEXT;
+	row->notes |= 1ULL << QUESTION_NOTE_CONTEXT;
 }
 
 static enum question_problem_kind read_fields(const struct question_plan *plan, const json_t *value,
@@ -345,8 +92,12 @@ static enum question_problem_kind read_fields(const struct question_plan *plan, 
 	row->found = plan->question_field;
 	if (!question)
 		return QUESTION_MISSING;
-	if (is_chat(question)) {
-		enum question_problem_kind problem = read_chat(question, true, row);
+	if (question_is_elsewhere(question)) {
+		row->found = json_string_value(question);
+		return QUESTION_ELSEWHERE;
+	}
+	if (question_is_chat(question)) {
+		enum question_problem_kind problem = question_chat_read(question, true, row);
 
 		if (problem)
 			return problem;
@@ -378,7 +129,7 @@ static bool is_hosted_evals(const json_t *row)
 
 static bool is_mt_bench(const json_t *row)
 {
-	return is_text(row, "turns") || json_is_string(json_array_get(json_object_get(row, "turns"), 0));
+	return question_has_text(row, "turns") || json_is_string(json_array_get(json_object_get(row, "turns"), 0));
 }
 
 static enum question_problem_kind read_mt_bench(const struct question_plan *plan, const json_t *value,
@@ -394,7 +145,7 @@ static enum question_problem_kind read_mt_bench(const struct question_plan *plan
 	if (!json_is_string(json_array_get(turns, 0)))
 		return QUESTION_MISSING;
 	json_array_foreach(turns, i, turn) {
-		if (i > 0 && !make_earlier(row))
+		if (i > 0 && !question_turn_push(row))
 			break;
 		if (!json_is_string(turn)) {
 			row->found = question_value_kind(turn);
@@ -407,7 +158,7 @@ static enum question_problem_kind read_mt_bench(const struct question_plan *plan
 	else if (json_is_array(reference))
 		question_references_read(reference, row);
 	else /* of the first turn */
-		read_reference(reference, row->n_earlier ? &row->earlier[0].reference : &row->reference,
+		question_answer_read(reference, row->n_earlier ? &row->earlier[0].reference : &row->reference,
 			       row->n_earlier ? &row->earlier[0].other_references : &row->other_references);
 	read_rest(value, row);
 	return QUESTION_FINE;
@@ -417,12 +168,12 @@ static enum question_problem_kind read_mt_bench(const struct question_plan *plan
 
 static bool is_sharegpt(const json_t *row)
 {
-	return is_chat(json_object_get(row, "conversations"));
+	return question_is_chat(json_object_get(row, "conversations"));
 }
 
 static bool is_messages(const json_t *row)
 {
-	return is_chat(json_object_get(row, "messages"));
+	return question_is_chat(json_object_get(row, "messages"));
 }
 
 static enum question_problem_kind read_chat_row(const struct question_plan *plan, const json_t *value,
@@ -434,7 +185,7 @@ static enum question_problem_kind read_chat_row(const struct question_plan *plan
 	row->found = plan->question_field;
 	if (!json_is_array(turns))
 		return QUESTION_MISSING;
-	problem = read_chat(turns, false, row);
+	problem = question_chat_read(turns, false, row);
 	read_rest(value, row);
 	return problem;
 }
@@ -473,10 +224,10 @@ static bool is_answer_check(struct str type)
 
 static void read_check(struct str type, const json_t *value, struct question_row *row)
 {
-	if (is_answer_check(type) && !row->reference.len)
+	if (is_answer_check(type) && !row->reference.len && !question_is_elsewhere(value))
 		question_reference_read(value, row);
 	else
-		row->notes |= 1U << QUESTION_NOTE_CHECKS;
+		row->notes |= 1ULL << QUESTION_NOTE_CHECKS;
 }
 
 static enum question_problem_kind read_promptfoo(const struct question_plan *plan, const json_t *value,
@@ -537,8 +288,18 @@ static enum question_problem_kind read_promptfoo_csv(const struct question_plan 
 
 static bool is_anythingllm(const json_t *row)
 {
-	return is_text(row, "prompt") && is_text(row, "response") &&
+	return question_has_text(row, "prompt") && question_has_text(row, "response") &&
 	       (json_object_get(row, "rating") || json_object_get(row, "workspace") || json_object_get(row, "sent_at"));
+}
+
+/* Only an answer that somebody called good can tell a good one from a bad one. */
+static void drop_reference(struct question_row *row)
+{
+	if (!row->reference.len)
+		return;
+	buf_clear(&row->reference);
+	buf_clear(&row->other_references);
+	row->notes = (row->notes & ~(1ULL << QUESTION_NOTE_ANSWERS)) | 1ULL << QUESTION_NOTE_RATING;
 }
 
 static enum question_problem_kind read_anythingllm(const struct question_plan *plan, const json_t *value,
@@ -547,12 +308,8 @@ static enum question_problem_kind read_anythingllm(const struct question_plan *p
 	const json_t *rating = json_object_get(value, "rating");
 	enum question_problem_kind problem = read_fields(plan, value, row);
 
-	/* Only an answer that somebody called good can tell a good one from a bad one. */
-	if (!problem && row->reference.len && !str_eq_nocase(str_of(json_string_value(rating)), "GOOD")) {
-		buf_clear(&row->reference);
-		buf_clear(&row->other_references);
-		row->notes = (row->notes & ~(1U << QUESTION_NOTE_ANSWERS)) | 1U << QUESTION_NOTE_RATING;
-	}
+	if (!problem && !str_eq_nocase(str_of(json_string_value(rating)), "GOOD"))
+		drop_reference(row);
 	return problem;
 }
 
@@ -567,11 +324,156 @@ static enum question_problem_kind read_anythingllm_alpaca(const struct question_
 	return problem;
 }
 
+/* --- lm-evaluation-harness (--log_samples: lm_eval/evaluator.py, loggers/evaluation_tracker.py) --- */
+
+static bool is_harness(const json_t *row)
+{
+	return json_is_object(json_object_get(row, "doc")) && json_object_get(row, "doc_id") && json_object_get(row, "arguments");
+}
+
+/* What the model was sent: [[prompt, …], …] or {"gen_args_0": {"arg_0": prompt, …}, …}. */
+static const json_t *harness_prompt(const json_t *row)
+{
+	const json_t *arguments = json_object_get(row, "arguments"), *first = json_object_get(arguments, "gen_args_0");
+
+	if (first)
+		return json_object_get(first, "arg_0");
+	return json_array_get(json_array_get(arguments, 0), 0);
+}
+
+/* The list that one answer is chosen from; NULL: none. */
+static const json_t *harness_choices(const json_t *row)
+{
+	const json_t *choices = json_object_get(json_object_get(row, "doc"), "choices"), *choice;
+	size_t i;
+
+	if (json_is_object(choices))
+		choices = json_object_get(choices, "text");
+	if (!json_array_size(choices) || json_array_size(choices) > HARNESS_CHOICES)
+		return NULL;
+	json_array_foreach(choices, i, choice) {
+		if (!json_is_string(choice))
+			return NULL;
+	}
+	return choices;
+}
+
+static void put_choices(const json_t *choices, struct buf *text)
+{
+	const json_t *choice;
+	size_t i;
+
+	json_array_foreach(choices, i, choice) {
+		buf_printf(text, "\n%c. ", (char)('A' + i));
+		(void)question_value_read(choice, text, NULL);
+	}
+}
+
+/* "target" is an answer, or which of the choices is: its place counted from 0, or its letter. */
+static void read_target(const json_t *target, const json_t *choices, struct question_row *row)
+{
+	struct buf text = BUF_INIT(LIMIT_JSON_ELEMENT);
+	struct str word;
+	uint64_t place = HARNESS_CHOICES;
+
+	if (json_is_array(target) || !question_value_read(target, &text, NULL)) {
+		question_reference_read(target, row);
+		buf_release(&text);
+		return;
+	}
+	word = str_trim(buf_str(&text));
+	if (word.len == 1 && word.ptr[0] >= 'A' && word.ptr[0] <= 'Z')
+		place = (uint64_t)(word.ptr[0] - 'A');
+	else if (!str_to_u64(word, &place))
+		place = HARNESS_CHOICES;
+	if (choices && place < json_array_size(choices))
+		question_reference_read(json_array_get(choices, (size_t)place), row);
+	else if (!str_starts(word, "['") && !str_starts(word, "[\"")) /* a list as Python prints it is no answer */
+		buf_add_str(&row->reference, word);
+	buf_release(&text);
+}
+
+static enum question_problem_kind read_harness(const struct question_plan *plan, const json_t *value, struct question_row *row)
+{
+	const json_t *choices = harness_choices(value), *prompt = harness_prompt(value);
+	enum question_problem_kind problem = QUESTION_FINE;
+
+	row->is_repeatable = true;
+	if (strcmp(plan->question_field, HARNESS_PROMPT) != 0) {
+		problem = read_fields(plan, value, row);
+		if (!problem)
+			put_choices(choices, &row->text);
+	} else if (json_is_string(prompt)) {
+		(void)question_value_read(prompt, &row->text, NULL);
+	} else {
+		row->found = HARNESS_PROMPT;
+		problem = QUESTION_MISSING;
+	}
+	if (!problem)
+		read_target(json_object_get(value, "target"), choices, row);
+	read_rest(value, row);
+	return problem;
+}
+
+/* --- Open WebUI (backend/open_webui/models/feedbacks.py; the export of its evaluations) --- */
+
+/* The messages of the chat that an answer was rated in, by their ids. */
+static const json_t *feedback_messages(const json_t *row)
+{
+	const json_t *chat = json_object_get(json_object_get(row, "snapshot"), "chat");
+	const json_t *inner = json_object_get(chat, "chat");
+
+	return json_object_get(json_object_get(inner ? inner : chat, "history"), "messages");
+}
+
+static bool is_feedback(const json_t *row)
+{
+	return json_is_object(feedback_messages(row)) && question_has_text(json_object_get(row, "meta"), "message_id");
+}
+
+/* The chat from its beginning to the answer that was rated: no other branches. */
+static json_t *feedback_branch(const json_t *row)
+{
+	const json_t *messages = feedback_messages(row);
+	const char *id = json_string_value(json_object_get(json_object_get(row, "meta"), "message_id"));
+	json_t *branch = json_array(), *message = json_object_get(messages, id);
+
+	while (message && json_array_size(branch) < json_object_size(messages)) {
+		json_array_insert(branch, 0, message);
+		id = json_string_value(json_object_get(message, "parentId"));
+		message = id ? json_object_get(messages, id) : NULL;
+	}
+	return branch;
+}
+
+static enum question_problem_kind read_feedback(const struct question_plan *plan, const json_t *value, struct question_row *row)
+{
+	json_t *branch = feedback_branch(value), *rating = json_object_get(json_object_get(value, "data"), "rating");
+	enum question_problem_kind problem = json_array_size(branch) ? question_chat_read(branch, false, row) : QUESTION_MISSING;
+	struct buf stars = BUF_INIT(32);
+	int64_t n = 0;
+
+	(void)plan;
+	if (problem == QUESTION_MISSING)
+		row->found = "message_id";
+	for (size_t i = 0; i < row->n_earlier; i++) { /* nobody said how good these answers are */
+		buf_clear(&row->earlier[i].reference);
+		buf_clear(&row->earlier[i].other_references);
+	}
+	if (!question_value_read(rating, &stars, NULL) || !str_to_i64(buf_str(&stars), &n) || n < 1)
+		drop_reference(row);
+	read_rest(value, row);
+	read_tags(json_object_get(value, "meta"), &row->tags);
+	buf_release(&stars);
+	json_decref(branch);
+	return problem;
+}
+
 /* --- Alpaca (LLaMA-Factory data/README.md) --- */
 
 static bool is_alpaca(const json_t *row)
 {
-	return is_text(row, "instruction") && (is_text(row, "input") || is_text(row, "output"));
+	return question_has_text(row, "instruction") && (question_has_text(row, "input") || question_has_text(row, "output"));
 }
 
 /* What was said before: [[question, answer]...]. */
@@ -584,12 +486,12 @@ static void read_history(const json_t *history, struct question_row *row)
 		const json_t *question = json_array_get(pair, 0);
 
 		if (row->n_earlier == LIMIT_TURNS - 1 || !json_is_string(question)) {
-			row->notes |= 1U << QUESTION_NOTE_TURNS;
+			row->notes |= 1ULL << QUESTION_NOTE_TURNS;
 			return;
 		}
-		struct question_turn *turn = add_earlier(row);
+		struct question_turn *turn = question_turn_add(row);
 		(void)question_value_read(question, &turn->text, NULL);
-		read_reference(json_array_get(pair, 1), &turn->reference, &turn->other_references);
+		question_answer_read(json_array_get(pair, 1), &turn->reference, &turn->other_references);
 	}
 }
 
@@ -624,6 +526,8 @@ static const struct question_shape shapes[] = {
 	{ "openai_evals", NULL, NULL, "item", is_hosted_evals, read_fields },
 	{ "promptfoo", NULL, "", "vars", is_promptfoo, read_promptfoo },
 	{ "promptfoo", NULL, "", NULL, is_promptfoo_csv, read_promptfoo_csv },
+	{ "lm_eval", NULL, "", "doc", is_harness, read_harness },
+	{ "open_webui", "snapshot", "", NULL, is_feedback, read_feedback },
 	{ "anythingllm", "prompt", "response", NULL, is_anythingllm, read_anythingllm },
 	{ "alpaca", "instruction", "output", NULL, is_alpaca, read_alpaca },
 	{ NULL, NULL, NULL, NULL, is_object, read_fields },
@@ -677,6 +581,11 @@ const char *question_shape_name(const struct question_shape *shape)
 	return shape->name;
 }
 
+const char *question_shape_instead(const struct question_shape *shape)
+{
+	return shape->read == read_harness ? HARNESS_PROMPT : NULL;
+}
+
 bool question_shape_is_open(const struct question_shape *shape)
 {
 	return !shape->reference_field || shape->read == read_promptfoo_csv;
@@ -705,5 +614,8 @@ const json_t *question_shape_base(const struct question_shape *shape, const json
 enum question_problem_kind question_shape_read(const struct question_plan *plan, const json_t *value,
 					       struct question_row *row)
 {
-	return plan->chosen_question ? read_fields(plan, value, row) : plan->shape->read(plan, value, row);
+	/* Of lm-evaluation-harness the reference answer stands beside the fields, whichever of them is the question. */
+	if (plan->chosen_question && plan->shape->read != read_harness)
+		return read_fields(plan, value, row);
+	return plan->shape->read(plan, value, row);
 }

@@ -21,27 +21,14 @@ bool question_shape_is_open(const struct question_shape *shape);
 void question_shape_fields(const struct question_shape *shape, const json_t *samples, const char **question_field,
 			   const char **reference_field);
 
+/* The field that is the question where none is named like one; NULL for most formats. */
+const char *question_shape_instead(const struct question_shape *shape);
+
 /* The object inside a row that holds the fields (promptfoo's "vars"); the row itself for most.  Borrowed, may be NULL. */
 const json_t *question_shape_base(const struct question_shape *shape, const json_t *row);
 
 /* Reads a row that is an object. */
 enum question_problem_kind question_shape_read(const struct question_plan *plan, const json_t *value,
 					       struct question_row *row);
-
-/* Appends `value` as text: strings, numbers, true and false, a list of text parts, the text inside an object.  Of a list
- * of several texts the first is it, the others go to `others`, one a line; without `others` such a list is no text.
- * Null and absent are the empty text.  False where it is no text. */
-bool question_value_read(const json_t *value, struct buf *out, struct buf *others);
-
-/* Reads a reference answer: a text, a list of accepted ones, or a chat that ends with it. */
-void question_reference_read(const json_t *value, struct question_row *row);
-
-/* Instead of what was read as such: the reference answer, or one for each turn where the row has several and a list is given. */
-void question_references_read(const json_t *value, struct question_row *row);
-
-bool question_value_is_number(const json_t *value);
-
-/* What a value that is no text is, for a sentence: "[…]", "{…}", "null". */
-const char *question_value_kind(const json_t *value);
 
 #endif

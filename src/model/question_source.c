@@ -40,35 +40,6 @@ static struct str first_line(struct str text, struct str *rest)
 
 /* --- one row of JSON --- */
 
-/* Length of the JSON number that `s` starts with, 0 where it does not start with one (RFC 8259, section 6). */
-static size_t number_length(struct str s)
-{
-	size_t i = s.len && s.ptr[0] == '-', digits;
-
-#define DIGITS() for (digits = 0; i < s.len && s.ptr[i] >= '0' && s.ptr[i] <= '9'; i++) digits++
-	if (i + 1 < s.len && s.ptr[i] == '0' && s.ptr[i + 1] >= '0' && s.ptr[i + 1] <= '9')
-		return 0;
-	DIGITS();
-	if (!digits)
-		return 0;
-	if (i < s.len && s.ptr[i] == '.') {
-		i++;
-		DIGITS();
-		if (!digits)
-			return 0;
-	}
-	if (i < s.len && (s.ptr[i] == 'e' || s.ptr[i] == 'E')) {
-		i++;
-		if (i < s.len && (s.ptr[i] == '+' || s.ptr[i] == '-'))
-			i++;
-		DIGITS();
-		if (!digits)
-			return 0;
-	}
-#undef DIGITS
-	return i;
-}
-
 static size_t string_length(struct str s)
 {
 	size_t i = 1;
@@ -87,7 +58,7 @@ static enum question_problem_kind mark_numbers(struct str raw, struct buf *out)
 	while (pos < raw.len) {
 		struct str rest = { raw.ptr + pos, raw.len - pos };
 		char c = rest.ptr[0];
-		size_t len = c == '-' || (c >= '0' && c <= '9') ? number_length(rest) : 0;
+		size_t len = c == '-' || (c >= '0' && c <= '9') ? json_number_length(rest) : 0;
 
 		values += c == ',' || c == '[' || c == '{';
 		depth += c == '[' || c == '{';
@@ -216,9 +187,9 @@ static enum err_code open_csv(struct question_source *s, struct arena *a, char s
 	s->is_open = true;
 	if (!csv_reader_next(&s->csv, &record))
 		return err_set(err, ERR_DATA, "err_question_nothing", "file=");
-	if (record.n_found > CSV_FIELDS_MAX)
+	if (record.n_found > LIMIT_FIELDS)
 		return err_set(err, ERR_LIMIT, "err_question_columns", "found=%zu|limit=%d", record.n_found,
-			       CSV_FIELDS_MAX);
+			       LIMIT_FIELDS);
 	/* A list of questions in one column rarely has a header; more columns cannot be told apart without one. */
 	s->has_header = record.n > 1 || question_field_is_question(str_trim(record.fields[0]));
 	if (s->has_header)
@@ -320,20 +291,6 @@ static bool looks_like_json(struct str text)
 	return open == '{' && (!next || next == '"' || next == '}');
 }
 
-static bool looks_like_yaml(struct str text, const char *file_name)
-{
-	static const char *const starts[] = { "prompts:", "tests:", "providers:", "description:", "task:", "# yaml" };
-	struct str rest, line = first_line(text, &rest);
-
-	if (has_extension(file_name, ".yaml") || has_extension(file_name, ".yml"))
-		return true;
-	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
-		if (str_starts(line, starts[i]) && rest.len && !has_extension(file_name, ".txt"))
-			return true;
-	}
-	return false;
-}
-
 /* Two or more lines that are each a JSON value of their own. */
 static bool looks_like_lines(struct str text, const char *file_name)
 {
@@ -365,6 +322,54 @@ static bool is_list_name(struct str key)
 	return false;
 }
 
+/* What stands beside the list of rows: of promptfoo's configuration prompts and defaults matter, and where the tests are. */
+static void look_beside(struct question_source *s, const struct json_element *member)
+{
+	struct str raw = { s->text.ptr + member->start, member->len };
+	struct question_source_row row = { 0 };
+
+	if (key_is(member->key, "tests") && (raw.ptr[0] == '"' || raw.ptr[0] == '{')) {
+		s->elsewhere = raw;
+		s->elsewhere_line = member->line;
+	} else if (key_is(member->key, "prompts") && !s->prompts) {
+		parse_row(s, raw, &row);
+		s->prompts = row.value;
+	} else if (key_is(member->key, "defaultTest") && !s->defaults) {
+		parse_row(s, raw, &row);
+		s->defaults = row.value;
+		s->defaults_line = member->line;
+	}
+}
+
+static enum err_code tests_elsewhere(const struct question_source *s, struct err *err)
+{
+	struct str found = s->elsewhere;
+
+	if (found.ptr[0] == '"' && found.len >= 2)
+		found = (struct str){ found.ptr + 1, found.len - 2 };
+	else
+		found = STR("{…}");
+	return err_set(err, ERR_UNSUPPORTED, "err_question_tests_elsewhere", "line=%lld|found=%.*s", (long long)s->elsewhere_line,
+		       (int)(found.len < 200 ? found.len : 200), found.ptr);
+}
+
+/* Of promptfoo's "defaultTest": the variables that a test does not set, and checks behind its own. */
+static void add_defaults(json_t *test, const json_t *defaults)
+{
+	json_t *vars = json_object_get(defaults, "vars"), *checks = json_object_get(defaults, "assert");
+
+	if (!json_is_object(test))
+		return;
+	if (json_is_object(vars) && !json_object_get(test, "vars"))
+		json_object_set_new(test, "vars", json_copy(vars));
+	else if (json_is_object(vars) && json_is_object(json_object_get(test, "vars")))
+		json_object_update_missing(json_object_get(test, "vars"), vars);
+	if (json_is_array(checks) && !json_object_get(test, "assert"))
+		json_object_set_new(test, "assert", json_copy(checks));
+	else if (json_is_array(checks) && json_is_array(json_object_get(test, "assert")))
+		json_array_extend(json_object_get(test, "assert"), checks);
+}
+
 /* A JSON object: either the rows are an array inside it, or it is the only row itself. */
 static enum err_code open_object(struct question_source *s, size_t at, struct err *err)
 {
@@ -390,8 +395,11 @@ static enum err_code open_object(struct question_source *s, size_t at, struct er
 		is_row = is_row || question_field_is_row(member.key, s->text.ptr[member.start]);
 		if (!whole)
 			break;
+		look_beside(s, &member);
 		member = (struct json_element){ 0 };
 	}
+	if (!list_at && !is_row && s->elsewhere.len)
+		return tests_elsewhere(s, err);
 	s->container = QUESTION_JSON_ARRAY;
 	s->array_at = list_at ? list_at : array_at;
 	if (list_at || (!is_row && arrays == 1))
@@ -434,8 +442,6 @@ enum err_code question_source_open(struct question_source *s, struct arena *a, s
 	buf_init(&s->scratch, SCRATCH_MAX);
 	if (!str_trim(text).len)
 		return err_set(err, ERR_DATA, "err_question_nothing", "file=%s", file_name);
-	if (looks_like_yaml(text, file_name))
-		return err_set(err, ERR_UNSUPPORTED, "err_question_yaml", "file=%s", file_name);
 	separator = is_tsv ? '\t' : csv_sniff(text);
 	if (is_csv || is_tsv) {
 		code = open_csv(s, a, separator, err);
@@ -459,6 +465,9 @@ void question_source_close(struct question_source *s)
 	if (s->is_open)
 		csv_reader_release(&s->csv);
 	s->is_open = false;
+	json_decref(s->prompts);
+	json_decref(s->defaults);
+	s->prompts = s->defaults = NULL;
 	buf_release(&s->scratch);
 }
 
@@ -529,6 +538,7 @@ bool question_source_next(struct question_source *s, struct question_source_row 
 		row->value = json_text(raw);
 	else
 		parse_row(s, raw, row);
+	add_defaults(row->value, s->defaults);
 	return true;
 }
 
@@ -557,6 +567,9 @@ void question_source_end(const struct question_source *s, struct question_proble
 		question_problems_note(problems, QUESTION_NOTE_COMMENTS, s->comment_line, s->n_comments);
 	if (s->container != QUESTION_JSON_ARRAY)
 		return;
+	if (json_is_string(s->defaults))
+		question_problems_add(problems, QUESTION_ELSEWHERE, s->by_item ? 1 : s->defaults_line,
+				      str_of(json_string_value(s->defaults)), 0);
 	if (json->trailing_comma)
 		question_problems_add(problems, QUESTION_NOTE_TRAILING_COMMA, s->by_item ? s->n_items : json->trailing_comma,
 				      STR(""), 0);

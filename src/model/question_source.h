@@ -35,7 +35,7 @@ struct question_source {
 	struct csv_reader csv;
 	char separator;
 	bool has_header;
-	const char *header[CSV_FIELDS_MAX];
+	const char *header[LIMIT_FIELDS];
 	size_t n_header;
 	bool is_open, object_taken;
 	size_t n_comments; /* passed so far */
@@ -43,6 +43,11 @@ struct question_source {
 	struct buf scratch;
 	bool by_item;       /* an array that stands in one line: its items are numbered instead of lines */
 	int64_t n_items;    /* given so far */
+	json_t *prompts;    /* beside the list of rows, NULL: none */
+	json_t *defaults;   /* promptfoo's "defaultTest": is put into the rows */
+	int64_t defaults_line;
+	struct str elsewhere; /* what "tests" is where it is no list: the name of another file */
+	int64_t elsewhere_line;
 };
 
 struct question_source_row {

@@ -8,6 +8,7 @@
 #include "model/question_fields.h"
 #include "model/question_problems.h"
 #include "model/question_source.h"
+#include "model/question_yaml.h"
 
 /* The rows that decide what the file is. */
 #define SAMPLE_ROWS 200
@@ -34,9 +35,11 @@ struct import {
 	struct question *questions; /* grows; moves to the arena at the end */
 	size_t cap;
 	struct seen texts, ids;     /* the line of the first one */
+	struct seen repeatable;     /* rows of which a question may have several */
 	struct seen conversations;  /* the latest turn: its place in the list and its number, see link_turn() */
 	uint64_t seed; /* so that nobody can make rows collide on purpose */
 	struct buf composed;
+	struct buf json; /* what a file in YAML became */
 };
 
 /* --- seen before? --- */
@@ -173,6 +176,18 @@ static void take_question(struct import *in, const struct question *place, const
 	q->id = keep(in, &in->row.id);
 }
 
+/* True for the second row of a question of which a file has several. */
+static bool is_again(struct import *in, int64_t line)
+{
+	uint64_t hash;
+
+	if (!in->row.is_repeatable || !in->row.id.len)
+		return false;
+	hash = hash_text(in->seed, compose(in, &in->row.id));
+	hash = seed_mix(hash, hash_text(in->seed, compose(in, &in->row.text)));
+	return seen_line(&in->repeatable, hash ? hash : 1, line) > 0;
+}
+
 /* A good row: one question, or one for each turn. */
 static void take(struct import *in, const struct question_source_row *from)
 {
@@ -180,11 +195,15 @@ static void take(struct import *in, const struct question_source_row *from)
 	const struct question_row *row = &in->row;
 	struct question place = { .line = from->line };
 
+	if (is_again(in, from->place)) {
+		question_problems_note(&in->problems, QUESTION_NOTE_AGAIN, from->place, 1);
+		return;
+	}
 	link_turn(in, &place, from->place);
 	if (!place.turn)
 		note_repeats(in, from->place);
 	for (int kind = 0; kind < QUESTION_PROBLEM_KINDS; kind++) {
-		if (row->notes & 1U << kind)
+		if (row->notes & 1ULL << kind)
 			question_problems_note(&in->problems, (enum question_problem_kind)kind, from->place, 1);
 	}
 	out->n_conversations += row->n_earlier > 0;
@@ -288,7 +307,7 @@ static enum err_code make_plan(struct import *in, struct err *err)
 {
 	struct question_import *out = in->out;
 	json_t *samples = sample_rows(&in->source);
-	enum err_code code = question_plan_make(&in->plan, in->arena, samples, in->options, err);
+	enum err_code code = question_plan_make(&in->plan, in->arena, samples, in->source.prompts, in->options, err);
 
 	json_decref(samples);
 	out->format = in->plan.format ? in->plan.format : in->source.format;
@@ -350,16 +369,19 @@ static void import_release(struct import *in)
 	question_source_close(&in->source);
 	question_row_release(&in->row);
 	buf_release(&in->composed);
+	buf_release(&in->json);
 	mem_free(in->questions);
 	mem_free(in->texts.slots);
 	mem_free(in->ids.slots);
 	mem_free(in->conversations.slots);
+	mem_free(in->repeatable.slots);
 }
 
 enum err_code questions_read(struct arena *a, struct str text, const struct question_options *options,
 			     struct question_import *out, const atomic_bool *cancel, struct err *err)
 {
 	struct import in = { .arena = a, .options = options, .out = out, .seed = random_u64() };
+	const char *name = options->file_name ? options->file_name : "";
 	struct str bytes = text;
 	enum err_code code;
 
@@ -370,9 +392,14 @@ enum err_code questions_read(struct arena *a, struct str text, const struct ques
 	question_row_init(&in.row);
 	buf_init(&in.composed, 8 * LIMIT_JSON_ELEMENT);
 	code = encoding_decode(a, bytes, &text, &out->encoding, cancel, err);
+	if (!code && question_yaml_is(text, name)) {
+		code = question_yaml_read(text, &in.json, cancel, err);
+		text = buf_str(&in.json);
+		name = "as.json";
+	}
 	if (code)
 		goto out;
-	code = question_source_open(&in.source, a, text, options->file_name ? options->file_name : "", err);
+	code = question_source_open(&in.source, a, text, name, err);
 	if (!strcmp(out->encoding, "big5") && encoding_is_doubtful(bytes))
 		question_problems_note(&in.problems, QUESTION_NOTE_ENCODING, 1, 1);
 	in.problems.by_item = in.source.by_item;

@@ -18,6 +18,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/limits.h"
 #include "base/str.h"
 
 struct question {
@@ -47,14 +48,12 @@ struct question_options {
 				      * them in the order of the file */
 };
 
-#define QUESTION_FIELDS_MAX 64
-
 struct question_import {
 	const char *format;    /* "strings", "objects", "jsonl", "csv", "tsv", "txt", "mt_bench", "alpaca", "anythingllm",
 				* "sharegpt", "messages", "promptfoo", "openai_evals" */
 	const char *encoding;  /* "utf-8", "utf-8-bom", "utf-16le", "utf-16be", "big5" */
 	const char *question_field, *reference_field; /* "" where the format has none */
-	const char *fields[QUESTION_FIELDS_MAX]; /* choices for the user */
+	const char *fields[LIMIT_FIELDS]; /* choices for the user */
 	size_t n_fields;
 	struct question *questions;
 	size_t n_questions;    /* collected */

@@ -109,6 +109,34 @@ def test_an_upload_is_shown_and_becomes_a_set(server):
     problem(server.api("POST", "/uploads", b"", Content_Type="application/octet-stream"), 422, "data")
 
 
+CONFIG = """# yaml-language-server: $schema=https://promptfoo.dev/config-schema.json
+prompts: ['Answer briefly: {{ topic }}']
+tests:
+  - vars: {topic: 台灣最高的山？}
+    assert: [{type: icontains, value: 玉山}]
+  - vars: {topic: ''}
+  - vars:
+      topic: file://long.txt
+  - vars: {topic: How high is it?}
+"""
+
+
+def test_an_upload_in_yaml_is_shown_with_the_lines_of_its_problems(server):
+    def upload(name, text):
+        return server.api("POST", f"/uploads?name={name}", text.encode(), Content_Type="application/octet-stream").json
+    shown = upload("promptfooconfig.yaml", CONFIG)
+    assert shown["format"] == "promptfoo" and shown["question_field"] == "topic" and shown["n_total"] == 2
+    assert [(q["text"], q["reference"]) for q in shown["questions"]] == [("台灣最高的山？", "玉山"), ("How high is it?", "")]
+    assert [(p["line"], p["message"]) for p in shown["problems"]] == [
+        (6, "Line 6: the question is empty. The other 2 questions were read."),
+        (7, "Line 7: this stands in another file: file://long.txt. The other 2 questions were read.")]
+    added = server.api("POST", "/question-sets", {"upload": shown["upload"]})
+    assert added.json["n_questions"] == 2 and added.json["n_with_reference"] == 1
+    broken = server.api("POST", "/uploads?name=q.yaml", b"- question: a\n- question: *x\n", Content_Type="application/octet-stream")
+    assert problem(broken, 422, "data")["message"].startswith("Line 2: anchors and aliases")
+    assert server.api("DELETE", f"/question-sets/{added.json['id']}").status == 204
+
+
 def test_a_set_without_a_name_is_called_after_its_first_question(server):
     def name(text):
         return server.api("POST", "/question-sets", {"questions": [text]}).json["name"]

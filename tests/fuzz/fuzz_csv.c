@@ -18,7 +18,7 @@ static void read_csv(struct str text, char separator)
 
 	csv_reader_init(&reader, text, separator);
 	while (csv_reader_next(&reader, &record)) {
-		if (!record.n || record.n > CSV_FIELDS_MAX || record.n > record.n_found || record.line <= line)
+		if (!record.n || record.n > LIMIT_FIELDS || record.n > record.n_found || record.line <= line)
 			BUG("record of line %lld", (long long)record.line);
 		line = record.line;
 		for (size_t i = 0; i < record.n; i++)

@@ -19,7 +19,7 @@ static void check_text(struct str text)
 static void check_import(const struct question_import *import, size_t max_preview)
 {
 	if (import->n_questions > import->n_total || import->n_with_reference > import->n_total ||
-	    import->n_fields > QUESTION_FIELDS_MAX || (max_preview && import->n_questions > max_preview))
+	    import->n_fields > LIMIT_FIELDS || (max_preview && import->n_questions > max_preview))
 		BUG("counts");
 	if (!import->n_total)
 		BUG("nothing read, and no error");
@@ -55,6 +55,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		options.max_preview = data[0] / 6 % 2 ? 2 : 0;
 		options.question_field = fields[data[0] / 12 % 3];
 		options.reference_field = fields[data[0] / 36 % 4];
+		if (data[0] >= 216)
+			options.file_name = "q.yaml";
 		data++;
 		size--;
 	}

@@ -508,8 +508,6 @@ static const struct fatal_case fatal_cases[] = {
 	{ "q.json", "{\"a\": 1, \"b\": 2}", ERR_DATA, "err_question_no_field" },
 	{ "q.csv", "\n\n", ERR_DATA, "err_question_nothing" },
 	{ "q.csv", "question,answer\n", ERR_DATA, "err_question_nothing" },
-	{ "q.yaml", "- question: a\n", ERR_UNSUPPORTED, "err_question_yaml" },
-	{ "", "prompts:\n  - a\n", ERR_UNSUPPORTED, "err_question_yaml" },
 	{ "q.xlsx", "PK\x03\x04rest", ERR_DATA, "err_question_binary" },
 	{ "q.txt", "abc\n\xC3(\n\xFF", ERR_DATA, "err_question_encoding" },
 };
