@@ -3,11 +3,12 @@
  * questions - reads question sets in whatever format people have them.
  *
  * Detection: encoding (BOM, UTF-8, UTF-16, Big5/CP950) -> first character -> shape (product formats: seed array of strings,
- * array of objects, JSONL, CSV/TSV, TXT, MT-Bench, Alpaca, AnythingLLM, ShareGPT, chat messages, promptfoo, OpenAI Evals).
+ * array of objects, JSONL, CSV/TSV, TXT, MT-Bench, Alpaca, AnythingLLM, ShareGPT, chat messages, promptfoo, OpenAI Evals,
+ * lm-evaluation-harness, Open WebUI).  YAML becomes JSON first (question_yaml).
  * Input is split into elements of at most 1 MiB by our own scanner before Jansson sees any of it.
  * Nothing is dropped silently: every row that is not taken has a problem with its line.
  * A conversation gives one question for each of its turns.
- * A problem whose key starts with "err_question_note_" is a note: its row was taken all the same.
+ * A problem whose key starts with "err_question_note_" is a note: its row was taken all the same, or says nothing new.
  * Thread: work.  Results belong to the arena. */
 #ifndef ASSAY_MODEL_QUESTIONS_H
 #define ASSAY_MODEL_QUESTIONS_H
@@ -50,7 +51,7 @@ struct question_options {
 
 struct question_import {
 	const char *format;    /* "strings", "objects", "jsonl", "csv", "tsv", "txt", "mt_bench", "alpaca", "anythingllm",
-				* "sharegpt", "messages", "promptfoo", "openai_evals" */
+				* "sharegpt", "messages", "promptfoo", "openai_evals", "lm_eval", "open_webui" */
 	const char *encoding;  /* "utf-8", "utf-8-bom", "utf-16le", "utf-16be", "big5" */
 	const char *question_field, *reference_field; /* "" where the format has none */
 	const char *fields[LIMIT_FIELDS]; /* choices for the user */

@@ -180,6 +180,29 @@ static enum err_code take_event(struct writer *w, const yaml_event_t *event)
 
 /* --- the document --- */
 
+struct source {
+	struct str rest;
+	const atomic_bool *cancel;
+};
+
+static bool is_cancelled(const struct source *s)
+{
+	return s->cancel && atomic_load_explicit(s->cancel, memory_order_relaxed);
+}
+
+/* Hands libyaml a piece: it may read for seconds before it has an event, so this is where it can be stopped. */
+static int read_piece(void *data, unsigned char *out, size_t size, size_t *n)
+{
+	struct source *s = data;
+
+	*n = size < s->rest.len ? size : s->rest.len;
+	if (*n) {
+		memcpy(out, s->rest.ptr, *n);
+		s->rest = (struct str){ s->rest.ptr + *n, s->rest.len - *n };
+	}
+	return !is_cancelled(s);
+}
+
 /* Why libyaml stopped.  What is missed at the end of the text is named where it was opened. */
 static enum err_code explain(const yaml_parser_t *parser, struct str text, struct err *err)
 {
@@ -203,6 +226,7 @@ static enum err_code explain(const yaml_parser_t *parser, struct str text, struc
 enum err_code yaml_to_json(struct str text, struct buf *out, const atomic_bool *cancel, struct err *err)
 {
 	struct writer w = { .out = out, .err = err };
+	struct source source = { text, cancel };
 	enum err_code code = ERR_OK;
 	yaml_parser_t parser;
 	bool more = true;
@@ -210,14 +234,12 @@ enum err_code yaml_to_json(struct str text, struct buf *out, const atomic_bool *
 	if (!yaml_parser_initialize(&parser))
 		return err_set(err, ERR_LIMIT, "err_yaml_values", "line=1");
 	yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
-	yaml_parser_set_input_string(&parser, (const unsigned char *)text.ptr, text.len);
+	yaml_parser_set_input(&parser, read_piece, &source);
 	while (more && !code) {
 		yaml_event_t event;
 
-		if (cancel && atomic_load_explicit(cancel, memory_order_relaxed)) {
-			code = err_set(err, ERR_CANCELLED, "err_cancelled", "what=");
-		} else if (!yaml_parser_parse(&parser, &event)) {
-			code = explain(&parser, text, err);
+		if (!yaml_parser_parse(&parser, &event)) {
+			code = is_cancelled(&source) ? err_set(err, ERR_CANCELLED, "err_cancelled", "what=") : explain(&parser, text, err);
 		} else {
 			code = take_event(&w, &event);
 			more = event.type != YAML_STREAM_END_EVENT;

@@ -126,7 +126,7 @@ def test_an_upload_in_yaml_is_shown_with_the_lines_of_its_problems(server):
         return server.api("POST", f"/uploads?name={name}", text.encode(), Content_Type="application/octet-stream").json
     shown = upload("promptfooconfig.yaml", CONFIG)
     assert shown["format"] == "promptfoo" and shown["question_field"] == "topic" and shown["n_total"] == 2
-    assert [(q["text"], q["reference"]) for q in shown["questions"]] == [("台灣最高的山？", "玉山"), ("How high is it?", "")]
+    assert [(q["text"], q.get("reference", "")) for q in shown["questions"]] == [("台灣最高的山？", "玉山"), ("How high is it?", "")]
     assert [(p["line"], p["message"]) for p in shown["problems"]] == [
         (6, "Line 6: the question is empty. The other 2 questions were read."),
         (7, "Line 7: this stands in another file: file://long.txt. The other 2 questions were read.")]
