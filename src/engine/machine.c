@@ -9,6 +9,7 @@
 #include "base/fs.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "engine/cgroup.h"
 #include "model/gguf.h"
 
 /* True if processor `cpu` is the first of its core's threads that we may use. */
@@ -62,16 +63,26 @@ static int64_t proc_value(const char *path, const char *name)
 	return bytes;
 }
 
-int64_t machine_memory_total(void)
+static int64_t smaller(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+int64_t machine_memory_installed(void)
 {
 	return (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
+}
+
+int64_t machine_memory_total(void)
+{
+	return smaller(machine_memory_installed(), cgroup_memory().limit);
 }
 
 int64_t machine_memory_available(void)
 {
 	int64_t bytes = proc_value("/proc/meminfo", "MemAvailable");
 
-	return bytes >= 0 ? bytes : machine_memory_total();
+	return smaller(bytes >= 0 ? bytes : machine_memory_installed(), cgroup_memory().available);
 }
 
 int64_t machine_oom_kills(void)

@@ -1,49 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/system.h"
 
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/fs.h"
-#include "base/limits.h"
 #include "engine/machine.h"
 #include "server/json_view.h"
 #include "server/live.h"
 
 #define WORKERS_SHOWN 32
 
-/* The number after `name` in a file of "name: 123 kB" lines; with `name` NULL the file is the number.  -1 if there is none. */
-static int64_t number_in(const char *path, const char *name)
-{
-	char line[256];
-	unsigned long long value;
-	int64_t found = -1;
-	FILE *f = fopen(path, "re");
-	while (f && found < 0 && fgets(line, sizeof line, f)) {
-		size_t len = name ? strlen(name) : 0;
-		if (name && strncmp(line, name, len) != 0)
-			continue;
-		found = sscanf(line + len, "%llu", &value) == 1 ? (int64_t)value : -1;
-		if (!name)
-			break;
-	}
-	if (f)
-		fclose(f);
-	return found;
-}
-
 void system_memory(int64_t *total, int64_t *available)
 {
-	int64_t all = number_in("/proc/meminfo", "MemTotal:"), free_kib = number_in("/proc/meminfo", "MemAvailable:");
-	int64_t limit = number_in("/sys/fs/cgroup/memory.max", NULL), used = number_in("/sys/fs/cgroup/memory.current", NULL);
-	*total = all > 0 ? all * (int64_t)KIB : 0;
-	*available = free_kib > 0 ? free_kib * (int64_t)KIB : 0;
-	if (limit > 0 && limit < *total && used >= 0) {
-		*total = limit;
-		if (limit - used < *available)
-			*available = limit > used ? limit - used : 0;
-	}
+	*total = machine_memory_total();
+	*available = machine_memory_available();
 }
 
 const char *system_idle_gpu(struct app *app)
