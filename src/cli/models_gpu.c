@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/limits.h"
 #include "base/str.h"
 #include "cli/resolve.h"
 #include "cli/show.h"
@@ -12,6 +13,7 @@
 
 static const struct arg_option gpu_options[] = {
 	{ "device", "ID,ID...", "cli_opt_gpu_ids", false },
+	{ "num-ctx", "N", "cli_opt_memory_ctx", false },
 	{ NULL, NULL, NULL, false },
 };
 const struct arg_option *const models_gpu_tables[] = { gpu_options, NULL };
@@ -96,7 +98,8 @@ int models_exec_gpu(struct cli *cli)
 	struct err err = { 0 };
 	json_t *model = NULL, *body = NULL, *memory = NULL;
 	char path[64] = "", put[80], query[96];
-	enum err_code code = cli_connect(cli, &c, &err);
+	int64_t num_ctx = args_int(cli->args, "num-ctx", 1, LIMIT_NUM_CTX, 0, &err);
+	enum err_code code = err.code == ERR_OK ? cli_connect(cli, &c, &err) : err.code;
 
 	if (code == ERR_OK)
 		code = find_base(c, args_word(cli->args, 0), &model, path, &err);
@@ -111,6 +114,8 @@ int models_exec_gpu(struct cli *cli)
 		code = client_call(c, "PUT", put, body, &model, &err);
 	}
 	(void)str_format(query, sizeof query, "/memory?model_id=%lld", (long long)show_int(model, "id"));
+	if (num_ctx > 0)
+		(void)str_format(query, sizeof query, "/memory?model_id=%lld&num_ctx=%lld", (long long)show_int(model, "id"), (long long)num_ctx);
 	if (code == ERR_OK)
 		code = client_call(c, "GET", query, NULL, &memory, &err);
 	int result = code == ERR_OK ? EXIT_DONE : cli_fail(cli, &err);

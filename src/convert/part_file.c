@@ -8,10 +8,7 @@
 #include <unistd.h>
 
 #include "base/fs.h"
-#include "base/limits.h"
 #include "base/mem.h"
-
-#define SPARE_BYTES (64 * MIB) /* that stay free on the disk */
 
 /* Opens the part and keeps it from other processes; -1 with `err`.  One that a killed process left is taken over. */
 static int open_part(const char *part, const char *out_path, struct err *err)
@@ -35,13 +32,13 @@ static int open_part(const char *part, const char *out_path, struct err *err)
 static enum err_code take_space(int fd, const char *out_path, uint64_t size, struct err *err)
 {
 	uint64_t room = fs_free_space(out_path);
-	bool full = room != UINT64_MAX && room < size + SPARE_BYTES;
+	bool full = room != UINT64_MAX && room < size + PART_FILE_SPARE;
 	if (!full && fallocate(fd, 0, 0, (off_t)size) != 0)
 		full = errno == ENOSPC || errno == EDQUOT; /* others: the file system cannot do it */
 	if (!full)
 		return ERR_OK;
 	return err_set(err, ERR_IO, "err_convert_space", "path=%s|need=%llu|free=%llu", out_path,
-		       (unsigned long long)((size + SPARE_BYTES) / MIB + 1), (unsigned long long)(fs_free_space(out_path) / MIB));
+		       (unsigned long long)((size + PART_FILE_SPARE) / MIB + 1), (unsigned long long)(fs_free_space(out_path) / MIB));
 }
 
 enum err_code part_file_write(const char *path, uint64_t size, bool replace, part_fill_fn fill, void *user, struct err *err)

@@ -11,6 +11,9 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/limits.h"
+
+#define PART_FILE_SPARE (64 * MIB) /* that stay free on the disk */
 
 /* Writes all of the file to `fd`, which stands at its start. */
 typedef enum err_code (*part_fill_fn)(void *user, int fd, struct err *err);

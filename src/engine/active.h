@@ -86,6 +86,7 @@ struct host {
 	char **adapters;       /* files of the adapters in the process; id = index + 1 */
 	size_t n_adapters;
 	int64_t kv_bytes_per_token, kv_host_bytes, weights_host_bytes, n_ctx_train; /* bytes of a token's KV and of weights in main memory */
+	int64_t checked_tokens; /* KV cells that there was room for before it was loaded */
 	int64_t kv_room;       /* KV cells that GPUs have memory for, -1: none are kept there */
 	struct gpu_use gpu;    /* as it is to be used for this base; */
 	char gpu_device[GPU_DEVICES_SIZE]; /* its device */
@@ -175,6 +176,7 @@ struct active {
 	int64_t run_id;
 	struct arena *arena;
 	struct run_row run;
+	struct run_extent extent;
 	struct active_column *columns;
 	size_t n_columns;
 	int64_t *parts;
@@ -186,6 +188,7 @@ struct active {
 	struct heard_text *heard;
 	int64_t base_id;    /* the base whose columns are answered now, 0: choose */
 	int64_t prefetched_id; /* the base that was made ready ahead last, 0: none */
+	int prefetched_fd;     /* of its file, which is in use; -1: none */
 	struct flight flights[FLIGHTS_MAX];
 	struct remote_flight *remote_flights;
 	struct remote_endpoint *remote_endpoints;
@@ -321,6 +324,8 @@ int64_t eta_ms(const struct active *a);
 /* prefetch.c */
 /* While one base answers: converts the next one of the run where it must be, and asks the kernel for its file. */
 void prefetch_next(struct engine *e);
+/* The file that was made ready ahead is not needed any more. */
+void prefetch_release(struct active *a);
 /* How far (of 1000) the conversion of `path` to these weights is, where it is being made ready ahead. */
 int prefetch_done(const struct engine *e, const char *path, enum weights weights);
 

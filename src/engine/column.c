@@ -301,6 +301,8 @@ static void plan_column(struct engine *e, struct active_column *c)
 		c->row.slots = h->slots > 0 ? h->slots : 4;
 	if (c->row.kv_tokens <= 0) {
 		double tokens = host_cells(e, KV_SHARE);
+		if (h->kv_room < 0 && tokens < (double)h->checked_tokens)
+			tokens = (double)h->checked_tokens; /* with all buffers that go with so many */
 		c->row.kv_tokens = tokens < KV_MIN ? KV_MIN : tokens > KV_MAX ? KV_MAX : (int64_t)tokens;
 	}
 	if (c->row.build[0] && (strcmp(c->row.build, h->build) != 0 || strcmp(c->row.template_hash, template) != 0))

@@ -98,3 +98,18 @@ void devices_label(const struct devices *d, const struct gpu_use *use, char *out
 	else
 		str_format(out, size, "%s", first ? first->name : "");
 }
+
+void devices_free(const struct devices *d, const struct gpu_use *use, char *out, size_t size)
+{
+	size_t len = 0;
+
+	out[0] = 0;
+	for (size_t i = 0; i < d->n && len < size; i++) {
+		const struct device *one = &d->items[i];
+		if (!is_meant(d, one, use))
+			continue;
+		str_format(out + len, size - len, "%s%s: %.1f GB", len ? ", " : "", one->name, (double)one->memory_free / 1e9);
+		len = strlen(out);
+	}
+	out[utf8_whole(str_of(out))] = 0;
+}

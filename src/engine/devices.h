@@ -47,5 +47,7 @@ void devices_place(const struct devices *d, const struct gpu_use *use, struct me
 
 /* Name of the GPU (the first of several, with their number) that `use` means, "" if there is none. */
 void devices_label(const struct devices *d, const struct gpu_use *use, char *out, size_t size);
+/* What is free of each of them: "NVIDIA H100: 3.2 GB, NVIDIA H100: 70.1 GB", cut where it does not fit. */
+void devices_free(const struct devices *d, const struct gpu_use *use, char *out, size_t size);
 
 #endif

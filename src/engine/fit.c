@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/fit.h"
 
+#include <string.h>
+
 #include "base/mem.h"
 #include "engine/active.h"
 
@@ -43,6 +45,16 @@ struct memory_tokens fit_tokens(const struct model_row *base, size_t longest)
 	if (power < tokens)
 		power += power / 2;
 	return (struct memory_tokens){ power, power };
+}
+
+int64_t fit_answer_tokens(const struct model_row *base, const struct gen_params *params, const struct run_extent *extent)
+{
+	int64_t system = params->system ? (int64_t)strlen(params->system) : 0, most = (int64_t)base->model.n_ctx_train;
+	int64_t tokens = (system + extent->bytes) / BYTES_PER_TOKEN + extent->turns * params->max_tokens;
+
+	if (params->num_ctx > 0 && (most <= 0 || params->num_ctx < most))
+		most = params->num_ctx;
+	return most > 0 && tokens > most ? most : tokens;
 }
 
 void fit_cancel(struct fit *fit)

@@ -26,6 +26,9 @@ struct fit_wish fit_wish_of(const struct engine *e, const struct model_row *base
 /* What a worker makes room for where it only reads texts (REQ_LIKELIHOOD, REQ_JUDGE, REQ_COMPARE, REQ_IMATRIX), the longest of them of
  * so many bytes, prompt and all; the context has to be that long. */
 struct memory_tokens fit_tokens(const struct model_row *base, size_t longest);
+/* About how many the longest question of a run of that extent takes together with its answer, those before it too, in a column with
+ * these settings: no more than its context is to have. */
+int64_t fit_answer_tokens(const struct model_row *base, const struct gen_params *params, const struct run_extent *extent);
 
 /* memory_check()'s answer and errors, which name the model and what Ollama holds, or why the file cannot be read. */
 typedef void (*fit_fn)(void *user, const struct memory_answer *answer, const struct err *err);

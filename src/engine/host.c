@@ -519,14 +519,33 @@ static void start_process(struct engine *e)
 	engine_emit(e, &event);
 }
 
-static const struct memory_tokens check_tokens = { MEMORY_TOKENS_WANTED, MEMORY_TOKENS_LEAST };
+/* Room for several short answers at once, or for the longest of the run's columns that stand on this base.  Less will do: then
+ * questions that are too long fail, one by one. */
+static struct memory_tokens wanted_tokens(const struct engine *e)
+{
+	struct memory_tokens tokens = { MEMORY_TOKENS_WANTED, MEMORY_TOKENS_LEAST };
+	const struct active *a = e->active;
+
+	for (size_t i = 0; a && i < a->n_columns; i++) {
+		const struct active_column *c = &a->columns[i];
+		if (c->remote || c->state == COLUMN_DONE || c->state == COLUMN_FAILED || !host_is_of(e, &c->base))
+			continue;
+		int64_t needed = fit_answer_tokens(&c->base, &c->row.params, &a->extent);
+		tokens.wanted = needed > tokens.wanted ? needed : tokens.wanted;
+	}
+	return tokens;
+}
 
 static void memory_checked(void *user, const struct memory_answer *answer, const struct err *err)
 {
 	struct engine *e = user;
+	int64_t wanted = wanted_tokens(e).wanted;
 
-	(void)answer;
 	e->host.fit = NULL;
+	e->host.checked_tokens = answer->kv_tokens;
+	if (err->code == ERR_OK && answer->kv_tokens < wanted)
+		log_warn("engine", "only shorter contexts fit: model=%s tokens=%lld of %lld", e->host.base_name,
+			 (long long)answer->kv_tokens, (long long)wanted);
 	if (err->code == ERR_OK)
 		start_process(e);
 	else
@@ -536,7 +555,8 @@ static void memory_checked(void *user, const struct memory_answer *answer, const
 static void check_memory(struct engine *e)
 {
 	struct host *h = &e->host;
-	struct fit_wish wish = { .path = h->base_path, .name = h->base_name, .base_id = h->base_id, .gpu = h->gpu, .tokens = check_tokens };
+	struct fit_wish wish = { .path = h->base_path, .name = h->base_name, .base_id = h->base_id, .gpu = h->gpu,
+				 .tokens = wanted_tokens(e) };
 
 	h->state = HOST_CHECKING;
 	h->fit = fit_start(e, &wish, memory_checked, e);

@@ -6,6 +6,7 @@
 #include "base/fs.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "engine/cache_room.h"
 #include "engine/machine.h"
 #include "model/gguf.h"
 
@@ -34,6 +35,7 @@ json_t *load_request(const char *path, int n_threads, const struct gpu_use *gpu,
 	if (*fd < 0)
 		return NULL;
 	*size = (int64_t)bytes;
+	cache_hold(*fd);
 	json_t *load = json_pack("{s:I, s:i, s:i, s:s, s:b}", "size", (json_int_t)bytes, "n_threads", n_threads, "n_gpu_layers",
 				 gpu->layers, "device", has_gpu && gpu->device ? gpu->device : "", "use_mmap", true);
 	int64_t free = machine_memory_available();

@@ -10,6 +10,7 @@
 #include "model/quant_types.h"
 
 #define STEP_TOKENS 512 /* the worker's largest step */
+#define CELL_STEP 256	/* contexts are longer by so many */
 
 static double gigabytes(int64_t bytes)
 {
@@ -58,6 +59,16 @@ static enum err_code too_large(const char *path, const struct gguf *g, const str
 	return err_set(err, ERR_LIMIT, "err_memory", "need=%.1f|free=%.1f", gigabytes(need), gigabytes(available));
 }
 
+static enum err_code too_large_for_gpu(const char *path, const struct memory_supply *supply, const struct memory_split *split,
+				       const struct memory_answer *out, struct err *err)
+{
+	char gpus[200];
+
+	devices_free(supply->devices, &supply->gpu, gpus, sizeof gpus);
+	return err_set(err, ERR_LIMIT, "err_memory_gpu", "name=%s|need=%.1f|free=%.1f|layers=%u|most=%u|gpus=%s", base_name(path),
+		       gigabytes(out->gpu_need), gigabytes(out->gpu_free), (unsigned)split->on_gpu, (unsigned)split->most, gpus);
+}
+
 static void split_for(const struct gguf *g, int64_t tokens, const struct memory_supply *supply, const struct memory_place *place,
 		      struct memory_use *use, struct memory_split *split, struct memory_answer *out)
 {
@@ -72,6 +83,23 @@ static void split_for(const struct gguf *g, int64_t tokens, const struct memory_
 static bool fits(const struct memory_split *split, const struct memory_answer *a)
 {
 	return split->on_gpu <= split->most && a->need <= a->available;
+}
+
+/* The most tokens for which there is room, fewer than those of `split`; no less than `least`. */
+static void shorten(const struct gguf *g, int64_t least, const struct memory_supply *supply, const struct memory_place *place,
+		    struct memory_use *use, struct memory_split *split, struct memory_answer *out)
+{
+	int64_t fitting = least, too_many = out->kv_tokens;
+
+	while (too_many - fitting >= 2 * CELL_STEP) {
+		int64_t middle = fitting + (too_many - fitting) / (2 * CELL_STEP) * CELL_STEP;
+		split_for(g, middle, supply, place, use, split, out);
+		if (fits(split, out))
+			fitting = middle;
+		else
+			too_many = middle;
+	}
+	split_for(g, fitting, supply, place, use, split, out);
 }
 
 enum err_code memory_check(const char *path, const struct memory_tokens *tokens, const struct memory_supply *supply,
@@ -89,10 +117,9 @@ enum err_code memory_check(const char *path, const struct memory_tokens *tokens,
 	devices_place(supply->devices, &supply->gpu, &place);
 	split_for(g, tokens->wanted, supply, &place, &use, &split, out);
 	if (!fits(&split, out) && tokens->least < tokens->wanted)
-		split_for(g, tokens->least, supply, &place, &use, &split, out);
+		shorten(g, tokens->least, supply, &place, &use, &split, out);
 	if (split.on_gpu > split.most)
-		code = err_set(err, ERR_LIMIT, "err_memory_gpu", "name=%s|need=%.1f|free=%.1f|layers=%u|most=%u", base_name(path),
-			       gigabytes(out->gpu_need), gigabytes(out->gpu_free), (unsigned)split.on_gpu, (unsigned)split.most);
+		code = too_large_for_gpu(path, supply, &split, out, err);
 	else if (out->need > supply->available)
 		code = too_large(path, g, &use, supply, out->need, err);
 	gguf_close(g);

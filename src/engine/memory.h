@@ -20,7 +20,7 @@ struct memory_answer {
 	int64_t gpu_need, gpu_free; /* of the GPUs that are meant; 0 without one */
 	int layers, all_layers;	     /* on GPUs, and of the model; the output counted as one */
 	int64_t available;	     /* main memory, as it was given */
-	int64_t kv_tokens;	     /* for so many */
+	int64_t kv_tokens;	     /* for so many: those that were wanted, or the most that there is room for */
 	/* With another model beside it: */
 	bool is_beside; /* it is that one which does not fit, also alone */
 	bool together;	/* both fit at the same time */
@@ -28,14 +28,15 @@ struct memory_answer {
 
 /* KV tokens that there is to be room for: contexts are made as long as there is room, so where it is too little for `wanted`, less
  * will do, but not less than `least`. */
-#define MEMORY_TOKENS_WANTED 2048 /* before a model is loaded to answer */
+#define MEMORY_TOKENS_WANTED 2048 /* before a model is loaded to answer, where nothing that long is asked */
 #define MEMORY_TOKENS_LEAST 1024
 struct memory_tokens {
 	int64_t wanted, least;
 };
 
 /* `out` is filled in also where it does not fit: ERR_LIMIT
- *   "err_memory_gpu"        the layers that the settings ask for do not fit onto the GPU: name, need, free, layers, most
+ *   "err_memory_gpu"        the layers that the settings ask for do not fit onto the GPU: name, need, free, layers, most,
+ *                           gpus (each with what is free of it)
  *   "err_memory_q8"         main memory is short, but with its weights as Q8_0 it would fit: name, need, free, then
  *   "err_memory_format"     main memory is short, but as {format} it would fit: name, need, free, format, then
  *   "err_memory_gpu_off"    main memory is short, and a GPU lies idle by the settings

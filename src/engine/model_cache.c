@@ -15,6 +15,9 @@
 #include "convert/convert_speed.h"
 #include "convert/gguf_q8.h"
 #include "convert/hf_convert.h"
+#include "convert/part_file.h"
+#include "engine/cache_room.h"
+#include "engine/reaper.h"
 #include "model/hf_folder.h"
 
 #define WAIT_US 100000
@@ -83,55 +86,8 @@ static enum err_code cached_path(const char *data_dir, const struct wish *wish, 
 		hash_add(h, taken, sizeof taken);
 	hash_finish(h, digest);
 	hash_hex(digest, hex);
-	*out = mem_printf("%s/cache/models/%.32s.gguf", data_dir, hex);
+	*out = mem_printf("%s/" MODEL_CACHE_DIR "/%.32s.gguf", data_dir, hex);
 	return ERR_OK;
-}
-
-/* --- what goes when there is no room --- */
-
-struct sweep {
-	const char *dir;
-	uint64_t total;
-	int64_t oldest_s;
-	char *oldest;
-};
-
-static bool look_at_file(void *user, const char *name, bool is_dir)
-{
-	struct sweep *w = user;
-	struct stat st;
-	char *path = fs_join(w->dir, name);
-
-	if (!is_dir && str_ends(str_of(name), ".part")) {
-		(void)!unlink(path); /* of a conversion that was killed: one at a time is made */
-	} else if (!is_dir && stat(path, &st) == 0) {
-		w->total += (uint64_t)st.st_size;
-		if (!w->oldest || st.st_atim.tv_sec < w->oldest_s) {
-			mem_free(w->oldest);
-			w->oldest = mem_strdup(path);
-			w->oldest_s = st.st_atim.tv_sec;
-		}
-	}
-	mem_free(path);
-	return true;
-}
-
-/* Room for `size` bytes more.  A file that a worker has loaded stays readable for it. */
-static void make_room(const char *dir, uint64_t size)
-{
-	for (;;) {
-		struct sweep w = { .dir = dir };
-		if (fs_list(dir, LIMIT_FOLDER_ENTRIES, look_at_file, &w, NULL) != ERR_OK || !w.oldest ||
-		    w.total + size <= LIMIT_MODEL_CACHE) {
-			mem_free(w.oldest);
-			return;
-		}
-		log_info("engine", "cached model removed path=%s", w.oldest);
-		bool gone = unlink(w.oldest) == 0;
-		mem_free(w.oldest);
-		if (!gone)
-			return;
-	}
 }
 
 /* --- conversion --- */
@@ -147,6 +103,16 @@ static enum err_code wait_for_turn(const atomic_bool *cancel, struct err *err)
 		usleep(WAIT_US);
 	}
 	return ERR_OK;
+}
+
+/* For `size` bytes more. */
+static void make_room(const char *dir, uint64_t size)
+{
+	struct cache_wish wish = { .size = size, .most = LIMIT_MODEL_CACHE, .spare = PART_FILE_SPARE, .free_space = fs_free_space };
+
+	if (fs_free_space(dir) < size + PART_FILE_SPARE)
+		(void)reaper_await(REAPER_AWAIT_MS); /* a worker that has just been ended still holds its file */
+	cache_make_room(dir, &wish);
 }
 
 static void on_progress(void *user, uint64_t at, uint64_t total)
@@ -197,7 +163,7 @@ static enum err_code convert_gguf(const struct conversion *v, const char *dir, s
 static enum err_code convert(const struct conversion *v, struct err *err)
 {
 	const struct wish *wish = v->wish;
-	char *dir = mem_printf("%s/cache/models", v->data_dir);
+	char *dir = fs_join(v->data_dir, MODEL_CACHE_DIR);
 	enum err_code code = fs_make_dirs(dir, err);
 
 	if (code == ERR_OK)
@@ -264,4 +230,13 @@ enum err_code model_cache_find(const char *data_dir, struct model_source source,
 	}
 	mem_free(wish.from);
 	return code;
+}
+
+uint64_t model_cache_size(const char *data_dir, int64_t *n)
+{
+	char *dir = fs_join(data_dir, MODEL_CACHE_DIR);
+	uint64_t bytes = cache_size(dir, n);
+
+	mem_free(dir);
+	return bytes;
 }

@@ -4,8 +4,9 @@
  * DATA/cache/models/KEY.gguf at its first use.
  *
  * The key follows from what the model holds (hf_folder_key(), gguf_q8_key()) and from what is taken from another folder
- * (hf_convert_tokenizer_from()), not from where they lie, so one that was moved is not converted again and one that was trained on is.  Converted files that were not used for the longest time go where all together
- * exceed LIMIT_MODEL_CACHE.  Killed at any moment, what is left is a part that the next conversion removes. */
+ * (hf_convert_tokenizer_from()), not from where they lie, so one that was moved is not converted again and one that was trained on
+ * is.  Converted files that were not used for the longest time go where all together exceed LIMIT_MODEL_CACHE, or where the disk has
+ * no room for another one (cache_room.h).  Killed at any moment, what is left is a part that the next conversion removes. */
 #ifndef ASSAY_ENGINE_MODEL_CACHE_H
 #define ASSAY_ENGINE_MODEL_CACHE_H
 
@@ -15,6 +16,8 @@
 #include "base/err.h"
 #include "model/weights.h"
 #include "store/model_store.h"
+
+#define MODEL_CACHE_DIR "cache/models" /* below the data folder */
 
 /* A model as it lies on the disk. */
 struct model_source {
@@ -40,5 +43,8 @@ MUST_USE enum err_code model_cache_get(const char *data_dir, struct model_source
 
 /* As model_cache_get() without converting: "" in `*out` where that has not happened yet. */
 MUST_USE enum err_code model_cache_find(const char *data_dir, struct model_source source, char **out, struct err *err);
+
+/* Bytes of all converted models, and how many there are.  Thread: read or work. */
+uint64_t model_cache_size(const char *data_dir, int64_t *n);
 
 #endif

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "engine/active.h"
+#include "engine/cache_room.h"
 #include "engine/machine.h"
 #include "engine/model_cache.h"
 
@@ -18,41 +19,65 @@ struct prefetch_job {
 	enum weights weights;
 	char *lender; /* the base's path, which may lend the tokenizer */
 	atomic_int done; /* of 1000, of a conversion */
+	int fd;		 /* of the file, held as one in use; -1: none yet */
 };
 
 /* Asks the kernel for the file as long as that takes no memory from anybody. */
-static void read_ahead(const char *path, const atomic_bool *cancel)
+static void read_ahead(int fd, uint64_t size, const atomic_bool *cancel)
 {
-	uint64_t size = 0;
-	int fd = fs_open(path, &size, NULL);
-
-	if (fd < 0)
-		return;
 	for (uint64_t at = 0; at < size && !atomic_load(cancel); at += PIECE) {
 		if (machine_memory_available() < (int64_t)(size - at) + machine_memory_total() / 10)
 			break;
 		if (posix_fadvise(fd, (off_t)at, PIECE, POSIX_FADV_WILLNEED) != 0)
 			break;
 	}
-	close(fd);
 }
 
 static void run_prefetch(struct task *task, void *context)
 {
 	struct prefetch_job *p = (struct prefetch_job *)task;
 	char *file = NULL;
+	uint64_t size = 0;
 
 	(void)context;
 	struct model_source source = { p->path, p->lender, p->weights };
 	if (model_cache_get(p->data_dir, source, &file, &p->done, &task->cancelled, &task->err) == ERR_OK)
-		read_ahead(file, &task->cancelled);
+		p->fd = fs_open(file, &size, NULL);
+	if (p->fd >= 0) {
+		cache_hold(p->fd);
+		read_ahead(p->fd, size, &task->cancelled);
+	}
 	mem_free(file);
+}
+
+static void drop_prefetch(struct job *job)
+{
+	const struct prefetch_job *p = (struct prefetch_job *)job;
+
+	if (p->fd >= 0)
+		close(p->fd);
+}
+
+void prefetch_release(struct active *a)
+{
+	if (a->prefetched_fd >= 0)
+		close(a->prefetched_fd);
+	a->prefetched_fd = -1;
 }
 
 static void home_prefetch(struct job *job)
 {
-	if (job->e->prefetching == (struct prefetch_job *)job)
+	struct prefetch_job *p = (struct prefetch_job *)job;
+	struct active *a = job->e->active;
+
+	if (job->e->prefetching == p)
 		job->e->prefetching = NULL;
+	if (job_is_current(job)) {
+		prefetch_release(a);
+		a->prefetched_fd = p->fd;
+	} else {
+		drop_prefetch(job);
+	}
 	if (job->task.err.code != ERR_OK && job->task.err.code != ERR_CANCELLED)
 		log_info("engine", "next model not made ready: %s", job->task.err.key); /* its turn will say it */
 }
@@ -76,6 +101,8 @@ void prefetch_next(struct engine *e)
 		return;
 	a->prefetched_id = next->base.id;
 	struct prefetch_job *p = job_new(e, sizeof *p, run_prefetch, home_prefetch);
+	p->job.drop = drop_prefetch;
+	p->fd = -1;
 	p->job.serial = a->serial;
 	p->data_dir = arena_strdup(p->job.arena, e->data_dir);
 	p->path = arena_strdup(p->job.arena, next->base.model.path);

@@ -18,6 +18,7 @@ void run_release(struct active *a)
 	for (size_t i = 0; i < a->n_columns; i++)
 		mem_free(a->columns[i].adapter_file);
 	heard_free(a);
+	prefetch_release(a);
 	arena_free(a->arena);
 	mem_free(a);
 }
@@ -134,6 +135,7 @@ struct load_job {
 	struct arena *keep; /* becomes the active run's */
 	int64_t run_id;
 	struct run_row run;
+	struct run_extent extent;
 	struct column_row *rows;
 	struct model_row *models, *bases;
 	struct err *problems;
@@ -172,7 +174,8 @@ static void run_load(struct task *task, void *context)
 	struct db *db = context;
 
 	if (run_store_get(db, j->keep, j->run_id, &j->run, &j->rows, &j->n, &task->err) == ERR_OK &&
-	    run_store_parts(db, j->keep, j->run_id, &j->parts, &j->n_parts, &task->err) == ERR_OK)
+	    run_store_parts(db, j->keep, j->run_id, &j->parts, &j->n_parts, &task->err) == ERR_OK &&
+	    run_store_extent(db, j->run_id, &j->extent, &task->err) == ERR_OK)
 		load_models(j, db);
 }
 
@@ -228,6 +231,7 @@ static void home_load(struct job *job)
 	remote_release(a);
 	adopt_columns(a, j);
 	a->run = j->run;
+	a->extent = j->extent;
 	a->parts = j->parts;
 	a->n_parts = j->n_parts;
 	a->arena = j->keep;
@@ -776,6 +780,7 @@ void run_begin(struct engine *e, int64_t run_id)
 
 	a->serial = ++e->next_serial;
 	a->run_id = run_id;
+	a->prefetched_fd = -1;
 	e->active = a;
 	store_state(e, RUN_RUNNING, false, home_running);
 	load_run(e);

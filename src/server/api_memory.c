@@ -17,6 +17,7 @@
 #include "server/json_view.h"
 #include "server/routes.h"
 #include "server/system.h"
+#include "store/template_store.h"
 
 #define LARGE ((int64_t)1000000000)
 #define FREE_MS 20000
@@ -25,6 +26,8 @@
 struct memory {
 	struct held_ask ask;
 	int64_t model_id; /* 0: none is meant */
+	int64_t num_ctx;  /* that it is meant to have; 0: what its trainer left */
+	struct memory_tokens tokens;
 	struct model_row base;
 	struct engine_program program;
 	int64_t reserve;
@@ -38,10 +41,21 @@ struct memory {
 	int64_t until_ms, freed; /* -1: nobody was asked to */
 };
 
+/* The longest question that may be asked of it fills the context. */
+static void choose_tokens(struct memory *m, int64_t num_ctx)
+{
+	int64_t most = (int64_t)m->base.model.n_ctx_train;
+
+	if (most > 0 && num_ctx > most)
+		num_ctx = most;
+	m->tokens = (struct memory_tokens){ num_ctx > MEMORY_TOKENS_WANTED ? num_ctx : MEMORY_TOKENS_WANTED, MEMORY_TOKENS_LEAST };
+}
+
 static void read_memory(struct request *r, struct db *db)
 {
 	struct memory *m = r->state;
 	struct err *err = request_err(r);
+	struct gen_params params = { .num_ctx = m->num_ctx };
 
 	held_ask_read(r, db, &m->ask);
 	if (err->code != ERR_OK || !m->model_id || model_store_get(db, r->arena, m->model_id, &m->base, err) != ERR_OK)
@@ -52,6 +66,8 @@ static void read_memory(struct request *r, struct db *db)
 		err_set(err, ERR_NOT_FOUND, "err_base_missing", "name=%s", m->base.model.base_name);
 	else if (m->base.model.kind == MODEL_ADAPTER)
 		(void)!model_store_get(db, r->arena, m->base.base_model_id, &m->base, err);
+	if (err->code == ERR_OK && (m->num_ctx || template_store_fill(db, r->arena, m->model_id, PARAM_NUM_CTX, &params, err) == ERR_OK))
+		choose_tokens(m, params.num_ctx);
 }
 
 /* --- the reply --- */
@@ -60,14 +76,13 @@ static void measure(struct request *r, struct db *db)
 {
 	struct memory *m = r->state;
 	struct err not_there = { 0 };
-	const struct memory_tokens tokens = { MEMORY_TOKENS_WANTED, MEMORY_TOKENS_LEAST };
 	char *file = NULL;
 
 	(void)db;
 	(void)machine_largest_process(&m->largest);
 	struct model_source source = model_cache_source_as(&m->base, m->base.weights);
 	if (m->base.id && model_cache_find(store_data_dir(r->app->store), source, &file, &not_there) == ERR_OK && *file) {
-		enum err_code code = engine_check_memory(&m->program, file, NULL, &tokens, m->reserve, &m->answer, &m->problem);
+		enum err_code code = engine_check_memory(&m->program, file, NULL, &m->tokens, m->reserve, &m->answer, &m->problem);
 		m->has_answer = code == ERR_OK || code == ERR_LIMIT;
 		memory_name(&m->problem, m->base.model.name);
 	}
@@ -100,8 +115,10 @@ static void view_sentence(struct request *r, const struct memory *m)
 	if (m->answer.gpu_free > 0)
 		add_sentence(r, &text, "core_memory_gpu", "layers=%d|all=%d|need=%.1f|free=%.1f", m->answer.layers, m->answer.all_layers,
 			     gigabytes(m->answer.gpu_need), gigabytes(m->answer.gpu_free));
-	if (m->answer.kv_tokens < MEMORY_TOKENS_WANTED)
+	if (m->answer.kv_tokens < m->tokens.wanted)
 		add_sentence(r, &text, "core_memory_short_context", "n=%lld", (long long)m->answer.kv_tokens);
+	else if (m->tokens.wanted > MEMORY_TOKENS_WANTED)
+		add_sentence(r, &text, "core_memory_context", "n=%lld", (long long)m->answer.kv_tokens);
 	if (m->problem.code == ERR_LIMIT && m->largest.bytes >= LARGE)
 		add_sentence(r, &text, "core_memory_largest", "process=%s|taken=%.1f", m->largest.name, gigabytes(m->largest.bytes));
 	json_str(&r->out, "message", buf_str(&text));
@@ -121,6 +138,7 @@ static void view_estimate(struct request *r)
 	json_int(b, "free_bytes", m->answer.available > 0 ? m->answer.available : 0);
 	json_int(b, "gpu_need_bytes", m->answer.gpu_need);
 	json_int(b, "gpu_free_bytes", m->answer.gpu_free);
+	json_int(b, "context_tokens", m->answer.kv_tokens);
 	json_int(b, "gpu_layers", m->answer.layers);
 	json_int(b, "n_layers", m->answer.all_layers);
 	view_sentence(r, m);
@@ -193,6 +211,7 @@ void api_get_memory(struct request *r)
 
 	*m = (struct memory){ .freed = -1 };
 	m->model_id = request_query_int(r, "model_id", 1, INT64_MAX, 0, &err);
+	m->num_ctx = request_query_int(r, "num_ctx", 1, LIMIT_NUM_CTX, 0, &err);
 	if (err.code != ERR_OK)
 		request_fail(r, &err);
 	else

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "engine/machine.h"
+#include "engine/model_cache.h"
 #include "server/held_ask.h"
 #include "server/json_view.h"
 #include "server/routes.h"
@@ -28,6 +29,8 @@ void api_get_status(struct request *r)
 struct doctor {
 	struct held_ask ask;
 	struct machine_process largest; /* where memory is low */
+	uint64_t cache_bytes; /* of converted models, */
+	int64_t n_cached;     /* so many */
 };
 
 struct check {
@@ -94,6 +97,33 @@ static void check_disk(struct request *r)
 	else if (space < 2 * GIB)
 		c.state = "warn", c.key = "core_doctor_disk_low";
 	(void)str_format(c.args, sizeof c.args, "free=%.1f GiB%cpath=%s", (double)space / (double)GIB, ERR_ARG_SEP, dir);
+	view_check(r, &c);
+}
+
+/* Only where a container or a service leaves less than the machine has. */
+static void check_limit(struct request *r)
+{
+	int64_t total = machine_memory_total(), installed = machine_memory_installed();
+	struct check c = { .name = "memory_limit", .state = "ok", .key = "core_doctor_memory_limit" };
+
+	if (total >= installed)
+		return;
+	(void)str_format(c.args, sizeof c.args, "total=%.1f GiB%cinstalled=%.1f GiB", (double)total / (double)GIB, ERR_ARG_SEP,
+			 (double)installed / (double)GIB);
+	view_check(r, &c);
+}
+
+/* Only where something was converted. */
+static void check_cache(struct request *r)
+{
+	const struct doctor *d = r->state;
+	struct check c = { .name = "cache", .state = "ok", .key = "core_doctor_cache" };
+
+	if (d->n_cached == 0)
+		return;
+	(void)str_format(c.args, sizeof c.args, "n=%lld%csize=%.1f GiB%cmost=%.0f GiB%cpath=%s/" MODEL_CACHE_DIR, (long long)d->n_cached,
+			 ERR_ARG_SEP, (double)d->cache_bytes / (double)GIB, ERR_ARG_SEP, (double)LIMIT_MODEL_CACHE / (double)GIB,
+			 ERR_ARG_SEP, store_data_dir(r->app->store));
 	view_check(r, &c);
 }
 
@@ -169,8 +199,8 @@ static void check_ollama(struct request *r)
 
 static void reply_doctor(struct request *r)
 {
-	static void (*const checks[])(struct request *) = { check_sandbox, check_memory, check_disk,
-							    check_worker,  check_port,   check_gpu,	 check_ollama };
+	static void (*const checks[])(struct request *) = { check_sandbox, check_memory, check_limit, check_disk, check_cache,
+							    check_worker,  check_port,   check_gpu,   check_ollama };
 	struct doctor *d = r->state;
 
 	held_ask_take(r, &d->ask);
@@ -195,6 +225,7 @@ static void read_doctor(struct request *r, struct db *db)
 	int64_t total, available;
 
 	held_ask_read(r, db, &d->ask);
+	d->cache_bytes = model_cache_size(store_data_dir(r->app->store), &d->n_cached);
 	system_memory(&total, &available);
 	if (available < LITTLE)
 		(void)machine_largest_process(&d->largest);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
 
+#include "base/mem.h"
 #include "store/gen_params.h"
 #include "store/rows.h"
 
@@ -178,6 +179,46 @@ enum err_code run_store_has_turns(struct db *db, int64_t run_id, bool *has, stru
 
 	*has = n > 0;
 	return code;
+}
+
+/* The turn before a question stands somewhere before it, so that its sum is known. */
+static enum err_code extent_of_turns(struct db *db, int64_t run_id, struct run_extent *out, struct err *err)
+{
+	size_t n = 0, cap = 0;
+	int64_t *sums = NULL;
+
+	struct query q = query_start(db, err,
+				     "SELECT length(CAST(text AS BLOB)) + length(CAST(system AS BLOB)), turn, back FROM question"
+				     " WHERE run_id = ?1 ORDER BY position",
+				     "i", run_id);
+	while (query_next(&q)) {
+		int64_t sum = row_int(&q, 0), turn = row_int(&q, 1), back = row_int(&q, 2);
+		if (n == cap) {
+			cap = cap ? 2 * cap : 256;
+			sums = mem_grow(sums, cap * sizeof *sums);
+		}
+		sum += back > 0 && (size_t)back <= n ? sums[n - (size_t)back] : 0;
+		sums[n++] = sum;
+		out->bytes = sum > out->bytes ? sum : out->bytes;
+		if (turn >= out->turns && turn < LIMIT_TURNS)
+			out->turns = turn + 1;
+	}
+	mem_free(sums);
+	return query_end(&q);
+}
+
+enum err_code run_store_extent(struct db *db, int64_t run_id, struct run_extent *out, struct err *err)
+{
+	bool has_turns = false;
+	enum err_code code = run_store_has_turns(db, run_id, &has_turns, err);
+
+	*out = (struct run_extent){ .turns = 1 };
+	if (code == ERR_OK && has_turns)
+		return extent_of_turns(db, run_id, out, err);
+	return code != ERR_OK ? code :
+				db_number(db, err, &out->bytes, 0,
+					  "SELECT max(length(CAST(text AS BLOB)) + length(CAST(system AS BLOB))) FROM question WHERE run_id = ?1",
+					  "i", run_id);
 }
 
 enum err_code run_store_speed(struct db *db, int64_t model_id, int64_t max_tokens, double *seconds, struct err *err)

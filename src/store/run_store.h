@@ -157,6 +157,13 @@ MUST_USE enum err_code run_store_count_references(struct db *db, int64_t run_id,
 /* True where it has conversations of several turns. */
 MUST_USE enum err_code run_store_has_turns(struct db *db, int64_t run_id, bool *has, struct err *err);
 
+/* How long what is asked gets. */
+struct run_extent {
+	int64_t bytes; /* of the longest question, with its own system prompt and all questions before it in its conversation */
+	int64_t turns; /* of the longest conversation, 1 where all are questions */
+};
+MUST_USE enum err_code run_store_extent(struct db *db, int64_t run_id, struct run_extent *out, struct err *err);
+
 /* Seconds that the model took for an answer when it was last asked, answers that were written side by side counted as one after
  * the other; of its columns those with the same `max_tokens` go first.  NAN where it never answered. */
 MUST_USE enum err_code run_store_speed(struct db *db, int64_t model_id, int64_t max_tokens, double *seconds, struct err *err);

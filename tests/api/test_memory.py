@@ -130,6 +130,37 @@ def test_an_estimate_names_what_is_short_and_what_helps(server, provider, huge):
     assert "Ollama" not in after["problem"]["message"] and "actions" not in after["problem"]
 
 
+@pytest.fixture
+def long(server, tmp_path):
+    """A model with a context of 16 Mi tokens, each of which takes 64 KiB."""
+    path = gguf(tmp_path / "long.gguf")
+    data = bytearray(path.read_bytes())
+    for key, value in ((b"llama.context_length", 1 << 24), (b"llama.block_count", 512)):
+        at = data.index(key) + len(key) + 4
+        data[at:at + 4] = value.to_bytes(4, "little")
+    path.write_bytes(data)
+    number = server.api("POST", "/models", {"path": str(path)}).json["model_ids"][0]
+    yield number
+    server.api("DELETE", f"/models/{number}")
+
+
+def test_an_estimate_is_for_the_context_that_is_meant(server, long):
+    def estimate(**query):
+        words = "".join(f"&{name}={value}" for name, value in query.items())
+        return server.api("GET", f"/memory?model_id={long}{words}", Accept_Language="en").json["model"]
+    usual, longer, endless = estimate(), estimate(num_ctx=8192), estimate(num_ctx=1 << 24)
+    assert usual["context_tokens"] == 2048 and "tokens" not in usual["message"]
+    small = estimate(num_ctx=300)
+    assert (small["need_bytes"], small["context_tokens"]) == (usual["need_bytes"], 2048), "several questions are answered at once"
+    assert longer["context_tokens"] == 8192 and longer["need_bytes"] - usual["need_bytes"] > 6144 * 65536
+    assert "room for 8192 tokens" in longer["message"], longer
+    assert 2048 < endless["context_tokens"] < 1 << 24 and "problem" not in endless
+    assert f"short contexts: room for {endless['context_tokens']} tokens" in endless["message"], endless
+    assert endless["need_bytes"] <= endless["free_bytes"] < endless["need_bytes"] + 10**9, "as long as there is room"
+    for wrong in (0, -1, "x", (1 << 24) + 1):
+        problem(server.api("GET", f"/memory?model_id={long}&num_ctx={wrong}"), 400, "invalid", "num_ctx")
+
+
 def test_a_refused_validation_says_what_ollama_holds(server, provider, huge):
     upload = server.api("POST", "/question-sets", {"name": "two", "questions": [{"text": "One?"}, {"text": "Two?"}]}).json
     run = server.api("POST", "/runs", {"question_set_id": upload["id"], "columns": [{"model_id": huge}]})

@@ -5,6 +5,7 @@ taken back.
 The base is the demo's as a Hugging Face folder and as an F16 GGUF.  ASSAY_TEST_MODEL names the demo's base; without it these
 tests are skipped."""
 import csv
+import fcntl
 import hashlib
 import io
 import json
@@ -121,6 +122,10 @@ def test_a_run_uses_them_for_all_columns_of_the_base_and_says_so_everywhere(live
     assert "Halden" in texts[1], texts
     made = cache(live)
     assert len(made) == 1 and 0.5 < made[0].stat().st_size / f16.stat().st_size < 0.56
+    with made[0].open() as file, pytest.raises(BlockingIOError):  # the worker has it: it gives way to nothing
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    check, = [c for c in live.call("GET", "/doctor")["checks"] if c["name"] == "cache"]
+    assert f"{made[0].stat().st_size / 2**30:.1f} GiB" in check["message"] and str(made[0].parent) in check["message"], check
     run = live.call("GET", f"/runs/{run_id}")
     assert [c["params"]["weights"] for c in run["columns"]] == ["q8_0", "q8_0"]
     before, after = columns_of(live, stored), columns_of(live, run_id)

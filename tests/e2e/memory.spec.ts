@@ -113,7 +113,7 @@ test("what a model may use of GPUs is chosen for it alone and stays", async ({ p
 test("the buttons of a refusal choose for the model", async ({ page }) => {
 	const { models } = (await call(page, "GET", "/models")) as { models: { id: number; name: string; n_ctx_train?: number }[] };
 	const model = models.find((one) => one.n_ctx_train === 8192);
-	const estimate = { id: model?.id, name: model?.name, message: "Needs 9 GB.", is_loaded: false, need_bytes: 1, free_bytes: 1, gpu_need_bytes: 9e9, gpu_free_bytes: 1e9, gpu_layers: 5, n_layers: 31 };
+	const estimate = { id: model?.id, name: model?.name, message: "Needs 9 GB.", is_loaded: false, need_bytes: 1, free_bytes: 1, gpu_need_bytes: 9e9, gpu_free_bytes: 1e9, context_tokens: 2048, gpu_layers: 5, n_layers: 31 };
 	const problem = { code: "limit", message: "Not enough GPU memory.", actions: [
 		{ action: "auto", label: "Use the GPU as far as it goes", model_id: model?.id }, { action: "cpu", label: "Use the CPU, slower", model_id: model?.id },
 	] };

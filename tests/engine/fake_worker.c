@@ -7,6 +7,7 @@
  *   PHASE   ready, load, calibrate, adapter, render, group, chat, said (in a chat, after some text), or cellN (after N answers of this process)
  *   ACTION  signal N | exit N | hang | stop | close | garbage | long | unknown | stream | badjson | failed | cancelled | number |
  *           twice | stranger | silent | unfinished | sandbox | version | drift | slow MS | await (until it is cancelled)
+ * "* kv large": each token takes 4 GiB of KV.
  * Answers follow from question and seed alone, those to later turns also from what was said before.  What holds the word "refuse" is
  * not answered, and "moody" not by the first process.  It appends "start", "group CELLS" and "answer CELL" lines to the file "record". */
 #include <fcntl.h>
@@ -392,7 +393,8 @@ static void serve(struct request *r)
 		record_load(r->body);
 		send_json(MSG_PROGRESS, stream, json_pack("{s:f}", "fraction", 0.5));
 		send_json(MSG_LOADED, stream,
-			  json_pack("{s:I, s:i, s:i, s:s}", "kv_bytes_per_token", (json_int_t)64, "size_bytes", 1000, "n_ctx_train",
+			  json_pack("{s:I, s:i, s:i, s:s}", "kv_bytes_per_token",
+				    (json_int_t)(strcmp(action("kv", &n), "large") ? 64 : 1LL << 32), "size_bytes", 1000, "n_ctx_train",
 				    128, "template_hash", "abc"));
 	} else if (r->kind == REQ_CALIBRATE) {
 		int slots = strcmp(action("calibrate", &n), "number") ? 2 : 4711;

@@ -157,6 +157,7 @@ static void what_does_not_fit_says_what_would_help(void **state)
 	assert_int_equal(check(&small, five, (int64_t)GIB, false, &a, &err), ERR_LIMIT);
 	assert_err(&err, "err_memory_gpu");
 	assert_arg(&err, "layers", "5");
+	assert_arg(&err, "gpus", "Card: 0.7 GB");
 	assert_arg(&err, "name", "model.gguf");
 	char most[16];
 	assert_true(err_arg(&err, "most", most, sizeof most));
@@ -183,7 +184,7 @@ static void where_room_is_short_a_shorter_context_will_do(void **state)
 	struct err err = { 0 };
 	struct devices none = { 0 };
 	struct memory_answer a, b;
-	const struct memory_tokens one = { 65536, 65536 }, less = { 65536, 1024 };
+	const struct memory_tokens one = { 65536, 65536 }, less = { 65536, 1024 }, least = { 1024, 1024 };
 	struct memory_supply supply = { .available = 1LL << 40, .devices = &none, .gpu = { .layers = -1 } };
 
 	assert_ok(memory_check(model(), &less, &supply, &a, &err));
@@ -192,9 +193,19 @@ static void where_room_is_short_a_shorter_context_will_do(void **state)
 	assert_int_equal(memory_check(model(), &one, &supply, &b, &err), ERR_LIMIT);
 	err = (struct err){ 0 };
 	assert_ok(memory_check(model(), &less, &supply, &b, &err));
-	assert_int_equal(b.kv_tokens, 1024);
+	assert_true(b.kv_tokens >= 65536 - 512 && b.kv_tokens < 65536); /* as long as there is room */
 	assert_true(b.need < a.need);
 	supply.available = b.need - 1;
+	assert_ok(memory_check(model(), &less, &supply, &b, &err));
+	assert_true(b.need <= supply.available && b.kv_tokens % 256 == 0);
+	supply.available = a.need / 2;
+	assert_ok(memory_check(model(), &less, &supply, &b, &err));
+	assert_true(b.need <= supply.available && b.kv_tokens > 1024 && b.kv_tokens < 65536);
+	assert_ok(memory_check(model(), &least, &supply, &a, &err));
+	supply.available = a.need;
+	assert_ok(memory_check(model(), &less, &supply, &b, &err));
+	assert_int_equal(b.kv_tokens, 1024);
+	supply.available = a.need - 1;
 	assert_int_equal(memory_check(model(), &less, &supply, &b, &err), ERR_LIMIT);
 }
 

@@ -629,6 +629,28 @@ static void a_model_larger_than_the_memory_is_not_loaded(void **state)
 	assert_err(&r.columns[0].problem, "err_memory");
 }
 
+static int64_t tokens_planned(int64_t model, int64_t max_tokens, int64_t num_ctx)
+{
+	struct bench_run r = { .models = &model, .n_models = 1, .n_questions = 3, .params = gen_params_default() };
+
+	r.params.max_tokens = max_tokens;
+	r.params.num_ctx = num_ctx;
+	bench_store(&bench, bench_add_run, &r);
+	bench_reopen(&bench);
+	bench_follow(&bench, r.id);
+	return bench_result(&bench, r.id).columns[0].kv_tokens;
+}
+
+static void there_is_room_for_the_longest_answer_that_was_asked_for(void **state)
+{
+	(void)state;
+	script("* kv large\n"); /* so that there is room for what was checked, and for no more */
+	int64_t model = bench_tiny(&bench, "a.gguf");
+	assert_int_equal(tokens_planned(model, 256, 0), 2048);
+	assert_int_equal(tokens_planned(model, 20000, 0), 20000 + 10 / 3); /* "question 0" */
+	assert_int_equal(tokens_planned(model, 20000, 5000), 5000);
+}
+
 struct gpu_wish {
 	int64_t id;
 	struct model_row row;
@@ -913,6 +935,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_worker_outside_its_sandbox_is_refused_unless_allowed, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_missing_worker_program_is_named, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_model_larger_than_the_memory_is_not_loaded, setup, teardown),
+		cmocka_unit_test_setup_teardown(there_is_room_for_the_longest_answer_that_was_asked_for, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_was_chosen_for_a_model_reaches_its_worker_and_decides_whether_answers_are_used_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(other_tokens_than_the_stored_ones_mark_the_run_as_drifted, setup, teardown),
 		cmocka_unit_test_setup_teardown(fifty_kills_cost_nothing, setup, teardown),

@@ -142,6 +142,26 @@ static void a_context_is_as_long_as_what_is_read(void **state)
 	assert_int_equal(fit_tokens(&small, 3 * 30000).wanted, 3072); /* what is longer is left out */
 }
 
+static void a_question_takes_what_is_said_in_it_and_its_answers(void **state)
+{
+	(void)state;
+	struct model_row any = { 0 }, small = { .model = { .n_ctx_train = 2048 } };
+	struct gen_params params = { .max_tokens = 1000, .system = "123456" };
+	struct run_extent one = { .bytes = 2994, .turns = 1 }, three = { .bytes = 2994, .turns = 3 };
+
+	assert_int_equal(fit_answer_tokens(&any, &params, &one), 2000);
+	assert_int_equal(fit_answer_tokens(&any, &params, &three), 4000);
+	assert_int_equal(fit_answer_tokens(&small, &params, &three), 2048); /* there is no more in it */
+	params.num_ctx = 1500;
+	assert_int_equal(fit_answer_tokens(&any, &params, &three), 1500);
+	assert_int_equal(fit_answer_tokens(&small, &params, &one), 1500);
+	params.num_ctx = 100000;
+	assert_int_equal(fit_answer_tokens(&small, &params, &three), 2048);
+	assert_int_equal(fit_answer_tokens(&any, &params, &three), 4000);
+	params.system = NULL;
+	assert_int_equal(fit_answer_tokens(&any, &params, &one), 1998);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -151,6 +171,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(two_at_once_need_the_memory_of_both, setup, teardown),
 		cmocka_unit_test_setup_teardown(nobody_is_told_of_one_that_was_called_off, setup, teardown),
 		cmocka_unit_test(a_context_is_as_long_as_what_is_read),
+		cmocka_unit_test(a_question_takes_what_is_said_in_it_and_its_answers),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

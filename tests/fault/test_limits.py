@@ -21,6 +21,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import hub_stub  # noqa: E402
 import live as support  # noqa: E402
 import chaos  # noqa: E402
+import tiny_gguf  # noqa: E402
 
 MODEL = os.environ.get("ASSAY_TEST_MODEL", "")
 FULL = bool(os.environ.get("ASSAY_FULL"))
@@ -155,6 +156,24 @@ def test_a_download_tells_of_a_disk_that_is_too_small_or_fills_up_and_goes_on_wh
         done = wait_download(server, number, "failed", "done")
         assert done["state"] == "done" and pathlib.Path(done["path"]).read_bytes() == hub.models["org/name"].files["big.gguf"].data
         assert [r["range"] is not None for r in hub.requests if r["server"] == "cdn"] == [False, True], "what was there was fetched again"
+    finally:
+        server.stop()
+
+
+def test_converted_models_that_nobody_uses_give_way_on_a_full_disk(small_disk, tmp_path):
+    server = support.Live(small_disk / "data").start()
+    try:
+        cache = small_disk / "data/cache/models"
+        cache.mkdir(parents=True)
+        for name, age in (("old", 3000), ("older", 4000)):
+            (cache / f"{name}.gguf").write_bytes(b"\0" * (70 * MIB))
+            os.utime(cache / f"{name}.gguf", (time.time() - age,) * 2)
+        path = tiny_gguf.gguf(tmp_path / "tiny.gguf")
+        model = server.call("POST", "/models", {"path": str(path)})["model_ids"][0]
+        run = server.call("POST", "/runs", {"columns": [{"model_id": model}], "questions": [{"text": "Why?"}],
+                                            "params": {"weights": "q8_0"}})
+        server.wait_run(run["id"])
+        assert len(list(cache.glob("*.gguf"))) == 2 and (cache / "old.gguf").exists() and not (cache / "older.gguf").exists()
     finally:
         server.stop()
 

@@ -50,6 +50,10 @@ static void a_new_run_reads_back_as_it_was_given(void **state)
 	err_set(&columns[0].problem, ERR_DATA, "err_adapter_shape", "tensor=%s|a=%d", "blk.0", 3);
 	assert_ok(run_store_add(db, &run, columns, 2, questions, 2, err));
 	assert_true(run.id > 0 && columns[0].id > 0 && columns[1].id > columns[0].id);
+	struct run_extent extent;
+	assert_ok(run_store_extent(db, run.id, &extent, err));
+	assert_int_equal(extent.bytes, 18); /* of UTF-8 */
+	assert_int_equal(extent.turns, 1);
 
 	struct run_row back;
 	struct column_row *cols;
@@ -564,6 +568,10 @@ static void turns_know_what_was_said_before_them(void **state)
 	assert_ok(run_store_add(db, &run, columns, 2, questions, 5, err));
 	assert_ok(run_store_has_turns(db, run.id, &has_turns, err));
 	assert_true(has_turns);
+	struct run_extent extent;
+	assert_ok(run_store_extent(db, run.id, &extent, err));
+	assert_int_equal(extent.bytes, 5); /* "b", "b2", "b3" */
+	assert_int_equal(extent.turns, 3);
 	assert_ok(run_store_parts(db, a, run.id, &parts, &n, err));
 	assert_int_equal(n, 3);
 	assert_int_equal(parts[1], 2);
@@ -588,6 +596,7 @@ static void turns_know_what_was_said_before_them(void **state)
 	/* a file that was damaged is told, not followed */
 	assert_ok(db_exec(db, "UPDATE question SET back = 100 WHERE position = 9", err));
 	assert_err(run_store_page(db, a, run.id, RUN_ALL, 9, 1, &rq, &n, &total, err), ERR_DATA, "err_store_corrupt");
+	assert_ok(run_store_extent(db, run.id, &extent, err));
 	assert_ok(db_exec(db, "UPDATE question SET turn = 1000000 WHERE position = 9", err));
 	assert_err(run_store_page(db, a, run.id, RUN_ALL, 9, 1, &rq, &n, &total, err), ERR_DATA, "err_store_corrupt");
 	arena_free(a);
