@@ -113,19 +113,31 @@ struct host {
 
 /* --- the active run --- */
 
+/* A MSG_TEXT. */
+struct said {
+	int64_t cell_id;
+	bool is_thinking;
+	struct str text;
+};
+
+/* What came so far of an answer's text, or of its thinking. */
+struct live_text {
+	struct buf said;
+	size_t repeated; /* bytes of it that the worker has sent again after a death */
+};
+
 struct live_cell {
 	int64_t cell_id, question_id;
 	bool was_done;   /* stored before: only compared */
 	bool over;       /* its final message came */
 	bool started;
-	struct buf text;
-	size_t repeated; /* bytes of `text` that the worker has sent again after a death */
+	struct live_text text, thinking;
 };
 
-/* Text of a cell whose worker died: listeners have it, so only what goes beyond it is new to them. */
+/* What a cell's worker had said when it died: listeners have it, so only what goes beyond it is new to them. */
 struct heard_text {
 	int64_t cell_id;
-	struct buf text;
+	struct buf text, thinking;
 	struct heard_text *next;
 };
 
@@ -297,8 +309,14 @@ bool run_adapter_frame(struct engine *e, uint32_t stream, uint8_t kind, const js
 /* cell.c: one answer from its first word to its row; `column` is the index in the active run */
 /* It is being answered. */
 void cell_start(struct engine *e, size_t column, struct live_cell *cell);
-/* More of its text; what was heard before a death is not told twice.  False when it is too long. */
-bool cell_text(struct engine *e, size_t column, struct live_cell *cell, struct str text);
+/* Nothing of it has come. */
+void cell_init(struct live_cell *cell, int64_t cell_id, int64_t question_id);
+/* The texts so far, and whose they are. */
+struct cell_live cell_so_far(const struct live_cell *cell, int64_t column_id);
+/* More of its text or thinking; what was heard before a death is not told twice.  False when it is too long. */
+bool cell_text(struct engine *e, size_t column, struct live_cell *cell, struct str text, bool is_thinking);
+/* Frees its texts. */
+void cell_release(struct live_cell *cell);
 /* Nothing more comes; the row stays as it is. */
 void cell_over(struct engine *e, size_t column, struct live_cell *cell);
 /* Over, with this answer (state and ids are filled in) or failure to be stored. */
@@ -383,6 +401,8 @@ void host_cancel(struct engine *e, uint32_t stream);
 void host_distrust(struct engine *e, const char *what);
 /* Ends the worker and forgets its base; who waits for it is not told. */
 void host_drop(struct engine *e);
+/* Reads a MSG_TEXT; false where it breaks the rules. */
+bool host_read_text(struct str body, struct said *out);
 /* The worker has given an answer: the next death is the first one again. */
 void host_works(struct engine *e);
 

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "base/log.h"
 #include "engine/active.h"
 
@@ -16,25 +17,45 @@ void cell_start(struct engine *e, size_t column, struct live_cell *cell)
 	engine_touch(e, &e->active->columns[column]);
 }
 
-bool cell_text(struct engine *e, size_t column, struct live_cell *cell, struct str text)
+void cell_init(struct live_cell *cell, int64_t cell_id, int64_t question_id)
 {
+	*cell = (struct live_cell){ .cell_id = cell_id, .question_id = question_id };
+	cell->text.said = cell->thinking.said = BUF_INIT(LIMIT_ANSWER_BYTES);
+}
+
+struct cell_live cell_so_far(const struct live_cell *cell, int64_t column_id)
+{
+	return (struct cell_live){ cell->cell_id, column_id, cell->question_id, buf_str(&cell->text.said),
+				   buf_str(&cell->thinking.said) };
+}
+
+void cell_release(struct live_cell *cell)
+{
+	buf_release(&cell->text.said);
+	buf_release(&cell->thinking.said);
+}
+
+bool cell_text(struct engine *e, size_t column, struct live_cell *cell, struct str text, bool is_thinking)
+{
+	struct live_text *so_far = is_thinking ? &cell->thinking : &cell->text;
+
 	if (cell->was_done)
 		return true;
-	size_t known = cell->text.len - cell->repeated, again = known < text.len ? known : text.len;
-	cell->repeated += again;
+	size_t known = so_far->said.len - so_far->repeated, again = known < text.len ? known : text.len;
+	so_far->repeated += again;
 	text.ptr += again;
 	text.len -= again;
 	if (text.len == 0)
 		return true;
-	buf_add_str(&cell->text, text);
+	buf_add_str(&so_far->said, text);
 	if (!e->active->columns[column].remote)
 		eta_heard(e->active, text.len);
-	cell->repeated = cell->text.len;
-	if (cell->text.overflow)
+	so_far->repeated = so_far->said.len;
+	if (so_far->said.overflow)
 		return false;
 	struct engine_event event = { .kind = ENGINE_TEXT, .run_id = e->active->run_id,
 				      .column_id = e->active->columns[column].row.id, .question_id = cell->question_id,
-				      .cell_id = cell->cell_id, .text = text };
+				      .cell_id = cell->cell_id, .text = text, .is_thinking = is_thinking };
 	engine_emit(e, &event);
 	return true;
 }
@@ -116,7 +137,7 @@ void cell_over(struct engine *e, size_t column, struct live_cell *cell)
 	if (cell->started)
 		c->n_running--;
 	cell->over = true;
-	buf_release(&cell->text);
+	cell_release(cell);
 	engine_touch(e, c);
 }
 

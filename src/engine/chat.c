@@ -195,13 +195,13 @@ static void run_rows(struct task *task, void *context)
 
 /* --- a provider's model --- */
 
-static void on_remote_text(void *user, struct str text)
+static void on_remote_text(void *user, struct str text, bool is_thinking)
 {
 	struct chat_turn *t = user;
 
 	t->is_said = true;
 	tell_phase(t, CHAT_ANSWERING, 0);
-	t->events->text(t->user, text);
+	t->events->text(t->user, text, is_thinking);
 }
 
 static void on_remote_done(void *user, const struct chat_answer *answer, const struct err *err)
@@ -371,15 +371,15 @@ void chat_advance(struct engine *e)
 
 static void on_text(struct chat_turn *t, struct str body)
 {
-	struct str text = { body.ptr + sizeof(uint64_t), body.len - sizeof(uint64_t) };
+	struct said said;
 
-	if (body.len <= sizeof(uint64_t) || !utf8_valid(text, NULL)) {
+	if (!host_read_text(body, &said)) {
 		host_distrust(t->e, "text");
 		return;
 	}
 	t->is_said = true;
 	tell_phase(t, CHAT_ANSWERING, 0);
-	t->events->text(t->user, text);
+	t->events->text(t->user, said.text, said.is_thinking);
 }
 
 static void on_answer(struct chat_turn *t, const json_t *body)

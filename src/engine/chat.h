@@ -44,8 +44,8 @@ struct chat_answer {
 struct chat_events {
 	/* Something else is happening now; `progress` (0..1) of loading and reading. */
 	void (*phase)(void *user, enum chat_phase phase, double progress);
-	/* Continues the answer as the model writes it; thinking and its tags are in it. */
-	void (*text)(void *user, struct str text);
+	/* Continues the answer's thinking or its text as the model writes it. */
+	void (*text)(void *user, struct str text, bool is_thinking);
 	/* The end, once; the turn is gone then.  Either `answer` (borrowed) or, where it is NULL, `err` says why there is none. */
 	void (*done)(void *user, const struct chat_answer *answer, const struct err *err);
 };

@@ -51,6 +51,8 @@ void remote_turn_stop(struct remote_turn *r)
 		return;
 	http_call_cancel(r->call);
 	r->call = NULL;
+	r->is_reading = true; /* what is left may make a listener stop it once more */
+	remote_answer_flush(&r->answer);
 	end(r, true);
 }
 
@@ -69,13 +71,21 @@ static bool on_data(void *user, struct str data)
 	return false;
 }
 
-static void on_text(void *user, struct str text)
+static void on_text(void *user, struct str text, bool is_thinking)
 {
 	struct remote_turn *r = user;
 
 	if (!r->first_us)
 		r->first_us = clock_mono_us();
-	r->events->text(r->user, text);
+	r->events->text(r->user, text, is_thinking);
+}
+
+static enum err_code read_end(struct remote_turn *r)
+{
+	r->is_reading = true;
+	(void)!remote_answer_finish(&r->answer);
+	r->is_reading = false;
+	return r->answer.err.code;
 }
 
 static void on_done(void *user, const struct http_reply *reply, const struct err *err)
@@ -94,10 +104,12 @@ static void on_done(void *user, const struct http_reply *reply, const struct err
 			return;
 		}
 		remote_fail(&r->remote, reply, &cause);
-	} else if (cause.code == ERR_OK && remote_answer_finish(&r->answer) != ERR_OK) {
+	} else if (cause.code == ERR_OK && read_end(r) != ERR_OK) {
 		cause = r->answer.err;
 	}
-	if (cause.code == ERR_OK)
+	if (r->is_stopped)
+		end(r, true);
+	else if (cause.code == ERR_OK)
 		end(r, false);
 	else
 		r->events->done(r->user, NULL, &cause);

@@ -379,8 +379,7 @@ size_t engine_cells(const struct engine *e, int64_t run_id, struct cell_live *ou
 		for (size_t k = 0; k < f->n_cells && n < max; k++) {
 			const struct live_cell *cell = &f->cells[k];
 			if (cell->started && !cell->over && !cell->was_done)
-				out[n++] = (struct cell_live){ cell->cell_id, e->active->columns[f->column].row.id,
-							       cell->question_id, buf_str(&cell->text) };
+				out[n++] = cell_so_far(cell, e->active->columns[f->column].row.id);
 		}
 	}
 	return remote_cells(e->active, out, n, max);

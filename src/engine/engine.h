@@ -50,7 +50,8 @@ enum engine_event_kind {
 struct engine_event {
 	enum engine_event_kind kind;
 	int64_t run_id, column_id, question_id, cell_id;
-	struct str text;               /* ENGINE_TEXT */
+	struct str text;               /* ENGINE_TEXT, */
+	bool is_thinking;              /* of which it continues the thinking */
 	const struct cell_row *cell;   /* ENGINE_CELL */
 };
 typedef void (*engine_listener_fn)(void *user, const struct engine_event *event);
@@ -97,7 +98,7 @@ int64_t engine_eta_ms(const struct engine *e, int64_t run_id);
 /* Answers in the making (text so far) and answers that are final but perhaps not yet in the reader's snapshot. */
 struct cell_live {
 	int64_t cell_id, column_id, question_id;
-	struct str text; /* borrowed until the loop turns */
+	struct str text, thinking; /* borrowed until the loop turns */
 };
 size_t engine_cells(const struct engine *e, int64_t run_id, struct cell_live *out, size_t max);
 

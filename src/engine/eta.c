@@ -70,8 +70,10 @@ static double work_left(const struct active *a)
 			left += (double)c->n_left * (c->work + mean) / (double)(c->n_heard + 1);
 	}
 	for (int i = 0; i < FLIGHTS_MAX; i++)
-		for (size_t k = 0; k < a->flights[i].n_cells; k++)
-			left -= a->flights[i].cells[k].over ? 0 : (double)a->flights[i].cells[k].text.len;
+		for (size_t k = 0; k < a->flights[i].n_cells; k++) {
+			const struct live_cell *cell = &a->flights[i].cells[k];
+			left -= cell->over ? 0 : (double)(cell->text.said.len + cell->thinking.said.len);
+		}
 	return left;
 }
 

@@ -55,11 +55,11 @@ void flight_keep_texts(struct active *a, struct flight *f)
 {
 	for (size_t i = 0; i < f->n_cells; i++) {
 		struct live_cell *cell = &f->cells[i];
-		if (cell->over || cell->was_done || cell->text.len == 0)
+		if (cell->over || cell->was_done || cell->text.said.len + cell->thinking.said.len == 0)
 			continue;
 		struct heard_text *h = mem_alloc(sizeof *h);
-		*h = (struct heard_text){ cell->cell_id, cell->text, a->heard };
-		cell->text = BUF_INIT(LIMIT_ANSWER_BYTES);
+		*h = (struct heard_text){ cell->cell_id, cell->text.said, cell->thinking.said, a->heard };
+		cell->text.said = cell->thinking.said = BUF_INIT(LIMIT_ANSWER_BYTES);
 		a->heard = h;
 	}
 }
@@ -70,7 +70,8 @@ static void take_heard(struct active *a, struct live_cell *cell)
 		struct heard_text *h = *at;
 		if (h->cell_id != cell->cell_id)
 			continue;
-		cell->text = h->text;
+		cell->text.said = h->text;
+		cell->thinking.said = h->thinking;
 		*at = h->next;
 		mem_free(h);
 		return;
@@ -82,6 +83,7 @@ void heard_free(struct active *a)
 	for (struct heard_text *h = a->heard, *next; h; h = next) {
 		next = h->next;
 		buf_release(&h->text);
+		buf_release(&h->thinking);
 		mem_free(h);
 	}
 	a->heard = NULL;
@@ -145,9 +147,8 @@ void flight_send(struct engine *e, struct flight *f, struct run_question *questi
 	f->n_cells = n;
 	for (size_t i = 0; i < n; i++) {
 		const struct cell_row *cell = &questions[i].cells[0];
-		f->cells[i] = (struct live_cell){ .cell_id = cell->id, .question_id = questions[i].id,
-						  .was_done = cell->state == CELL_DONE,
-						  .text = BUF_INIT(LIMIT_ANSWER_BYTES) };
+		cell_init(&f->cells[i], cell->id, questions[i].id);
+		f->cells[i].was_done = cell->state == CELL_DONE;
 		take_heard(e->active, &f->cells[i]);
 	}
 	make_key(e, f, questions, n);
@@ -159,7 +160,7 @@ void flight_send(struct engine *e, struct flight *f, struct run_question *questi
 void flight_free(struct flight *f)
 {
 	for (size_t i = 0; i < f->n_cells; i++)
-		buf_release(&f->cells[i].text);
+		cell_release(&f->cells[i]);
 	mem_free(f->cells);
 	*f = (struct flight){ 0 };
 }
@@ -187,22 +188,15 @@ static struct live_cell *find_cell(struct flight *f, int64_t id)
 
 static void on_text(struct engine *e, struct flight *f, struct str body)
 {
-	uint64_t id = 0;
+	struct said said;
+	struct live_cell *cell = host_read_text(body, &said) ? find_cell(f, said.cell_id) : NULL;
 
-	if (body.len <= sizeof id) {
-		host_distrust(e, "text");
-		return;
-	}
-	for (size_t i = 0; i < sizeof id; i++)
-		id |= (uint64_t)(uint8_t)body.ptr[i] << (8 * i);
-	struct live_cell *cell = find_cell(f, (int64_t)id);
-	struct str text = { body.ptr + sizeof id, body.len - sizeof id };
-	if (!cell || !utf8_valid(text, NULL)) {
+	if (!cell) {
 		host_distrust(e, "text");
 		return;
 	}
 	cell_start(e, f->column, cell);
-	if (!cell_text(e, f->column, cell, text))
+	if (!cell_text(e, f->column, cell, said.text, said.is_thinking))
 		host_distrust(e, "text");
 }
 

@@ -51,6 +51,18 @@ void host_distrust(struct engine *e, const char *what)
 		worker_process_kill(e->host.process, &cause);
 }
 
+bool host_read_text(struct str body, struct said *out)
+{
+	uint64_t id = 0;
+
+	if (body.len <= TEXT_HEAD_SIZE || (uint8_t)body.ptr[sizeof id] > 1)
+		return false;
+	for (size_t i = 0; i < sizeof id; i++)
+		id |= (uint64_t)(uint8_t)body.ptr[i] << (8 * i);
+	*out = (struct said){ (int64_t)id, body.ptr[sizeof id] == 1, { body.ptr + TEXT_HEAD_SIZE, body.len - TEXT_HEAD_SIZE } };
+	return utf8_valid(out->text, NULL);
+}
+
 /* --- conversion of a model that llama.cpp does not read as it is --- */
 
 struct convert_job {

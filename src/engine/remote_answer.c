@@ -9,6 +9,9 @@
 #define BYTES_SPARE 4096
 #define COUNT_MAX (1LL << 31)
 #define REASON_MAX 300
+/* What models write where their server does not tell their thinking apart. */
+#define THINK_START "<think>"
+#define THINK_END "</think>"
 
 const struct provider_dialect *provider_dialect_of(enum provider_kind kind)
 {
@@ -23,6 +26,11 @@ void remote_answer_init(struct remote_answer *a, const struct remote *remote, in
 		max = LIMIT_ANSWER_BYTES;
 	*a = (struct remote_answer){ .remote = remote, .dialect = provider_dialect_of(remote->row.kind), .text = BUF_INIT(max),
 				     .thinking = BUF_INIT(max) };
+	a->rules.stops = a->rules.think_start = a->rules.think_end = BUF_INIT(KIB);
+	buf_add(&a->rules.think_start, THINK_START, sizeof THINK_START);
+	buf_add(&a->rules.think_end, THINK_END, sizeof THINK_END);
+	answer_init(&a->said, &a->rules);
+	a->said.raw.max = max;
 	line_reader_init(&a->lines, LIMIT_STREAM_LINE);
 	event_reader_init(&a->events, LIMIT_STREAM_LINE);
 }
@@ -31,6 +39,9 @@ void remote_answer_release(struct remote_answer *a)
 {
 	line_reader_release(&a->lines);
 	event_reader_release(&a->events);
+	answer_release(&a->said);
+	buf_release(&a->rules.think_start);
+	buf_release(&a->rules.think_end);
 	buf_release(&a->text);
 	buf_release(&a->thinking);
 }
@@ -55,30 +66,58 @@ void remote_answer_refuse(struct remote_answer *a, const char *reason, bool may_
 	a->may_retry = may_retry;
 }
 
-static void add(struct remote_answer *a, struct buf *out, const json_t *text)
+static void too_long(struct remote_answer *a, const struct buf *b)
+{
+	err_set(&a->err, ERR_LIMIT, "err_remote_too_long", "provider=%s|limit=%zu", a->remote->row.name, b->max);
+}
+
+static void add(struct remote_answer *a, struct str part, bool is_thinking)
+{
+	struct buf *out = is_thinking ? &a->thinking : &a->text;
+
+	if (part.len == 0 || a->err.code != ERR_OK)
+		return;
+	buf_add_str(out, part);
+	if (out->overflow)
+		too_long(a, out);
+	else if (a->on_text)
+		a->on_text(a->user, part, is_thinking);
+}
+
+static void add_said(struct remote_answer *a, bool last)
+{
+	struct buf part = BUF_INIT(LIMIT_ANSWER_BYTES);
+	bool is_thinking;
+
+	while (answer_stream(&a->said, &part, last, &is_thinking)) {
+		add(a, buf_str(&part), is_thinking);
+		buf_clear(&part);
+	}
+	buf_release(&part);
+}
+
+static struct str text_of(const json_t *text)
 {
 	const char *part = json_string_value(text);
-	size_t len = part ? json_string_length(text) : 0;
-
-	if (len == 0 || a->err.code != ERR_OK)
-		return;
-	buf_add(out, part, len);
-	if (out->overflow)
-		err_set(&a->err, ERR_LIMIT, "err_remote_too_long", "provider=%s|limit=%zu", a->remote->row.name, out->max);
+	return (struct str){ part ? part : "", part ? json_string_length(text) : 0 };
 }
 
 void remote_answer_text(struct remote_answer *a, const json_t *text)
 {
-	size_t before = a->text.len;
-
-	add(a, &a->text, text);
-	if (a->text.len > before && a->on_text)
-		a->on_text(a->user, (struct str){ a->text.ptr + before, a->text.len - before });
+	if (answer_add(&a->said, text_of(text)))
+		add_said(a, false);
+	else if (a->err.code == ERR_OK)
+		too_long(a, &a->said.raw);
 }
 
 void remote_answer_thinking(struct remote_answer *a, const json_t *text)
 {
-	add(a, &a->thinking, text);
+	add(a, text_of(text), true);
+}
+
+void remote_answer_flush(struct remote_answer *a)
+{
+	add_said(a, true);
 }
 
 int64_t remote_count(const json_t *object, const char *key)
@@ -136,6 +175,7 @@ enum err_code remote_answer_finish(struct remote_answer *a)
 
 	if (a->err.code == ERR_OK)
 		(void)(events ? event_reader_finish(&a->events, on_event, a) : line_reader_finish(&a->lines, on_line, a));
+	remote_answer_flush(a);
 	if (a->err.code == ERR_OK && a->finish == FINISH_NONE) {
 		err_set(&a->err, ERR_IO, "err_remote_incomplete", "provider=%s", a->remote->row.name);
 		a->may_retry = true;

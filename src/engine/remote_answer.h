@@ -9,6 +9,7 @@
 
 #include "base/line_reader.h"
 #include "engine/remote.h"
+#include "model/answer.h"
 #include "store/run_store.h"
 
 struct remote_answer;
@@ -33,13 +34,15 @@ struct remote_answer {
 	const struct remote *remote;
 	struct line_reader lines;
 	struct event_reader events;
-	struct buf text, thinking;
+	struct answer said;        /* the text as the server gives it: tags around thinking may be in it */
+	struct answer_rules rules; /* of `said` */
+	struct buf text, thinking; /* what is certain of them; after the end all that there is */
 	enum finish_reason finish; /* FINISH_NONE: its end has not come */
 	int64_t n_prompt, n_generated; /* 0: not said */
 	struct err err;            /* why it is no answer */
 	bool may_retry;            /* the failure may pass by itself */
-	/* More of the text; may be NULL. */
-	void (*on_text)(void *user, struct str text);
+	/* More of the text or of the thinking; may be NULL. */
+	void (*on_text)(void *user, struct str text, bool is_thinking);
 	void *user;
 };
 
@@ -48,6 +51,8 @@ void remote_answer_init(struct remote_answer *a, const struct remote *remote, in
 void remote_answer_release(struct remote_answer *a);
 /* Bytes of a 2xx reply.  False: nothing more is wanted; a->err says why. */
 bool remote_answer_feed(struct remote_answer *a, struct str bytes);
+/* Nothing more comes: what was held back as the possible start of a tag is text after all. */
+void remote_answer_flush(struct remote_answer *a);
 /* The end of a whole reply: ERR_OK for a whole answer, else a->err with the cause. */
 MUST_USE enum err_code remote_answer_finish(struct remote_answer *a);
 

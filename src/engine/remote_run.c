@@ -136,7 +136,7 @@ static void flight_end(struct remote_flight *f)
 		f->next->at = f->at;
 	remote_answer_release(&f->answer);
 	loop_timer_free(f->retry);
-	buf_release(&f->cell.text);
+	cell_release(&f->cell);
 	json_decref(f->messages);
 	mem_free(f);
 }
@@ -195,8 +195,7 @@ size_t remote_cells(const struct active *a, struct cell_live *out, size_t n, siz
 {
 	for (const struct remote_flight *f = a->remote_flights; f && n < max; f = f->next)
 		if (f->cell.started && !f->cell.over)
-			out[n++] = (struct cell_live){ f->cell.cell_id, a->columns[f->column].row.id, f->cell.question_id,
-						       buf_str(&f->cell.text) };
+			out[n++] = cell_so_far(&f->cell, a->columns[f->column].row.id);
 	return n;
 }
 
@@ -320,7 +319,7 @@ static bool on_data(void *user, struct str data)
 	return remote_answer_feed(&f->answer, data);
 }
 
-static void on_text(void *user, struct str text)
+static void on_text(void *user, struct str text, bool is_thinking)
 {
 	struct remote_flight *f = user;
 
@@ -328,7 +327,7 @@ static void on_text(void *user, struct str text)
 		f->first_us = clock_mono_us();
 	cell_start(f->e, f->column, &f->cell);
 	/* Of a second try only what goes beyond the first is shown; the whole of it comes with the answer. */
-	(void)cell_text(f->e, f->column, &f->cell, text);
+	(void)cell_text(f->e, f->column, &f->cell, text, is_thinking);
 }
 
 static void on_done(void *user, const struct http_reply *reply, const struct err *err)
@@ -382,7 +381,7 @@ static void send(struct remote_flight *f)
 	remote_answer_init(&f->answer, &r->remote, c->row.params.max_tokens);
 	f->answer.on_text = on_text;
 	f->answer.user = f;
-	f->cell.repeated = 0;
+	f->cell.text.repeated = f->cell.thinking.repeated = 0;
 	f->was_plain = r->remote.is_plain;
 	f->started_us = clock_mono_us();
 	f->first_us = 0;
@@ -413,8 +412,8 @@ static void start_flight(struct engine *e, size_t column, const struct run_quest
 	struct active_column *c = &a->columns[column];
 	struct remote_flight *f = mem_alloc(sizeof *f);
 
-	*f = (struct remote_flight){ .e = e, .column = column, .messages = messages_of(c, q), .seed = group_seed(a->run.seed, q->position, c->row.position),
-				     .cell = { .cell_id = q->cells[0].id, .question_id = q->id, .text = BUF_INIT(LIMIT_ANSWER_BYTES) } };
+	*f = (struct remote_flight){ .e = e, .column = column, .messages = messages_of(c, q), .seed = group_seed(a->run.seed, q->position, c->row.position) };
+	cell_init(&f->cell, q->cells[0].id, q->id);
 	f->retry = loop_timer_new(e->options.loop, on_retry, f);
 	f->next = a->remote_flights;
 	f->at = &a->remote_flights;

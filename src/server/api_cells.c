@@ -20,7 +20,7 @@ static void read_cell(struct request *r, struct db *db)
 
 static void reply_cell(struct request *r)
 {
-	view_cell(&r->out, r->lang, r->state, (struct str){ 0 });
+	view_cell(&r->out, r->lang, r->state, NULL);
 	request_reply(r, 200);
 }
 

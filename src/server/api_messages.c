@@ -95,7 +95,7 @@ static void store_question(struct request *r, struct db *db)
 static void asked(struct request *r)
 {
 	const struct asking *ask = r->state;
-	const struct message_live live = { .text = STR(""), .phase = "waiting" };
+	const struct message_live live = { .text = STR(""), .thinking = STR(""), .phase = "waiting" };
 	talk_start(r->app->talk, ask->workspace_id, &ask->answer);
 	app_publish(r->app, "workspaces", NULL);
 	if (ask->shows_question) {

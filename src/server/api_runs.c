@@ -391,8 +391,10 @@ static void take_snapshot(struct request *r, struct page_view *view)
 	struct cell_live *cells = arena_array(r->arena, LIVE_CELLS_MAX, sizeof *cells);
 	view->event_id = live_event_id(r->app->live);
 	view->n_live = engine_cells(r->app->engine, r->id, cells, LIVE_CELLS_MAX);
-	for (size_t i = 0; i < view->n_live; i++)
+	for (size_t i = 0; i < view->n_live; i++) {
 		cells[i].text.ptr = arena_strndup(r->arena, cells[i].text.ptr, cells[i].text.len);
+		cells[i].thinking.ptr = arena_strndup(r->arena, cells[i].thinking.ptr, cells[i].thinking.len);
+	}
 	view->live = cells;
 }
 

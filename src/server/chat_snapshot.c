@@ -13,8 +13,10 @@ struct chat_snapshot *chat_snapshot_take(struct request *r, int64_t chat_id, int
 	const struct talk *talk = r->app->talk;
 	talk_flush(r->app->talk);
 	s->event_id = live_event_id(r->app->live);
-	if (talk_live(talk, chat_id, message_id, &s->message_id, &s->live))
-		s->live.text.ptr = arena_strndup(r->arena, s->live.text.len ? s->live.text.ptr : "", s->live.text.len);
+	if (talk_live(talk, chat_id, message_id, &s->message_id, &s->live)) {
+		s->live.text.ptr = arena_strndup(r->arena, s->live.text.ptr, s->live.text.len);
+		s->live.thinking.ptr = arena_strndup(r->arena, s->live.thinking.ptr, s->live.thinking.len);
+	}
 	s->contexts = talk_contexts(talk, r->arena, &s->n_contexts);
 	return s;
 }

@@ -63,7 +63,7 @@ void view_message(struct buf *b, enum lang lang, const struct message_row *m, co
 	json_cstr(b, "phase", streams ? live->phase : "");
 	json_num(b, "progress", streams ? live->progress : 0);
 	json_str(b, "text", streams ? live->text : str_of(m->text));
-	json_cstr(b, "thinking", m->thinking);
+	json_str(b, "thinking", streams ? live->thinking : str_of(m->thinking));
 	view_figures(b, m);
 	json_raw(b, "citations", *m->citations ? m->citations : "[]");
 	buf_add_text(b, ",\"siblings\":[");

@@ -21,7 +21,7 @@ void view_workspace(struct buf *b, const struct workspace_row *w, const struct w
 
 /* What only the one who answers knows of an answer that is being written. */
 struct message_live {
-	struct str text;
+	struct str text, thinking;
 	const char *phase;   /* "waiting", "validation", "loading", "reading", "answering" */
 	double progress;     /* of loading and reading, 0..1 */
 };

@@ -500,9 +500,9 @@ void view_run(struct buf *b, enum lang lang, const struct run_row *run, const st
 	json_close(b, '}');
 }
 
-void view_cell(struct buf *b, enum lang lang, const struct cell_row *c, struct str live_text)
+void view_cell(struct buf *b, enum lang lang, const struct cell_row *c, const struct cell_live *live)
 {
-	bool running = live_text.ptr && c->state == CELL_WAITING;
+	bool running = live && c->state == CELL_WAITING;
 	double seconds = (double)(c->total_us - c->prompt_us) / 1e6;
 	json_open(b, NULL, '{');
 	json_int(b, "id", c->id);
@@ -510,7 +510,9 @@ void view_cell(struct buf *b, enum lang lang, const struct cell_row *c, struct s
 	json_int(b, "question_id", c->question_id);
 	json_int(b, "column_id", c->column_id);
 	json_cstr(b, "state", running ? "running" : cell_state_name(c->state));
-	json_str(b, "text", running ? live_text : str_of(c->text));
+	json_str(b, "text", running ? live->text : str_of(c->text));
+	if (running)
+		optional_str(b, "thinking", live->thinking);
 	if (c->state == CELL_DONE) {
 		optional_str(b, "thinking", str_of(c->thinking));
 		json_cstr(b, "finish", finish_name(c->finish));
@@ -533,12 +535,12 @@ void view_cell(struct buf *b, enum lang lang, const struct cell_row *c, struct s
 	json_close(b, '}');
 }
 
-static struct str live_text_of(const struct page_view *page, int64_t cell_id)
+static const struct cell_live *words_of(const struct page_view *page, int64_t cell_id)
 {
 	for (size_t i = 0; i < page->n_live; i++)
 		if (page->live[i].cell_id == cell_id)
-			return page->live[i].text.ptr ? page->live[i].text : STR("");
-	return (struct str){ 0 };
+			return &page->live[i];
+	return NULL;
 }
 
 void view_page(struct buf *b, const struct page_view *page, const struct run_question *questions, size_t n,
@@ -559,7 +561,7 @@ void view_page(struct buf *b, const struct page_view *page, const struct run_que
 			json_int(b, "conversation", q->earlier[0].position);
 		json_open(b, "cells", '[');
 		for (size_t c = 0; c < n_columns; c++)
-			view_cell(b, page->lang, &q->cells[c], live_text_of(page, q->cells[c].id));
+			view_cell(b, page->lang, &q->cells[c], words_of(page, q->cells[c].id));
 		json_close(b, ']');
 		json_close(b, '}');
 	}

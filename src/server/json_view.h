@@ -56,8 +56,8 @@ void view_run(struct buf *b, enum lang lang, const struct run_row *run, const st
 	      const struct run_live *live);
 void view_column(struct buf *b, enum lang lang, const struct column_row *c, const struct run_live *live);
 
-/* `live_text` (ptr NULL: none): the answer so far of a cell that is not done. */
-void view_cell(struct buf *b, enum lang lang, const struct cell_row *c, struct str live_text);
+/* `live` (NULL: none): the answer so far of a cell that is not done. */
+void view_cell(struct buf *b, enum lang lang, const struct cell_row *c, const struct cell_live *live);
 
 struct page_view {
 	enum lang lang;

@@ -9,10 +9,10 @@
 
 #define TEXT_FLUSH (LIMIT_SSE_QUEUE / 8)
 
-/* Text of a cell in this turn. */
+/* What a cell said in this turn. */
 struct piece {
 	struct engine_event event;
-	struct buf text;
+	struct buf text, thinking;
 };
 
 /* A run that is being read, or is to be read again. */
@@ -61,10 +61,13 @@ static void send_piece(struct live *l, struct piece *p)
 	json_int(&out, "question_id", p->event.question_id);
 	json_int(&out, "cell_id", p->event.cell_id);
 	json_str(&out, "text", buf_str(&p->text));
+	if (p->thinking.len > 0)
+		json_str(&out, "thinking", buf_str(&p->thinking));
 	json_close(&out, '}');
 	hub_publish(l->app->hub, "text", buf_str(&out), (struct str){ 0 });
 	buf_release(&out);
 	buf_release(&p->text);
+	buf_release(&p->thinking);
 }
 
 static void flush_text(struct live *l)
@@ -84,15 +87,15 @@ static struct piece *piece_for(struct live *l, const struct engine_event *event)
 		l->pieces = mem_grow(l->pieces, l->cap_pieces * sizeof l->pieces[0]);
 	}
 	struct piece *p = &l->pieces[l->n_pieces++];
-	*p = (struct piece){ .event = *event, .text = BUF_INIT(2 * LIMIT_ANSWER_BYTES) };
+	*p = (struct piece){ .event = *event, .text = BUF_INIT(2 * LIMIT_ANSWER_BYTES), .thinking = BUF_INIT(2 * LIMIT_ANSWER_BYTES) };
 	return p;
 }
 
 static void add_text(struct live *l, const struct engine_event *event)
 {
 	struct piece *p = piece_for(l, event);
-	buf_add_str(&p->text, event->text);
-	if (p->text.len > TEXT_FLUSH)
+	buf_add_str(event->is_thinking ? &p->thinking : &p->text, event->text);
+	if (p->text.len + p->thinking.len > TEXT_FLUSH)
 		flush_text(l);
 }
 
@@ -105,7 +108,7 @@ static void send_cell(struct live *l, const struct engine_event *event)
 	cell.run_id = event->run_id;
 	init_both(out);
 	for (int lang = 0; lang < LANG_COUNT; lang++)
-		view_cell(&out[lang], (enum lang)lang, &cell, (struct str){ 0 });
+		view_cell(&out[lang], (enum lang)lang, &cell, NULL);
 	flush_text(l);
 	publish(l->app, "cell", out);
 }
@@ -226,8 +229,10 @@ void live_free(struct live *l)
 {
 	if (!l)
 		return;
-	for (size_t i = 0; i < l->n_pieces; i++)
+	for (size_t i = 0; i < l->n_pieces; i++) {
 		buf_release(&l->pieces[i].text);
+		buf_release(&l->pieces[i].thinking);
+	}
 	mem_free(l->pieces);
 	mem_free(l);
 }

@@ -113,12 +113,12 @@ static void on_phase(void *user, enum chat_phase phase, double progress)
 	(void)user, (void)phase, (void)progress; /* OpenAI's API has no word for it */
 }
 
-static void on_text(void *user, struct str text)
+static void on_text(void *user, struct str text, bool is_thinking)
 {
 	struct completion *c = user;
 	if (!c->request || !c->body.streams)
 		return;
-	openai_view_delta(&c->out, &c->head, !c->is_open, text);
+	openai_view_delta(&c->out, &c->head, !c->is_open, text, is_thinking);
 	if (!c->is_open)
 		open_stream(c);
 	else

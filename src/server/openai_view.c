@@ -104,8 +104,8 @@ void openai_view_answer(struct buf *out, const struct openai_head *head, const s
 
 /* --- streams --- */
 
-/* `finish` NULL: the answer goes on. */
-static void chunk(struct buf *out, const struct openai_head *head, bool is_first, struct str text, const char *finish)
+/* `name` of what goes on, NULL: nothing, and `text` says how it ended. */
+static void chunk(struct buf *out, const struct openai_head *head, bool is_first, const char *name, struct str text)
 {
 	struct buf one = BUF_INIT(LIMIT_ANSWER_BYTES * 7);
 	open_object(&one, head, "chat.completion.chunk");
@@ -115,12 +115,12 @@ static void chunk(struct buf *out, const struct openai_head *head, bool is_first
 	json_open(&one, "delta", '{');
 	if (is_first)
 		json_cstr(&one, "role", "assistant");
-	if (!finish)
-		json_str(&one, "content", text);
+	if (name)
+		json_str(&one, name, text);
 	json_close(&one, '}');
 	json_id(&one, "logprobs", 0); /* null */
-	if (finish)
-		json_cstr(&one, "finish_reason", finish);
+	if (!name)
+		json_str(&one, "finish_reason", text);
 	else
 		json_id(&one, "finish_reason", 0); /* null */
 	json_close(&one, '}');
@@ -130,14 +130,14 @@ static void chunk(struct buf *out, const struct openai_head *head, bool is_first
 	buf_release(&one);
 }
 
-void openai_view_delta(struct buf *out, const struct openai_head *head, bool is_first, struct str text)
+void openai_view_delta(struct buf *out, const struct openai_head *head, bool is_first, struct str text, bool is_thinking)
 {
-	chunk(out, head, is_first, text, NULL);
+	chunk(out, head, is_first, is_thinking ? "reasoning_content" : "content", text);
 }
 
 void openai_view_end(struct buf *out, const struct openai_head *head, const struct chat_answer *a)
 {
-	chunk(out, head, false, STR(""), finish_of(a));
+	chunk(out, head, false, NULL, str_of(finish_of(a)));
 }
 
 void openai_view_usage(struct buf *out, const struct openai_head *head, const struct chat_answer *a)

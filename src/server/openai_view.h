@@ -20,8 +20,8 @@ void openai_view_error(struct buf *out, enum lang lang, int status, const struct
 /* A whole answer. */
 void openai_view_answer(struct buf *out, const struct openai_head *head, const struct chat_answer *a);
 
-/* One event of a stream: what continues the answer (the first with its role); its end; how many tokens it took. */
-void openai_view_delta(struct buf *out, const struct openai_head *head, bool is_first, struct str text);
+/* One event of a stream: what continues the answer or its thinking (the first with its role); its end; how many tokens it took. */
+void openai_view_delta(struct buf *out, const struct openai_head *head, bool is_first, struct str text, bool is_thinking);
 void openai_view_end(struct buf *out, const struct openai_head *head, const struct chat_answer *a);
 void openai_view_usage(struct buf *out, const struct openai_head *head, const struct chat_answer *a);
 

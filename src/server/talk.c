@@ -25,7 +25,8 @@ struct writing {
 	struct talk_prompt prompt;
 	struct chat_turn *turn;  /* NULL: not asked yet, or over */
 	struct buf text, thinking;
-	size_t n_told, n_kept;   /* bytes of text */
+	size_t n_told, n_thinking_told; /* bytes of them */
+	size_t n_kept;           /* of both */
 	struct buf citations;
 	enum chat_phase phase;
 	double progress;
@@ -43,28 +44,60 @@ struct talk {
 
 /* --- telling --- */
 
-static void tell(struct writing *w, const char *event, const char *name, struct str text)
+static void begin(struct buf *out, const struct writing *w)
 {
-	struct buf out = BUF_INIT(LIMIT_ANSWER_BYTES * 7);
-	json_open(&out, NULL, '{');
-	json_int(&out, "message_id", w->row.id);
-	json_int(&out, "chat_id", w->row.chat_id);
-	json_str(&out, name, text);
-	if (!strcmp(name, "phase"))
-		json_num(&out, "progress", w->progress);
-	json_close(&out, '}');
-	hub_publish(w->talk->app->hub, event, buf_str(&out), (struct str){ 0 });
-	buf_release(&out);
+	json_open(out, NULL, '{');
+	json_int(out, "message_id", w->row.id);
+	json_int(out, "chat_id", w->row.chat_id);
+}
+
+static void publish(const struct writing *w, const char *event, struct buf *out)
+{
+	json_close(out, '}');
+	hub_publish(w->talk->app->hub, event, buf_str(out), (struct str){ 0 });
+	buf_release(out);
+}
+
+static void tell_phase(const struct writing *w)
+{
+	struct buf out = BUF_INIT(KIB);
+	begin(&out, w);
+	json_cstr(&out, "phase", chat_phase_name(w->phase));
+	json_num(&out, "progress", w->progress);
+	publish(w, "chat_state", &out);
+}
+
+static struct str untold(const struct buf *b, size_t n_told)
+{
+	struct str all = buf_str(b);
+	return (struct str){ all.ptr + n_told, all.len - n_told };
+}
+
+static void tell_text(const struct writing *w)
+{
+	struct buf out = BUF_INIT(LIMIT_ANSWER_BYTES * 14);
+	struct str thinking = untold(&w->thinking, w->n_thinking_told);
+	begin(&out, w);
+	json_str(&out, "text", untold(&w->text, w->n_told));
+	if (thinking.len > 0)
+		json_str(&out, "thinking", thinking);
+	publish(w, "chat_text", &out);
+}
+
+static void all_told(struct writing *w)
+{
+	w->n_told = w->text.len;
+	w->n_thinking_told = w->thinking.len;
 }
 
 static void tell_new(struct writing *w)
 {
 	if (w->phase_changed && !w->is_over)
-		tell(w, "chat_state", "phase", str_of(chat_phase_name(w->phase)));
-	if (w->text.len > w->n_told)
-		tell(w, "chat_text", "text", (struct str){ w->text.ptr + w->n_told, w->text.len - w->n_told });
+		tell_phase(w);
+	if (w->text.len > w->n_told || w->thinking.len > w->n_thinking_told)
+		tell_text(w);
 	w->phase_changed = false;
-	w->n_told = w->text.len;
+	all_told(w);
 }
 
 void talk_flush(struct talk *t)
@@ -175,10 +208,10 @@ static void on_phase(void *user, enum chat_phase phase, double progress)
 	w->phase_changed = true;
 }
 
-static void on_text(void *user, struct str text)
+static void on_text(void *user, struct str text, bool is_thinking)
 {
 	struct writing *w = user;
-	buf_add_str(&w->text, text);
+	buf_add_str(is_thinking ? &w->thinking : &w->text, text);
 }
 
 static void keep_context(struct talk *t, int64_t model_id, int64_t n_max)
@@ -211,9 +244,10 @@ static void on_done(void *user, const struct chat_answer *a, const struct err *e
 	w->row.total_us = a->total_us;
 	tell_new(w);
 	buf_clear(&w->text);
+	buf_clear(&w->thinking);
 	buf_add_text(&w->text, a->text);
 	buf_add_text(&w->thinking, a->thinking);
-	w->n_told = w->text.len;
+	all_told(w);
 	end(w);
 }
 
@@ -295,13 +329,13 @@ void talk_stop_workspace(struct talk *t, int64_t workspace_id)
 struct keeping {
 	struct task task;
 	int64_t id;
-	char *text;
+	char *text, *thinking;
 };
 
 static void run_keep(struct task *task, void *db)
 {
 	const struct keeping *k = (struct keeping *)task;
-	err_kept(message_store_keep(db, k->id, k->text, &task->err));
+	err_kept(message_store_keep(db, k->id, k->text, k->thinking, &task->err));
 }
 
 static void kept(struct task *task)
@@ -310,6 +344,7 @@ static void kept(struct task *task)
 	if (task->err.code != ERR_OK)
 		log_warn("talk", "text not kept message=%lld %s", (long long)k->id, task->err.key);
 	mem_free(k->text);
+	mem_free(k->thinking);
 	mem_free(k);
 }
 
@@ -320,7 +355,8 @@ static void keep_text(struct writing *w)
 	k->task.done = kept;
 	k->id = w->row.id;
 	k->text = mem_strdup(buf_text(&w->text));
-	w->n_kept = w->text.len;
+	k->thinking = mem_strdup(buf_text(&w->thinking));
+	w->n_kept = w->text.len + w->thinking.len;
 	store_write(w->talk->app->store, &k->task);
 }
 
@@ -330,7 +366,7 @@ static void on_keep(void *user)
 	for (struct writing *w = t->all; w; w = w->next) {
 		if (w->is_over && !w->is_stored)
 			post_end(w);
-		else if (!w->is_over && w->text.len > w->n_kept)
+		else if (!w->is_over && w->text.len + w->thinking.len > w->n_kept)
 			keep_text(w);
 	}
 	loop_timer_set(t->keep, KEEP_MS);
@@ -344,7 +380,7 @@ bool talk_live(const struct talk *t, int64_t chat_id, int64_t message_id, int64_
 		if (message_id ? w->row.id != message_id : w->row.chat_id != chat_id)
 			continue;
 		*id = w->row.id;
-		*out = (struct message_live){ buf_str(&w->text), chat_phase_name(w->phase), w->progress };
+		*out = (struct message_live){ buf_str(&w->text), buf_str(&w->thinking), chat_phase_name(w->phase), w->progress };
 		return true;
 	}
 	return false;

@@ -209,10 +209,10 @@ enum err_code message_store_add(struct db *db, struct message_row *row, struct e
 	return code;
 }
 
-enum err_code message_store_keep(struct db *db, int64_t id, const char *text, struct err *err)
+enum err_code message_store_keep(struct db *db, int64_t id, const char *text, const char *thinking, struct err *err)
 {
-	return db_run(db, err, "UPDATE message SET text = ?2 WHERE id = ?1 AND state = ?3", "itb", id, text,
-		      MESSAGE_STREAMING);
+	return db_run(db, err, "UPDATE message SET text = ?2, thinking = ?4 WHERE id = ?1 AND state = ?3", "itbt", id, text,
+		      MESSAGE_STREAMING, thinking);
 }
 
 enum err_code message_store_finish(struct db *db, const struct message_row *row, struct err *err)

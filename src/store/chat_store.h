@@ -68,7 +68,7 @@ MUST_USE enum err_code message_store_get(struct db *db, struct arena *a, int64_t
 /* store: adds below row->parent_id and makes it the head; sets id and created_ms. */
 MUST_USE enum err_code message_store_add(struct db *db, struct message_row *row, struct err *err);
 /* store: what has been written so far of an answer that streams; no-op for one that no longer does. */
-MUST_USE enum err_code message_store_keep(struct db *db, int64_t id, const char *text, struct err *err);
+MUST_USE enum err_code message_store_keep(struct db *db, int64_t id, const char *text, const char *thinking, struct err *err);
 /* store: the end of an answer; no-op where the message is gone. */
 MUST_USE enum err_code message_store_finish(struct db *db, const struct message_row *row, struct err *err);
 /* store: only on answers (ERR_CONFLICT "err_vote_no_answer"). */

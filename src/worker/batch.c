@@ -190,7 +190,7 @@ static enum err_code run_steps(struct run *r, struct err *err)
 enum err_code batch_group(struct engine *e, const json_t *request, json_t **stats, struct err *err)
 {
 	struct group g;
-	struct run r = { .e = e, .g = &g, .start_us = clock_mono_us(), .text = BUF_INIT(LIMIT_ANSWER_BYTES + 8) };
+	struct run r = { .e = e, .g = &g, .start_us = clock_mono_us(), .text = BUF_INIT(LIMIT_ANSWER_BYTES + TEXT_HEAD_SIZE) };
 	e->beat_us = r.start_us;
 	e->fraction = 0;
 	if (!e->model->model) {

@@ -73,11 +73,16 @@ const char *cell_take(struct cell *c, const struct loaded *m, const struct endin
 
 void cell_send_text(struct cell *c, struct link *l, uint32_t stream, struct buf *scratch, bool last)
 {
-	buf_clear(scratch);
-	buf_add_u64le(scratch, c->id);
-	answer_stream(&c->answer, scratch, last);
-	if (scratch->len > sizeof(uint64_t))
+	bool is_thinking;
+	for (;;) {
+		buf_clear(scratch);
+		buf_add_u64le(scratch, c->id);
+		buf_add_char(scratch, 0);
+		if (!answer_stream(&c->answer, scratch, last, &is_thinking))
+			return;
+		scratch->ptr[sizeof(uint64_t)] = (char)is_thinking;
 		link_send(l, MSG_TEXT, stream, buf_str(scratch));
+	}
 }
 
 void cell_release(struct cell *c)

@@ -21,9 +21,10 @@
 #ifndef ASSAY_WORKER_PROTOCOL_H
 #define ASSAY_WORKER_PROTOCOL_H
 
-#define WORKER_PROTOCOL_VERSION 4
+#define WORKER_PROTOCOL_VERSION 5
 #define WORKER_SOCKET_FD 3
 #define WORKER_EXIT_CPU 71
+#define TEXT_HEAD_SIZE 9 /* of MSG_TEXT, before its text */
 
 enum worker_request {
 	/* Load the model.  fd: the GGUF, opened read-only (for split files: "paths" instead, the supervisor grants the folder).
@@ -145,8 +146,8 @@ enum worker_message {
 			  *  prefix, and a step's time split by its prompt and answer tokens */
 	MSG_FAILED = 68, /* a failure */
 	MSG_CALIBRATED = 69, /* {"slots": best n, "rates": [{"slots","tokens_per_s"}...]} */
-	/* raw: cell id (u64 LE), then valid UTF-8 that continues the answer (whole characters).  The text as the model wrote it:
-	 * thinking and its tags are in it; MSG_ANSWER has them apart. */
+	/* raw: cell id (u64 LE), a byte that is 1 for thinking and 0 for the text, then valid UTF-8 that continues it (whole characters;
+	 * tags are left out).  All pieces together are what MSG_ANSWER has. */
 	MSG_TEXT = 70,
 	/* {"cell","text","thinking","finish":"stop|length","n_prompt","n_generated","n_thinking","tokens":[ids],
 	 *  "prompt_us": from entering its slot until its first token, "total_us": until its end,

@@ -7,7 +7,7 @@
 #ifndef ASSAY_WORKER_TEMPLATE_H
 #define ASSAY_WORKER_TEMPLATE_H
 
-#include "worker/answer.h"
+#include "model/answer.h"
 #include "worker/load.h"
 
 struct tokens {

@@ -279,7 +279,7 @@ static const char *write_answer(struct turn *t, int output, struct err *err)
 {
 	struct engine *e = t->e;
 	struct cell *c = &t->cell;
-	struct buf text = BUF_INIT(LIMIT_ANSWER_BYTES + 8);
+	struct buf text = BUF_INIT(LIMIT_ANSWER_BYTES + TEXT_HEAD_SIZE);
 	const char *finish = NULL;
 	for (;;) {
 		double likelihood;

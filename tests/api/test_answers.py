@@ -13,6 +13,7 @@ import time
 import pytest
 
 from test_stream import Events
+from thinker import template as thinker
 
 MODEL = os.environ.get("ASSAY_TEST_MODEL", "")
 pytestmark = pytest.mark.skipif(not os.path.exists(MODEL), reason="ASSAY_TEST_MODEL names no file")
@@ -25,9 +26,9 @@ def real(server):
     return reply.json["model_ids"][0]
 
 
-def start(server, model, questions, tokens):
+def start(server, model, questions, tokens, **params):
     body = {"columns": [{"model_id": model}, {"model_id": model, "params": {"temperature": 0.7}}],
-            "questions": questions, "params": {"max_tokens": tokens}}
+            "questions": questions, "params": {"max_tokens": tokens, **params}}
     reply = server.api("POST", "/runs", body)
     assert reply.status == 201, reply.body
     return reply.json["id"]
@@ -46,24 +47,30 @@ def cells_of(page):
     return {c["id"]: c for q in page["questions"] for c in q["cells"]}
 
 
+def said(cell):
+    return cell["text"], cell.get("thinking", "")
+
+
 def apply(cells, events, after):
     """What a page shows that fetched `cells` at event `after` and then listened."""
-    shown = {number: {"text": c["text"], "done": c["state"] == "done"} for number, c in cells.items()}
+    shown = {number: {"text": c["text"], "thinking": c.get("thinking", ""), "done": c["state"] == "done"} for number, c in cells.items()}
     for event in events:
         data = json.loads(event["data"])
         if int(event["id"]) <= after or data.get("cell_id", data.get("id")) not in shown:
             continue
         if event["event"] == "text" and not shown[data["cell_id"]]["done"]:
             shown[data["cell_id"]]["text"] += data["text"]
+            shown[data["cell_id"]]["thinking"] += data.get("thinking", "")
         if event["event"] == "cell":
             seen = shown[data["id"]]
             if not seen["done"]:
-                assert data["text"].startswith(seen["text"].rstrip("\ufffd")) or data["text"].strip() == seen["text"].strip()
-            shown[data["id"]] = {"text": data["text"], "done": True}
-    return {number: c["text"] for number, c in shown.items()}
+                assert data["text"].startswith(seen["text"]) and data.get("thinking", "").startswith(seen["thinking"])
+            shown[data["id"]] = {"text": data["text"], "thinking": data.get("thinking", ""), "done": True}
+    return {number: said(c) for number, c in shown.items()}
 
 
-def test_any_page_and_the_events_after_it_give_the_stored_answers(server, real):
+def watch(server, real, questions, tokens, **params):
+    """What is stored in the end, after it was checked that every page on the way leads there; and the pages' cells."""
     stream, events = Events(server), []
     assert stream.next()["event"] == "hello"
 
@@ -74,18 +81,33 @@ def test_any_page_and_the_events_after_it_give_the_stored_answers(server, real):
                 return
     listener = threading.Thread(target=listen)
     listener.start()
-    run = start(server, real, ["Count from one to thirty.", "Name ten animals.", "Why is the sky blue?"], 48)
+    run = start(server, real, questions, tokens, **params)
     pages = []
     while server.api("GET", f"/runs/{run}").json["state"] in ("waiting", "running"):
         pages.append(server.api("GET", f"/runs/{run}/questions").json)
         time.sleep(0.02)
     listener.join(timeout=60)
-    stored = {n: c["text"] for n, c in cells_of(server.api("GET", f"/runs/{run}/questions").json).items()}
-    assert len(stored) == 6 and all(stored.values())
-    assert any(c["state"] == "running" and c["text"] for p in pages for c in cells_of(p).values())
+    stream.close()
+    stored = {n: said(c) for n, c in cells_of(server.api("GET", f"/runs/{run}/questions").json).items()}
+    assert len(stored) == 2 * len(questions)
     for page in pages:
         assert apply(cells_of(page), events, page["event_id"]) == stored
-    stream.close()
+    return list(stored.values()), [c for p in pages for c in cells_of(p).values()]
+
+
+def test_any_page_and_the_events_after_it_give_the_stored_answers(server, real):
+    stored, seen = watch(server, real, ["Count from one to thirty.", "Name ten animals.", "Why is the sky blue?"], 48)
+    assert all(text and not thinking for text, thinking in stored)
+    assert any(c["state"] == "running" and c["text"] for c in seen)
+
+
+@pytest.mark.parametrize("opens", [True, False])
+def test_thinking_and_answer_are_told_apart_while_they_stream(server, real, opens):
+    questions = ["Is fire hot?", "What is two plus two?", "Which colour has the sky?", "Name ten animals."]
+    stored, seen = watch(server, real, questions, 48, template=thinker(opens))
+    assert sum(1 for text, thinking in stored if text and thinking) >= len(questions), stored
+    assert any(c["state"] == "running" and c.get("thinking") and not c["text"] for c in seen)
+    assert not any(c["text"].lstrip().startswith("<") or "</think>" in c.get("thinking", "") for c in seen), "a tag was shown"
 
 
 def test_a_vote_is_stored_told_to_others_and_taken_back(server, real):

@@ -13,6 +13,7 @@ import pytest
 from conftest import ROOT, Server
 from test_contract import problem
 from test_stream import Events
+from thinker import template as thinker
 
 MODEL = os.environ.get("ASSAY_TEST_MODEL", "")
 pytestmark = pytest.mark.skipif(not os.path.exists(MODEL), reason="ASSAY_TEST_MODEL names no file")
@@ -76,8 +77,8 @@ def test_a_chat_goes_on_from_turn_to_turn(server, real):
     problem(server.api("PUT", f"/messages/{user['id']}/vote", {"vote": 1}), 409, "conflict")
 
 
-def test_events_give_exactly_the_stored_answer_from_any_moment(server, real):
-    number = chat(server, workspace(server, real, max_tokens=60))
+def watch(server, number, question):
+    """The answer, after it was checked that every look at the chat on the way leads there; events and looks."""
     stream, events, ended = Events(server), [], threading.Event()
     assert stream.next()["event"] == "hello"
 
@@ -89,8 +90,8 @@ def test_events_give_exactly_the_stored_answer_from_any_moment(server, real):
                 return
     listener = threading.Thread(target=listen)
     listener.start()
-    answer = server.api("POST", f"/chats/{number}/messages", {"text": "Count from one to twenty in words."}).json["assistant"]
-    assert answer["state"] == "streaming" and answer["text"] == ""
+    answer = server.api("POST", f"/chats/{number}/messages", {"text": question}).json["assistant"]
+    assert answer["state"] == "streaming" and answer["text"] == answer["thinking"] == ""
     pages = []
     while not ended.wait(0.03):
         pages.append(server.api("GET", f"/chats/{number}").json)
@@ -99,17 +100,33 @@ def test_events_give_exactly_the_stored_answer_from_any_moment(server, real):
     final = json.loads(events[-1]["data"])
     assert final["id"] == answer["id"] and final["state"] == "done" and final["siblings"] == [answer["id"]]
     assert server.api("GET", f"/messages/{answer['id']}").json == final
-    phases = [json.loads(e["data"])["phase"] for e in events if e["event"] == "chat_state"]
-    assert phases[-1] == "answering" and "reading" in phases
-    assert any(0 < len(p["messages"][1]["text"]) < len(final["text"]) for p in pages)
     for page in pages:
         message = page["messages"][1]
-        text = message["text"]
+        text, thinking = message["text"], message["thinking"]
         if message["state"] == "streaming":
             for event in events:
                 if event["event"] == "chat_text" and int(event["id"]) > page["event_id"]:
                     text += json.loads(event["data"])["text"]
-        assert text == final["text"]
+                    thinking += json.loads(event["data"]).get("thinking", "")
+        assert (text, thinking) == (final["text"], final["thinking"])
+    return final, events, [p["messages"][1] for p in pages]
+
+
+def test_events_give_exactly_the_stored_answer_from_any_moment(server, real):
+    number = chat(server, workspace(server, real, max_tokens=60))
+    final, events, seen = watch(server, number, "Count from one to twenty in words.")
+    phases = [json.loads(e["data"])["phase"] for e in events if e["event"] == "chat_state"]
+    assert phases[-1] == "answering" and "reading" in phases
+    assert any(0 < len(m["text"]) < len(final["text"]) for m in seen)
+
+
+@pytest.mark.parametrize("opens", [True, False])
+def test_a_chat_tells_thinking_apart_while_it_streams(server, real, opens):
+    number = chat(server, workspace(server, real, system="", max_tokens=60, template=thinker(opens)))
+    final, _, seen = watch(server, number, "Is fire hot?")
+    assert final["thinking"] and final["text"], final
+    assert any(m["state"] == "streaming" and m["thinking"] and not m["text"] for m in seen)
+    assert not any(m["text"].lstrip().startswith("<") or "</think>" in m["thinking"] for m in seen)
 
 
 def test_another_question_and_another_answer_are_branches(server, real):

@@ -263,6 +263,29 @@ test("what a model or a person writes runs nothing on the page", async ({ page }
 	await expect(page.locator("main img, main script")).toHaveCount(0);
 });
 
+test("thinking is a line of its own that can be opened, while it streams and afterwards", async ({ page }) => {
+	await page.goto(`${server()}/validate`);
+	await expect(page.getByRole("row")).not.toHaveCount(1);
+	const { models } = (await call(page, "GET", "/models")) as { models: { id: number; kind: string }[] };
+	const template = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n<think>\n{% endif %}";
+	const model_id = models.find(({ kind }) => kind === "base")?.id;
+	const body = { columns: [{ model_id, params: { template, max_tokens: 1500 } }], questions: ["Write a very long story about a lighthouse."] };
+	const { id } = (await call(page, "POST", "/runs", body)) as { id: number };
+	await page.goto(`${server()}/validate/${id}`);
+	const answer = page.locator('.cell[data-state="running"]');
+	await expect(answer.locator("summary")).toHaveText("Thinking", { timeout: 60_000 });
+	await expect(answer.locator("div.thinking")).toBeHidden();
+	await expect(answer.locator(".markdown")).toBeEmpty();
+	await answer.locator("summary").click();
+	await expect(answer.locator("div.thinking")).toHaveText(/\w{3}/);
+	const before = await answer.locator("div.thinking").innerText();
+	await page.reload();
+	await answer.locator("summary").click();
+	expect((await answer.locator("div.thinking").innerText()).startsWith(before.slice(0, 20))).toBe(true);
+	await page.getByRole("button", { name: "Stop" }).click();
+	await expect(page.getByRole("button", { name: "Continue" })).toBeVisible();
+});
+
 test("the prompt that was sent can be read", async ({ page }) => {
 	await open_empty(page);
 	await ask(page, "Which CPU does the Kestrel K7 use?");

@@ -39,7 +39,7 @@ struct bench {
 	struct {
 		int64_t id;
 		int n;
-		struct buf text;
+		struct buf text, thinking;
 	} heard[CELLS_MAX];           /* ENGINE_CELL and ENGINE_TEXT by cell */
 	size_t n_heard;
 };
@@ -53,7 +53,7 @@ static inline int bench_heard(struct bench *b, int64_t cell_id)
 	assert_true(b->n_heard < CELLS_MAX);
 	b->heard[b->n_heard].id = cell_id;
 	b->heard[b->n_heard].n = 0;
-	b->heard[b->n_heard].text = BUF_INIT(MIB);
+	b->heard[b->n_heard].text = b->heard[b->n_heard].thinking = BUF_INIT(MIB);
 	return (int)b->n_heard++;
 }
 
@@ -73,7 +73,8 @@ static inline void bench_on_event(void *user, const struct engine_event *event)
 	struct bench *b = user;
 
 	if (event->kind == ENGINE_TEXT) {
-		buf_add_str(&b->heard[bench_heard(b, event->cell_id)].text, event->text);
+		int i = bench_heard(b, event->cell_id);
+		buf_add_str(event->is_thinking ? &b->heard[i].thinking : &b->heard[i].text, event->text);
 		b->n_text++;
 	} else if (event->kind == ENGINE_CELL) {
 		b->heard[bench_heard(b, event->cell_id)].n++;
@@ -157,8 +158,10 @@ static inline void bench_reopen(struct bench *b)
 
 static inline void bench_forget(struct bench *b)
 {
-	for (size_t i = 0; i < b->n_heard; i++)
+	for (size_t i = 0; i < b->n_heard; i++) {
 		buf_release(&b->heard[i].text);
+		buf_release(&b->heard[i].thinking);
+	}
 	b->n_heard = 0;
 	b->n_cells = b->n_text = b->n_run_events = b->n_column_events = 0;
 	b->stop_after = b->kill_after = 0;

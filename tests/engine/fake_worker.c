@@ -237,11 +237,23 @@ static bool is_cancelled(void)
 
 /* --- answers --- */
 
+#define THINKING "thought about it"
+
+static void send_text(int64_t cell, bool is_thinking, const char *text, size_t len)
+{
+	struct buf piece = BUF_INIT(MIB);
+
+	buf_add_u64le(&piece, (uint64_t)cell);
+	buf_add_char(&piece, (char)is_thinking);
+	buf_add(&piece, text, len);
+	send_raw(MSG_TEXT, stream, buf_str(&piece));
+	buf_release(&piece);
+}
+
 static void answer(int64_t cell, const char *question, int64_t seed)
 {
 	char *text = mem_printf("%s|%lld", question, (long long)seed), line[64];
 	json_t *tokens = json_array();
-	struct buf piece = BUF_INIT(MIB);
 	int64_t n;
 	char phase[32];
 
@@ -251,28 +263,24 @@ static void answer(int64_t cell, const char *question, int64_t seed)
 		json_array_append_new(tokens, json_integer((unsigned char)*p));
 	if (!strcmp(action("answer", &n), "drift"))
 		json_array_append_new(tokens, json_integer(n_starts));
-	buf_add_u64le(&piece, (uint64_t)cell);
-	buf_add(&piece, text, 4);
-	send_raw(MSG_TEXT, stream, buf_str(&piece));
+	send_text(cell, true, THINKING, 3);
+	send_text(cell, true, THINKING + 3, sizeof THINKING - 4);
+	send_text(cell, false, text, 4);
 	str_format(phase, sizeof phase, "cell%d", n_answers);
 	if (misbehave(phase))
 		return;
 	bool number = !strcmp(action(phase, &n), "number"), twice = !strcmp(action(phase, &n), "twice");
-	buf_clear(&piece);
-	buf_add_u64le(&piece, (uint64_t)cell);
-	buf_add_text(&piece, text + 4);
-	send_raw(MSG_TEXT, stream, buf_str(&piece));
+	send_text(cell, false, text + 4, strlen(text + 4));
 	for (int i = 0; i < (twice ? 2 : 1); i++)
 		send_json(MSG_ANSWER, stream,
 			  json_pack("{s:I, s:s, s:s, s:s, s:i, s:i, s:i, s:O, s:i, s:i, s:f}", "cell", (json_int_t)cell, "text",
-				    text, "thinking", "", "finish", "stop", "n_prompt", number ? -5 : 7, "n_generated",
+				    text, "thinking", THINKING, "finish", "stop", "n_prompt", number ? -5 : 7, "n_generated",
 				    (int)json_array_size(tokens), "n_thinking", 0, "tokens", tokens, "prompt_us", 10, "total_us",
 				    100, "mean_ll", -0.5));
 	str_format(line, sizeof line, "answer %lld\n", (long long)cell);
 	record(line);
 	n_answers++;
 	json_decref(tokens);
-	buf_release(&piece);
 	mem_free(text);
 }
 
@@ -342,31 +350,26 @@ static void serve_chat(const json_t *body)
 	const json_t *last = json_array_get(messages, json_array_size(messages) - 1);
 	char *text = mem_printf("%s|%lld|%zu", json_string_value(json_object_get(last, "content")),
 				(long long)json_integer_value(json_object_get(body, "seed")), json_array_size(messages)), line[64];
-	struct buf piece = BUF_INIT(MIB);
-	int64_t ms;
+	int64_t ms, chat = json_integer_value(json_object_get(body, "chat"));
 
 	send_json(MSG_PROGRESS, stream, json_pack("{s:f}", "fraction", 1.0));
-	buf_add_u64le(&piece, (uint64_t)json_integer_value(json_object_get(body, "chat")));
-	buf_add(&piece, text, 4);
-	send_raw(MSG_TEXT, stream, buf_str(&piece));
+	send_text(chat, true, THINKING, sizeof THINKING - 1);
+	send_text(chat, false, text, 4);
 	if (misbehave("said"))
 		return;
 	if (!strcmp(action("said", &ms), "slow"))
 		usleep((useconds_t)ms * 1000);
 	bool stopped = is_cancelled();
-	piece.len = sizeof(uint64_t);
-	buf_add_text(&piece, text + 4);
 	if (stopped)
 		text[4] = 0;
 	else
-		send_raw(MSG_TEXT, stream, buf_str(&piece));
+		send_text(chat, false, text + 4, strlen(text + 4));
 	send_json(MSG_CHAT, stream,
-		  json_pack("{s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "text", text, "thinking", "thought", "finish",
+		  json_pack("{s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "text", text, "thinking", THINKING, "finish",
 			    stopped ? "cancelled" : "length", "n_prompt", strcmp(action("chat", &ms), "number") ? 7 : -7, "n_reused", 5,
 			    "n_generated", 3, "n_left_out", 2, "n_used", 10, "n_max", 128, "prompt_us", 10, "total_us", 100));
-	str_format(line, sizeof line, "chat %lld\n", (long long)json_integer_value(json_object_get(body, "chat")));
+	str_format(line, sizeof line, "chat %lld\n", (long long)chat);
 	record(line);
-	buf_release(&piece);
 	mem_free(text);
 }
 

@@ -14,7 +14,7 @@ struct heard_turn {
 	int n_done;
 	struct chat_answer answer; /* texts are copies */
 	struct err err;
-	struct buf text, phases;   /* "loading,reading," */
+	struct buf text, thinking, phases; /* "loading,reading," */
 	int order;                 /* of the ends */
 	int64_t n_cells;           /* of the run when it ended */
 	bool stop_at_text;
@@ -39,6 +39,7 @@ static int teardown(void **state)
 	(void)state;
 	for (size_t i = 0; i < n_turns; i++) {
 		buf_release(&turns[i].text);
+		buf_release(&turns[i].thinking);
 		buf_release(&turns[i].phases);
 	}
 	bench_close(&bench);
@@ -82,12 +83,12 @@ static void on_phase(void *user, enum chat_phase phase, double progress)
 	buf_printf(&h->phases, "%s,", chat_phase_name(phase));
 }
 
-static void on_text(void *user, struct str text)
+static void on_text(void *user, struct str text, bool is_thinking)
 {
 	struct heard_turn *h = user;
 
-	buf_add_str(&h->text, text);
-	if (h->stop_at_text)
+	buf_add_str(is_thinking ? &h->thinking : &h->text, text);
+	if (h->stop_at_text && !is_thinking)
 		chat_turn_stop(h->turn);
 }
 
@@ -116,7 +117,7 @@ static struct heard_turn *ask(int64_t chat_id, int64_t model_id, const char *que
 	struct heard_turn *h = &turns[n_turns++];
 	struct chat_request r = { .chat_id = chat_id, .model_id = model_id, .params = gen_params_default(), .seed = 9,
 				  .messages = json_pack("[{s:s, s:s}]", "role", "user", "content", question) };
-	*h = (struct heard_turn){ .text = BUF_INIT(MIB), .phases = BUF_INIT(MIB) };
+	*h = (struct heard_turn){ .text = BUF_INIT(MIB), .thinking = BUF_INIT(MIB), .phases = BUF_INIT(MIB) };
 	h->turn = engine_chat(bench.engine, &r, &events, h);
 	json_decref(r.messages);
 	return h;
@@ -171,7 +172,8 @@ static void a_turn_is_answered_with_its_figures(void **state)
 	struct heard_turn *h = ask(3, model, "hello");
 	turn_loop();
 	assert_answered(h, "hello|9|1");
-	assert_string_equal(h->answer.thinking, "thought");
+	assert_string_equal(h->answer.thinking, "thought about it");
+	assert_string_equal(buf_text(&h->thinking), h->answer.thinking);
 	assert_int_equal(h->answer.n_prompt * 1000000 + h->answer.n_reused * 100000 + h->answer.n_generated * 10000 +
 				 h->answer.n_left_out * 1000 + h->answer.n_max,
 			 7 * 1000000 + 5 * 100000 + 3 * 10000 + 2 * 1000 + 128);

@@ -53,6 +53,7 @@ static void check_complete(const struct bench_result *r)
 			int heard = bench_heard(&bench, cell->id);
 			assert_int_equal(bench.heard[heard].n, 1);
 			assert_string_equal(buf_text(&bench.heard[heard].text), cell->text);
+			assert_string_equal(buf_text(&bench.heard[heard].thinking), "thought about it");
 		}
 	}
 }

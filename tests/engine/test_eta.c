@@ -63,8 +63,8 @@ static void short_answers_take_less_than_long_ones(void **state)
 	assert_about(eta_ms(&a), 50000);
 	/* What is being written counts as written. */
 	a.flights[0] = (struct flight){ .cells = cells, .n_cells = 2 };
-	cells[0].text.len = 40 * 968;
-	cells[1].text.len = 40 * 968;
+	cells[0].text.said.len = 40 * 968;
+	cells[1].text.said.len = 40 * 968;
 	cells[1].over = true;
 	assert_about(eta_ms(&a), 11000);
 }

@@ -198,6 +198,22 @@ static void odd_streams_are_read_as_they_are_meant(void **state)
 	}
 }
 
+/* Whether the server tells it apart or leaves its tags in the text; streamed and stored the same. */
+static void what_a_provider_thinks_is_no_text(void **state)
+{
+	static const char *const kinds[] = { "reasoning", "think_tags" };
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct bench_result r = run_fault(kinds[i], 1);
+		const struct cell_row *cell = &r.questions[0].cells[0];
+		int heard = bench_heard(&bench, cell->id);
+		assert_int_equal(cell->state, CELL_DONE);
+		assert_string_equal(cell->thinking, "Let me see.");
+		assert_string_equal(buf_text(&bench.heard[heard].thinking), cell->thinking);
+		assert_string_equal(buf_text(&bench.heard[heard].text), cell->text);
+	}
+}
+
 static void what_stays_wrong_fails_with_its_reason(void **state)
 {
 	static const struct {
@@ -488,7 +504,7 @@ static int close_stubs(void **state)
 
 struct heard {
 	struct chat_turn *turn;
-	struct buf text;
+	struct buf text, thinking;
 	char *answer;
 	struct chat_answer figures;
 	struct err err;
@@ -501,11 +517,11 @@ static void hear_phase(void *user, enum chat_phase phase, double progress)
 	assert_true(phase == CHAT_READING || phase == CHAT_ANSWERING); /* it waits for nobody on this machine */
 }
 
-static void hear_text(void *user, struct str text)
+static void hear_text(void *user, struct str text, bool is_thinking)
 {
 	struct heard *h = user;
 
-	buf_add_str(&h->text, text);
+	buf_add_str(is_thinking ? &h->thinking : &h->text, text);
 	if (h->stops)
 		chat_turn_stop(h->turn);
 }
@@ -530,7 +546,7 @@ static void talk(struct heard *h, bool stops)
 	struct chat_request r = { .chat_id = 1, .model_id = remote_model("small"), .params = gen_params_default(),
 				  .messages = json_pack("[{s:s, s:s}]", "role", "user", "content", "why") };
 	r.params.system = "Be short.";
-	*h = (struct heard){ .text = BUF_INIT(MIB), .stops = stops };
+	*h = (struct heard){ .text = BUF_INIT(MIB), .thinking = BUF_INIT(MIB), .stops = stops };
 	h->turn = engine_chat(bench.engine, &r, &hearing, h);
 	json_decref(r.messages);
 	loop_timer_set(bench.timeout, 30000);
@@ -542,6 +558,7 @@ static void talk(struct heard *h, bool stops)
 static void heard_release(struct heard *h)
 {
 	buf_release(&h->text);
+	buf_release(&h->thinking);
 	mem_free(h->answer);
 }
 
@@ -570,6 +587,20 @@ static void a_conversation_with_a_provider_is_stopped_with_what_there_is(void **
 	heard_release(&h);
 }
 
+static void what_a_provider_thinks_in_a_conversation_is_told_apart(void **state)
+{
+	struct heard h;
+
+	(void)state;
+	(void)remote_model("small");
+	reset(json_pack("{s:[s]}", "faults", "think_tags"));
+	talk(&h, false);
+	assert_string_equal(h.answer, "The answer to 「why」 is 四十二, as always.");
+	assert_string_equal(buf_text(&h.text), h.answer);
+	assert_string_equal(buf_text(&h.thinking), "Let me see.");
+	heard_release(&h);
+}
+
 static void a_conversation_whose_provider_fails_says_why(void **state)
 {
 	struct heard h;
@@ -593,6 +624,7 @@ int main(void)
 		TEST(local_and_remote_columns_go_on_side_by_side),
 		TEST(what_passes_by_itself_is_asked_again),
 		TEST(odd_streams_are_read_as_they_are_meant),
+		TEST(what_a_provider_thinks_is_no_text),
 		TEST(what_stays_wrong_fails_with_its_reason),
 		TEST(a_server_that_is_gone_ends_its_column_and_not_the_run),
 		TEST(fields_that_a_server_refuses_are_left_out),
@@ -607,6 +639,7 @@ int main(void)
 		TEST(a_run_that_is_stopped_while_ollama_is_asked_ends),
 		TEST(a_conversation_is_answered_by_a_provider_too),
 		TEST(a_conversation_with_a_provider_is_stopped_with_what_there_is),
+		TEST(what_a_provider_thinks_in_a_conversation_is_told_apart),
 		TEST(a_conversation_whose_provider_fails_says_why),
 	};
 	return cmocka_run_group_tests_name("remote", tests, open_stubs, close_stubs);

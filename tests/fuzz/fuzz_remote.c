@@ -66,12 +66,12 @@ static void compare_pieces(struct str text, size_t piece, bool events)
 	buf_release(&cut);
 }
 
-static void add_text(void *user, struct str text)
+static void add_text(void *user, struct str text, bool is_thinking)
 {
-	buf_add_str(user, text);
+	buf_add_str(&((struct buf *)user)[is_thinking], text);
 }
 
-/* Returns whether it was a whole answer; its text is in `out`. */
+/* Returns whether it was a whole answer; its text is in out[0], its thinking in out[1]. */
 static bool read_answer(struct str text, size_t piece, enum provider_kind kind, struct buf *out)
 {
 	struct remote remote = { .row = { .kind = kind, .name = "fuzz", .url = "http://127.0.0.1" } };
@@ -84,7 +84,8 @@ static bool read_answer(struct str text, size_t piece, enum provider_kind kind, 
 	for (size_t at = 0; at < text.len && more; at += piece)
 		more = remote_answer_feed(&a, (struct str){ text.ptr + at, text.len - at < piece ? text.len - at : piece });
 	bool whole = remote_answer_finish(&a) == ERR_OK;
-	if (whole && (a.finish == FINISH_NONE || !str_eq(buf_str(out), buf_str(&a.text)) || !utf8_valid(buf_str(&a.text), NULL)))
+	if (whole && (a.finish == FINISH_NONE || !str_eq(buf_str(&out[0]), buf_str(&a.text)) || !str_eq(buf_str(&out[1]), buf_str(&a.thinking)) ||
+		      !utf8_valid(buf_str(&a.text), NULL) || !utf8_valid(buf_str(&a.thinking), NULL)))
 		BUG("an answer that is none");
 	if (!whole && (a.err.code == ERR_OK || !msg_text(LANG_EN, a.err.key)))
 		BUG("a failure without a sentence");
@@ -96,13 +97,15 @@ static bool read_answer(struct str text, size_t piece, enum provider_kind kind, 
 
 static void compare_answers(struct str text, size_t piece, enum provider_kind kind)
 {
-	struct buf one = BUF_INIT(1 << 22), two = BUF_INIT(1 << 22);
+	struct buf one[2] = { BUF_INIT(1 << 22), BUF_INIT(1 << 22) }, two[2] = { BUF_INIT(1 << 22), BUF_INIT(1 << 22) };
 
-	if (read_answer(text, text.len + 1, kind, &one) != read_answer(text, piece, kind, &two) ||
-	    !str_eq(buf_str(&one), buf_str(&two)))
+	if (read_answer(text, text.len + 1, kind, one) != read_answer(text, piece, kind, two) ||
+	    !str_eq(buf_str(&one[0]), buf_str(&two[0])) || !str_eq(buf_str(&one[1]), buf_str(&two[1])))
 		BUG("another answer in pieces of %zu", piece);
-	buf_release(&one);
-	buf_release(&two);
+	for (int i = 0; i < 2; i++) {
+		buf_release(&one[i]);
+		buf_release(&two[i]);
+	}
 }
 
 /* A judge's reply is two probabilities, or none. */

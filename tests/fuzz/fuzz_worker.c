@@ -5,7 +5,7 @@
  *
  * An input that begins with 'R' is the raw stream.  Otherwise it is lines: a message's kind (its number as a character,
  * '@' is MSG_READY), its stream ('0'.. the number, '=' that of the newest request), and its body; MSG_TEXT has its cell as
- * a number and a space before the text.  Lines that begin with one of these are something else:
+ * a number and a space before the text, which is thinking where it begins with '?'.  Lines that begin with one of these are something else:
  *   !  the worker dies      .  the timers fire      ~  the user stops the run      +  the user asks for a prompt
  *   >  the run is started (again) */
 #include "base/frame.h"
@@ -105,6 +105,7 @@ static void hear_line(struct str line)
 		uint64_t id = 0;
 		(void)!str_to_u64(number, &id);
 		buf_add_u64le(&body, id);
+		buf_add_char(&body, (char)(rest.len && rest.ptr[0] == '?'));
 	}
 	buf_add_str(&body, rest);
 	f.body = buf_str(&body);

@@ -85,10 +85,12 @@ static void a_waiting_cell_with_live_text_is_running(void **state)
 	(void)state;
 	struct buf b = BUF_INIT(MIB);
 	struct cell_row cell = cell_of(CELL_WAITING, "");
-	view_cell(&b, LANG_EN, &cell, STR("so far"));
+	const struct cell_live live = { .text = STR("so far"), .thinking = STR("hm") };
+	view_cell(&b, LANG_EN, &cell, &live);
 	json_t *v = parsed(&b);
 	assert_string_equal(text_of(v, "state"), "running");
 	assert_string_equal(text_of(v, "text"), "so far");
+	assert_string_equal(text_of(v, "thinking"), "hm");
 	json_decref(v);
 }
 
@@ -97,10 +99,12 @@ static void live_text_never_replaces_a_stored_answer(void **state)
 	(void)state;
 	struct buf b = BUF_INIT(MIB);
 	struct cell_row cell = cell_of(CELL_DONE, "whole answer");
-	view_cell(&b, LANG_EN, &cell, STR("whole"));
+	const struct cell_live live = { .text = STR("whole"), .thinking = STR("hm") };
+	view_cell(&b, LANG_EN, &cell, &live);
 	json_t *v = parsed(&b);
 	assert_string_equal(text_of(v, "state"), "done");
 	assert_string_equal(text_of(v, "text"), "whole answer");
+	assert_null(json_object_get(v, "thinking"));
 	assert_true(json_is_null(json_object_get(v, "mean_ll")));
 	assert_true(json_real_value(json_object_get(v, "tokens_per_s")) == 5.0);
 	json_decref(v);
@@ -111,7 +115,7 @@ static void broken_bytes_and_controls_become_valid_json(void **state)
 	(void)state;
 	struct buf b = BUF_INIT(MIB);
 	struct cell_row cell = cell_of(CELL_DONE, "\"\\\x01\xff\xe4\xb8\x80</script>\n");
-	view_cell(&b, LANG_EN, &cell, (struct str){ 0 });
+	view_cell(&b, LANG_EN, &cell, NULL);
 	json_t *v = parsed(&b);
 	assert_string_equal(text_of(v, "text"), "\"\\\x01\xEF\xBF\xBD一</script>\n");
 	json_decref(v);
@@ -124,7 +128,7 @@ static void a_page_puts_live_text_on_its_cell_only(void **state)
 	struct cell_row cells[2] = { cell_of(CELL_WAITING, ""), cell_of(CELL_WAITING, "") };
 	cells[1].id = 6;
 	struct run_question q = { .id = 9, .q = { .text = STR("q") }, .cells = cells };
-	struct cell_live live = { .cell_id = 6, .text = { NULL, 0 } };
+	struct cell_live live = { .cell_id = 6, .text = STR("") };
 	struct page_view page = { .lang = LANG_EN, .total = 1, .event_id = 77, .live = &live, .n_live = 1 };
 	view_page(&b, &page, &q, 1, 2);
 	json_t *v = parsed(&b);

@@ -109,14 +109,15 @@ static void an_answer_that_a_dead_server_was_writing_is_stopped_with_its_text(vo
 	int64_t a = say(chat.id, q, true, "");
 	assert_ok(chat_store_is_busy(db, chat.id, &busy, err));
 	assert_true(busy);
-	assert_ok(message_store_keep(db, a, "half of an", err));
+	assert_ok(message_store_keep(db, a, "half of an", "half a thought", err));
 	assert_ok(message_store_recover(db, err));
 	assert_ok(chat_store_is_busy(db, chat.id, &busy, err));
 	assert_false(busy);
 	assert_ok(message_store_get(db, arena, a, &m, err));
 	assert_int_equal(m.state, MESSAGE_STOPPED);
 	assert_string_equal(m.text, "half of an");
-	assert_ok(message_store_keep(db, a, "late", err)); /* it no longer streams */
+	assert_string_equal(m.thinking, "half a thought");
+	assert_ok(message_store_keep(db, a, "late", "", err)); /* it no longer streams */
 	assert_ok(message_store_get(db, arena, a, &m, err));
 	assert_string_equal(m.text, "half of an");
 	assert_ok(message_store_get(db, arena, q, &m, err));

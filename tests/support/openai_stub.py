@@ -21,6 +21,7 @@ import time
 FAULTS = ["429", "429_later", "500", "502", "503", "reset", "silent_reset", "cut", "no_finish", "no_done", "malformed", "error_event",
           "error_json", "crlf", "no_space", "no_blank", "cr", "not_streamed", "comments", "split", "abort", "array", "empty", "usage_only",
           "half_json"]
+THINKING = ["<th", "ink>\n", "Let me", " see.", "\n</", "think>\n", "\n"]  # of a server that leaves it in the text: "think_tags"
 
 
 def answer(question):
@@ -193,14 +194,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
         def event(value):
             return prefix + (value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)) + end + between
 
-        words = text.split(" ")
+        words = (THINKING if fault == "think_tags" else []) + text.split(" ")
         out = [event({"choices": [{"delta": {"role": "assistant", "content": ""}}]})]
+        if fault == "reasoning":
+            out += [event({"choices": [{"delta": {"reasoning_content": part}}]}) for part in ("Let me", " see.")]
         if fault == "endless":
             words = ["word"] * 20000
         for i, word in enumerate(words):
             if fault == "comments":
                 out.append(": still here" + end + end)
-            out.append(event({"choices": [{"index": 0, "delta": {"content": (" " if i else "") + word}, "finish_reason": None}]}))
+            space = " " if i > (len(THINKING) if fault == "think_tags" else 0) else ""
+            out.append(event({"choices": [{"index": 0, "delta": {"content": space + word}, "finish_reason": None}]}))
         last = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
         half = out[:len(out) // 2]
         if fault == "cut":

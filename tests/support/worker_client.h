@@ -36,7 +36,7 @@ struct worker_reply {
 	uint8_t kind; /* the final frame; 0: the worker went away */
 	json_t *body;
 	json_t *cells;	  /* array of {"kind", "body"} of MSG_ANSWER, MSG_COMPARED, MSG_LIKELIHOOD, MSG_JUDGED and MSG_CELL_FAILED */
-	json_t *streamed; /* object: cell id as text -> all its MSG_TEXT together */
+	json_t *streamed; /* object: cell id as text -> all its MSG_TEXT together; "ID thinking" -> those of its thinking */
 	int n_progress;
 };
 
@@ -146,16 +146,16 @@ static inline void worker_client_cancel(struct worker_client *w, uint32_t stream
 
 static inline void worker_client_keep_text(struct worker_reply *r, struct str body)
 {
-	char key[24];
+	char key[40];
 	uint64_t cell = 0;
-	if (body.len < sizeof(cell))
+	if (body.len <= TEXT_HEAD_SIZE)
 		return;
 	memcpy(&cell, body.ptr, sizeof(cell));
-	snprintf(key, sizeof(key), "%llu", (unsigned long long)cell);
+	snprintf(key, sizeof(key), "%llu%s", (unsigned long long)cell, body.ptr[sizeof(cell)] ? " thinking" : "");
 	const char *old = json_string_value(json_object_get(r->streamed, key));
 	struct buf all = BUF_INIT(LIMIT_ANSWER_BYTES);
 	buf_add_text(&all, old ? old : "");
-	buf_add(&all, body.ptr + sizeof(cell), body.len - sizeof(cell));
+	buf_add(&all, body.ptr + TEXT_HEAD_SIZE, body.len - TEXT_HEAD_SIZE);
 	/* json_stringn() refuses what is not UTF-8: a test then sees the text missing. */
 	json_object_set_new(r->streamed, key, json_stringn(buf_text(&all), all.len));
 	buf_release(&all);

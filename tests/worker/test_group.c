@@ -501,6 +501,9 @@ static void thinking_that_the_template_opens_is_no_text(void **state)
 	json_t *body = worker_reply_cell(&r, 1, NULL);
 	assert_string_equal(json_string_value(json_object_get(body, "text")), "");
 	assert_true(strlen(json_string_value(json_object_get(body, "thinking"))) > 0);
+	assert_null(json_object_get(r.streamed, "1"));
+	assert_string_equal(json_string_value(json_object_get(r.streamed, "1 thinking")),
+			    json_string_value(json_object_get(body, "thinking")));
 	assert_int_equal(json_integer_value(json_object_get(body, "n_thinking")),
 			 json_integer_value(json_object_get(body, "n_generated")));
 	worker_reply_release(&r);

@@ -51,13 +51,13 @@ test("a question and its answer are appended, text streams in, thinking apart, a
 	expect(calls.at(-1)).toBe('POST /chats/5/messages {"text":"Why?"}');
 	view.take({ id: 1, event: "chat_state", data: { message_id: 4, chat_id: 5, phase: "loading", progress: 0.4 } });
 	expect([view.last?.data.phase, view.last?.data.progress]).toEqual(["loading", 0.4]);
-	view.take({ id: 2, event: "chat_text", data: { message_id: 4, chat_id: 5, text: "<think>hm</think>" } });
+	view.take({ id: 2, event: "chat_text", data: { message_id: 4, chat_id: 5, text: "", thinking: "hm" } });
 	view.take({ id: 3, event: "chat_text", data: { message_id: 4, chat_id: 5, text: "Because" } });
 	view.take({ id: 3, event: "chat_text", data: { message_id: 4, chat_id: 6, text: " of another chat" } });
 	expect([view.last?.thinking, view.last?.text, view.is_streaming]).toEqual(["hm", "Because", true]);
-	stored = [message(1), message(2), message(3), message(4, { text: "Because." })];
-	view.take({ id: 4, event: "chat_message", data: message(4, { text: "Because." }) });
-	expect([view.last?.text, view.is_streaming]).toEqual(["Because.", false]);
+	stored = [message(1), message(2), message(3), message(4, { text: "Because.", thinking: "hm" })];
+	view.take({ id: 4, event: "chat_message", data: message(4, { text: "Because.", thinking: "hm" }) });
+	expect([view.last?.thinking, view.last?.text, view.is_streaming]).toEqual(["hm", "Because.", false]);
 });
 test("words that arrive before the reply to the question are not lost", async () => {
 	const view = await open();
@@ -80,6 +80,14 @@ test("what a chat that is read while it streams has already is not written twice
 	view.take(word(3, " two"));
 	view.take(word(5, " four"));
 	expect(view.last?.text).toBe("One two three four");
+});
+test("thinking that a chat has when it is read goes on from there", async () => {
+	stored = [message(1), live(2, { text: "", thinking: "Eight" })];
+	event_id = 3;
+	const view = await open();
+	view.take({ id: 3, event: "chat_text", data: { message_id: 2, chat_id: 5, text: "", thinking: "Eight" } });
+	view.take({ id: 4, event: "chat_text", data: { message_id: 2, chat_id: 5, text: "Eight", thinking: " or nine." } });
+	expect([view.last?.thinking, view.last?.text]).toEqual(["Eight or nine.", "Eight"]);
 });
 test("words that were missed are there after reading again, in their order", async () => {
 	stored = [message(1), live(2, { text: "One" })];

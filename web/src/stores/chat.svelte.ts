@@ -2,14 +2,13 @@
 // One chat as the page shows it: the messages of a branch, the last of which may still be streaming.
 import { api, problem_of } from "../services/api";
 import type { Chat, ChatTextEvent, Message, Problem, ServerEvent } from "../types";
-import { split_thinking } from "../services/thinking";
 import { toasts } from "./toasts.svelte";
 
 /** A message: `data` as the server last sent it, `text` and `thinking` also while they stream. */
 export class MessageView {
 	data = $state.raw<Message>() as Message;
-	#streamed = $state("");
-	#split = $derived(split_thinking(this.#streamed));
+	text = $state("");
+	thinking = $state("");
 
 	constructor(message: Message) {
 		this.take(message);
@@ -17,17 +16,14 @@ export class MessageView {
 	/** A message of a chat that was read has all words up to an event; one that was voted on may be older than what has streamed. */
 	take(message: Message, is_read = false): void {
 		this.data = message;
-		if (is_read || message.text.length > this.#streamed.length) this.#streamed = message.text;
-	}
-	get text(): string {
-		return this.data.state === "streaming" ? this.#split.text : this.data.text;
-	}
-	get thinking(): string {
-		return this.data.state === "streaming" ? this.#split.thinking : this.data.thinking;
+		const is_new = is_read || message.state !== "streaming";
+		if (is_new || message.text.length > this.text.length) this.text = message.text;
+		if (is_new || message.thinking.length > this.thinking.length) this.thinking = message.thinking;
 	}
 	add(event: ChatTextEvent): void {
 		if (this.data.state !== "streaming") return;
-		this.#streamed += event.text;
+		this.text += event.text;
+		this.thinking += event.thinking ?? "";
 		if (this.data.phase !== "answering") this.data = { ...this.data, phase: "answering" };
 	}
 }

@@ -42,8 +42,8 @@ async function opened(): Promise<RunView> {
 	await view.load();
 	return view;
 }
-const text = (id: number, cell_id: number, piece: string) =>
-	({ id, event: "text", data: { run_id: 7, column_id: 1, question_id: 1, cell_id, text: piece } }) as const;
+const text = (id: number, cell_id: number, piece: string, thinking?: string) =>
+	({ id, event: "text", data: { run_id: 7, column_id: 1, question_id: 1, cell_id, text: piece, ...(thinking && { thinking }) } }) as const;
 
 test("text streams into its cell, and the finished cell replaces it", async () => {
 	const view = await opened();
@@ -54,6 +54,19 @@ test("text streams into its cell, and the finished cell replaces it", async () =
 	view.take({ id: 13, event: "cell", data: cell(1, { state: "done", text: "Halden Q5" }) });
 	expect(view.row(0)?.cells[0]?.text).toBe("Halden Q5");
 	expect(view.row(0)?.cells[1]?.data.state).toBe("waiting");
+});
+test("thinking streams beside the text, goes on from what a page had of it, and is the server's at the end", async () => {
+	pages = [page(10, [cell(1, { state: "running", text: "", thinking: "Eight" }), ...four().slice(1)])];
+	const view = await opened();
+	const one = view.row(0)?.cells[0];
+	view.take(text(11, 1, "", " or nine."));
+	expect([one?.thinking, one?.text]).toEqual(["Eight or nine.", ""]);
+	view.take(text(12, 1, "Eight"));
+	expect([one?.thinking, one?.text]).toEqual(["Eight or nine.", "Eight"]);
+	view.take(text(13, 3, "", "Hm"));
+	expect(view.row(1)?.cells[0]?.thinking).toBe("Hm");
+	view.take({ id: 14, event: "cell", data: cell(1, { state: "done", text: "Eight.", thinking: "Eight or nine?" }) });
+	expect([one?.thinking, one?.text]).toEqual(["Eight or nine?", "Eight."]);
 });
 test("events that the page already holds are not applied twice", async () => {
 	pages = [page(20, [cell(1, { state: "running", text: "Hal" }), ...four().slice(1)])];

@@ -6,10 +6,11 @@ import type { Cell, Column, Filter, Problem, QuestionInput, Reply, Run, RunQuest
 
 export const CHUNK = 50;
 
-/** A cell: `data` as the server last sent it, `text` also while it streams. */
+/** A cell: `data` as the server last sent it, `text` and `thinking` also while they stream. */
 export class CellView {
 	data = $state.raw<Cell>({ id: 0, question_id: 0, column_id: 0, state: "waiting", text: "", likes: 0, liked: false });
 	text = $state("");
+	thinking = $state("");
 
 	constructor(cell: Cell) {
 		this.take(cell);
@@ -17,6 +18,7 @@ export class CellView {
 	take(cell: Cell): void {
 		this.data = cell;
 		this.text = cell.text;
+		this.thinking = cell.thinking ?? "";
 	}
 }
 
@@ -177,8 +179,9 @@ export class RunView {
 		else if (event.event === "text" && event.data.run_id === this.id) {
 			const known = this.#cells.get(event.data.cell_id);
 			if (!known || event.id <= known.row.event_id || known.view.data.state === "done") return;
-			if (known.view.data.state !== "running") known.view.take({ ...known.view.data, state: "running", text: "" });
+			if (known.view.data.state !== "running") known.view.take({ ...known.view.data, state: "running", text: "", thinking: "" });
 			known.view.text += event.data.text;
+			known.view.thinking += event.data.thinking ?? "";
 		} else if (event.event === "cell" && event.data.run_id === this.id) {
 			const known = this.#cells.get(event.data.id);
 			if (known && event.id > known.row.event_id) known.view.take(event.data);

@@ -94,6 +94,6 @@ export type ServerEvent =
 	| { id: number; event: "download"; data: Download }
 	| { id: number; event: "artifacts" | "downloads" | "models" | "providers" | "resync" | "runs" | "selections" | "workspaces"; data: Record<string, never> }
 	| { id: number; event: "status"; data: Status };
-export interface TextEvent { run_id: number; column_id: number; question_id: number; cell_id: number; text: string }
-export interface ChatTextEvent { message_id: number; chat_id: number; text: string }
+export interface TextEvent { run_id: number; column_id: number; question_id: number; cell_id: number; text: string; thinking?: string }
+export interface ChatTextEvent { message_id: number; chat_id: number; text: string; thinking?: string }
 export interface VoteEvent { run_id: number; column_id: number; cell_id: number; likes: number; liked: boolean; column_likes: number }

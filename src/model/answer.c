@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "worker/answer.h"
+#include "model/answer.h"
 
 #include <string.h>
 
@@ -63,8 +63,10 @@ static void look_for_think_end(struct answer *a, size_t old_len)
 	for (const char *tag = NULL; (tag = list_next(&a->rules->think_end, tag));) {
 		size_t len = strlen(tag), from = old_len > len ? old_len - len : 0;
 		size_t at = find(&a->raw, from > begin ? from : begin, tag);
-		if (at != SIZE_MAX && (a->think_end == 0 || at + len < a->think_end))
+		if (at != SIZE_MAX && (a->think_end == 0 || at + len < a->think_end)) {
 			a->think_end = at + len;
+			a->think_stop = at;
+		}
 	}
 }
 
@@ -81,19 +83,21 @@ bool answer_add(struct answer *a, struct str piece)
 		a->raw.len = cut;
 		a->raw.ptr[cut] = 0;
 		a->stopped = true;
+		if (a->think_end > cut) /* the stop text began inside of that tag */
+			a->think_end = 0;
 	}
 	look_for_think_end(a, old_len < a->raw.len ? old_len : a->raw.len);
 	return !a->stopped && !a->raw.overflow;
 }
 
-/* Bytes at the end that may be the beginning of a stop text. */
-static size_t held_for_stop(const struct answer *a)
+/* Bytes at the end of `text` that may be the beginning of one of the list. */
+static size_t held_for(const struct buf *list, struct str text)
 {
 	size_t held = 0;
-	for (const char *stop = NULL; (stop = list_next(&a->rules->stops, stop));) {
-		size_t most = strlen(stop) - 1;
-		for (size_t n = most < a->raw.len ? most : a->raw.len; n > held; n--) {
-			if (memcmp(a->raw.ptr + a->raw.len - n, stop, n) == 0)
+	for (const char *item = NULL; (item = list_next(list, item));) {
+		size_t most = strlen(item) - 1;
+		for (size_t n = most < text.len ? most : text.len; n > held; n--) {
+			if (memcmp(text.ptr + text.len - n, item, n) == 0)
 				held = n;
 		}
 	}
@@ -127,15 +131,57 @@ static void add_valid(struct buf *out, struct str s)
 	}
 }
 
-void answer_stream(struct answer *a, struct buf *out, bool last)
+/* Parts of raw: [from, to). */
+struct part {
+	size_t from, to;
+};
+
+/* Nothing but what may be the beginning of the tag that starts thinking. */
+static bool may_start_thinking(const struct answer *a)
 {
-	size_t end = a->raw.len - (last ? 0 : held_for_stop(a));
+	const char *tag = list_next(&a->rules->think_start, NULL);
+	size_t at = skip_space(&a->raw, 0), len = a->raw.len - at;
+	return !a->rules->think_open && tag && (len == 0 || (len < strlen(tag) && memcmp(a->raw.ptr + at, tag, len) == 0));
+}
+
+/* What is certain of thinking and of the text; at the `last` all that there is. */
+static void find_parts(const struct answer *a, bool last, struct part *thinking, struct part *text)
+{
+	struct str all = buf_str(&a->raw);
+	size_t begin = think_begin(a);
+	all.len -= last ? 0 : held_for(&a->rules->stops, all);
 	/* At the last, the rest of a character that was cut by the limit does not come: its begin is no text. */
-	end -= held_for_character(a->raw.ptr, end);
-	if (end <= a->streamed)
+	all.len -= held_for_character(all.ptr, all.len);
+	*thinking = (struct part){ 0, 0 };
+	*text = (struct part){ 0, !last && may_start_thinking(a) ? 0 : all.len };
+	if (begin == SIZE_MAX)
 		return;
-	add_valid(out, (struct str){ a->raw.ptr + a->streamed, end - a->streamed });
-	a->streamed = end;
+	*text = a->think_end > 0 ? (struct part){ skip_space(&a->raw, a->think_end), all.len } : (struct part){ 0, 0 };
+	if (a->think_end > 0 && a->think_stop < all.len)
+		all.len = a->think_stop;
+	else if (a->think_end == 0 && !last)
+		all.len -= held_for(&a->rules->think_end, all);
+	if (all.len <= begin)
+		return;
+	struct str inside = str_trim((struct str){ all.ptr + begin, all.len - begin });
+	thinking->from = (size_t)(inside.ptr - all.ptr);
+	thinking->to = thinking->from + inside.len;
+}
+
+bool answer_stream(struct answer *a, struct buf *out, bool last, bool *is_thinking)
+{
+	struct part parts[2];
+	find_parts(a, last, &parts[0], &parts[1]);
+	for (int i = 0; i < 2; i++) {
+		size_t from = parts[i].from > a->streamed ? parts[i].from : a->streamed;
+		if (parts[i].to <= from)
+			continue;
+		add_valid(out, (struct str){ a->raw.ptr + from, parts[i].to - from });
+		a->streamed = parts[i].to;
+		*is_thinking = i == 0;
+		return true;
+	}
+	return false;
 }
 
 bool answer_thinking(const struct answer *a)
@@ -145,25 +191,10 @@ bool answer_thinking(const struct answer *a)
 
 void answer_split(const struct answer *a, struct buf *thinking, struct buf *text)
 {
-	struct str all = buf_str(&a->raw);
-	size_t begin = think_begin(a);
-	all.len -= held_for_character(all.ptr, all.len);
-	if (begin == SIZE_MAX) {
-		add_valid(text, all);
-		return;
-	}
-	if (a->think_end == 0) {
-		add_valid(thinking, str_trim((struct str){ all.ptr + begin, all.len - begin }));
-		return;
-	}
-	struct str inside = { all.ptr + begin, a->think_end - begin };
-	for (const char *tag = NULL; (tag = list_next(&a->rules->think_end, tag));) {
-		if (str_ends(inside, tag)) {
-			inside.len -= strlen(tag);
-			break;
-		}
-	}
-	add_valid(thinking, str_trim(inside));
-	size_t rest = skip_space(&a->raw, a->think_end);
-	add_valid(text, (struct str){ all.ptr + rest, all.len - rest });
+	struct part inside, rest;
+	find_parts(a, true, &inside, &rest);
+	if (inside.to > inside.from)
+		add_valid(thinking, (struct str){ a->raw.ptr + inside.from, inside.to - inside.from });
+	if (rest.to > rest.from)
+		add_valid(text, (struct str){ a->raw.ptr + rest.from, rest.to - rest.from });
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * answer - the text of one answer as it grows: whole characters for the stream, stop texts, thinking kept apart.
+ * answer - the text of one answer as it grows: whole characters for the stream, stop texts, thinking told apart from the text.
  * Pure; thread: any. */
-#ifndef ASSAY_WORKER_ANSWER_H
-#define ASSAY_WORKER_ANSWER_H
+#ifndef ASSAY_MODEL_ANSWER_H
+#define ASSAY_MODEL_ANSWER_H
 
 #include <stdbool.h>
 
@@ -23,6 +23,7 @@ struct answer {
 	size_t streamed;   /* bytes of raw that answer_stream() gave */
 	bool stopped;      /* a stop text came */
 	size_t think_end;  /* offset behind the tag that ended thinking, 0: has not come */
+	size_t think_stop; /* where that tag begins */
 };
 
 void answer_init(struct answer *a, const struct answer_rules *rules);
@@ -31,14 +32,15 @@ void answer_release(struct answer *a);
 /* Adds a token's text.  False when a stop text ended the answer. */
 bool answer_add(struct answer *a, struct str piece);
 
-/* Appends what is new and certain: no cut character and nothing that may be the start of a stop text (unless `last`).
- * Always valid UTF-8; thinking and its tags are included. */
-void answer_stream(struct answer *a, struct buf *out, bool last);
+/* Appends what is new and certain, first of thinking, then of the text, one of them a call; false where there is nothing.  No
+ * tag, no cut character, and nothing that may be the start of a tag or of a stop text (unless `last`).  Always valid UTF-8; all
+ * that was given is what answer_split() makes of the whole. */
+bool answer_stream(struct answer *a, struct buf *out, bool last, bool *is_thinking);
 
 /* True while the answer is inside thinking: started and not ended. */
 bool answer_thinking(const struct answer *a);
 
-/* Splits the whole answer into thinking (without tags) and text, both trimmed where thinking was cut off, valid UTF-8. */
+/* Splits the whole answer into thinking (without tags, trimmed) and text, valid UTF-8. */
 void answer_split(const struct answer *a, struct buf *thinking, struct buf *text);
 
 #endif
