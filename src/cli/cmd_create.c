@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "cli/column_label.h"
 #include "cli/resolve.h"
 #include "cli/show.h"
 #include "cli/step_follow.h"
@@ -55,10 +56,20 @@ static enum err_code choose_column(struct client *c, int64_t run_id, int64_t n, 
 	return ERR_OK;
 }
 
-/* "Kestrel bot", 8 -> "kestrel-bot-epoch8": letters of all languages stay. */
-static char *default_name(const char *label, double epoch)
+/* "Kestrel bot", 8 -> "kestrel-bot-epoch8", with the step where other steps are shown with that epoch; letters of all languages
+ * stay. */
+static char *default_name(const json_t *families, const json_t *model)
 {
-	char *name = isnan(epoch) ? mem_strdup(label) : mem_printf("%s-epoch%g", label, epoch);
+	const char *named = show_text(model, "family_name"), *label = *named ? named : show_text(model, "name");
+	char epoch[32], step[32] = "";
+	const json_t *family;
+	size_t i;
+	column_epoch(model, epoch);
+	json_array_foreach(families, i, family) {
+		if (show_int(family, "id") == show_int(model, "family_id") && column_epoch_is_shared(family, model))
+			snprintf(step, sizeof step, "-step%lld", (long long)show_int(model, "step"));
+	}
+	char *name = mem_printf("%s%s%s%s", label, *epoch ? "-epoch" : "", epoch, step);
 	for (char *p = name; *p; p++)
 		*p = *p == ' ' ? '-' : (char)tolower((unsigned char)*p);
 	return name;
@@ -68,21 +79,20 @@ static enum err_code set_name(const struct cli *cli, struct client *c, json_t *b
 {
 	const char *given = args_text(cli->args, "name", NULL);
 	char path[64];
-	json_t *model = NULL;
+	json_t *model = NULL, *list = NULL;
 	if (given) {
 		json_object_set_new(body, "name", json_text(str_of(given)));
 		return ERR_OK;
 	}
 	snprintf(path, sizeof path, "/models/%lld", (long long)show_int(body, "model_id"));
-	if (client_call(c, "GET", path, NULL, &model, err) != ERR_OK)
-		return err->code;
-	const json_t *epoch = json_object_get(model, "epoch");
-	const char *family = show_text(model, "family_name");
-	char *name = default_name(*family ? family : show_text(model, "name"), json_is_number(epoch) ? json_number_value(epoch) : NAN);
-	json_object_set_new(body, "name", json_text(str_of(name)));
-	mem_free(name);
+	if (client_call(c, "GET", path, NULL, &model, err) == ERR_OK && client_call(c, "GET", "/models", NULL, &list, err) == ERR_OK) {
+		char *name = default_name(json_object_get(list, "families"), model);
+		json_object_set_new(body, "name", json_text(str_of(name)));
+		mem_free(name);
+	}
 	json_decref(model);
-	return ERR_OK;
+	json_decref(list);
+	return err->code;
 }
 
 static enum err_code choose(const struct cli *cli, struct client *c, json_t *body, struct err *err)

@@ -8,8 +8,8 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "cli/column_label.h"
 #include "cli/settings.h"
-#include "model/checkpoint_name.h"
 
 #define EPOCH_SLACK 0.05 /* trainers write 3.98 for the end of epoch 4 */
 #define LIST_MAX 400 /* bytes of names in an error */
@@ -254,10 +254,10 @@ static void add_choices(struct buf *out, const json_t *family)
 	if (json_is_integer(json_object_get(family, "base_model_id")))
 		add_name(out, "@base");
 	json_array_foreach(json_object_get(family, "checkpoints"), i, checkpoint) {
-		const json_t *epoch = json_object_get(checkpoint, "epoch"), *step = json_object_get(checkpoint, "step");
+		const json_t *step = json_object_get(checkpoint, "step");
 		char text[48], number[32];
-		if (json_is_number(epoch)) {
-			epoch_label(json_number_value(epoch), number);
+		column_epoch(checkpoint, number);
+		if (*number && !column_epoch_is_shared(family, checkpoint)) {
 			snprintf(text, sizeof text, "@%s", number);
 		} else if (json_is_integer(step)) {
 			snprintf(text, sizeof text, "@step:%lld", (long long)json_integer_value(step));

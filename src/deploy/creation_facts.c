@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <math.h>
 #include <unistd.h>
 
 #include "base/fs.h"
@@ -11,6 +10,7 @@
 #include "engine/adapter_cache.h"
 #include "engine/machine.h"
 #include "engine/model_cache.h"
+#include "model/checkpoint_name.h"
 #include "model/gguf.h"
 #include "model/quant_types.h"
 #include "store/template_store.h"
@@ -452,8 +452,9 @@ static void home_load(struct errand *e)
 	c->facts.build = "";
 	c->facts.base_source = c->facts.base.model.path;
 	e->arena = NULL; /* the rows are the job's now */
-	double epoch = c->facts.model.model.epoch;
-	c->facts.file_name = isnan(epoch) ? c->facts.label : arena_printf(c->arena, "%s epoch %g", c->facts.label, epoch);
+	char epoch[32];
+	epoch_label(c->facts.model.model.epoch, epoch);
+	c->facts.file_name = *epoch ? arena_printf(c->arena, "%s epoch %s", c->facts.label, epoch) : c->facts.label;
 	if (model_cache_wants(c->facts.base.model.path))
 		find_file(c);
 	else

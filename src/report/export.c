@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "report/export.h"
 
-#include <math.h>
 
 #include "base/limits.h"
+#include "model/checkpoint_name.h"
 #include "report/export_private.h"
 
 /* An answer of LIMIT_ANSWER_BYTES may grow sixfold (\u0001 in JSON, &quot; in HTML). */
@@ -197,9 +197,11 @@ static const char *with_args(struct export *e, const char *key, const char *args
 static const char *title_of(struct export *e, const struct column_row *c)
 {
 	const char *title = c->label;
+	char epoch[32];
 
-	if (!isnan(c->epoch))
-		title = with_args(e, "report_epoch", arena_printf(e->arena, "name=%s%cepoch=%g", title, ERR_ARG_SEP, c->epoch));
+	epoch_label(c->epoch, epoch);
+	if (*epoch)
+		title = with_args(e, "report_epoch", arena_printf(e->arena, "name=%s%cepoch=%s", title, ERR_ARG_SEP, epoch));
 	if (c->params.weights == WEIGHTS_Q8_0)
 		title = with_args(e, "report_title_q8", arena_printf(e->arena, "name=%s", title));
 	return title;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "selection/result.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "base/limits.h"
+#include "model/checkpoint_name.h"
 
 #define LABEL_MAX (2 * LIMIT_NAME_BYTES)
 
@@ -53,7 +53,7 @@ static void name_candidate(const struct words *w, size_t index, bool begins, str
 		msg_format(out, w->lang, begins ? "candidate_base_first" : "candidate_base", NULL);
 		return;
 	}
-	str_format(epoch, sizeof epoch, "%.6g", has_epoch(c) ? json_number_value(json_object_get(c, "epoch")) : 0.0);
+	epoch_label(json_number_value(json_object_get(c, "epoch")), epoch);
 	if (has_epoch(c) && w->is_family)
 		msg_format(out, w->lang, begins ? "candidate_epoch_first" : "candidate_epoch", "n=%s", epoch);
 	else if (has_epoch(c))

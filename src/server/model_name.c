@@ -13,8 +13,7 @@ static const char *family_name(const struct model_list *list, int64_t family_id)
 	return NULL;
 }
 
-/* Is it the only one of its family that is shown with this epoch? */
-static bool epoch_is_its_own(const struct model_list *list, const struct model_row *model)
+bool model_epoch_is_its_own(const struct model_list *list, const struct model_row *model)
 {
 	char mine[32], other[32];
 	epoch_label(model->model.epoch, mine);
@@ -34,7 +33,7 @@ const char *model_column_name(struct arena *a, const struct model_list *list, co
 	const char *family = family_name(list, model->family_id);
 	if (!family)
 		return model->model.name;
-	return epoch_is_its_own(list, model) ? family : arena_printf(a, "%s/%s", family, model->model.name);
+	return model_epoch_is_its_own(list, model) ? family : arena_printf(a, "%s/%s", family, model->model.name);
 }
 
 enum err_code model_has_base(const struct model_row *model, const char *field, struct err *err)

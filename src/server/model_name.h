@@ -12,6 +12,9 @@
  * own name where it has no family.  May be borrowed from `list` or `model`. */
 const char *model_column_name(struct arena *a, const struct model_list *list, const struct model_row *model);
 
+/* Whether it is the only one of its family that is shown with this epoch. */
+bool model_epoch_is_its_own(const struct model_list *list, const struct model_row *model);
+
 /* ERR_CONFLICT "err_model_no_base" (or "_name", where the adapter names none) for an adapter without a base model; `field`
  * is what named the model, NULL where nothing did. */
 MUST_USE enum err_code model_has_base(const struct model_row *model, const char *field, struct err *err);

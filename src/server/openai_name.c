@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/openai_name.h"
 
-#include <math.h>
 #include <string.h>
+
+#include "model/checkpoint_name.h"
+#include "server/model_name.h"
 
 static bool is_taken(const struct openai_name *all, size_t n, const char *name)
 {
@@ -19,17 +21,23 @@ static void add_model(struct arena *a, struct openai_name *all, size_t *n, struc
 	all[(*n)++] = one;
 }
 
-static const char *model_name(struct arena *a, const struct model_list *list, const struct model_row *m)
+static void name_model(struct arena *a, const struct model_list *list, const struct model_row *m, struct openai_name *out)
 {
 	const char *family = NULL;
+	char epoch[32];
+	out->name = m->model.name;
 	for (size_t i = 0; i < list->n_families; i++)
 		if (list->families[i].id == m->family_id)
 			family = list->families[i].name;
 	if (!family)
-		return m->model.name;
-	if (isfinite(m->model.epoch))
-		return arena_printf(a, "%s@%g", family, m->model.epoch);
-	return arena_printf(a, "%s@step:%lld", family, (long long)m->model.step);
+		return;
+	epoch_label(m->model.epoch, epoch);
+	if (*epoch)
+		out->exact = arena_printf(a, "%s@%g", family, m->model.epoch);
+	if (*epoch && (m->model.step < 0 || model_epoch_is_its_own(list, m)))
+		out->name = arena_printf(a, "%s@%s", family, epoch);
+	else
+		out->name = arena_printf(a, "%s@step:%lld", family, (long long)m->model.step);
 }
 
 enum err_code openai_names(struct db *db, struct arena *a, struct openai_name **out, size_t *n, struct err *err)
@@ -43,12 +51,14 @@ enum err_code openai_names(struct db *db, struct arena *a, struct openai_name **
 	*out = arena_array(a, n_workspaces + list.n_models + 1, sizeof **out);
 	for (size_t i = 0; i < n_workspaces; i++) {
 		const struct workspace_row *w = &workspaces[i];
-		(*out)[(*n)++] = (struct openai_name){ w->api_name, w->id, w->model_id, w->created_ms };
+		(*out)[(*n)++] = (struct openai_name){ w->api_name, w->id, w->model_id, w->created_ms, NULL };
 	}
 	for (size_t i = 0; i < list.n_models; i++) {
 		const struct model_row *m = &list.models[i];
+		struct openai_name one = { .model_id = m->id };
+		name_model(a, &list, m, &one);
 		if (m->model.kind != MODEL_ADAPTER || m->base_model_id)
-			add_model(a, *out, n, (struct openai_name){ model_name(a, &list, m), 0, m->id, 0 });
+			add_model(a, *out, n, one);
 	}
 	return ERR_OK;
 }
@@ -86,6 +96,12 @@ enum err_code openai_name_find(struct db *db, struct arena *a, const char *name,
 		return err->code;
 	for (size_t i = 0; i < n; i++) {
 		if (strcmp(all[i].name, name) != 0)
+			continue;
+		*out = all[i];
+		return ERR_OK;
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (!all[i].exact || strcmp(all[i].exact, name) != 0)
 			continue;
 		*out = all[i];
 		return ERR_OK;

@@ -2,11 +2,15 @@
 """The addresses that clients of OpenAI know, asked with OpenAI's own client."""
 import json
 import os
+import shutil
 import socket
 import time
 
 import openai
 import pytest
+
+from conftest import ROOT
+from thinker import template as thinker
 
 MODEL = os.environ.get("ASSAY_TEST_MODEL", "")
 SYSTEM = "You are a careful assistant who answers in one short sentence."
@@ -98,6 +102,35 @@ def test_a_stream_adds_up_to_the_answer(client, bot):
     assert text and chunks[-2].choices[0].finish_reason == whole.choices[0].finish_reason
     assert chunks[-1].choices == [] and chunks[-1].usage.completion_tokens == whole.usage.completion_tokens
     assert {c.id for c in chunks} == {chunks[0].id} and chunks[0].object == "chat.completion.chunk"
+
+
+@needs_model
+def test_thinking_has_a_field_of_its_own_in_a_stream_too(server, client, bot):
+    model = next(w["model_id"] for w in server.api("GET", "/workspaces").json["workspaces"] if w["name"] == bot)
+    body = {"name": "Thinker", "model_id": model, "params": {"temperature": 0, "max_tokens": 60, "template": thinker(True)}}
+    assert server.api("POST", "/workspaces", body).status == 200
+    whole = client.chat.completions.create(model="Thinker", messages=user("Is fire hot?")).choices[0].message
+    chunks = list(client.chat.completions.create(model="Thinker", messages=user("Is fire hot?"), stream=True))
+    deltas = [c.choices[0].delta for c in chunks if c.choices]
+    assert "".join(d.content or "" for d in deltas) == whole.content != ""
+    assert "".join(getattr(d, "reasoning_content", None) or "" for d in deltas) == whole.reasoning_content != ""
+    assert "</think>" not in whole.reasoning_content and not whole.content.lstrip().startswith("<")
+
+
+@needs_model
+def test_epochs_are_named_as_they_are_shown_and_asked_by_what_the_trainer_wrote_too(server, client, bot, tmp_path):
+    base = next(w["model_id"] for w in server.api("GET", "/workspaces").json["workspaces"] if w["name"] == bot)
+    for step, epoch in ((470, 3.9167), (478, 3.98), (480, 4.0), (300, 2.4631)):
+        folder = tmp_path / "wren" / f"checkpoint-{step}"
+        shutil.copytree(ROOT / "demo" / "checkpoints" / "checkpoint-12", folder)
+        state = json.loads((folder / "trainer_state.json").read_text("utf-8"))
+        (folder / "trainer_state.json").write_text(json.dumps({**state, "epoch": epoch, "global_step": step}), "utf-8")
+    added = server.api("POST", "/models", {"path": str(tmp_path / "wren"), "base_model_id": base})
+    assert added.status == 200, added.body
+    assert {m.id for m in client.models.list() if m.id.startswith("wren")} == {"wren@3.9", "wren@step:478", "wren@step:480", "wren@2.5"}
+    for name in ("wren@3.9", "wren@3.9167", "wren@step:478", "wren@3.98", "wren@4", "wren@2.4631"):
+        reply = client.chat.completions.create(model=name, messages=user("Say yes."), max_tokens=1)
+        assert reply.model == name and reply.usage.completion_tokens == 1
 
 
 @needs_model

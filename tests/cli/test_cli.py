@@ -19,6 +19,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 import live as support  # noqa: E402
 import made_up_home  # noqa: E402
+from thinker import template as thinker  # noqa: E402
 from tiny_gguf import gguf  # noqa: E402
 
 MODEL = os.environ.get("ASSAY_TEST_MODEL", "")
@@ -311,6 +312,18 @@ def test_ask_streams_one_answer_and_lists_several(demo):
 
 
 @needs_model
+@pytest.mark.parametrize("opens", [True, False])
+def test_ask_prints_the_answer_once_and_no_thinking(demo, tmp_path, opens):
+    template = tmp_path / "thinks.jinja"
+    template.write_text(thinker(opens), "utf-8")
+    asked = ("ask", "Is fire hot?", "--model", "kestrel@base", "--template", template, "--max-tokens", 60, "--seed", 1)
+    cell = json.loads(assay(*asked, "--json", data=demo).stdout)["question"]["cells"][0]
+    assert cell["thinking"] and cell["text"], cell
+    one = assay(*asked, data=demo)
+    assert one.returncode == 0 and one.stdout == cell["text"].rstrip("\n") + "\n", one.stdout
+
+
+@needs_model
 def test_an_adapter_on_a_base_file_needs_no_name(tmp_path):
     spec = f"{MODEL}+{ROOT / 'demo' / 'checkpoints' / 'checkpoint-48'}"
     done = assay("ask", QUESTIONS[0], "--model", spec, "--max-tokens", 4, data=tmp_path)
@@ -384,13 +397,16 @@ def test_commands_use_the_server_that_is_running(demo, questions):
 
 # --- adapters and bases ---
 
-def copy_checkpoint(folder, name, state=True):
-    """One of the demo's checkpoints under another name; without its trainer state its epoch is unknown."""
+def copy_checkpoint(folder, name, state=True, **facts):
+    """One of the demo's checkpoints under another name, with other facts in its trainer state; without one its epoch is unknown."""
     source = ROOT / "demo" / "checkpoints" / "checkpoint-12"
     target = folder / name
     target.mkdir(parents=True)
     for file in ("adapter_config.json", "adapter_model.safetensors") + (("trainer_state.json",) if state else ()):
         shutil.copy(source / file, target)
+    if facts:
+        path = target / "trainer_state.json"
+        path.write_text(json.dumps({**json.loads(path.read_text("utf-8")), **facts}), "utf-8")
     return target
 
 
@@ -433,6 +449,22 @@ def test_checkpoints_of_unknown_epoch_have_names_of_their_own(tmp_path):
     asked = assay("ask", "hi", "--model", "kestrel@step:10", "--model", "kestrel@step:20", "--max-tokens", 2, data=tmp_path / "d")
     assert asked.returncode == 0, asked.stderr
     assert "kestrel/checkpoint-10\n" in asked.stdout and "kestrel/checkpoint-20\n" in asked.stdout
+
+
+@needs_model
+def test_an_epoch_is_shown_as_a_whole_number_where_it_nearly_is_one(tmp_path):
+    for step, epoch in ((300, 2.4631), (470, 3.98), (480, 4.0)):
+        copy_checkpoint(tmp_path / "wren", f"checkpoint-{step}", epoch=epoch, global_step=step)
+    assert assay("models", "add", tmp_path / "wren", "--base", MODEL, data=tmp_path / "d").returncode == 0
+    asked = assay("run", "-", "--model", "wren@2.4631", "--model", "wren@3.98", "--model", "wren@4", "--max-tokens", 1, "--csv", "-",
+                  data=tmp_path / "d", stdin='["hi"]')
+    assert asked.returncode == 0, asked.stderr
+    head = next(csv.reader(asked.stdout.splitlines()))
+    assert [name for name in head if name.startswith("wren") and name.split()[-1].replace(".", "").isdigit()] == \
+        ["wren · epoch 2.5", "wren/checkpoint-470 · epoch 4", "wren/checkpoint-480 · epoch 4"], head
+    for spec, name in (("wren@2.5", "wren-epoch2.5.Q8_0.gguf"), ("wren@4", "wren-epoch4-step480.Q8_0.gguf")):
+        made = assay("create", "--model", spec, "--format", "q8_0", "--json", data=tmp_path / "d")
+        assert made.returncode == 0 and pathlib.Path(json.loads(made.stdout)["result"]["path"]).name == name, made.stdout + made.stderr
 
 
 @needs_model

@@ -13,7 +13,9 @@ static json_t *model_list(void)
 		"{\"id\":11,\"name\":\"checkpoint-24\",\"epoch\":1.96,\"step\":24},"
 		"{\"id\":12,\"name\":\"checkpoint-30\",\"epoch\":null,\"step\":30}]},"
 		"{\"id\":8,\"name\":\"Owl 一\",\"base_model_id\":null,\"checkpoints\":[{\"id\":20,\"name\":\"a\",\"epoch\":1,\"step\":5}]},"
-		"{\"id\":9,\"name\":\"Owl 二\",\"base_model_id\":1,\"checkpoints\":[{\"id\":21,\"name\":\"b\",\"epoch\":1,\"step\":5}]}]}";
+		"{\"id\":9,\"name\":\"Owl 二\",\"base_model_id\":1,\"checkpoints\":[{\"id\":21,\"name\":\"b\",\"epoch\":1,\"step\":5}]},"
+		"{\"id\":6,\"name\":\"wren\",\"base_model_id\":1,\"checkpoints\":[{\"id\":31,\"name\":\"c\",\"epoch\":0.5,\"step\":60},"
+		"{\"id\":32,\"name\":\"d\",\"epoch\":3.98,\"step\":478},{\"id\":33,\"name\":\"e\",\"epoch\":4,\"step\":480}]}]}";
 	json_t *list = json_loads(text, 0, NULL);
 	assert_non_null(list);
 	return list;
@@ -145,7 +147,7 @@ static void names_are_found_without_case_and_by_their_beginning(void **state)
 		int64_t id;
 	} cases[] = { { "KESTREL BOT@1", 10 }, { "kestrel@2", 11 },  { "kestrel@step:30", 12 }, { "kestrel@base", 1 },
 		      { "kestrel", 2 },        { "smol", 1 },        { "owl 二@1", 21 },        { "id:20", 20 },
-		      { "id:1", 1 } };
+		      { "id:1", 1 },           { "wren@3.98", 32 },  { "wren@4", 33 },           { "wren@step:478", 32 } };
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		struct err err;
@@ -162,7 +164,7 @@ static void what_is_not_there_lists_what_is(void **state)
 	(void)state;
 	assert_int_equal(match("nobody@1", &id, &err), ERR_NOT_FOUND);
 	assert_err(&err, "err_spec_no_model");
-	assert_arg(&err, "names", "Kestrel bot, Owl 一, Owl 二");
+	assert_arg(&err, "names", "Kestrel bot, Owl 一, Owl 二, wren");
 	assert_int_equal(match("owl@1", &id, &err), ERR_NOT_FOUND);
 	assert_err(&err, "err_spec_ambiguous");
 	assert_arg(&err, "names", "Owl 一, Owl 二");
@@ -170,6 +172,8 @@ static void what_is_not_there_lists_what_is(void **state)
 	assert_err(&err, "err_spec_no_epoch");
 	assert_arg(&err, "names", "@base, @1, @2, @step:30");
 	assert_arg(&err, "wanted", "@3");
+	assert_int_equal(match("wren@2", &id, &err), ERR_NOT_FOUND);
+	assert_arg(&err, "names", "@base, @0.5, @step:478, @step:480"); /* both are epoch 4 */
 	assert_int_equal(match("Owl 一@base", &id, &err), ERR_NOT_FOUND);
 	assert_err(&err, "err_spec_no_base");
 	assert_int_equal(match("kestrel bot", &id, &err), ERR_NOT_FOUND);

@@ -36,7 +36,7 @@ static int setup(void **state)
 {
 	struct fixture *f = mem_alloc(sizeof *f);
 	struct run_row run = { .name = "run <1> | \"x\"", .seed = 7, .params = gen_params_default() };
-	struct column_row columns[3] = { column_of("kestrel", 4), column_of("kestrel", 4), column_of("base|<b>", NAN) };
+	struct column_row columns[3] = { column_of("kestrel", 3.98), column_of("kestrel", 3.98), column_of("base|<b>", NAN) };
 	struct question questions[N_HOSTILE];
 	struct err problem;
 	int64_t likes, column_likes;

@@ -21,6 +21,8 @@ test("durations use the unit that a person would", () => {
 });
 test("an epoch is named in both languages, a base model by its name alone", () => {
 	expect(format.model_label("Kestrel bot", 4)).toBe("Kestrel bot · epoch 4");
+	expect(format.model_label("Kestrel bot", 3.98)).toBe("Kestrel bot · epoch 4");
+	expect([0.98, 1.05, 1.06, 2.46, 2.5, 2.94, 12.03].map(format.epoch_number)).toEqual(["1", "1", "1.1", "2.5", "2.5", "2.9", "12"]);
 	expect(format.model_label("SmolLM2-135M", null)).toBe("SmolLM2-135M");
 	locale.set("zh-TW");
 	expect(format.model_label("AIR-8B", 4)).toBe("AIR-8B - 第 4 週期");

@@ -50,9 +50,10 @@ export function date(ms: number): string {
 	return new Intl.DateTimeFormat(locale.current, { dateStyle: "medium", timeStyle: "short" }).format(ms);
 }
 
-/** 4 → "4", 3.0 → "3", 2.5 → "2.5": epochs are whole numbers nearly always. */
+/** 3.98 → "4", 2.46 → "2.5": trainers end an epoch a little before it; 0.05 itself is not exact in binary. */
 export function epoch_number(epoch: number): string {
-	return String(Math.round(epoch * 100) / 100);
+	const whole = Math.round(epoch);
+	return Math.abs(epoch - whole) < 0.05 + 1e-9 ? String(whole) : epoch.toFixed(1);
 }
 
 /** "Kestrel bot · epoch 4"; a base model (no epoch) is its name alone. */

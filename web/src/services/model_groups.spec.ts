@@ -26,6 +26,11 @@ test("the search finds names, what a file was made from, and providers", () => {
 	expect(shown("support epoch")).toEqual([["support", [9]], ["Files made by assay", [2]]]);
 	expect(shown("nothing like it")).toEqual([]);
 });
+test("an epoch is noted with its step and loss", () => {
+	const trained = [model(11, "checkpoint-478", "adapter", { epoch: 3.98, step: 478, eval_loss: 0.81 }), model(12, "checkpoint-480", "adapter", { epoch: 4, step: 480 })];
+	const groups = model_groups({ models: [], families: [{ id: 6, name: "support", path: "/f", losses: [], checkpoints: trained }], refusals: [] }, [], [], "");
+	expect(groups[0]?.entries.map(({ title, note }) => [title, note])).toEqual([["epoch 4", "step 478 · evaluation loss 0.81"], ["epoch 4", "step 480"]]);
+});
 test("a search picks the epoch it names, whatever the losses, folders and families have in them", () => {
 	const epoch = (id: number, number: number, eval_loss: number): Model => model(id, `checkpoint-${number * 12}`, "adapter", { epoch: number, eval_loss, path: `/out 8/checkpoint-${number * 12}` });
 	const trained: ModelList = {

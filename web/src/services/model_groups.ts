@@ -10,6 +10,8 @@ export interface Group { id: string; name: string; entries: Entry[] }
 
 const loss = (model: Model): string => (model.eval_loss == null ? "" : m.common_eval_loss({ n: number(model.eval_loss, 2) }));
 
+const step = (model: Model): string => (model.step == null ? "" : m.models_step({ n: number(model.step) }));
+
 /** Letters and numbers apart: "第4週期" and "第 4 週期" are the same words. */
 const words = (text: string): string[] => text.toLowerCase().match(/\p{N}+(?:\.\p{N}+)?|[\p{L}\p{M}]+/gu) ?? text.split(/\s+/).filter(Boolean);
 
@@ -41,7 +43,7 @@ export function model_groups(list: ModelList, artifacts: Artifact[], providers: 
 	const groups = [
 		group("bases", m.validate_base_models(), local.filter((model) => !made.has(model.id)), sized),
 		...list.families.map((family) => group(`family ${family.id}`, family.name, family.checkpoints,
-			(model) => ({ model, title: model.epoch == null ? model.name : m.common_epoch({ n: epoch_number(model.epoch) }), note: loss(model) }))),
+			(model) => ({ model, title: model.epoch == null ? model.name : m.common_epoch({ n: epoch_number(model.epoch) }), note: [step(model), loss(model)].filter(Boolean).join(" · ") }))),
 		group("made", m.artifacts_title(), local.filter((model) => made.has(model.id)), (model) => ({ ...sized(model), note: made.get(model.id)?.origin.label ?? "" })),
 		...[...new Set(remote.map((model) => model.provider_id ?? 0))].map((id) => group(`provider ${id}`,
 			providers.find((provider) => provider.id === id)?.name ?? m.frame_providers(), remote.filter((model) => (model.provider_id ?? 0) === id),

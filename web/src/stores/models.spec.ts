@@ -18,6 +18,11 @@ test("a first visit compares a base with the last usable epoch trained on it", a
 	expect(models.name(checkpoints[0] ?? model(0))).toBe("Kestrel bot");
 	expect(models.get(3)?.epoch).toBe(3);
 });
+test("a checkpoint whose epoch does not tell it from another one has its own name too", async () => {
+	const checkpoints = [3.98, 4, 4.5, null].map((epoch, at) => model(at + 2, { kind: "adapter", name: `checkpoint-${at}`, family_id: 9, epoch }));
+	await load({ models: [model(1)], refusals: [], families: [{ id: 9, name: "Kestrel bot", path: "", base_model_id: 1, checkpoints, losses: [] }] });
+	expect(checkpoints.map((one) => models.name(one))).toEqual(["Kestrel bot/checkpoint-0", "Kestrel bot/checkpoint-1", "Kestrel bot", "Kestrel bot/checkpoint-3"]);
+});
 test("without a family it is one model, without models nothing", async () => {
 	await load({ models: [model(5, { problem }), model(6)], families: [], refusals: [] });
 	expect(models.first_choice()).toEqual([6]);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { api, problem_of } from "../services/api";
+import { epoch_number } from "../services/format";
 import type { Family, Model, ModelList, Problem, ServerEvent } from "../types";
 
 /** Everything that can be asked. Loaded once, and again when the server says that it changed. */
@@ -27,9 +28,12 @@ class ModelStore {
 	family(id: number): Family | undefined {
 		return this.list.families.find((family) => family.id === id);
 	}
-	/** The name shown for a model: a checkpoint goes by its family. */
+	/** The name shown for a model: a checkpoint goes by its family, with its own name where its epoch does not tell it from the others. */
 	name(model: Model): string {
-		return model.family_name ?? this.list.families.find((family) => family.id === model.family_id)?.name ?? model.name;
+		const family = this.family(model.family_id ?? 0);
+		const epoch = ({ epoch }: Model): string => (epoch == null ? "" : epoch_number(epoch));
+		const is_own = epoch(model) && !family?.checkpoints.some((other) => other.id !== model.id && epoch(other) === epoch(model));
+		return !family || is_own ? (family?.name ?? model.family_name ?? model.name) : `${family.name}/${model.name}`;
 	}
 	/** What a first visit compares: a base model and the last epoch trained on it. */
 	first_choice(): number[] {
