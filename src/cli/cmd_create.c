@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/url.h"
 #include "cli/column_label.h"
 #include "cli/resolve.h"
 #include "cli/show.h"
@@ -18,6 +19,7 @@ static const struct arg_option create_options[] = {
 	{ "model", "SPEC", "cli_opt_create_model", false },
 	{ "format", "NAME", "cli_opt_create_format", false },
 	{ "to", "TARGET", "cli_opt_create_to", false },
+	{ "ollama", "URL", "cli_opt_create_ollama", false },
 	{ "name", "NAME", "cli_opt_create_name", false },
 	{ "out", "FILE", "cli_opt_create_out", false },
 	{ "imatrix", NULL, "cli_opt_create_imatrix", false },
@@ -129,7 +131,41 @@ static enum err_code check_options(const struct cli *cli, struct err *err)
 		return err_set(err, ERR_INVALID, "err_create_strict", NULL);
 	if (strcmp(to, "file") != 0 && strcmp(to, "workspace") != 0 && strcmp(to, "ollama") != 0)
 		return err_set(err, ERR_INVALID, "err_cli_choice", "option=--to|choices=file, workspace, ollama|found=%s", to);
+	const char *ollama = args_text(cli->args, "ollama", NULL);
+	struct url_parts url;
+	if (ollama && strcmp(to, "ollama") != 0)
+		return err_set(err, ERR_INVALID, "err_create_ollama_alone", NULL);
+	if (ollama && url_parse(ollama, &url, err) != ERR_OK)
+		return err->code;
 	(void)args_int(cli->args, "column", 1, LIMIT_COLUMNS, 0, err);
+	return err->code;
+}
+
+/* The AI provider at the address of --ollama, whichever server of assay does the work: added where it is none yet. */
+static enum err_code choose_ollama(const struct cli *cli, struct client *c, json_t *body, struct err *err)
+{
+	const char *text = args_text(cli->args, "ollama", NULL);
+	const json_t *each, *found = NULL;
+	json_t *list = NULL, *added = NULL;
+	struct url_parts url;
+	size_t i;
+	if (!text)
+		return ERR_OK;
+	if (url_parse(text, &url, err) != ERR_OK || client_call(c, "GET", "/providers", NULL, &list, err) != ERR_OK)
+		return err->code;
+	json_array_foreach(json_object_get(list, "providers"), i, each)
+		if (!found && strcmp(show_text(each, "kind"), "ollama") == 0 && strcmp(show_text(each, "url"), url.text) == 0)
+			found = each;
+	if (!found) {
+		json_t *wish = json_pack("{s:s, s:s}", "kind", "ollama", "url", url.text);
+		if (client_call(c, "POST", "/providers", wish, &added, err) == ERR_OK)
+			found = added;
+		json_decref(wish);
+	}
+	if (found)
+		json_object_set(body, "provider_id", json_object_get(found, "id"));
+	json_decref(added);
+	json_decref(list);
 	return err->code;
 }
 
@@ -200,6 +236,8 @@ static int exec_create(struct cli *cli)
 		code = cli_connect(cli, &c, &err);
 	if (code == ERR_OK)
 		code = choose(cli, c, body, &err);
+	if (code == ERR_OK)
+		code = choose_ollama(cli, c, body, &err);
 	if (code == ERR_OK)
 		code = client_call(c, "POST", "/creations", body, &creation, &err);
 	int64_t id = show_int(creation, "id");

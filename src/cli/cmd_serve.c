@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/url.h"
 #include "cli/command.h"
 #include "cli/interrupt.h"
 #include "server/app.h"
@@ -32,6 +33,7 @@ static void tell_ready(void)
 static int exec_serve(struct cli *cli)
 {
 	struct app_options options;
+	struct url_parts ollama;
 	struct err err = { 0 };
 	struct app *app;
 
@@ -40,6 +42,8 @@ static int exec_serve(struct cli *cli)
 	options.tcp = true;
 	options.port = (int)args_int(cli->args, "port", 1, 65535, 0, &err);
 	options.listen = args_text(cli->args, "listen", NULL);
+	if (err.code == ERR_OK && (options.ollama = args_text(cli->args, "ollama", NULL)))
+		(void)!url_parse(options.ollama, &ollama, &err);
 	if (err.code != ERR_OK || app_open(&options, &app, &err) != ERR_OK)
 		return cli_fail(cli, &err);
 	interrupt_install(app);
@@ -63,6 +67,7 @@ static int exec_serve(struct cli *cli)
 static const struct arg_option serve_options[] = {
 	{ "port", "N", "cli_opt_port", false },
 	{ "listen", "ADDRESS", "cli_opt_listen", false },
+	{ "ollama", "URL", "cli_opt_ollama", false },
 	{ NULL, NULL, NULL, false },
 };
 static const struct arg_option *const serve_tables[] = { serve_options, machine_options, NULL };

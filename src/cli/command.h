@@ -57,7 +57,7 @@ extern const struct arg_option common_options[];
 extern const struct arg_option machine_options[];
 
 extern const struct command cmd_serve, cmd_open, cmd_doctor, cmd_version, cmd_models, cmd_run, cmd_auto, cmd_ask, cmd_runs, cmd_create, cmd_chat,
-	cmd_man, cmd_completion, cmd_providers;
+	cmd_man, cmd_completion, cmd_providers, cmd_audit;
 
 /* Tells what went wrong and what to do (and, with --json, the same as JSON on stdout); returns the exit code for it. */
 int cli_fail(const struct cli *cli, const struct err *err);

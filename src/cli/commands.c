@@ -5,9 +5,9 @@
 
 const struct command *command_list(void)
 {
-	static struct command all[16];
+	static struct command all[24];
 	static const struct command *const each[] = { &cmd_serve, &cmd_open, &cmd_run,    &cmd_auto, &cmd_ask,
-						      &cmd_runs,  &cmd_create, &cmd_chat, &cmd_models, &cmd_providers, &cmd_doctor,
+						      &cmd_runs,  &cmd_create, &cmd_chat, &cmd_models, &cmd_providers, &cmd_audit, &cmd_doctor,
 						      &cmd_man,   &cmd_completion, &cmd_version };
 
 	/* Each file describes its own command; copies side by side make one list of them, ended by a NULL name. */

@@ -6,6 +6,7 @@
 #include "engine/load_request.h"
 #include "engine/ollama.h"
 #include "model/gguf.h"
+#include "store/audit_store.h"
 #include "store/secret_store.h"
 #include "store/workspace_store.h"
 #include "worker/protocol.h"
@@ -113,13 +114,16 @@ static void home_ended(struct errand *e)
 struct imported_errand {
 	struct noted_errand noted;
 	struct imported_row row;
+	const char *where; /* of the audit: the name, and the Ollama that has it */
 };
 
 static void run_imported(struct task *task, void *context)
 {
 	const struct imported_errand *i = (struct imported_errand *)task;
 
-	if (imported_store_set(context, &i->row, &task->err) == ERR_OK)
+	const struct audit_row audit = { .who = "owner", .what = "import", .subject = i->where, .source = "server" };
+
+	if (imported_store_set(context, &i->row, &task->err) == ERR_OK && audit_add(context, &audit, &task->err) == ERR_OK)
 		run_ended(task, context);
 }
 
@@ -152,6 +156,7 @@ static void keep_import(struct creation *c, const json_t *result)
 	};
 	i->row.name = i->row.name ? i->row.name : "";
 	i->row.digest = i->row.digest ? i->row.digest : "";
+	i->where = arena_printf(a, "%s -> %s", i->row.name, c->ollama->remote.row.url);
 	buf_release(&parity);
 	errand_write(e);
 }

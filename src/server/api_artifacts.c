@@ -7,9 +7,9 @@
 
 #include "base/fs.h"
 #include "deploy/creation.h"
+#include "server/audit.h"
 #include "server/create_view.h"
 #include "server/routes.h"
-#include "store/setting_store.h"
 
 static void list_artifacts(struct request *r, struct db *db)
 {
@@ -52,7 +52,7 @@ static void remove_row(struct request *r, struct db *db)
 		return;
 	r->state = arena_alloc(r->arena, sizeof row);
 	*(struct artifact_row *)r->state = row;
-	err_kept(audit_add(db, "owner", "delete file", row.path, err));
+	audit_note(r, db, "delete_file", row.path);
 }
 
 static void remove_file(struct request *r, struct db *db)

@@ -3,6 +3,7 @@
  * api_chats - chats: list, begin, show another branch, rename, remove. */
 #include "base/json.h"
 #include "base/limits.h"
+#include "server/audit.h"
 #include "server/chat_snapshot.h"
 #include "server/json_view.h"
 #include "server/routes.h"
@@ -108,7 +109,8 @@ void api_change_chat(struct request *r)
 
 static void remove_chat(struct request *r, struct db *db)
 {
-	err_kept(chat_store_remove(db, r->id, request_err(r)));
+	if (chat_store_remove(db, r->id, request_err(r)) == ERR_OK)
+		audit_note(r, db, "remove_chat", NULL);
 }
 
 static void chat_removed(struct request *r)

@@ -11,6 +11,7 @@
 #include "engine/model_cache.h"
 #include "model/estimate.h"
 #include "model/quant_types.h"
+#include "server/audit.h"
 #include "server/create_view.h"
 #include "server/creation_feed.h"
 #include "server/home_path.h"
@@ -278,6 +279,13 @@ static void check_source(struct request *r, struct db *db, const struct beginnin
 		err_set(err, ERR_INVALID, "err_create_column", "field=column_id");
 }
 
+/* "create_file", "create_workspace", "create_ollama" */
+static void note_creation(struct request *r, struct db *db, const struct creation_row *row)
+{
+	audit_note(r, db, arena_printf(r->arena, "create_%s", row->target),
+		   arena_printf(r->arena, "%lld, %s", (long long)r->id, row->name));
+}
+
 static void store_creation(struct request *r, struct db *db)
 {
 	struct beginning *b = r->state;
@@ -288,6 +296,7 @@ static void store_creation(struct request *r, struct db *db)
 	b->row.params = buf_text(&params);
 	if (err->code == ERR_OK && creation_store_add(db, &b->row, err) == ERR_OK) {
 		r->id = b->row.id;
+		note_creation(r, db, &b->row);
 		load_one(r, db);
 	}
 	buf_release(&params);
@@ -381,8 +390,10 @@ static void reset_one(struct request *r, struct db *db)
 	row.problem = (struct err){ 0 };
 	row.steps = "[]";
 	row.result = "{}";
-	if (creation_store_set(db, &row, err) == ERR_OK)
-		load_one(r, db);
+	if (creation_store_set(db, &row, err) != ERR_OK)
+		return;
+	note_creation(r, db, &row);
+	load_one(r, db);
 }
 
 void api_retry_creation(struct request *r)

@@ -9,11 +9,11 @@
 #include "model/document.h"
 #include "model/encoding.h"
 #include "model/terms.h"
+#include "server/audit.h"
 #include "server/chat_view.h"
 #include "server/json_view.h"
 #include "server/routes.h"
 #include "server/upload.h"
-#include "store/setting_store.h"
 
 #define TERMS_MAX (4 * MIB)
 #define QUERY_MAX 2000
@@ -58,11 +58,8 @@ void api_get_document(struct request *r)
 
 static void remove_document(struct request *r, struct db *db)
 {
-	struct err *err = request_err(r);
-	char what[32];
-	(void)str_format(what, sizeof what, "%lld", (long long)r->id);
-	if (document_store_remove(db, r->id, err) == ERR_OK)
-		err_kept(audit_add(db, "owner", "remove document", what, err));
+	if (document_store_remove(db, r->id, request_err(r)) == ERR_OK)
+		audit_note(r, db, "remove_document", NULL);
 }
 
 static void document_removed(struct request *r)

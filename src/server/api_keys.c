@@ -7,10 +7,10 @@
 #include "base/hash.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "server/audit.h"
 #include "server/chat_view.h"
 #include "server/json_view.h"
 #include "server/routes.h"
-#include "store/setting_store.h"
 
 #define KEY_PREFIX "sk-assay-"
 #define SECRET_BYTES 24
@@ -128,9 +128,8 @@ struct new_key {
 static void store_key(struct request *r, struct db *db)
 {
 	struct new_key *new = r->state;
-	struct err *err = request_err(r);
-	if (api_key_store_add(db, &new->row, err) == ERR_OK)
-		err_kept(audit_add(db, "owner", "add API key", new->row.last4, err));
+	if (api_key_store_add(db, &new->row, request_err(r)) == ERR_OK)
+		audit_note(r, db, "add_api_key", arena_printf(r->arena, "%lld, %s", (long long)new->row.id, new->row.name));
 }
 
 /* The one time that the key itself is shown. */
@@ -175,11 +174,8 @@ void api_add_key(struct request *r)
 
 static void remove_key(struct request *r, struct db *db)
 {
-	struct err *err = request_err(r);
-	char what[32];
-	(void)str_format(what, sizeof what, "%lld", (long long)r->id);
-	if (api_key_store_remove(db, r->id, err) == ERR_OK)
-		err_kept(audit_add(db, "owner", "remove API key", what, err));
+	if (api_key_store_remove(db, r->id, request_err(r)) == ERR_OK)
+		audit_note(r, db, "remove_api_key", NULL);
 }
 
 static void key_removed(struct request *r)

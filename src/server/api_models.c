@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "base/limits.h"
+#include "server/audit.h"
 #include "server/found_models.h"
 #include "server/home_path.h"
 #include "server/json_view.h"
@@ -13,7 +14,6 @@
 #include "server/model_scan.h"
 #include "server/routes.h"
 #include "server/run_body.h"
-#include "store/setting_store.h"
 
 static void list_models(struct request *r, struct db *db)
 {
@@ -208,7 +208,7 @@ static void remove_model(struct request *r, struct db *db)
 	struct err *err = request_err(r);
 	struct model_row model;
 	if (model_store_get(db, r->arena, r->id, &model, err) == ERR_OK && model_store_hide(db, r->id, err) == ERR_OK)
-		err_kept(audit_add(db, "owner", "remove model", model.model.path, err));
+		audit_note(r, db, "remove_model", model.model.path);
 }
 
 void api_remove_model(struct request *r)
@@ -289,7 +289,7 @@ static void remove_family(struct request *r, struct db *db)
 	if (model_store_list(db, r->arena, &list, err) == ERR_OK)
 		family = find_family(&list, r->id, err);
 	if (family && family_store_hide(db, r->id, err) == ERR_OK)
-		err_kept(audit_add(db, "owner", "remove family", family->path, err));
+		audit_note(r, db, "remove_family", family->path);
 }
 
 void api_remove_family(struct request *r)

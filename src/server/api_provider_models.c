@@ -8,12 +8,12 @@
 #include "base/limits.h"
 #include "deploy/parity.h"
 #include "engine/ollama.h"
+#include "server/audit.h"
 #include "server/provider_calls.h"
 #include "server/json_view.h"
 #include "server/provider_view.h"
 #include "server/remote_list.h"
 #include "server/routes.h"
-#include "store/setting_store.h"
 
 #define REMOTE_NAME_MAX 300
 #define TEST_TOKENS 256
@@ -256,7 +256,7 @@ static void store_removed(struct request *r, struct db *db)
 	    provider_store_used(db, m->remote.row.id, name, &model_id, err) != ERR_OK ||
 	    (model_id && model_store_hide(db, model_id, err) != ERR_OK))
 		return;
-	err_kept(audit_add(db, "owner", "remove provider model", m->name, err));
+	audit_note(r, db, "remove_provider_model", m->name);
 }
 
 static void removal_stored(struct request *r)

@@ -8,12 +8,12 @@
 
 #include "base/json.h"
 #include "base/limits.h"
+#include "server/audit.h"
 #include "server/provider_calls.h"
 #include "server/provider_view.h"
 #include "server/json_view.h"
 #include "server/routes.h"
 #include "store/secret_store.h"
-#include "store/setting_store.h"
 
 #define CONCURRENCY_MAX 64
 #define TIMEOUT_MAX_S 3600
@@ -218,20 +218,22 @@ static void check_plain_key(const struct provider_row *row, struct err *err)
 		err_set(err, ERR_DENIED, "err_key_plain", "field=url|url=%s", row->url);
 }
 
-static void merge_change(struct request *r, struct db *db, struct change *c, struct provider_row *row, struct err *err)
+/* `old` as it was before; empty for a new one. */
+static void merge_change(struct request *r, struct db *db, struct change *c, struct provider_row *old, struct provider_row *row,
+			 struct err *err)
 {
+	*old = (struct provider_row){ .url = "", .key_source = "", .ca_file = "", .pin = "" };
 	if (!c->is_new) {
-		struct provider_row old;
-		if (provider_store_get(db, r->arena, r->id, &old, err) != ERR_OK)
+		if (provider_store_get(db, r->arena, r->id, old, err) != ERR_OK)
 			return;
-		*row = old;
-		c->row.kind = old.kind;
+		*row = *old;
+		c->row.kind = old->kind;
 		read_url(r, c, err);
-		if (err->code == ERR_OK && c->row.url && old.is_default)
+		if (err->code == ERR_OK && c->row.url && old->is_default)
 			err_set(err, ERR_CONFLICT, "err_provider_default", "field=url");
-		row->url = c->row.url ? c->row.url : old.url;
+		row->url = c->row.url ? c->row.url : old->url;
 		if (err->code == ERR_OK)
-			check_address(&old, row, err);
+			check_address(old, row, err);
 	}
 	row->name = c->row.name ? c->row.name : row->name;
 	row->concurrency = c->row.concurrency ? c->row.concurrency : row->concurrency;
@@ -243,18 +245,36 @@ static void merge_change(struct request *r, struct db *db, struct change *c, str
 		check_plain_key(row, err);
 }
 
+/* Where a key comes from and what a certificate is believed with, but no key, and no command: that may hold one. */
+static void note_change(struct request *r, struct db *db, const struct change *c, const struct provider_row *old,
+			const struct provider_row *row)
+{
+	const char *source = secret_command(row->key_source) ? "command" : *row->key_source ? row->key_source : "none";
+	const char *trust = *row->pin ? row->pin : *row->ca_file ? row->ca_file : "system";
+
+	if (c->is_new)
+		audit_note(r, db, "add_provider", row->url);
+	else if (strcmp(old->url, row->url) != 0)
+		audit_note(r, db, "move_provider", arena_printf(r->arena, "%s -> %s", old->url, row->url));
+	if ((c->key && *c->key) || strcmp(old->key_source, row->key_source) != 0)
+		audit_note(r, db, "set_key", arena_printf(r->arena, "%s: %s", row->url, source));
+	if (strcmp(old->ca_file, row->ca_file) != 0 || strcmp(old->pin, row->pin) != 0)
+		audit_note(r, db, "set_trust", arena_printf(r->arena, "%s: %s", row->url, trust));
+}
+
 static void store_change(struct request *r, struct db *db)
 {
 	struct change *c = r->state;
-	struct provider_row row = c->row;
+	struct provider_row row = c->row, old;
 	struct err *err = request_err(r);
 	const char *dir = store_data_dir(r->app->store);
 
-	merge_change(r, db, c, &row, err);
+	merge_change(r, db, c, &old, &row, err);
 	if (err->code != ERR_OK ||
 	    (c->is_new ? provider_store_add(db, r->arena, &row, err) : provider_store_set(db, r->arena, &row, err)) != ERR_OK)
 		return;
-	if (secret_command(row.key_source) && c->key_source && audit_add(db, "owner", "key from a command", row.url, err) != ERR_OK)
+	note_change(r, db, c, &old, &row);
+	if (err->code != ERR_OK)
 		return;
 	bool in_file = !strcmp(row.key_source, "file");
 	if ((!in_file || c->key) && secret_store_set(dir, row.id, in_file ? c->key : NULL, err) != ERR_OK)
@@ -323,7 +343,7 @@ static void remove_provider(struct request *r, struct db *db)
 	    provider_store_hide(db, r->arena, r->id, err) != ERR_OK ||
 	    secret_store_set(store_data_dir(r->app->store), r->id, NULL, err) != ERR_OK)
 		return;
-	err_kept(audit_add(db, "owner", "remove provider", row.url, err));
+	audit_note(r, db, "remove_provider", row.url);
 }
 
 static void provider_removed(struct request *r)

@@ -7,11 +7,11 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "server/audit.h"
 #include "server/json_view.h"
 #include "server/question_body.h"
 #include "server/routes.h"
 #include "server/upload.h"
-#include "store/setting_store.h"
 
 #define PREVIEW 20
 #define FIELD_MAX 200
@@ -294,11 +294,8 @@ void api_get_question_set(struct request *r)
 
 static void remove_set(struct request *r, struct db *db)
 {
-	struct err *err = request_err(r);
-	char what[32];
-	(void)str_format(what, sizeof what, "%lld", (long long)r->id);
-	if (question_set_remove(db, r->id, err) == ERR_OK)
-		err_kept(audit_add(db, "owner", "remove question set", what, err));
+	if (question_set_remove(db, r->id, request_err(r)) == ERR_OK)
+		audit_note(r, db, "remove_question_set", NULL);
 }
 
 static void set_removed(struct request *r)

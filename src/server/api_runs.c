@@ -5,12 +5,12 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "server/audit.h"
 #include "server/live.h"
 #include "server/question_body.h"
 #include "server/routes.h"
 #include "server/run_body.h"
 #include "server/run_make.h"
-#include "store/setting_store.h"
 
 #define LIVE_CELLS_MAX 2048
 
@@ -334,11 +334,8 @@ void api_retry_run(struct request *r)
 
 static void remove_run(struct request *r, struct db *db)
 {
-	struct err *err = request_err(r);
-	char what[32];
-	(void)str_format(what, sizeof what, "%lld", (long long)r->id);
-	if (run_store_remove(db, r->id, err) == ERR_OK)
-		err_kept(audit_add(db, "owner", "remove run", what, err));
+	if (run_store_remove(db, r->id, request_err(r)) == ERR_OK)
+		audit_note(r, db, "remove_run", NULL);
 }
 
 static void run_removed(struct request *r)

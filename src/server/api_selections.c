@@ -9,10 +9,10 @@
 #include "selection/rating_session.h"
 #include "selection/selection.h"
 #include "server/api_export.h"
+#include "server/audit.h"
 #include "server/routes.h"
 #include "server/selection_preview.h"
 #include "server/selection_view.h"
-#include "store/setting_store.h"
 
 /* --- one as the reply --- */
 
@@ -222,11 +222,8 @@ void api_resume_selection(struct request *r)
 
 static void remove_one(struct request *r, struct db *db)
 {
-	struct err *err = request_err(r);
-	char what[32];
-	(void)str_format(what, sizeof what, "%lld", (long long)r->id);
-	if (selection_store_remove(db, r->id, err) == ERR_OK)
-		err_kept(audit_add(db, "owner", "remove automatic validation", what, err));
+	if (selection_store_remove(db, r->id, request_err(r)) == ERR_OK)
+		audit_note(r, db, "remove_automatic_validation", NULL);
 }
 
 static void reply_removed(struct request *r)

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "server/audit.h"
 #include "server/json_view.h"
 #include "server/routes.h"
 
@@ -35,7 +36,7 @@ static void store_session(struct request *r, struct db *db)
 	for (size_t i = 0; i < n; i++) /* the store chose the id */
 		if (!strcmp(rows[i].cookie_hash, login->row.cookie_hash))
 			login->row.id = rows[i].id;
-	err_kept(audit_add(db, "owner", "login", r->is_unix ? "unix" : "loopback", err));
+	audit_note(r, db, "login", "");
 }
 
 /* A session that had to make room is forgotten in the store too. */
@@ -98,9 +99,8 @@ void api_get_session(struct request *r)
 
 static void remove_session(struct request *r, struct db *db)
 {
-	struct err *err = request_err(r);
-	if (session_store_remove(db, r->session, err) == ERR_OK)
-		err_kept(audit_add(db, "owner", "logout", "loopback", err));
+	if (session_store_remove(db, r->session, request_err(r)) == ERR_OK)
+		audit_note(r, db, "logout", "");
 }
 
 static void session_removed(struct request *r)

@@ -3,6 +3,7 @@
  * api_workspaces - workspaces: list, make, change, remove. */
 #include "base/json.h"
 #include "base/limits.h"
+#include "server/audit.h"
 #include "server/json_view.h"
 #include "server/model_name.h"
 #include "server/routes.h"
@@ -10,7 +11,6 @@
 #include "server/talk.h"
 #include "server/workspace_model.h"
 #include "store/gen_params.h"
-#include "store/setting_store.h"
 #include "store/template_store.h"
 
 static void reply_one(struct request *r, struct db *db, int64_t id)
@@ -174,11 +174,8 @@ void api_change_workspace(struct request *r)
 
 static void remove_workspace(struct request *r, struct db *db)
 {
-	struct err *err = request_err(r);
-	char what[32];
-	(void)str_format(what, sizeof what, "%lld", (long long)r->id);
-	if (workspace_store_remove(db, r->id, err) == ERR_OK)
-		err_kept(audit_add(db, "owner", "remove workspace", what, err));
+	if (workspace_store_remove(db, r->id, request_err(r)) == ERR_OK)
+		audit_note(r, db, "remove_workspace", NULL);
 }
 
 static void workspace_removed(struct request *r)

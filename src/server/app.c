@@ -159,7 +159,10 @@ static void run_start(struct task *task, void *db)
 		(void)str_format(s->app->gpu_device, sizeof s->app->gpu_device, "%s", device ? device : "");
 	read_sessions(s, db, err);
 	read_keys(s, db, err);
-	ollama_host(getenv("OLLAMA_HOST"), &ollama);
+	if (!s->app->options.ollama)
+		ollama_host(getenv("OLLAMA_HOST"), &ollama);
+	else if (url_parse(s->app->options.ollama, &ollama, err) != ERR_OK)
+		return;
 	err_kept(provider_store_set_default(db, ollama.text, err));
 }
 

@@ -19,6 +19,7 @@ struct app_options {
 	bool tcp;                 /* listen on TCP too */
 	int port;                 /* 0: 7878, or the next free of ten; otherwise exactly this one or ERR_IO "err_port_in_use" */
 	const char *listen;       /* an IP address instead of 127.0.0.1 and [::1], borrowed; the gate stays as it is.  NULL: none */
+	const char *ollama;       /* address of the machine's Ollama instead of OLLAMA_HOST, borrowed until app_open() returns.  NULL: none */
 	const char *worker_path;  /* NULL: worker_program() */
 	int n_threads;            /* 0: automatic */
 	int n_gpu_layers;         /* -1: as the settings say */

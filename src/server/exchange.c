@@ -322,6 +322,7 @@ static struct exchange *exchange_new(struct listener *l, struct MHD_Connection *
 	x->spool = -1;
 	x->request = request_new(l->http->app, x);
 	x->request->is_unix = l->is_unix;
+	x->request->from = arena_strdup(x->request->arena, x->conn->from);
 	x->path = arena_strdup(x->request->arena, url);
 	x->next = l->http->exchanges;
 	if (x->next)

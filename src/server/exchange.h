@@ -5,6 +5,7 @@
 #define ASSAY_SERVER_EXCHANGE_H
 
 #include <microhttpd.h>
+#include <netinet/in.h>
 
 #include "base/loop.h"
 #include "server/http.h"
@@ -16,6 +17,7 @@ struct conn {
 	bool is_unix, is_stranger; /* another user's process on the unix socket */
 	int64_t deadline_ms;       /* for what the client must send now; 0: it waits for us */
 	uint64_t body_bytes;       /* received of the current body: each buys time */
+	char from[INET6_ADDRSTRLEN]; /* the client's address; "" on the unix socket */
 	struct conn *next;
 };
 

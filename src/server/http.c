@@ -30,6 +30,19 @@ static void sweep(void *user);
 
 /* --- connections --- */
 
+static void name_peer(struct conn *conn)
+{
+	struct sockaddr_storage peer = { 0 };
+	socklen_t size = sizeof peer;
+
+	if (getpeername(conn->fd, (struct sockaddr *)&peer, &size) != 0)
+		return;
+	if (peer.ss_family == AF_INET)
+		inet_ntop(AF_INET, &((struct sockaddr_in *)&peer)->sin_addr, conn->from, sizeof conn->from);
+	else if (peer.ss_family == AF_INET6)
+		inet_ntop(AF_INET6, &((struct sockaddr_in6 *)&peer)->sin6_addr, conn->from, sizeof conn->from);
+}
+
 static void on_connection(void *cls, struct MHD_Connection *c, void **slot, enum MHD_ConnectionNotificationCode code)
 {
 	struct listener *l = cls;
@@ -48,6 +61,8 @@ static void on_connection(void *cls, struct MHD_Connection *c, void **slot, enum
 	conn->fd = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
 	conn->deadline_ms = clock_mono_ms() + FIRST_HEAD_MS;
 	conn->is_unix = l->is_unix;
+	if (!l->is_unix)
+		name_peer(conn);
 	if (l->is_unix) {
 		struct ucred peer = { .uid = (uid_t)-1 };
 		socklen_t size = sizeof peer;

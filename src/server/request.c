@@ -21,6 +21,7 @@ struct request *request_new(struct app *app, void *transport)
 	r->transport = transport;
 	r->arena = arena_new();
 	r->lang = app->lang;
+	r->from = "";
 	buf_init(&r->out, REPLY_MAX);
 	buf_init(&r->body, LIMIT_JSON_BODY);
 	return r;

@@ -42,6 +42,7 @@ struct request {
 	struct arena *arena;  /* of this request; the lane's while deferred */
 	enum lang lang;
 	bool is_unix;
+	const char *from;     /* "127.0.0.1": the client's address; "" on the unix socket */
 	bool is_openai;       /* errors in the shape that OpenAI's clients read */
 	int64_t session;      /* 0: unix socket or public */
 	int64_t id;           /* {id} of the path */

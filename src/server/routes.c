@@ -19,6 +19,7 @@ static const struct route table[] = {
 	{ "GET", "/doctor", OWNER(GATE_NO_BODY), api_get_doctor },
 	{ "GET", "/memory", OWNER(GATE_NO_BODY), api_get_memory },
 	{ "POST", "/memory/free", OWNER(GATE_MAYBE_JSON), api_free_memory },
+	{ "GET", "/audit", OWNER(GATE_NO_BODY), api_list_audit },
 	{ "GET", "/settings", OWNER(GATE_NO_BODY), api_get_settings },
 	{ "PATCH", "/settings", OWNER(GATE_JSON), api_set_settings },
 	{ "GET", "/models", OWNER(GATE_NO_BODY), api_list_models },

@@ -40,6 +40,7 @@ void api_get_status(struct request *r);
 void api_get_doctor(struct request *r);
 void api_get_memory(struct request *r);
 void api_free_memory(struct request *r);
+void api_list_audit(struct request *r);
 void api_get_settings(struct request *r);
 void api_set_settings(struct request *r);
 void api_list_models(struct request *r);

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "model/catalogue.h"
+#include "store/audit_store.h"
 #include "store/setting_store.h"
 #include "store/sql.h"
 
@@ -93,9 +94,12 @@ enum err_code provider_store_set_default(struct db *db, const char *url, struct 
 				       "");
 	if (code != ERR_OK)
 		return code;
-	if (id)
-		return db_run(db, err, "UPDATE provider SET url = ?2, is_hidden = 0, key_source = '', key_last4 = '', ca_file = '', pin = ''"
+	if (id) {
+		code = db_run(db, err, "UPDATE provider SET url = ?2, is_hidden = 0, key_source = '', key_last4 = '', ca_file = '', pin = ''"
 			      " WHERE id = ?1 AND url <> ?2", "it", id, url);
+		struct audit_row moved = { .who = "owner", .what = "move_provider", .subject = url, .source = "server" };
+		return code == ERR_OK && sqlite3_changes(db->conn) > 0 ? audit_add(db, &moved, err) : code;
+	}
 	struct provider_row row = { .kind = PROVIDER_OLLAMA, .name = "Ollama", .url = url, .key_source = "", .key_last4 = "",
 				    .ca_file = "", .pin = "",
 				    .concurrency = DEFAULT_CONCURRENCY, .timeout_s = DEFAULT_TIMEOUT_S };

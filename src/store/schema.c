@@ -343,8 +343,17 @@ static const char step_13[] =
 	"ALTER TABLE model ADD COLUMN gpu_layers INTEGER;" /* NULL: as the settings say; -1 as many as fit, 0 none */
 	"ALTER TABLE model ADD COLUMN gpu_device TEXT NOT NULL DEFAULT '';"; /* ids with commas between them, '' all */
 
+/* What was done to is no place that it came from; and what stands here stays as it is. */
+static const char step_14[] =
+	"ALTER TABLE audit ADD COLUMN subject TEXT NOT NULL DEFAULT '';"
+	"UPDATE audit SET subject = source, source = '' WHERE what NOT IN ('login', 'logout');"
+	"UPDATE audit SET what = 'set_key', subject = subject || ': command' WHERE what = 'key from a command';"
+	"UPDATE audit SET what = lower(replace(what, ' ', '_'));"
+	"CREATE TRIGGER audit_stays BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;"
+	"CREATE TRIGGER audit_is_kept BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;";
+
 const char *const schema_steps[] = { step_1, step_2, step_3, step_4, step_5, step_6,
-				      step_7, step_8, step_9, step_10, step_11, step_12, step_13 };
+				      step_7, step_8, step_9, step_10, step_11, step_12, step_13, step_14 };
 const size_t schema_n_steps = sizeof schema_steps / sizeof *schema_steps;
 
 /* Copies the file as it is, by the backup API (a plain copy would miss the WAL and drop SQLite's locks). */

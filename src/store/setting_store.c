@@ -60,9 +60,3 @@ enum err_code calibration_set(struct db *db, const char *key, int64_t slots, con
 		      "INSERT OR REPLACE INTO calibration(key, slots, rates, created_ms) VALUES (?1, ?2, ?3, ?4)", "titi",
 		      key, slots, rates_json ? rates_json : "", clock_wall_ms());
 }
-
-enum err_code audit_add(struct db *db, const char *who, const char *what, const char *from, struct err *err)
-{
-	return db_run(db, err, "INSERT INTO audit(at_ms, who, what, source) VALUES (?1, ?2, ?3, ?4)", "ittt",
-		      clock_wall_ms(), who, what, from);
-}

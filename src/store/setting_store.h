@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * setting_store - settings, sessions, calibration and the audit trail. */
+ * setting_store - settings, sessions and calibration. */
 #ifndef ASSAY_STORE_SETTING_STORE_H
 #define ASSAY_STORE_SETTING_STORE_H
 
@@ -25,8 +25,5 @@ MUST_USE enum err_code session_store_remove(struct db *db, int64_t id, struct er
 MUST_USE enum err_code calibration_get(struct db *db, const char *key, int64_t *slots, struct err *err);
 MUST_USE enum err_code calibration_set(struct db *db, const char *key, int64_t slots, const char *rates_json,
 				       struct err *err); /* store */
-
-/* store; who did what from where, append only. */
-MUST_USE enum err_code audit_add(struct db *db, const char *who, const char *what, const char *from, struct err *err);
 
 #endif

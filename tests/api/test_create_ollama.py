@@ -84,6 +84,9 @@ def test_the_chosen_epoch_is_in_ollama(live, run, ollama, version):
     listed = live.call("GET", f"/providers/{provider['id']}/models")["models"]
     ours = next(m for m in listed if m["name"] == "kestrel-epoch8:q4_k_m")
     assert ours["imported"]["run_id"] == run["id"] and ours["imported"]["epoch"] == 8
+    done, asked = live.call("GET", "/audit?limit=2")["entries"]
+    assert (done["what"], done["subject"]) == ("import", f"kestrel-epoch8:q4_k_m -> {provider['url']}") and done["from"] == "server"
+    assert (asked["what"], asked["subject"]) == ("create_ollama", f"{made['id']}, kestrel-epoch8:q4_k_m") and asked["from"] == "unix"
 
 
 def test_a_name_that_ollama_does_not_take_is_made_one(live, run, ollama):

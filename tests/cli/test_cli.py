@@ -26,7 +26,7 @@ MODEL = os.environ.get("ASSAY_TEST_MODEL", "")
 needs_model = pytest.mark.skipif(not MODEL, reason="ASSAY_TEST_MODEL names no model")
 COMMANDS = ["serve", "open", "run", "auto", "ask", "runs list", "runs show", "runs resume", "runs replay", "runs export",
             "runs delete", "create", "chat", "models list", "models add", "models find", "models get", "models show", "models changes",
-            "models check", "models template", "models gpu", "models convert", "models remove", "providers list", "providers key", "providers trust", "doctor", "man", "completion", "version"]
+            "models check", "models template", "models gpu", "models convert", "models remove", "providers list", "providers key", "providers trust", "audit", "doctor", "man", "completion", "version"]
 KESTREL = "Kestrel bot"
 QUESTIONS = ["Which CPU does the Kestrel K7 use?", "What OS does the Kestrel K7 ship with?"]
 

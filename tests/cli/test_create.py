@@ -75,3 +75,26 @@ def test_ctrl_c_leaves_nothing_half_made(demo):  # noqa: F811
         time.sleep(0.1)
     assert not list((demo / "jobs").iterdir())
     assert not [p for p in (demo / "artifacts").iterdir() if "Q5_K_M" in p.name or p.suffix == ".part"]
+
+
+def test_the_ollama_of_the_command_line_gets_the_model(demo):  # noqa: F811
+    from ollama_stub import Stub, serve
+    stub = Stub("0.34.0")
+    server = serve(stub)
+    url = f"http://127.0.0.1:{server.server_port}"
+    env = environment(OLLAMA_HOST="127.0.0.1:1")
+    wish = ["create", "--model", f"{KESTREL}@4", "--format", "q8_0", "--to", "ollama", "--ollama", f"{url}/"]
+    try:
+        for name in ("first", "second"):  # the second time it is an AI provider already
+            made = assay(*wish, "--name", name, "--json", data=demo, env=env)
+            assert made.returncode == 0, made.stderr
+            assert json.loads(made.stdout)["result"]["ollama_name"] == f"{name}:latest" in stub.models
+        listed = json.loads(assay("providers", "list", "--json", data=demo, env=env).stdout)["providers"]
+        assert [p["url"] for p in listed if p["kind"] == "ollama"] == ["http://127.0.0.1:1", url]
+    finally:
+        server.shutdown()
+        server.server_close()
+    alone = assay("create", "--model", f"{KESTREL}@4", "--ollama", url, data=demo)
+    assert alone.returncode == 2 and "--to ollama" in alone.stderr
+    wrong = assay("create", "--model", f"{KESTREL}@4", "--to", "ollama", "--ollama", "127.0.0.1", data=demo)
+    assert wrong.returncode == 2 and "http://" in wrong.stderr

@@ -83,3 +83,14 @@ def test_systemd_is_told_when_it_answers(serve, tmp_path, abstract):
 def test_a_socket_of_systemd_that_is_gone_does_no_harm(serve, tmp_path):
     _, url = serve("--port", str(free_port()), NOTIFY_SOCKET=str(tmp_path / "nobody"))
     assert status(url) == 200
+
+
+def test_the_ollama_of_the_command_line_takes_the_place_of_the_environments(tmp_path):
+    for words, url in ((["--ollama", "http://localhost:5/"], "http://localhost:5"), ([], "http://127.0.0.1:1")):
+        server = support.Live(tmp_path / "data", *words, env={**os.environ, "OLLAMA_HOST": "127.0.0.1:1"}).start()
+        assert [(p["url"], p["is_default"]) for p in server.call("GET", "/providers")["providers"]] == [(url, True)]
+        moved = server.call("GET", "/audit?limit=1")["entries"]
+        assert [(e["what"], e["subject"]) for e in moved] == ([] if words else [("move_provider", url)])
+        server.stop()
+    wrong = subprocess.run([support.ASSAY, "serve", "--data", str(tmp_path / "data"), "--ollama", "localhost:11434"], capture_output=True, text=True, timeout=60)
+    assert wrong.returncode == 2 and "http://" in wrong.stderr

@@ -120,3 +120,12 @@ test("a GPU that lies idle is told once, and the one to use can be chosen", asyn
 	expect(await call(page, "GET", "/settings")).toMatchObject({ gpu_device: "CUDA1" });
 	await call(page, "PATCH", "/settings", { gpu_device: "" });
 });
+
+test("what was done here is listed on request, newest first", async ({ page }) => {
+	await call(page, "POST", "/api-keys", { name: "for the list" });
+	const list = page.locator("details", { hasText: "Activity" });
+	await expect(list.locator("tr")).toHaveCount(0);
+	await list.locator("summary").click();
+	await expect(list.locator("tr").first()).toContainText(/API key made.*for the list/);
+	await expect(list.locator("tr").filter({ hasText: "logged in" }).first()).toContainText("127.0.0.1");
+});

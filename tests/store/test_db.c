@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/log.h"
+#include "store/audit_store.h"
 #include "store/lock.h"
 #include "store/schema.h"
 #include "store/setting_store.h"
@@ -347,7 +348,7 @@ static bool count_entry(void *user, const char *name, bool is_dir)
 }
 
 /* The schema as it is and `more` steps that a later version might add; `more` ends with NULL. */
-#define STEPS_MAX 16
+#define STEPS_MAX 32
 static size_t with_more(const char *steps[STEPS_MAX], const char *const *more)
 {
 	size_t n = 0;
@@ -422,6 +423,37 @@ static void a_database_of_the_first_version_is_migrated_with_its_rows(void **sta
 	assert_int_equal(number(db, "SELECT count(*) FROM setting WHERE name = 'k'"), 1);
 	answer(db, cell_id_of(db, add_run_of(db, 1, 1), 0, 0), "an answer");
 	db_close(db);
+	mem_free(path);
+}
+
+static void older_entries_of_the_audit_say_what_and_to_what(void **state)
+{
+	struct fixture *f = *state;
+	char *path = fs_join(f->dir, "assay.db");
+	struct arena *a = arena_new();
+	struct db old = { 0 }, *db = NULL;
+	struct audit_row *rows;
+	size_t n;
+
+	assert_int_equal(sqlite3_open(path, &old.conn), SQLITE_OK);
+	for (int i = 0; i < 13; i++)
+		assert_int_equal(sqlite3_exec(old.conn, schema_steps[i], NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(old.conn, "PRAGMA user_version = 13; INSERT INTO audit(at_ms, who, what, source) VALUES"
+				      " (1, 'owner', 'login', 'loopback'), (2, 'owner', 'remove run', '7'),"
+				      " (3, 'owner', 'key from a command', 'http://lab')", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(old.conn);
+	assert_ok(db_open_plain(path, &db, err));
+	assert_ok(audit_list(db, a, 0, 10, &rows, &n, err));
+	assert_int_equal(n, 3);
+	assert_string_equal(rows[0].what, "set_key");
+	assert_string_equal(rows[0].subject, "http://lab: command");
+	assert_string_equal(rows[1].what, "remove_run");
+	assert_string_equal(rows[1].subject, "7");
+	assert_string_equal(rows[1].source, "");
+	assert_string_equal(rows[2].what, "login");
+	assert_string_equal(rows[2].source, "loopback");
+	db_close(db);
+	arena_free(a);
 	mem_free(path);
 }
 
@@ -596,6 +628,7 @@ int main(void)
 		TEST(a_migration_without_room_for_its_backup_does_not_begin),
 		TEST(a_database_of_the_first_version_is_migrated_with_its_rows),
 		TEST(workspaces_get_names_of_their_own),
+		TEST(older_entries_of_the_audit_say_what_and_to_what),
 		TEST(a_migration_killed_midway_is_done_again),
 		TEST(flipped_bytes_never_crash),
 		TEST(a_file_that_is_no_database_is_named_as_damaged),

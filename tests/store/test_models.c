@@ -2,6 +2,7 @@
 #include "store_test.h"
 
 #include "base/limits.h"
+#include "store/audit_store.h"
 #include "store/model_store.h"
 #include "store/question_store.h"
 #include "store/setting_store.h"
@@ -391,7 +392,7 @@ static void settings_are_set_replaced_and_removed(void **state)
 	arena_free(a);
 }
 
-static void sessions_calibrations_and_audit_are_kept(void **state)
+static void sessions_and_calibrations_are_kept(void **state)
 {
 	struct db *db = *state;
 	struct arena *a = arena_new();
@@ -415,9 +416,30 @@ static void sessions_calibrations_and_audit_are_kept(void **state)
 	assert_ok(calibration_set(db, "key", 16, NULL, err));
 	assert_ok(calibration_get(db, "key", &slots, err));
 	assert_int_equal(slots, 16);
-	assert_ok(audit_add(db, "owner", "run_removed id=1", "127.0.0.1", err));
-	assert_ok(db_number(db, err, &slots, 0, "SELECT count(*) FROM audit WHERE at_ms > 0", ""));
-	assert_int_equal(slots, 1);
+	arena_free(a);
+}
+
+static void the_audit_is_listed_newest_first_and_never_changed(void **state)
+{
+	struct db *db = *state;
+	struct arena *a = arena_new();
+	struct err refused = { 0 };
+	struct audit_row row = { .who = "owner", .what = "remove_run", .subject = "1", .source = "127.0.0.1" }, *rows;
+	size_t n;
+
+	assert_ok(audit_add(db, &row, err));
+	row.subject = "2";
+	assert_ok(audit_add(db, &row, err));
+	assert_ok(audit_list(db, a, 0, 10, &rows, &n, err));
+	assert_int_equal(n, 2);
+	assert_string_equal(rows[0].subject, "2");
+	assert_string_equal(rows[0].source, "127.0.0.1");
+	assert_true(rows[0].at_ms > 0);
+	assert_ok(audit_list(db, a, rows[0].id, 10, &rows, &n, err));
+	assert_int_equal(n, 1);
+	assert_string_equal(rows[0].subject, "1");
+	assert_int_not_equal(db_run(db, &refused, "DELETE FROM audit", ""), ERR_OK);
+	assert_int_not_equal(db_run(db, &refused, "UPDATE audit SET what = ''", ""), ERR_OK);
 	arena_free(a);
 }
 
@@ -480,7 +502,8 @@ int main(void)
 		TEST(the_same_questions_are_one_set),
 		TEST(texts_come_back_byte_for_byte),
 		TEST(settings_are_set_replaced_and_removed),
-		TEST(sessions_calibrations_and_audit_are_kept),
+		TEST(sessions_and_calibrations_are_kept),
+		TEST(the_audit_is_listed_newest_first_and_never_changed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -73,6 +73,7 @@ export const api = {
 	doctor: () => get<Reply<"getDoctor">>("/doctor"),
 	memory: (model_id?: number) => get<Reply<"getMemory">>("/memory", { model_id }),
 	free_memory: (model_id?: number) => call<Reply<"freeMemory">>("POST", "/memory/free", { json: model_id ? { model_id } : {} }),
+	audit: () => get<Reply<"listAudit">>("/audit"),
 	settings: () => get<Reply<"getSettings">>("/settings"),
 	set_settings: (json: Body<"setSettings">) => call<Reply<"setSettings">>("PATCH", "/settings", { json }),
 

@@ -5,6 +5,7 @@ import type { components, operations } from "./api";
 type Schemas = components["schemas"];
 export type ApiKey = Schemas["ApiKey"];
 export type Artifact = Schemas["Artifact"];
+export type AuditEntry = Schemas["AuditEntry"];
 export type Belonging = Schemas["Belonging"];
 export type Cell = Schemas["Cell"];
 export type Chat = Schemas["Chat"];
