@@ -4,7 +4,7 @@
 
     run.py [--full] [--list | --check] [SUITE...]
 
-script/test prepares everything and calls this.  Without names it runs all suites, with --full with their long figures.  --list
+script/test prepares everything and calls this.  Without names it runs all suites, with --full with their long figures and tsan.  --list
 names them, --check only looks at the arguments.  A suite is a command that writes JUnit XML; a suite that ends badly without naming a
 failure counts as one.  Logs stay in build/test-logs.
 """
@@ -106,16 +106,16 @@ def suite_style():
     ])
 
 
-def ctest(name, build, extra_env=None):
-    """cmocka's own XML counts the tests; ctest's tells which programs ended badly."""
+def ctest(name, build, extra_env=None, targets=("check-build", "all"), tests=".", but="^$"):
+    """cmocka's own XML counts the tests; ctest's tells which programs ended badly.  `tests` and `but` are patterns of their names."""
     xml = pathlib.Path(build) / "test-xml"
     shutil.rmtree(xml, ignore_errors=True)
     xml.mkdir(parents=True)
-    status = run(name, ["cmake", "--build", build, "-j", JOBS, "--target", "check-build", "all"])
+    status = run(name, ["cmake", "--build", build, "-j", JOBS, "--target", *targets])
     if status:
         return close(Counts(), status, "build of the tests")
     report = LOGS / f"{name}-ctest.xml"
-    status = run(name, ["ctest", "--test-dir", build, "-j", JOBS, "--output-on-failure", "--output-junit", report],
+    status = run(name, ["ctest", "--test-dir", build, "-j", JOBS, "-R", tests, "-E", but, "--output-on-failure", "--output-junit", report],
                  env={"CMOCKA_MESSAGE_OUTPUT": "XML", **(extra_env or {})})
     programs, counts = read_junit(report), Counts()
     for path in xml.glob("*.xml"):
@@ -141,6 +141,42 @@ def suite_asan():
     counts = ctest("asan", build, env)
     if FULL:
         counts.add(pytest("asan-api", "tests/api", env={**env, "ASSAY_BIN": str(build / "bin" / "assay")}))
+    return counts
+
+
+THREADED = ("base", "store", "hub", "deploy", "selection", "engine")  # rooms whose tests have threads
+TSAN_API = [f"tests/api/test_{name}.py" for name in ("answers", "stream", "audit")]  # questions, streams, writes of all kinds
+
+
+def tsan_reports(folder):
+    """A report is a failure, whatever became of the program that it is about."""
+    found = sorted(folder.iterdir())
+    with open(LOGS / "tsan.log", "a") as log:
+        for report in found:
+            log.write(f"{report.name}\n{report.read_text('utf-8', 'replace')}")
+    names = [line.split("SUMMARY: ")[1] for report in found for line in report.read_text("utf-8", "replace").splitlines() if "SUMMARY: " in line]
+    return Counts(failed=len(names), names=sorted(set(names))) if names else Counts(failed=len(found), names=[p.name for p in found])
+
+
+def suite_tsan():
+    """Where threads meet, under ThreadSanitizer: the rooms that have some (but for the 100 kills and 2,000 power losses of
+    test_durability, whose time is the disk's), and the server under tests of the API with the ordinary worker, which is a program of
+    its own and meets it on a socket only."""
+    build = ROOT / "build" / "tsan"
+    reports, worker = build / "reports", build / "bin" / "assay-worker"
+    shutil.rmtree(reports, ignore_errors=True)
+    reports.mkdir(parents=True)
+    # Nothing is suppressed: what the system's libraries do under locks of their own was never reported.
+    env = {"TSAN_OPTIONS": f"log_path='{reports / 'report'}' exitcode=66 allocator_may_return_null=1"}
+    status = run("tsan", ["cmake", "--preset", "tsan", "-DASSAY_LLAMA_DIR="])
+    if status:
+        return close(Counts(), status, "configure")
+    targets = [f"{room}_{path.stem}" for room in THREADED for path in sorted((ROOT / "tests" / room).glob("test_*.c"))]
+    counts = ctest("tsan", build, {**env, "ASSAY_TEST_MODEL": ""}, ["assay", *targets], f"^({'|'.join(THREADED)})/", "test_durability")
+    worker.unlink(missing_ok=True)
+    worker.symlink_to(ROOT / "build" / "bin" / "assay-worker")
+    counts.add(pytest("tsan-api", *TSAN_API, env={**env, "ASSAY_BIN": str(build / "bin" / "assay")}))
+    counts.add(tsan_reports(reports))
     return counts
 
 
@@ -238,7 +274,8 @@ def suite_package():
 
 SUITES = {"style": suite_style, "unit": suite_unit, "web": suite_web, "api": suite_api, "cli": suite_cli,
           "e2e": suite_e2e, "fault": suite_fault, "asan": suite_asan, "fuzz": suite_fuzz}
-ON_REQUEST = {"ollama": suite_ollama, "package": suite_package}  # not among those of a run without names
+LONG = {"tsan": suite_tsan}  # those of a run without names only with --full
+ON_REQUEST = {"tsan": suite_tsan, "ollama": suite_ollama, "package": suite_package}  # not among those of a run without names
 OPTIONS = ["--full", "--list", "--check", "--help"]
 
 
@@ -253,7 +290,7 @@ def main():
     if strange:
         print(f"no option {' '.join(strange)}; there are: {' '.join(OPTIONS)}", file=sys.stderr)
         return 2
-    chosen = [a for a in args if not a.startswith("-")] or list(SUITES)
+    chosen = [a for a in args if not a.startswith("-")] or [*SUITES, *(LONG if FULL else [])]
     unknown = [a for a in chosen if a not in SUITES and a not in ON_REQUEST]
     if unknown:
         print(f"no suite {' '.join(unknown)}; there are: {' '.join([*SUITES, *ON_REQUEST])}", file=sys.stderr)

@@ -12,10 +12,9 @@
 #include "server/app.h"
 
 /* Tells systemd, where it started us, that requests are answered now (sd_notify(3): one datagram). */
-static void tell_ready(void)
+static void tell_ready(const char *path)
 {
 	static const char ready[] = "READY=1";
-	const char *path = getenv("NOTIFY_SOCKET");
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	if (!path || !str_format(address.sun_path, sizeof address.sun_path, "%s", path))
 		return;
@@ -27,7 +26,15 @@ static void tell_ready(void)
 		return;
 	(void)sendto(fd, ready, sizeof ready - 1, MSG_NOSIGNAL, (struct sockaddr *)&address, size);
 	close(fd);
+}
+
+/* Where systemd listens, so that no child does; NULL: nowhere.  Before there are threads: they read the environment. */
+static char *take_notify_socket(void)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	char *copy = path ? mem_strdup(path) : NULL;
 	unsetenv("NOTIFY_SOCKET");
+	return copy;
 }
 
 static int exec_serve(struct cli *cli)
@@ -36,6 +43,7 @@ static int exec_serve(struct cli *cli)
 	struct url_parts ollama;
 	struct err err = { 0 };
 	struct app *app;
+	char *notify = take_notify_socket();
 
 	cli_log_level(false);
 	cli_app_options(cli, &options, &err);
@@ -44,8 +52,10 @@ static int exec_serve(struct cli *cli)
 	options.listen = args_text(cli->args, "listen", NULL);
 	if (err.code == ERR_OK && (options.ollama = args_text(cli->args, "ollama", NULL)))
 		(void)!url_parse(options.ollama, &ollama, &err);
-	if (err.code != ERR_OK || app_open(&options, &app, &err) != ERR_OK)
+	if (err.code != ERR_OK || app_open(&options, &app, &err) != ERR_OK) {
+		mem_free(notify);
 		return cli_fail(cli, &err);
+	}
 	interrupt_install(app);
 	char *link = app_login_link(app);
 	if (cli->json) {
@@ -57,7 +67,8 @@ static int exec_serve(struct cli *cli)
 	}
 	fflush(stdout);
 	mem_free(link);
-	tell_ready();
+	tell_ready(notify);
+	mem_free(notify);
 	cli_say(cli, stderr, "cli_serve_stop", NULL);
 	app_run(app);
 	app_close(app);

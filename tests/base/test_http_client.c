@@ -28,6 +28,50 @@ static char last_head[8192];
 static atomic_size_t last_body;
 static char keys_sent[16]; /* whether the requests of a chain had the key, a letter each */
 static char wanted_key[64]; /* what /keyed takes */
+static pthread_mutex_t shared = PTHREAD_MUTEX_INITIALIZER; /* of these texts */
+
+static bool head_has(const char *text)
+{
+	pthread_mutex_lock(&shared);
+	bool found = strstr(last_head, text) != NULL;
+	pthread_mutex_unlock(&shared);
+	return found;
+}
+
+static void forget_keys_sent(void)
+{
+	pthread_mutex_lock(&shared);
+	keys_sent[0] = 0;
+	pthread_mutex_unlock(&shared);
+}
+
+static void want_key(const char *key)
+{
+	pthread_mutex_lock(&shared);
+	snprintf(wanted_key, sizeof wanted_key, "%s", key);
+	pthread_mutex_unlock(&shared);
+}
+
+static void note_head(const char *head, size_t len)
+{
+	pthread_mutex_lock(&shared);
+	memcpy(last_head, head, len + 1);
+	size_t n = strlen(keys_sent);
+	if (n + 1 < sizeof keys_sent) {
+		keys_sent[n + 1] = 0;
+		keys_sent[n] = strstr(head, "Authorization: Bearer sk-") ? 'y' : 'n';
+	}
+	pthread_mutex_unlock(&shared);
+}
+
+static void assert_keys_sent(const char *wanted)
+{
+	char sent[sizeof keys_sent];
+	pthread_mutex_lock(&shared);
+	memcpy(sent, keys_sent, sizeof sent);
+	pthread_mutex_unlock(&shared);
+	assert_string_equal(sent, wanted);
+}
 
 static void put(int fd, const char *text)
 {
@@ -100,8 +144,10 @@ static void answer(int fd, const char *path)
 	else if (!strcmp(path, "/part"))
 		put(fd, "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 2-4/5\r\nETag: \"e\"\r\nContent-Length: 3\r\n\r\nllo");
 	else if (!strcmp(path, "/keyed")) {
+		pthread_mutex_lock(&shared);
 		snprintf(text, sizeof text, "Authorization: Bearer %s\r\n", wanted_key);
-		put(fd, strstr(last_head, text) ? "HTTP/1.1 200 OK\r\n" BYE "Content-Length: 5\r\n\r\nhello"
+		pthread_mutex_unlock(&shared);
+		put(fd, head_has(text) ? "HTTP/1.1 200 OK\r\n" BYE "Content-Length: 5\r\n\r\nhello"
 						: "HTTP/1.1 401 No\r\n" BYE "Content-Length: 14\r\n\r\n{\"error\":\"no\"}");
 	} else if (!strcmp(path, "/noise"))
 		put(fd, "this is no HTTP at all\r\n\r\n");
@@ -136,12 +182,7 @@ static void serve_one(int fd)
 			break;
 		body += (size_t)n;
 	}
-	memcpy(last_head, head, len + 1);
-	size_t n = strlen(keys_sent);
-	if (n + 1 < sizeof keys_sent) {
-		keys_sent[n + 1] = 0;
-		keys_sent[n] = strstr(head, "Authorization: Bearer sk-") ? 'y' : 'n';
-	}
+	note_head(head, len);
 	atomic_store(&last_body, body);
 	atomic_fetch_add(&n_requests, 1);
 	answer(fd, path);
@@ -280,7 +321,7 @@ static void a_redirect_is_shown_and_not_followed(void **state)
 	snprintf(target, sizeof target, "http://127.0.0.1:%d/ok", port);
 	assert_arg(&result, "target", target);
 	assert_int_equal(atomic_load(&n_requests), before + 1);
-	assert_non_null(strstr(last_head, "Authorization: Bearer sk-planted-key-in-a-test\r\n"));
+	assert_true(head_has("Authorization: Bearer sk-planted-key-in-a-test\r\n"));
 }
 
 static void redirects_are_followed_where_that_is_allowed_and_the_key_stays_behind(void **state)
@@ -289,11 +330,11 @@ static void redirects_are_followed_where_that_is_allowed_and_the_key_stays_behin
 	(void)state;
 	r.bearer = "sk-planted-key-in-a-test";
 	r.redirects = 5;
-	keys_sent[0] = 0;
+	forget_keys_sent();
 	run(&r);
 	assert_err(&result, "");
 	assert_string_equal(buf_text(&got), "hello");
-	assert_string_equal(keys_sent, "yy"); /* the same origin */
+	assert_keys_sent("yy"); /* the same origin */
 	static const struct {
 		const char *path, *key, *keys;
 	} cases[] = { { "/other", "", "ynn" },
@@ -304,11 +345,11 @@ static void redirects_are_followed_where_that_is_allowed_and_the_key_stays_behin
 		r = request_for("GET", cases[i].path);
 		r.bearer = "sk-planted-key-in-a-test";
 		r.redirects = 5;
-		keys_sent[0] = 0;
+		forget_keys_sent();
 		n_done = 0;
 		run(&r);
 		assert_err(&result, cases[i].key);
-		assert_string_equal(keys_sent, cases[i].keys);
+		assert_keys_sent(cases[i].keys);
 	}
 }
 
@@ -335,8 +376,8 @@ static void own_headers_are_sent_and_those_of_the_reply_can_be_read(void **state
 	assert_err(&result, "");
 	assert_string_equal(buf_text(&got), "llo");
 	assert_string_equal(seen_etag, "\"e\"");
-	assert_non_null(strstr(last_head, "\r\nRange: bytes=2-\r\n"));
-	assert_non_null(strstr(last_head, "\r\nIf-Range: \"e\"\r\n"));
+	assert_true(head_has("\r\nRange: bytes=2-\r\n"));
+	assert_true(head_has("\r\nIf-Range: \"e\"\r\n"));
 }
 
 static struct loop_timer *release_timer;
@@ -386,8 +427,8 @@ static void a_body_is_sent_as_json_or_from_a_file(void **state)
 	run(&r);
 	assert_int_equal(status, 201);
 	assert_int_equal(atomic_load(&last_body), 7);
-	assert_non_null(strstr(last_head, "Content-Type: application/json\r\n"));
-	assert_null(strstr(last_head, "Expect:"));
+	assert_true(head_has("Content-Type: application/json\r\n"));
+	assert_false(head_has("Expect:"));
 	assert_int_equal(ftruncate(upload.fd, 3000000), 0);
 	n_done = 0;
 	r = request_for("POST", "/any");
@@ -505,13 +546,13 @@ static void a_key_that_a_command_tells_is_asked_for_again_after_a_401(void **sta
 	int fd = mkstemp(path);
 	(void)state;
 	snprintf(command, sizeof command, "cat %s", path);
-	snprintf(wanted_key, sizeof wanted_key, "key-one");
+	want_key("key-one");
 	assert_int_equal(write(fd, "key-one\n", 8), 8);
 	ask_keyed(command);
 	assert_err(&result, "");
 	assert_int_equal(status, 200);
 	/* Both change: the remembered key is refused once, and nobody notices. */
-	snprintf(wanted_key, sizeof wanted_key, "key-two");
+	want_key("key-two");
 	assert_int_equal(pwrite(fd, "key-two\n", 8, 0), 8);
 	int before = atomic_load(&n_requests);
 	ask_keyed(command);
@@ -519,7 +560,7 @@ static void a_key_that_a_command_tells_is_asked_for_again_after_a_401(void **sta
 	assert_string_equal(buf_text(&got), "hello");
 	assert_int_equal(atomic_load(&n_requests), before + 2);
 	/* The server's changes alone: its refusal stands, and the same key is not sent twice. */
-	snprintf(wanted_key, sizeof wanted_key, "key-three");
+	want_key("key-three");
 	before = atomic_load(&n_requests);
 	ask_keyed(command);
 	assert_err(&result, "");

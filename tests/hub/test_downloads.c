@@ -549,9 +549,9 @@ static void a_download_of_another_hub_is_not_continued_at_this_one(void **state)
 {
 	(void)state;
 	reset_big("{\"at\":\"cdn\",\"do\":\"status\",\"status\":403}");
-	start("");
 	char *other = mem_printf("%s/mirror", stub.url);
-	setenv("HF_ENDPOINT", other, 1);
+	setenv("HF_ENDPOINT", other, 1); /* before there is a thread that reads it */
+	start("");
 	assert_err(&wait_for()->problem, "err_hub_moved");
 	mem_free(other);
 }
