@@ -136,6 +136,21 @@ def test_the_prompt_is_what_the_model_really_gets(server, real):
     wait(server, run)
 
 
+def test_a_prompt_can_be_asked_for_whatever_became_of_the_answer(server, real):
+    run = start(server, real, [f"Write a long story about the number {i}." for i in range(24)], 64)
+    server.api("POST", f"/runs/{run}/stop")
+    wait(server, run)
+    cells = [c for c in cells_of(server.api("GET", f"/runs/{run}/questions").json).values() if c["state"] == "cancelled"]
+    assert cells and "Write a long story" in server.api("GET", f"/cells/{cells[-1]['id']}/prompt").json["prompt"]
+    body = {"columns": [{"model_id": real, "params": {"template": "{{ raise_exception('no roles') }}"}}], "questions": ["Hi."]}
+    run = server.api("POST", "/runs", body).json["id"]
+    assert wait(server, run)["n_failed"] == 1
+    (cell,) = cells_of(server.api("GET", f"/runs/{run}/questions").json).values()
+    reply = server.api("GET", f"/cells/{cell['id']}/prompt")
+    assert reply.status >= 400 and reply.json["error"]["key"] == "err_template_failed"
+    assert reply.json["error"]["message"] == cell["problem"]["message"] and "no roles" in cell["problem"]["message"]
+
+
 def test_a_stopped_run_goes_on_where_it_was(server, real):
     run = start(server, real, [f"Write a long story about the number {i}." for i in range(12)], 64)
     time.sleep(1)

@@ -12,7 +12,7 @@ beforeEach(() => {
 const answer = new CellView({
 	id: 1, question_id: 1, column_id: 1, state: "done", text: "It is an AVR, see [the sheet](https://example.org/a).", likes: 0, liked: false, finish: "length", n_generated: 31, total_ms: 1500, tokens_per_s: 21, reused_run_id: 4,
 });
-function show(props: { tools?: boolean } = {}): HTMLElement {
+function show(props: { tools?: boolean; view?: CellView } = {}): HTMLElement {
 	const shown = mount(Cell, { target: document.body, props: { view: answer, label: "Answer of A to question 1", max_tokens: 32, onprompt: () => undefined, ...props } });
 	flushSync();
 	const copy = document.body.cloneNode(true) as HTMLElement;
@@ -31,4 +31,10 @@ test("Tab reaches what is in the current cell, and nothing in the others", () =>
 	const stops = (tools: boolean): number[] => [...show({ tools }).querySelectorAll<HTMLElement>("button, a, summary")].map((one) => one.tabIndex);
 	expect(stops(true)).toEqual([0, 0, 0, 0, 0]); // the link, raw, copy, prompt, thumb
 	expect(stops(false)).toEqual([-1, -1]);
+});
+test("the prompt can be opened whatever became of the answer", () => {
+	for (const state of ["waiting", "running", "failed", "cancelled"] as const) {
+		const view = new CellView({ ...answer.data, state, text: "", ...(state === "failed" ? { problem: { code: "invalid", message: "The chat template refused the question." } } : {}) });
+		expect([...show({ tools: true, view }).querySelectorAll(".tools button")].map((one) => one.getAttribute("aria-label")), state).toEqual(["Prompt actually sent"]);
+	}
 });
