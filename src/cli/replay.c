@@ -70,7 +70,7 @@ static json_t *export_of(struct client *client, int64_t run_id, struct err *err)
 static enum err_code upload_questions(struct client *client, const json_t *rows, const char *name, int64_t *set_id, struct err *err)
 {
 	static const char *const fields[][2] = { { "question", "question" }, { "reference", "answer" }, { "system", "system" },
-						 { "tags", "tags" } };
+						 { "tags", "tags" }, { "id", "id" } };
 	static const char *const places[] = { "conversation", "turn" };
 	struct buf text = BUF_INIT(LIMIT_UPLOAD);
 	json_t *upload = NULL, *set = NULL;
@@ -83,6 +83,7 @@ static enum err_code upload_questions(struct client *client, const json_t *rows,
 			if (json_is_string(value) && json_string_length(value) > 0)
 				json_object_set(line, fields[k][1], (json_t *)(uintptr_t)value);
 		}
+		json_object_set(line, "other_references", json_object_get(row, "other_references"));
 		for (size_t k = 0; k < sizeof places / sizeof places[0]; k++)
 			json_object_set_new(line, places[k], json_integer(show_int(row, places[k])));
 		json_write(&text, line);
@@ -106,12 +107,14 @@ static enum err_code upload_questions(struct client *client, const json_t *rows,
 static bool is_question(const json_t *question, const json_t *row)
 {
 	static const char *const members[][2] = { { "text", "question" }, { "reference", "reference" }, { "system", "system" },
-						  { "tags", "tags" } };
+						  { "tags", "tags" }, { "id", "id" } };
+	const json_t *others = json_object_get(question, "other_references"); /* absent where there are none */
+	const json_t *others_then = json_object_get(row, "other_references");
 
 	for (size_t i = 0; i < sizeof members / sizeof members[0]; i++)
 		if (strcmp(show_text(question, members[i][0]), show_text(row, members[i][1])) != 0)
 			return false;
-	return true;
+	return json_array_size(others) + json_array_size(others_then) == 0 || json_equal(others, others_then);
 }
 
 /* The set that the run was made of, where it is still there and the run has no other questions; else 0. */

@@ -40,13 +40,36 @@ static void read_tags(const json_t *base, struct buf *out)
 	question_first_read(base, names, out);
 }
 
+/* assay's own exports and API have the accepted answers after the first in a field of their own. */
+static void read_others(const json_t *base, struct question_row *row)
+{
+	struct buf text = BUF_INIT(row->reference.max);
+	json_t *one;
+	size_t i;
+
+	json_array_foreach(json_object_get(base, "other_references"), i, one) {
+		buf_clear(&text);
+		if (!question_value_read(one, &text, NULL) || !text.len)
+			continue;
+		if (row->reference.len)
+			questions_add_reference(&row->other_references, buf_str(&text));
+		else
+			buf_add_str(&row->reference, buf_str(&text));
+	}
+	buf_release(&text);
+	if (row->other_references.len)
+		row->notes |= 1U << QUESTION_NOTE_ANSWERS;
+}
+
 /* What every format may have beside question and reference. */
 static void read_rest(const json_t *base, struct question_row *row)
 {
 	static const char *const ids[] = { "id", "question_id", "qid", "idx", "doc_id", "編號", NULL };
 	static const char *const systems[] = { "system", "system_prompt", "系統", "系统", "系統提示詞", NULL };
 
-	question_first_read(base, ids, &row->id);
+	/* An empty one says that there is none: "question_id" beside it is assay's number. */
+	if (!json_is_string(json_object_get(base, "id")) || json_string_length(json_object_get(base, "id")))
+		question_first_read(base, ids, &row->id);
 	question_first_read(base, systems, &row->system);
 	read_tags(base, &row->tags);
 }
@@ -107,6 +130,8 @@ static enum question_problem_kind read_fields(const struct question_plan *plan, 
 	}
 	if (*plan->reference_field)
 		question_reference_read(json_object_get(base, plan->reference_field), row);
+	if (*plan->reference_field)
+		read_others(base, row);
 	read_rest(base, row);
 	read_place(base, row);
 	put_context(plan, base, row);

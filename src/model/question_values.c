@@ -53,21 +53,6 @@ static const json_t *inner_text(const json_t *object)
 	return NULL;
 }
 
-/* Appends one more accepted answer as a line of its own. */
-static void add_line(struct buf *others, const struct buf *text)
-{
-	size_t start = others->len;
-
-	if (start)
-		buf_add_char(others, '\n');
-	start = others->len;
-	buf_add_str(others, buf_str(text));
-	for (size_t i = start; i < others->len; i++) {
-		if (others->ptr[i] == '\n' || others->ptr[i] == '\r')
-			others->ptr[i] = ' ';
-	}
-}
-
 static bool read_value(const json_t *value, struct buf *out, struct buf *others, int depth);
 
 static bool read_list(const json_t *list, struct buf *out, struct buf *others, int depth)
@@ -87,7 +72,7 @@ static bool read_list(const json_t *list, struct buf *out, struct buf *others, i
 		if (parts || out->len == start)
 			buf_add_str(out, buf_str(&text));
 		else if (text.len)
-			add_line(others, &text);
+			questions_add_reference(others, buf_str(&text));
 	}
 	buf_release(&text);
 	return ok;

@@ -244,6 +244,18 @@ static void read_row(struct import *in, const struct question_source_row *from)
 		take(in, from);
 }
 
+void questions_add_reference(struct buf *other_references, struct str text)
+{
+	if (other_references->len)
+		buf_add_char(other_references, '\n');
+	size_t start = other_references->len;
+	buf_add_str(other_references, text);
+	for (size_t i = start; i < other_references->len; i++) {
+		if (other_references->ptr[i] == '\n' || other_references->ptr[i] == '\r')
+			other_references->ptr[i] = ' ';
+	}
+}
+
 /* --- order --- */
 
 void questions_order(struct question *questions, size_t n)

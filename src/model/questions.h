@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/str.h"
@@ -69,6 +70,9 @@ struct question_import {
 /* Reads `text`.  Fails only where nothing can be read at all (err_question_*: with line), over a limit, or cancelled. */
 MUST_USE enum err_code questions_read(struct arena *a, struct str text, const struct question_options *options,
 				      struct question_import *out, const atomic_bool *cancel, struct err *err);
+
+/* Appends one more accepted answer to `other_references`, as a line of its own. */
+void questions_add_reference(struct buf *other_references, struct str text);
 
 /* All first turns, then all second ones and so on, each in the order that it has: what a turn needs is answered before it.
  * `back` follows. */

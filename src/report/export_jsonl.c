@@ -30,6 +30,7 @@ static bool line(void *user, const struct run_question *q, size_t n_columns)
 	put_str(out, "id", q->q.id);
 	put_str(out, "question", q->q.text);
 	put_str(out, "reference", q->q.reference);
+	put_lines(out, "other_references", q->q.other_references);
 	put_str(out, "system", q->q.system);
 	put_str(out, "tags", q->q.tags);
 	put_int(out, "line", q->q.line);

@@ -21,6 +21,17 @@ void put_str(struct buf *out, const char *name, struct str value)
 	json_write_string(out, value);
 }
 
+void put_lines(struct buf *out, const char *name, struct str lines)
+{
+	put_key(out, name);
+	buf_add_char(out, '[');
+	for (const char *comma = ""; lines.len > 0; comma = ",") {
+		buf_add_text(out, comma);
+		json_write_string(out, str_split(&lines, '\n'));
+	}
+	buf_add_char(out, ']');
+}
+
 void put_text(struct buf *out, const char *name, const char *value)
 {
 	put_str(out, name, str_of(value));

@@ -11,6 +11,7 @@
 /* "name": with the comma before it; the value is to follow. */
 void put_key(struct buf *out, const char *name);
 void put_str(struct buf *out, const char *name, struct str value);
+void put_lines(struct buf *out, const char *name, struct str lines); /* a list of texts that are stored one a line */
 void put_text(struct buf *out, const char *name, const char *value);
 void put_int(struct buf *out, const char *name, int64_t value);
 void put_bool(struct buf *out, const char *name, bool value);

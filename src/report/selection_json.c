@@ -105,6 +105,7 @@ static bool put_question(struct report *r, const struct selection_finding *f)
 	put_str(out, "id", f->row.q.id);
 	put_str(out, "question", f->row.q.text);
 	put_str(out, "reference", f->row.q.reference);
+	put_lines(out, "other_references", f->row.q.other_references);
 	put_str(out, "system", f->row.q.system);
 	put_str(out, "tags", f->row.q.tags);
 	put_text(out, "layer", layer_name(f->question.layer));

@@ -90,6 +90,17 @@ static void optional_str(struct buf *b, const char *name, struct str value)
 		json_str(b, name, value);
 }
 
+/* Texts that are stored one a line. */
+static void optional_lines(struct buf *b, const char *name, struct str lines)
+{
+	if (!lines.len)
+		return;
+	json_open(b, name, '[');
+	while (lines.len > 0)
+		json_str(b, NULL, str_split(&lines, '\n'));
+	json_close(b, ']');
+}
+
 /* --- errors --- */
 
 static void sentence(struct buf *b, const char *name, enum lang lang, const struct err *err,
@@ -317,6 +328,7 @@ static void question_fields(struct buf *b, const struct question *q, int64_t pos
 {
 	json_str(b, "text", q->text);
 	optional_str(b, "reference", q->reference);
+	optional_lines(b, "other_references", q->other_references);
 	optional_str(b, "system", q->system);
 	optional_str(b, "tags", q->tags);
 	if (!q->turn)
@@ -557,6 +569,7 @@ void view_page(struct buf *b, const struct page_view *page, const struct run_que
 		json_int(b, "id", q->id);
 		json_int(b, "position", q->position);
 		question_fields(b, &q->q, q->position);
+		optional_str(b, "source_id", q->q.id);
 		if (q->q.turn)
 			json_int(b, "conversation", q->earlier[0].position);
 		json_open(b, "cells", '[');

@@ -10,13 +10,39 @@
 
 #define TITLE_POINTS 60
 
-static struct str keep(struct arena *a, const char *text)
+static struct str keep(struct arena *a, struct str text)
 {
-	struct buf nfc = BUF_INIT(4 * LIMIT_QUESTION_BYTES);
-	encoding_nfc(str_of(text), &nfc);
+	struct buf nfc = BUF_INIT(4 * LIMIT_JSON_BODY);
+	encoding_nfc(text, &nfc);
 	struct str out = { arena_strndup(a, buf_text(&nfc), nfc.len), nfc.len };
 	buf_release(&nfc);
 	return out;
+}
+
+static struct str kept_text(struct arena *a, const json_t *item, const char *name, struct err *err)
+{
+	return keep(a, str_of(json_is_object(item) ? json_get_text(item, name, "", err) : ""));
+}
+
+/* As files are read: empty ones are left out, and for want of a `reference` the first of them is it. */
+static void read_references(struct arena *a, const json_t *item, struct question *q, struct err *err)
+{
+	const json_t *list = json_is_object(item) ? json_get_array(item, "other_references", err) : NULL, *one;
+	struct buf others = BUF_INIT(LIMIT_JSON_BODY);
+	size_t i;
+
+	q->reference = kept_text(a, item, "reference", err);
+	json_array_foreach(list, i, one) {
+		struct str text = { json_string_value(one), json_string_length(one) };
+		if (!text.ptr && err->code == ERR_OK)
+			err_set(err, ERR_INVALID, "err_field_text", "field=other_references[%zu]", i);
+		if (text.len && q->reference.len)
+			questions_add_reference(&others, text);
+		else if (text.len)
+			q->reference = keep(a, text);
+	}
+	q->other_references = keep(a, buf_str(&others));
+	buf_release(&others);
 }
 
 static void read_one(struct arena *a, const json_t *item, struct question *q, struct err *err)
@@ -35,11 +61,11 @@ static void read_one(struct arena *a, const json_t *item, struct question *q, st
 			LIMIT_QUESTION_BYTES, len);
 	if (err->code != ERR_OK)
 		return;
-	q->text = keep(a, text);
-	q->reference = keep(a, plain ? "" : json_get_text(item, "reference", "", err));
-	q->system = keep(a, plain ? "" : json_get_text(item, "system", "", err));
-	q->tags = keep(a, plain ? "" : json_get_text(item, "tags", "", err));
-	q->id = keep(a, plain ? "" : json_get_text(item, "id", "", err));
+	q->text = keep(a, str_of(text));
+	read_references(a, item, q, err);
+	q->system = kept_text(a, item, "system", err);
+	q->tags = kept_text(a, item, "tags", err);
+	q->id = kept_text(a, item, "id", err);
 }
 
 /* The turn before it, by its index. */

@@ -158,6 +158,14 @@ def test_question_sets_from_the_body(server):
     number = reply.json["id"]
     questions = server.api("GET", f"/question-sets/{number}").json["questions"]
     assert questions == [{"position": 0, "text": "\u00e9"}, {"position": 1, "text": "b", "reference": "r", "id": "7"}]
+    several = [{"text": "c", "reference": "r", "other_references": ["e\u0301", "", "two\nlines"]}, {"text": "d", "other_references": ["", "first", "then"]}]
+    number = server.api("POST", "/question-sets", {"questions": several}).json["id"]
+    assert server.api("GET", f"/question-sets/{number}").json["questions"] == [
+        {"position": 0, "text": "c", "reference": "r", "other_references": ["\u00e9", "two lines"]},
+        {"position": 1, "text": "d", "reference": "first", "other_references": ["then"]}]
+    for wrong, field in (([1], "[0]"), ("x", "")):
+        problem(server.api("POST", "/question-sets", {"questions": [{"text": "e", "other_references": wrong}]}), 400, "invalid",
+                f"questions[0].other_references{field}")
     problem(server.api("POST", "/question-sets", {}), 400, "invalid", "questions")
     problem(server.api("POST", "/question-sets", {"questions": []}), 400, "invalid", "questions")
     problem(server.api("POST", "/question-sets", {"questions": [""]}), 400, "invalid", "questions[0]")

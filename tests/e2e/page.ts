@@ -52,11 +52,14 @@ export async function done(page: Page): Promise<void> {
 	await expect(page).toHaveURL(/\/validate\/\d+$/);
 	await expect(page.getByRole("button", { name: "Download" })).toBeVisible({ timeout: 90_000 });
 }
-/** Drops a file on the page. */
-export async function drop(page: Page, name: string, text: string): Promise<void> {
-	await page.evaluate(([file, body]) => {
+/** Drops files on the page, by name. */
+export async function drop_all(page: Page, files: Record<string, string>): Promise<void> {
+	await page.evaluate((given) => {
 		const data = new DataTransfer();
-		data.items.add(new File([body], file));
+		for (const [name, text] of Object.entries(given)) data.items.add(new File([text], name));
 		document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }));
-	}, [name, text] as const);
+	}, files);
+}
+export async function drop(page: Page, name: string, text: string): Promise<void> {
+	await drop_all(page, { [name]: text });
 }

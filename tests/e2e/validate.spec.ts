@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { look_at } from "./look";
-import { ask, box, cell, done, drop, expect, open_empty, server, test } from "./page";
+import { ask, box, cell, done, drop, drop_all, expect, open_empty, server, test } from "./page";
 import { call } from "./setup";
 
 test("a first visit shows a base model and the last epoch with the server's questions, and one press answers them", async ({ page }) => {
@@ -235,6 +235,43 @@ test("a file can be dropped anywhere", async ({ page }) => {
 	await expect(page.getByRole("rowheader")).toHaveCount(2);
 });
 
+test("several files that are dropped are shown one after another, and none is lost", async ({ page }) => {
+	await open_empty(page);
+	await drop_all(page, { "a.json": '["From a?"]', "b.json": '["From b?"]', "c.json": '["From c?"]' });
+	const dialog = page.getByRole("dialog");
+	for (const [name, button] of [["a.json", "Add"], ["b.json", "Cancel"], ["c.json", "Append"]] as const) {
+		await expect(dialog.getByRole("heading")).toContainText(name);
+		await dialog.getByRole("button", { name: button, exact: true }).click();
+	}
+	await expect(dialog).toHaveCount(0);
+	await expect(page.getByRole("rowheader")).toHaveCount(2);
+	await expect(page.getByRole("rowheader").last()).toContainText("From c?");
+});
+
+test("every accepted answer and the file's own ids go along when one question is removed and all is asked again", async ({ page }) => {
+	await open_empty(page);
+	const rows = ["One?", "Two?", "Three?"].map((question, at) => ({ id: `k-${at}`, question, answer: [`${at}`, `number ${at}`, "any"] }));
+	await drop(page, "q.json", JSON.stringify(rows));
+	await page.getByRole("dialog").getByRole("button", { name: "Add" }).click();
+	await page.getByRole("rowheader").nth(1).getByRole("button", { name: "Remove this question" }).click();
+	await expect(page.getByRole("rowheader")).toHaveCount(2);
+	const kept = async (): Promise<unknown> => {
+		const { questions } = (await call(page, "GET", `/runs/${page.url().split("/").pop()}/questions`)) as { questions: Record<string, unknown>[] };
+		return questions.map(({ text, reference, other_references, source_id }) => ({ text, reference, other_references, source_id }));
+	};
+	const wanted = [0, 2].map((at) => ({ text: rows[at]?.question, reference: `${at}`, other_references: [`number ${at}`, "any"], source_id: `k-${at}` }));
+	await page.getByRole("button", { name: "Submit" }).click();
+	await done(page);
+	const first = page.url();
+	expect(await kept()).toEqual(wanted);
+	await page.getByLabel("Temperature").fill("0.5");
+	await page.getByLabel("Temperature").blur();
+	await page.getByRole("button", { name: "Submit" }).click();
+	await expect(page).not.toHaveURL(first);
+	await done(page);
+	expect(await kept()).toEqual(wanted);
+});
+
 test("several pasted lines are several questions or one", async ({ page }) => {
 	await open_empty(page);
 	await box(page).evaluate((element) => {
@@ -292,6 +329,23 @@ test("the prompt that was sent can be read", async ({ page }) => {
 	await cell(page, 0, 0).hover();
 	await cell(page, 0, 0).getByRole("button", { name: "Prompt actually sent" }).click();
 	await expect(page.getByRole("dialog")).toContainText("<|im_start|>user");
+});
+
+test.describe("with a template that fails", () => {
+	test.use({ refusals: 1 });
+
+	test("a failed answer's prompt can be asked for, and says why there is none", async ({ page }) => {
+		await open_empty(page);
+		await ask(page, "Which CPU does the Kestrel K7 use?");
+		const { columns } = (await call(page, "GET", `/runs/${page.url().split("/").pop()}`)) as { columns: { model_id: number }[] };
+		const body = { columns: [{ model_id: columns[0]?.model_id, params: { template: "{{ raise_exception('no roles here') }}" } }], questions: ["Hi?"] };
+		const { id } = (await call(page, "POST", "/runs", body)) as { id: number };
+		await page.goto(`${server()}/validate/${id}`);
+		await expect(cell(page, 0, 0).getByRole("alert")).toContainText("no roles here");
+		await cell(page, 0, 0).hover();
+		await cell(page, 0, 0).getByRole("button", { name: "Prompt actually sent" }).click();
+		await expect(page.getByRole("dialog").getByRole("alert")).toContainText(/The chat template refused the question.*no roles here/);
+	});
 });
 
 test("all tabs share one stream, and a run goes on while nobody looks", async ({ page, context }) => {

@@ -160,6 +160,25 @@ static void further_accepted_answers_are_kept_one_a_line(void **state)
 	assert_problem(0, 1, "err_question_note_answers");
 }
 
+static void accepted_answers_and_id_of_an_export_come_back(void **state)
+{
+	(void)state;
+	assert_int_equal(read_as("q.jsonl", "{\"question_id\": 7, \"id\": \"\", \"question\": \"a\", \"reference\": \"臺北\","
+					    " \"other_references\": [\"台北\\n市\", \"\", 3952], \"answers\": [{\"answer\": \"x\"}]}\n"
+					    "{\"question_id\": 8, \"id\": \"k-8\", \"question\": \"b\", \"reference\": \"\","
+					    " \"other_references\": [\"\", \"one\", \"two\"]}\n"
+					    "{\"question\": \"c\", \"reference\": \"d\", \"other_references\": []}\n"), 0);
+	assert_text(result.questions[0].reference, "臺北");
+	assert_text(result.questions[0].other_references, "台北 市\n3952");
+	assert_text(result.questions[0].id, "");
+	assert_text(result.questions[1].reference, "one");
+	assert_text(result.questions[1].other_references, "two");
+	assert_text(result.questions[1].id, "k-8");
+	assert_text(result.questions[2].other_references, "");
+	assert_int_equal(result.n_problems, 1);
+	assert_problem(0, 1, "err_question_note_answers");
+}
+
 static void a_context_is_put_before_its_question(void **state)
 {
 	(void)state;
@@ -733,6 +752,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(every_format_is_detected_and_read),
 		TEST(further_accepted_answers_are_kept_one_a_line),
+		TEST(accepted_answers_and_id_of_an_export_come_back),
 		TEST(a_context_is_put_before_its_question),
 		TEST(a_conversation_gives_a_question_for_each_turn),
 		TEST(first_turns_stand_before_second_ones),

@@ -47,6 +47,7 @@ static int setup(void **state)
 		questions[i].tags = str_of(hostile[(i + 2) % N_HOSTILE]);
 	}
 	questions[2].id = STR("=own-id");
+	questions[2].other_references = STR("second \"one\"\nthird");
 	columns[0].model_hash = "aa11";
 	columns[1].params.system = "Be <brief> & \"kind\".";
 	columns[0].params.stop = "[\"</s>\"]";
@@ -218,8 +219,11 @@ static void jsonl_has_everything(void **state)
 	json_decref(run);
 	for (size_t i = 0; i < N_HOSTILE; i++) {
 		json_t *line = line_of(&rest), *answers = json_object_get(line, "answers");
-		json_t *second = json_array_get(answers, 1);
+		json_t *second = json_array_get(answers, 1), *others = json_object_get(line, "other_references");
 		assert_int_equal(json_integer_value(json_object_get(line, "position")), i);
+		assert_int_equal(json_array_size(others), i == 2 ? 2 : 0);
+		if (i == 2)
+			assert_string_equal(json_string_value(json_array_get(others, 0)), "second \"one\"");
 		assert_int_equal(json_array_size(answers), 3);
 		assert_string_equal(text_of(second, "state"), "done");
 		if (utf8_valid(str_of(hostile[i]), NULL)) {

@@ -139,6 +139,29 @@ static void a_page_puts_live_text_on_its_cell_only(void **state)
 	json_decref(v);
 }
 
+static void a_question_of_a_run_has_all_that_asking_it_again_needs(void **state)
+{
+	(void)state;
+	struct buf b = BUF_INIT(MIB);
+	struct question question = { .text = STR("q"), .reference = STR("a"), .other_references = STR("b\nc"), .id = STR("k-1") };
+	struct run_question q[2] = { { .id = 9, .q = question }, { .id = 10, .position = 1, .q = { .text = STR("r") } } };
+	struct page_view page = { .lang = LANG_EN, .total = 2 };
+	view_page(&b, &page, q, 2, 0);
+	json_t *v = parsed(&b), *shown = json_array_get(json_object_get(v, "questions"), 0);
+	json_t *others = json_object_get(shown, "other_references");
+	assert_int_equal(json_integer_value(json_object_get(shown, "id")), 9);
+	assert_string_equal(text_of(shown, "source_id"), "k-1");
+	assert_int_equal(json_array_size(others), 2);
+	assert_string_equal(json_string_value(json_array_get(others, 1)), "c");
+	assert_null(json_object_get(json_array_get(json_object_get(v, "questions"), 1), "other_references"));
+	json_decref(v);
+	view_question(&b, &question, 0);
+	v = parsed(&b);
+	assert_string_equal(text_of(v, "id"), "k-1");
+	assert_int_equal(json_array_size(json_object_get(v, "other_references")), 2);
+	json_decref(v);
+}
+
 static void a_column_says_what_the_engine_knows(void **state)
 {
 	(void)state;
@@ -214,6 +237,7 @@ int main(void)
 		cmocka_unit_test(live_text_never_replaces_a_stored_answer),
 		cmocka_unit_test(broken_bytes_and_controls_become_valid_json),
 		cmocka_unit_test(a_page_puts_live_text_on_its_cell_only),
+		cmocka_unit_test(a_question_of_a_run_has_all_that_asking_it_again_needs),
 		cmocka_unit_test(a_column_says_what_the_engine_knows),
 		cmocka_unit_test(a_wrong_run_names_the_field),
 		cmocka_unit_test(every_error_code_has_its_status),

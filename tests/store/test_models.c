@@ -345,6 +345,10 @@ static void the_same_questions_are_one_set(void **state)
 	assert_ok(question_set_find(db, q, 2, &id, err));
 	assert_int_equal(id, 0);
 	q[0].system = (struct str){ 0 };
+	q[0].id = STR("k-1");
+	assert_ok(question_set_find(db, q, 2, &id, err));
+	assert_int_equal(id, 0);
+	q[0].id = (struct str){ 0 };
 	q[1].turn = q[1].back = 1;
 	assert_ok(question_set_find(db, q, 2, &id, err));
 	assert_int_equal(id, 0);

@@ -254,10 +254,11 @@ export class RunView {
 		for (let total = 1; all.length < total;) {
 			const page = await api.run_rows(this.id, "all", all.length, 200);
 			total = page.questions.length ? page.total : 0;
-			for (const { position, text, reference, system, tags, follows } of page.questions) {
+			for (const { position, text, reference, other_references, system, tags, source_id: id, follows } of page.questions) {
 				const before = follows === undefined ? undefined : places.get(follows);
 				places.set(position, all.length);
-				all.push({ text, ...(reference ? { reference } : {}), ...(system ? { system } : {}), ...(tags ? { tags } : {}), ...(before === undefined ? {} : { follows: before }) });
+				const known = Object.entries({ reference, other_references, system, tags, id, follows: before }).filter(([, value]) => value !== undefined);
+				all.push({ text, ...Object.fromEntries(known) });
 			}
 		}
 		return all;
