@@ -129,6 +129,31 @@ def test_the_questions_that_decided_are_shown_with_every_answer(live, done):
     assert second == gains["questions"][1:2]
 
 
+def test_every_accepted_answer_counts_in_a_run_that_is_asked_again(live, demo):
+    """As the page does it: an upload is answered, then its questions are asked again with one more column."""
+    def ask(models, **questions):
+        run = live.call("POST", "/runs", {"columns": [{"model_id": m} for m in models], "params": {"max_tokens": 12}, **questions})["id"]
+        live.wait_run(run)
+        return run, conforms("RunPage", live.call("GET", f"/runs/{run}/questions"))["questions"]
+    texts = [q["text"] for q in QUESTIONS[:3]]
+    said = [q["cells"][0]["text"] for q in ask(demo[1][:1], questions=texts)[1]]
+    rows = [{"id": f"k-{i}", "question": texts[i], "answer": ["Nobody said so", said[i]]} for i in range(3)]
+    upload = live.call("POST", "/uploads?name=accepted.jsonl", "\n".join(map(json.dumps, rows)).encode())
+    stored = live.call("POST", "/question-sets", {"upload": upload["upload"]})
+    _, shown = ask(demo[1][:1], question_set_id=stored["id"])
+    again = [{**{k: q[k] for k in ("text", "reference", "other_references")}, "id": q["source_id"]} for q in shown]
+    run, shown = ask(demo[1][:2], questions=again)
+    assert [q["cells"][0]["text"] for q in shown] == said
+    assert [(q["source_id"], q["other_references"]) for q in shown] == [(row["id"], [row["answer"][1].replace("\n", " ")]) for row in rows]
+    selection = wait(live, conforms("Selection", live.call("POST", "/selections", {"run_id": run, "judge": "none"})))
+    (base,) = marked(selection, "is_base")
+    assert base["n_right"] == 3, selection
+    whole = json.loads(report(live, selection, "json"))
+    assert whole["questions"][1]["other_references"] == shown[1]["other_references"]
+    same = live.call("POST", "/question-sets", {"name": "again", "questions": again})
+    assert same["id"] == stored["id"], "the same questions are stored once"
+
+
 # --- reports ---
 
 def test_a_report_is_the_same_every_time(live, done):
