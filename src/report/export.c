@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "report/export.h"
 
-
 #include "base/limits.h"
 #include "model/checkpoint_name.h"
 #include "report/export_private.h"
