@@ -413,9 +413,9 @@ static void a_file_that_is_to_be_made_waits_for_the_turn_and_the_next_turn_for_t
 	(void)state;
 	int64_t model = bench_tiny(&bench, "a.gguf");
 	int granted = 0;
+	script("* said slow 400\n"); /* not while it reads it */
 	struct heard_turn *first = ask(1, model, "first");
 	while (!first->text.len) { /* until it speaks */
-		script("* said slow 200\n");
 		loop_timer_set(bench.timeout, 5);
 		loop_run(bench.loop);
 	}
