@@ -436,7 +436,7 @@ void engine_model_changed(struct engine *e, int64_t model_id)
 
 int64_t engine_memory_reserve(const struct engine *e)
 {
-	int64_t tenth = machine_memory_total() / 10, reserve = e->options.memory_reserve;
+	int64_t tenth = machine_memory().total / 10, reserve = e->options.memory_reserve;
 
 	return reserve > 0 ? reserve : tenth < (int64_t)GIB ? tenth : (int64_t)GIB;
 }

@@ -411,7 +411,7 @@ static void name_device(struct engine *e, int64_t n_layers)
 double host_cells(const struct engine *e, double share)
 {
 	const struct host *h = &e->host;
-	int64_t free = machine_memory_available() - h->weights_host_bytes;
+	int64_t free = machine_memory().available - h->weights_host_bytes;
 	double cells = h->kv_host_bytes > 0 ? (free > 0 ? share * (double)free / (double)h->kv_host_bytes : 0) : (double)h->kv_room;
 
 	return h->kv_room >= 0 && share * (double)h->kv_room < cells ? share * (double)h->kv_room : cells > 0 ? cells : 0;

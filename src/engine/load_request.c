@@ -38,7 +38,7 @@ json_t *load_request(const char *path, int n_threads, const struct gpu_use *gpu,
 	cache_hold(*fd);
 	json_t *load = json_pack("{s:I, s:i, s:i, s:s, s:b}", "size", (json_int_t)bytes, "n_threads", n_threads, "n_gpu_layers",
 				 gpu->layers, "device", has_gpu && gpu->device ? gpu->device : "", "use_mmap", true);
-	int64_t free = machine_memory_available();
+	int64_t free = machine_memory().available;
 	if (!has_gpu)
 		json_object_set_new(load, "memory_limit", json_integer(free > MEMORY_LIMIT_MIN ? free : MEMORY_LIMIT_MIN));
 	if (gguf_split_name(path, &no, &count, &stem)) {

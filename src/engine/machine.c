@@ -68,21 +68,15 @@ static int64_t smaller(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
-int64_t machine_memory_installed(void)
+struct machine_memory machine_memory(void)
 {
-	return (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
-}
+	struct machine_memory m = { .installed = (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE) };
+	struct cgroup_memory group = cgroup_memory();
+	int64_t available = proc_value("/proc/meminfo", "MemAvailable");
 
-int64_t machine_memory_total(void)
-{
-	return smaller(machine_memory_installed(), cgroup_memory().limit);
-}
-
-int64_t machine_memory_available(void)
-{
-	int64_t bytes = proc_value("/proc/meminfo", "MemAvailable");
-
-	return smaller(bytes >= 0 ? bytes : machine_memory_installed(), cgroup_memory().available);
+	m.total = smaller(m.installed, group.limit);
+	m.available = smaller(available >= 0 ? available : m.installed, group.available);
+	return m;
 }
 
 int64_t machine_oom_kills(void)

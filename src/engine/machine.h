@@ -11,12 +11,14 @@
 /* Physical cores that this process may use, at least 1: the best number of threads for a model. */
 int machine_cores(void);
 
-/* Bytes of the machine. */
-int64_t machine_memory_installed(void);
-/* What of it this process may have: less in a container or a service with a limit (engine/cgroup.h). */
-int64_t machine_memory_total(void);
-/* What can be had of that without swapping (MemAvailable); the total where the kernel does not say. */
-int64_t machine_memory_available(void);
+/* Bytes. */
+struct machine_memory {
+	int64_t installed;
+	int64_t total;	   /* what of it this process may have: less in a container or a service with a limit (engine/cgroup.h) */
+	int64_t available; /* what can be had of that without swapping (MemAvailable); the total where the kernel does not say */
+};
+/* As it is now; reads a few files of the kernel, a fraction of a millisecond. */
+struct machine_memory machine_memory(void);
 /* Processes that the kernel has ended for lack of memory since the machine started; 0 where it does not say. */
 int64_t machine_oom_kills(void);
 /* True if there is a graphics device that a llama.cpp with its backend could use. */

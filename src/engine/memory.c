@@ -164,7 +164,7 @@ enum err_code engine_check_memory(const struct engine_program *program, const ch
 	(void)reaper_await(REAPER_AWAIT_MS); /* what the model before this one had is free then; if not, that is seen below */
 	if (has_gpu && program->gpu.layers != 0)
 		(void)worker_probe(program->worker_path, false, &facts); /* its memory is free or not now, not at the start */
-	struct memory_supply supply = { .available = machine_memory_available() - reserve, .devices = &facts.devices,
+	struct memory_supply supply = { .available = machine_memory().available - reserve, .devices = &facts.devices,
 					.gpu = program->gpu, .has_idle_gpu = has_gpu && program->gpu.layers == 0 };
 	enum err_code code = memory_check(path, tokens, &supply, out, err);
 	return code == ERR_OK && beside ? memory_check_beside(beside, tokens, &supply, out, err) : code;

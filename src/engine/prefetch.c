@@ -26,7 +26,8 @@ struct prefetch_job {
 static void read_ahead(int fd, uint64_t size, const atomic_bool *cancel)
 {
 	for (uint64_t at = 0; at < size && !atomic_load(cancel); at += PIECE) {
-		if (machine_memory_available() < (int64_t)(size - at) + machine_memory_total() / 10)
+		struct machine_memory memory = machine_memory();
+		if (memory.available < (int64_t)(size - at) + memory.total / 10)
 			break;
 		if (posix_fadvise(fd, (off_t)at, PIECE, POSIX_FADV_WILLNEED) != 0)
 			break;

@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "deploy/creation.h"
+#include "engine/machine.h"
 #include "engine/model_cache.h"
 #include "model/estimate.h"
 #include "model/quant_types.h"
@@ -17,7 +18,6 @@
 #include "server/home_path.h"
 #include "server/model_name.h"
 #include "server/routes.h"
-#include "server/system.h"
 
 #define SMALL_PARAMS 3000000000LL /* below this a model loses more by 4 bits */
 #define CHAT_TOKENS 4096          /* what answering is estimated for */
@@ -144,11 +144,10 @@ static void base_loaded(struct request *r)
 {
 	struct estimate *e = r->state;
 	const struct app *app = r->app;
-	int64_t total;
 	bool has_backend;
 	const struct devices *d = engine_devices(app->engine, &has_backend);
 
-	system_memory(&total, &e->memory_free);
+	e->memory_free = machine_memory().available;
 	for (size_t i = 0; i < d->n; i++)
 		if (strcmp(d->items[i].type, "gpu") == 0)
 			e->memory_free += d->items[i].memory_free;

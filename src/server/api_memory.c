@@ -150,12 +150,11 @@ static void view_estimate(struct request *r)
 static void reply_memory(struct request *r)
 {
 	struct memory *m = r->state;
-	int64_t total, available;
+	struct machine_memory memory = machine_memory();
 
-	system_memory(&total, &available);
 	json_open(&r->out, NULL, '{');
-	json_int(&r->out, "memory_total", total);
-	json_int(&r->out, "memory_available", available);
+	json_int(&r->out, "memory_total", memory.total);
+	json_int(&r->out, "memory_available", memory.available);
 	system_gpus(r->app, &r->out);
 	view_held(&r->out, r->lang, &m->ask);
 	if (m->freed >= 0)

@@ -28,6 +28,7 @@ void api_get_status(struct request *r)
 
 struct doctor {
 	struct held_ask ask;
+	struct machine_memory memory;
 	struct machine_process largest; /* where memory is low */
 	uint64_t cache_bytes; /* of converted models, */
 	int64_t n_cached;     /* so many */
@@ -75,14 +76,13 @@ static void check_sandbox(struct request *r)
 
 static void check_memory(struct request *r)
 {
-	int64_t total, available;
-	system_memory(&total, &available);
+	const struct doctor *d = r->state;
+	const struct machine_process *largest = &d->largest;
 	struct check c = { .name = "memory", .state = "ok", .key = "core_doctor_memory" };
-	const struct machine_process *largest = &((const struct doctor *)r->state)->largest;
-	if (available < LITTLE)
+	if (d->memory.available < LITTLE)
 		c.state = "warn", c.key = largest->bytes > 0 ? "core_doctor_memory_taken" : "core_doctor_memory_low";
-	(void)str_format(c.args, sizeof c.args, "total=%.1f GiB%cavailable=%.1f GiB%cprocess=%s%ctaken=%.1f GiB", (double)total / (double)GIB,
-			 ERR_ARG_SEP, (double)available / (double)GIB, ERR_ARG_SEP, largest->name, ERR_ARG_SEP,
+	(void)str_format(c.args, sizeof c.args, "total=%.1f GiB%cavailable=%.1f GiB%cprocess=%s%ctaken=%.1f GiB", (double)d->memory.total / (double)GIB,
+			 ERR_ARG_SEP, (double)d->memory.available / (double)GIB, ERR_ARG_SEP, largest->name, ERR_ARG_SEP,
 			 (double)largest->bytes / (double)GIB);
 	view_check(r, &c);
 }
@@ -103,13 +103,13 @@ static void check_disk(struct request *r)
 /* Only where a container or a service leaves less than the machine has. */
 static void check_limit(struct request *r)
 {
-	int64_t total = machine_memory_total(), installed = machine_memory_installed();
+	const struct machine_memory *m = &((const struct doctor *)r->state)->memory;
 	struct check c = { .name = "memory_limit", .state = "ok", .key = "core_doctor_memory_limit" };
 
-	if (total >= installed)
+	if (m->total >= m->installed)
 		return;
-	(void)str_format(c.args, sizeof c.args, "total=%.1f GiB%cinstalled=%.1f GiB", (double)total / (double)GIB, ERR_ARG_SEP,
-			 (double)installed / (double)GIB);
+	(void)str_format(c.args, sizeof c.args, "total=%.1f GiB%cinstalled=%.1f GiB", (double)m->total / (double)GIB, ERR_ARG_SEP,
+			 (double)m->installed / (double)GIB);
 	view_check(r, &c);
 }
 
@@ -177,8 +177,8 @@ static void check_gpu(struct request *r)
 /* Only where it holds something. */
 static void check_ollama(struct request *r)
 {
-	const struct held_ask *ask = &((const struct doctor *)r->state)->ask;
-	int64_t total, available;
+	const struct doctor *doctor = r->state;
+	const struct held_ask *ask = &doctor->ask;
 	bool has_backend;
 	char names[400];
 	struct check c = { .name = "ollama", .state = "ok", .key = "core_doctor_held" };
@@ -186,8 +186,7 @@ static void check_ollama(struct request *r)
 
 	if (ask->bytes < HELD_MIN)
 		return;
-	system_memory(&total, &available);
-	if (available < LITTLE)
+	if (doctor->memory.available < LITTLE)
 		c.state = "warn";
 	for (size_t i = 0; i < d->n && ask->gpu_bytes >= HELD_MIN; i++)
 		if (device_is_gpu(&d->items[i]) && d->items[i].memory_free < LITTLE)
@@ -222,12 +221,11 @@ static void ask_ollamas(struct request *r)
 static void read_doctor(struct request *r, struct db *db)
 {
 	struct doctor *d = r->state;
-	int64_t total, available;
 
 	held_ask_read(r, db, &d->ask);
 	d->cache_bytes = model_cache_size(store_data_dir(r->app->store), &d->n_cached);
-	system_memory(&total, &available);
-	if (available < LITTLE)
+	d->memory = machine_memory();
+	if (d->memory.available < LITTLE)
 		(void)machine_largest_process(&d->largest);
 }
 

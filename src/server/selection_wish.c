@@ -142,7 +142,7 @@ static enum err_code choose_judge(struct db *db, struct arena *a, const struct m
 	for (size_t i = 0; i < n; i++)
 		made[i] = artifacts[i].model_id;
 	const struct model_row *judge =
-		judge_choose(list, w->models, w->n_columns, made, n, (uint64_t)machine_memory_total() / 10 * 8);
+		judge_choose(list, w->models, w->n_columns, made, n, (uint64_t)machine_memory().total / 10 * 8);
 	w->has_judge = judge != NULL;
 	if (judge)
 		w->judge = *judge;

@@ -10,12 +10,6 @@
 
 #define WORKERS_SHOWN 32
 
-void system_memory(int64_t *total, int64_t *available)
-{
-	*total = machine_memory_total();
-	*available = machine_memory_available();
-}
-
 const char *system_idle_gpu(struct app *app)
 {
 	bool has_backend;
@@ -69,9 +63,8 @@ static void view_workers(struct app *app, struct buf *out)
 void system_status(struct app *app, struct buf *out)
 {
 	const char *dir = store_data_dir(app->store);
-	int64_t total, available;
+	struct machine_memory memory = machine_memory();
 	uint64_t disk = fs_free_space(dir);
-	system_memory(&total, &available);
 	json_open(out, NULL, '{');
 	json_cstr(out, "version", ASSAY_VERSION);
 	json_int(out, "event_id", live_event_id(app->live));
@@ -81,8 +74,8 @@ void system_status(struct app *app, struct buf *out)
 	json_flag(out, "gpu_support", devices_have_gpu(engine_devices(app->engine, &has_backend)));
 	json_cstr(out, "gpu_idle", system_idle_gpu(app));
 	system_gpus(app, out);
-	json_int(out, "memory_total", total);
-	json_int(out, "memory_available", available);
+	json_int(out, "memory_total", memory.total);
+	json_int(out, "memory_available", memory.available);
 	json_int(out, "disk_free", disk > INT64_MAX ? INT64_MAX : (int64_t)disk);
 	json_cstr(out, "data_dir", dir);
 	view_workers(app, out);

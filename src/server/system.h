@@ -6,9 +6,6 @@
 
 #include "server/app_private.h"
 
-/* Bytes of memory of the machine or of our control group, and what is free of it.  0 if unknown. */
-void system_memory(int64_t *total, int64_t *available);
-
 /* Why a GPU of this machine computes nothing: "build" (this program has no backend for it), "driver" (the backend finds none),
  * "off" (the settings); "" where one is in use or none is there. */
 const char *system_idle_gpu(struct app *app);

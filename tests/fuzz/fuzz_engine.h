@@ -128,16 +128,10 @@ char *__wrap_machine_name(int n_threads)
 	return mem_strdup("fuzz");
 }
 
-int64_t __wrap_machine_memory_available(void);
-int64_t __wrap_machine_memory_available(void)
+struct machine_memory __wrap_machine_memory(void);
+struct machine_memory __wrap_machine_memory(void)
 {
-	return 8 * (int64_t)GIB;
-}
-
-int64_t __wrap_machine_memory_total(void);
-int64_t __wrap_machine_memory_total(void)
-{
-	return 16 * (int64_t)GIB;
+	return (struct machine_memory){ 16 * (int64_t)GIB, 16 * (int64_t)GIB, 8 * (int64_t)GIB };
 }
 
 /* --- timers: `struct loop_timer` is ours here --- */
