@@ -7,15 +7,19 @@
 script/test prepares everything and calls this.  Without names it runs all suites, with --full with their long figures and tsan.  --list
 names them, --check only looks at the arguments.  A suite is a command that writes JUnit XML; a suite that ends badly without naming a
 failure counts as one.  Logs stay in build/test-logs.
+
+The suites run one after another, for models that compute at once on few cores wait for each other.  What cares for no clock, the
+sanitizers' build and the fuzz targets, runs beside them with what processor time they leave.
 """
-import concurrent.futures
 import os
 import pathlib
+import queue
 import re
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 import xml.etree.ElementTree as ElementTree
 
@@ -23,6 +27,9 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 LOGS = ROOT / "build" / "test-logs"
 JOBS = os.environ.get("ASSAY_JOBS", str(os.cpu_count() or 2))
 FULL = False
+# Of a command's own session, for the kernel shares time among sessions first.
+MODEST = ["sh", "-c", '{ echo 10 >/proc/self/autogroup; } 2>/dev/null; exec nice -n 10 "$@"', "modest"]
+beside = threading.local()  # .is_set: this thread's commands are modest
 
 
 class Counts:
@@ -39,6 +46,8 @@ class Counts:
 def run(name, command, cwd=ROOT, env=None, limit=1800):
     """Runs one command into the suite's log; returns its exit status (124 when it took too long)."""
     log = LOGS / f"{name}.log"
+    if hasattr(beside, "is_set"):
+        command = [*MODEST, *command]
     with open(log, "ab") as out:
         out.write(f"$ {' '.join(map(str, command))}\n".encode())
         out.flush()
@@ -131,13 +140,22 @@ def suite_unit():
     return ctest("unit", ROOT / "build")
 
 
+asan_build = threading.Lock()
+
+
+def build_asan(jobs=JOBS):
+    with asan_build:
+        status = run("asan", ["cmake", "--preset", "asan", f"-DASSAY_LLAMA_DIR={os.environ['LLAMA_DIR'] if FULL else ''}"])
+        return status or run("asan", ["cmake", "--build", ROOT / "build" / "asan", "-j", jobs, "--target", "check-build", "all"])
+
+
 def suite_asan():
     """All of our own code but the worker's (its tests need a model, which is too slow there), under ASan and UBSan; --full: the
     worker's start too, and the server under the tests of the API."""
     build, env = ROOT / "build" / "asan", {"ASAN_OPTIONS": "detect_leaks=1", "ASSAY_TEST_MODEL": "", "ASSAY_SANITIZED": "1"}
-    status = run("asan", ["cmake", "--preset", "asan", f"-DASSAY_LLAMA_DIR={os.environ['LLAMA_DIR'] if FULL else ''}"])
+    status = build_asan()
     if status:
-        return close(Counts(), status, "configure")
+        return close(Counts(), status, "build of the tests")
     counts = ctest("asan", build, env)
     if FULL:
         counts.add(pytest("asan-api", "tests/api", env={**env, "ASSAY_BIN": str(build / "bin" / "assay")}))
@@ -187,7 +205,7 @@ def fuzz(source, build, seconds):
     found.mkdir(parents=True, exist_ok=True)
     log = LOGS / f"fuzz-{target}.log"
     log.unlink(missing_ok=True)
-    status = run(log.stem, [build / "bin" / target, f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1",
+    status = run(log.stem, [build / "bin" / target, f"-max_total_time={seconds}", f"-timeout={30 if hasattr(beside, 'is_set') else 10}", "-rss_limit_mb=2048", "-print_final_stats=1",
                             *([f"-dict={words}"] if words.exists() else []), f"-artifact_prefix={found}/", found, corpus])
     text = log.read_text("utf-8", "replace")
     seeds, rounds = re.search(r"seed corpus: files: (\d+)", text), re.search(r"number_of_executed_units: (\d+)", text)
@@ -205,18 +223,54 @@ def fuzz(source, build, seconds):
     return None
 
 
+fuzz_build = threading.Lock()
+fuzz_targets = queue.SimpleQueue()  # sources of those that nobody works on
+fuzz_problems = []  # of each target that ran: what is wrong with it, or None
+beside_thread = []  # the one that begins with them while other suites run
+
+
+def build_fuzz(jobs=JOBS):
+    with fuzz_build:
+        status = run("fuzz", ["cmake", "--preset", "fuzz", "-DASSAY_LLAMA_DIR="])
+        return status or run("fuzz", ["cmake", "--build", ROOT / "build" / "fuzz", "-j", jobs])
+
+
+def fuzz_what_is_left():
+    while True:
+        try:
+            source = fuzz_targets.get_nowait()
+        except queue.Empty:
+            return
+        fuzz_problems.append(fuzz(source, ROOT / "build" / "fuzz", os.environ.get("ASSAY_FUZZ_SECONDS", "300" if FULL else "60")))
+
+
 def suite_fuzz():
-    """Every target for a minute from its corpus, as many at a time as there are cores; --full: five minutes."""
-    build, seconds = ROOT / "build" / "fuzz", os.environ.get("ASSAY_FUZZ_SECONDS", "300" if FULL else "60")
-    status = run("fuzz", ["cmake", "--preset", "fuzz", "-DASSAY_LLAMA_DIR="])
-    status = status or run("fuzz", ["cmake", "--build", build, "-j", JOBS])
+    """Every target for a minute from its corpus; --full: five minutes.  Those that were not run beside the other suites yet, as many
+    at a time as there are cores."""
+    status = build_fuzz()
     if status:
         return close(Counts(), status, "build of the fuzz targets")
-    counts = Counts()
-    with concurrent.futures.ThreadPoolExecutor(int(JOBS)) as pool:
-        for problem in pool.map(lambda source: fuzz(source, build, seconds), sorted((ROOT / "tests" / "fuzz").glob("fuzz_*.c"))):
-            counts.add(Counts(failed=1, names=[problem]) if problem else Counts(passed=1))
-    return counts
+    threads = [threading.Thread(target=fuzz_what_is_left) for _ in range(int(JOBS))]
+    for thread in threads:
+        thread.start()
+    for thread in [*threads, *beside_thread]:
+        thread.join()
+    names = [problem for problem in fuzz_problems if problem]
+    return Counts(passed=fuzz_problems.count(None), failed=len(names), names=names)
+
+
+def start_beside(chosen):
+    """Begins what cares for no clock, while the suites before it run."""
+    def work():
+        beside.is_set = True
+        if "asan" not in chosen or build_asan("1") == 0:
+            if build_fuzz("1") == 0:
+                fuzz_what_is_left()
+    for source in sorted((ROOT / "tests" / "fuzz").glob("fuzz_*.c")):
+        fuzz_targets.put(source)
+    if chosen[0] != "fuzz":
+        beside_thread.append(threading.Thread(target=work))
+        beside_thread[0].start()
 
 
 def suite_web():
@@ -250,7 +304,7 @@ def suite_fault():
 def suite_e2e():
     report = LOGS / "e2e.xml"
     status = run("e2e", ["npx", "playwright", "test", "--reporter=junit"], cwd=ROOT / "web",
-                 env={"PLAYWRIGHT_JUNIT_OUTPUT_NAME": str(report), "PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD": "1"})
+                 env={"PLAYWRIGHT_JUNIT_OUTPUT_NAME": str(report), "PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD": "1", "ASSAY_FULL": "1" if FULL else ""})
     return close(read_junit(report), status, "playwright")
 
 
@@ -303,6 +357,9 @@ def main():
     total = Counts()
     for name in chosen:
         (LOGS / f"{name}.log").unlink(missing_ok=True)
+    if "fuzz" in chosen:
+        start_beside(chosen)
+    for name in chosen:
         start = time.monotonic()
         counts = {**SUITES, **ON_REQUEST}[name]()
         total.add(counts)

@@ -3,7 +3,7 @@
 import type { Page } from "@playwright/test";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { dress, look_at } from "./look";
+import { dress, look_at, themes } from "./look";
 import { ask, done, drop, expect, open_empty, server, test } from "./page";
 import { questions_of, say, SCENARIOS, selection_of, type Language } from "./selection_kinds";
 import { call } from "./setup";
@@ -159,7 +159,7 @@ for (const [at, { kind, sentence }] of SCENARIOS.entries()) {
 		const run_id = await some_run(page);
 		for (const language of ["en", "zh-TW"] as const) {
 			await show(page, at, run_id, language);
-			for (const theme of ["light", "dark"] as const) {
+			for (const theme of themes(language)) {
 				await look_at(page, `automatic-${kind}-${language}-${theme}`, { language, theme });
 				await expect(page.getByText(say(language, sentence), { exact: true })).toBeVisible();
 			}
@@ -202,7 +202,7 @@ test("the winner is what Create proposes, whatever was liked", async ({ page }) 
 	await expect(page.getByRole("dialog").getByRole("radio", { name: /epoch 2/ })).toBeChecked();
 });
 for (const language of ["en", "zh-TW"] as const)
-	for (const theme of ["light", "dark"] as const)
+	for (const theme of themes(language))
 		test(`the start, and rating one question at a time without names, ${language}, ${theme}`, async ({ page }) => {
 			await page.goto(`${server()}/automatic`);
 			const run = await some_run(page);

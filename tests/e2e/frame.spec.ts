@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import AxeBuilder from "@axe-core/playwright";
+import { themes } from "./look";
 import { ask, cell, expect, open_empty, server, test } from "./page";
 
 test("the language switches without a reload, and everything has a name in it", async ({ page }) => {
@@ -47,7 +48,7 @@ test("the keyboard reaches the answers, the map and the single question", async 
 });
 
 for (const language of ["en", "zh-TW"]) {
-	for (const theme of ["light", "dark"]) {
+	for (const theme of themes(language)) {
 		test(`axe finds nothing, ${language}, ${theme}`, async ({ page }) => {
 			await open_empty(page);
 			await ask(page, "Which CPU does the Kestrel K7 use?", "What OS does the Kestrel K7 ship with?");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Downloads from a hub, against a stub of one: setup.ts starts it and tells the server its address.
 import type { Page } from "@playwright/test";
-import { dress, look_at, look_at_both } from "./look";
+import { dress, look_at, look_at_both, themes } from "./look";
 import { expect, server, test } from "./page";
 import { call } from "./setup";
 
@@ -107,7 +107,7 @@ test.describe("refused by the hub", () => {
 });
 
 for (const language of ["en", "zh-TW"] as const) {
-	for (const theme of ["light", "dark"] as const) {
+	for (const theme of themes(language)) {
 		test(`a gated model explains the steps, and axe finds nothing, ${language}, ${theme}`, async ({ page }) => {
 			await offer({ gated: "manual", license: "llama3.1", files: { "K7.Q4_K_M.gguf": { random: 10 } } });
 			await page.goto(`${server()}/models`);

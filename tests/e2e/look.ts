@@ -5,6 +5,11 @@ import { expect } from "./page";
 
 interface Look { language: "en" | "zh-TW"; theme: "light" | "dark" }
 
+/** The themes that a page is looked at in: each language and each theme once, with script/test --full each language in each theme. */
+export function themes(language: string): readonly Look["theme"][] {
+	return process.env.ASSAY_FULL ? ["light", "dark"] : [language === "en" ? "light" : "dark"];
+}
+
 /** Opens the page anew in a language and theme. */
 export async function dress(page: Page, as: Look): Promise<void> {
 	await page.evaluate(([language, theme]) => {

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Page } from "@playwright/test";
-import { dress, look_at, look_at_both } from "./look";
+import { dress, look_at, look_at_both, themes } from "./look";
 import { expect, server, test } from "./page";
 import type { Family } from "../../web/src/types";
 import { call } from "./setup";
@@ -253,7 +253,7 @@ test.describe("looking fails", () => {
 });
 
 for (const language of ["en", "zh-TW"] as const) {
-	for (const theme of ["light", "dark"] as const) {
+	for (const theme of themes(language)) {
 		test(`axe finds nothing on what other programs keep, ${language}, ${theme}`, async ({ page }) => {
 			test.skip(!process.env.ASSAY_E2E_HOME, "the server is not ours");
 			await open(page);
@@ -277,7 +277,7 @@ for (const language of ["en", "zh-TW"] as const) {
 }
 
 for (const language of ["en", "zh-TW"] as const) {
-	for (const theme of ["light", "dark"] as const) {
+	for (const theme of themes(language)) {
 		test(`axe finds nothing on Models, ${language}, ${theme}`, async ({ page }) => {
 			await open(page);
 			await look_at(page, `models-${language}-${theme}`, { language, theme });

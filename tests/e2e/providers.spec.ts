@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Locator, Page } from "@playwright/test";
-import { look_at } from "./look";
+import { look_at, themes } from "./look";
 import { expect, server, test } from "./page";
 
 const STUB = fileURLToPath(new URL("../support/ollama_stub.py", import.meta.url));
@@ -196,7 +196,7 @@ test.describe("with a certificate of its own", () => {
 });
 
 for (const language of ["en", "zh-TW"] as const) {
-	for (const theme of ["light", "dark"] as const) {
+	for (const theme of themes(language)) {
 		test(`axe finds nothing on AI providers, ${language}, ${theme}`, async ({ page }) => {
 			await load_tiny();
 			await add(page, "ollama", ollama, "Lab");

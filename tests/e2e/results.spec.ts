@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Page } from "@playwright/test";
-import { look_at } from "./look";
+import { look_at, themes } from "./look";
 import { expect, server, test } from "./page";
 import { call } from "./setup";
 
@@ -136,7 +136,7 @@ test("older validations come while scrolling", async ({ page }) => {
 });
 
 for (const language of ["en", "zh-TW"] as const) {
-	for (const theme of ["light", "dark"] as const) {
+	for (const theme of themes(language)) {
 		test(`axe finds nothing on Results, ${language}, ${theme}`, async ({ page }) => {
 			await run(page, "Look", [QUESTIONS[0] ?? ""]);
 			await look_at(page, `results-${language}-${theme}`, { language, theme });

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { look_at } from "./look";
+import { look_at, themes } from "./look";
 import { expect, server, test } from "./page";
 import { call } from "./setup";
 
@@ -81,7 +81,7 @@ test("version, data folder and sandbox are told", async ({ page }) => {
 });
 
 for (const language of ["en", "zh-TW"] as const) {
-	for (const theme of ["light", "dark"] as const) {
+	for (const theme of themes(language)) {
 		test(`axe finds nothing on Settings, ${language}, ${theme}`, async ({ page }) => {
 			await look_at(page, `settings-${language}-${theme}`, { language, theme });
 		});
@@ -122,10 +122,12 @@ test("a GPU that lies idle is told once, and the one to use can be chosen", asyn
 });
 
 test("what was done here is listed on request, newest first", async ({ page }) => {
-	await call(page, "POST", "/api-keys", { name: "for the list" });
+	const key = (await call(page, "POST", "/api-keys", { name: "for the list" })) as { id: number };
+	await call(page, "DELETE", `/api-keys/${key.id}`);
 	const list = page.locator("details", { hasText: "Activity" });
 	await expect(list.locator("tr")).toHaveCount(0);
 	await list.locator("summary").click();
-	await expect(list.locator("tr").first()).toContainText(/API key made.*for the list/);
+	await expect(list.locator("tr").nth(0)).toContainText(/API key removed/);
+	await expect(list.locator("tr").nth(1)).toContainText(/API key made.*for the list/);
 	await expect(list.locator("tr").filter({ hasText: "logged in" }).first()).toContainText("127.0.0.1");
 });

@@ -17,7 +17,6 @@ struct wish {
 	double epochs[4];
 	int64_t judge_id;
 	size_t n_questions;
-	bool without_references;
 	size_t n_set; /* of a question set that the questions begin; 0: none */
 	struct selection_params params;
 	int64_t run_id, selection_id; /* out */
@@ -135,11 +134,8 @@ static void add_selection(struct db *db, void *user, struct err *err)
 	for (size_t i = 0; i < w->n_models; i++)
 		columns[i] = (struct column_row){ .model_id = w->models[i], .label = w->labels[i], .epoch = w->epochs[i],
 						  .params = run.params, .slots = 16 };
-	for (size_t i = 0; i < w->n_questions; i++) {
+	for (size_t i = 0; i < w->n_questions; i++)
 		asked[i] = questions[i % n_all];
-		if (w->without_references)
-			asked[i].reference = (struct str){ 0 };
-	}
 	if (!w->run_id) {
 		if (run_store_add(db, &run, columns, w->n_models, asked, w->n_questions, err) != ERR_OK)
 			return;
@@ -256,28 +252,6 @@ static void the_references_choose_the_last_epoch(void **state)
 	assert_true(clock_mono_ms() - before < 20000);
 }
 
-static void without_references_the_small_judge_is_refused_and_nothing_judges(void **state)
-{
-	(void)state;
-	if (!have_model())
-		skip();
-	struct wish w = family();
-	w.without_references = true;
-	w.judge_id = base_id;
-	w.n_questions = 24;
-	struct look l = validate(&w);
-	assert_int_equal(l.row.state, SELECTION_DONE);
-	json_t *en = words(&l, LANG_EN);
-	const json_t *judge = json_object_get(en, "judge"), *decision = json_object_get(en, "decision");
-	assert_string_equal(at(judge, "state", NULL), "failed");
-	assert_true(json_array_size(json_object_get(json_object_get(judge, "exam"), "findings")) > 0);
-	assert_string_equal(at(decision, "kind", NULL), "nothing_to_judge_by");
-	assert_string_equal(at(json_array_get(json_object_get(decision, "next_steps"), 0), "action", NULL), "rate");
-	assert_string_equal(step_state(&l, 3), "done");
-	assert_string_equal(step_state(&l, 4), "skipped");
-	json_decref(en);
-}
-
 static void the_same_epoch_under_two_names_is_no_difference(void **state)
 {
 	(void)state;
@@ -302,6 +276,8 @@ static void one_that_is_stopped_goes_on_later(void **state)
 	if (!have_model())
 		skip();
 	struct wish w = family();
+	w.n_models = 2;
+	w.n_questions = 20;
 	w.params.fresh = true;
 	bench_store(&bench, add_selection, &w);
 	selections_start(selections, w.selection_id);
@@ -330,7 +306,6 @@ static void with_time_it_asks_as_many_more_as_there_is_time_for(void **state)
 	struct wish w = family();
 	w.models[1] = last_id; /* equals: more questions could settle it */
 	w.n_set = n_all;
-	w.params.fresh = true;
 	w.params.budget_s = 600;
 	w.params.n_planned = (int64_t)n_all;
 	struct look l = validate(&w);
@@ -342,12 +317,14 @@ static void with_time_it_asks_as_many_more_as_there_is_time_for(void **state)
 	json_decref(en);
 	/* A little time: the first questions, and the sentence that it was up or that they sufficed. */
 	w.run_id = 0;
+	w.params.fresh = true;
 	w.params.budget_s = 2;
 	l = validate(&w);
 	en = words(&l, LANG_EN);
 	assert_true(json_integer_value(json_object_get(en, "n_answered")) < (json_int_t)n_all);
 	json_decref(en);
-	/* And on, without a limit. */
+	/* And on, without a limit, with what the first one asked. */
+	w.params.fresh = false;
 	w.params.budget_s = 0;
 	bench_store(&bench, more_time, &w);
 	selections_start(selections, w.selection_id);
@@ -459,7 +436,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_references_choose_the_last_epoch),
-		cmocka_unit_test(without_references_the_small_judge_is_refused_and_nothing_judges),
 		cmocka_unit_test(the_same_epoch_under_two_names_is_no_difference),
 		cmocka_unit_test(one_that_is_stopped_goes_on_later),
 		cmocka_unit_test(with_time_it_asks_as_many_more_as_there_is_time_for),
