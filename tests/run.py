@@ -205,7 +205,7 @@ def fuzz(source, build, seconds):
     found.mkdir(parents=True, exist_ok=True)
     log = LOGS / f"fuzz-{target}.log"
     log.unlink(missing_ok=True)
-    status = run(log.stem, [build / "bin" / target, f"-max_total_time={seconds}", f"-timeout={30 if hasattr(beside, 'is_set') else 10}", "-rss_limit_mb=2048", "-print_final_stats=1",
+    status = run(log.stem, [build / "bin" / target, f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1",
                             *([f"-dict={words}"] if words.exists() else []), f"-artifact_prefix={found}/", found, corpus])
     text = log.read_text("utf-8", "replace")
     seeds, rounds = re.search(r"seed corpus: files: (\d+)", text), re.search(r"number_of_executed_units: (\d+)", text)
