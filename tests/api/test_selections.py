@@ -397,9 +397,11 @@ def other(live, demo, tmp_path_factory):
     return live.call("POST", "/models", {"path": str(path)})["model_ids"][0]
 
 
-@pytest.mark.skipif(not FULL, reason="the small model takes minutes for an exam: with --full; a provider's judge fails one here too")
 def test_a_judge_that_fails_its_exam_has_no_say(live, demo, other):
-    alone = wait(live, add(live, demo, family_id=None, model_ids=[demo[1][0], demo[1][4]], questions=QUESTIONS[:5], judge="none"))
+    short = {"What is 2+2?": "It is 4.", "Name a colour.": "Blue, say.", "Who wrote Faust?": "Goethe did.",
+             "Where is Rome?": "In Italy.", "How many days has May?": "It has 31."}  # an exam of long ones takes minutes here
+    alone = wait(live, add(live, demo, family_id=None, model_ids=[demo[1][0], demo[1][4]], judge="none", params={"max_tokens": 8},
+                           questions=[{"text": text, "reference": answer} for text, answer in short.items()]))
     judged = wait(live, live.call("POST", "/selections", {"run_id": alone["run_id"], "judge_model_id": other}), limit_s=600)
     judge = judged["checked_by"]["judge"]
     assert judged["state"] == "done" and judge["model_id"] == other and judge["name"] == "owl", judged
@@ -410,6 +412,8 @@ def test_a_judge_that_fails_its_exam_has_no_say(live, demo, other):
     assert "owl" in report(live, judged, "html").decode()
     planned = live.call("POST", "/selections/preview", {"run_id": alone["run_id"], "judge_model_id": other})["plan"]
     assert planned["seconds"] > 1 and planned["n_judge_calls"] > 0
+    if not FULL:  # a second exam takes as long
+        return
     # Another template, another prompt, other readings: those that are stored are not taken for these.
     turns = "{% for m in messages %}<{{ m['role'] }}> {{ m['content'] }}\n{% endfor %}<assistant> "
     live.call("PUT", f"/models/{other}/template", {"choice": "own", "text": turns})
