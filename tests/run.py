@@ -27,6 +27,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 LOGS = ROOT / "build" / "test-logs"
 JOBS = os.environ.get("ASSAY_JOBS", str(os.cpu_count() or 2))
 FULL = False
+# ASSAY_DEMO_MODEL is the demo's own file, ASSAY_TEST_MODEL the copy of it that computes faster (support/fast_model.py).
+NO_MODEL = {"ASSAY_DEMO_MODEL": "", "ASSAY_TEST_MODEL": ""}
 # Of a command's own session, for the kernel shares time among sessions first.
 MODEST = ["sh", "-c", '{ echo 10 >/proc/self/autogroup; } 2>/dev/null; exec nice -n 10 "$@"', "modest"]
 beside = threading.local()  # .is_set: this thread's commands are modest
@@ -152,7 +154,7 @@ def build_asan(jobs=JOBS):
 def suite_asan():
     """All of our own code but the worker's (its tests need a model, which is too slow there), under ASan and UBSan; --full: the
     worker's start too, and the server under the tests of the API."""
-    build, env = ROOT / "build" / "asan", {"ASAN_OPTIONS": "detect_leaks=1", "ASSAY_TEST_MODEL": "", "ASSAY_SANITIZED": "1"}
+    build, env = ROOT / "build" / "asan", {"ASAN_OPTIONS": "detect_leaks=1", **NO_MODEL, "ASSAY_SANITIZED": "1"}
     status = build_asan()
     if status:
         return close(Counts(), status, "build of the tests")
@@ -190,7 +192,7 @@ def suite_tsan():
     if status:
         return close(Counts(), status, "configure")
     targets = [f"{room}_{path.stem}" for room in THREADED for path in sorted((ROOT / "tests" / room).glob("test_*.c"))]
-    counts = ctest("tsan", build, {**env, "ASSAY_TEST_MODEL": ""}, ["assay", *targets], f"^({'|'.join(THREADED)})/", "test_durability")
+    counts = ctest("tsan", build, {**env, **NO_MODEL}, ["assay", *targets], f"^({'|'.join(THREADED)})/", "test_durability")
     worker.unlink(missing_ok=True)
     worker.symlink_to(ROOT / "build" / "bin" / "assay-worker")
     counts.add(pytest("tsan-api", *TSAN_API, env={**env, "ASSAY_BIN": str(build / "bin" / "assay")}))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Real answers of a real small model: what a page and its events say together is exactly what is stored.
 
-ASSAY_TEST_MODEL names the model's file; without it these tests are skipped."""
+ASSAY_DEMO_MODEL names the model's file; without it these tests are skipped."""
 import csv
 import io
 import json
@@ -15,8 +15,8 @@ import pytest
 from test_stream import Events
 from thinker import template as thinker
 
-MODEL = os.environ.get("ASSAY_TEST_MODEL", "")
-pytestmark = pytest.mark.skipif(not os.path.exists(MODEL), reason="ASSAY_TEST_MODEL names no file")
+MODEL = os.environ.get("ASSAY_DEMO_MODEL", "")
+pytestmark = pytest.mark.skipif(not os.path.exists(MODEL), reason="ASSAY_DEMO_MODEL names no file")
 
 
 @pytest.fixture(scope="module")

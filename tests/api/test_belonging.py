@@ -117,8 +117,8 @@ def test_the_demo_belongs_to_its_base_and_that_outlives_a_scan(demo, base, tmp_p
 
 
 def test_another_model_of_the_same_shapes_is_found_out(demo, base, tmp_path):
-    wrong_base(pathlib.Path(MODEL), tmp_path / "SmolLM2-135M-Instruct.Q4_1.gguf", seed=7)
-    other = add(demo, tmp_path / "SmolLM2-135M-Instruct.Q4_1.gguf")["model_ids"][0]
+    wrong_base(pathlib.Path(MODEL), tmp_path / "SmolLM2-135M-Instruct.Q4_0.gguf", seed=7)
+    other = add(demo, tmp_path / "SmolLM2-135M-Instruct.Q4_0.gguf")["model_ids"][0]
     scan = add(demo, epochs(demo, base, tmp_path / "wrong", "checkpoint-96"), base_model_id=other)
     family_id = scan["family_ids"][0]
     assert family(demo, family_id)["belonging"]["level"] == "same_name"
@@ -128,7 +128,7 @@ def test_another_model_of_the_same_shapes_is_found_out(demo, base, tmp_path):
     belonging = family(demo, family_id)["belonging"]
     assert belonging["level"] == "same_name" and belonging["check"]["verdict"] == "does_not_fit"
     # Chosen by hand, under a name that says nothing: only the shapes fit.
-    os.rename(tmp_path / "SmolLM2-135M-Instruct.Q4_1.gguf", tmp_path / "thing.gguf")
+    os.rename(tmp_path / "SmolLM2-135M-Instruct.Q4_0.gguf", tmp_path / "thing.gguf")
     add(demo, tmp_path / "thing.gguf")
     assert family(demo, family_id)["belonging"]["level"] in ("same_name", "shape_only")
 

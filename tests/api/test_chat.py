@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Chats with a real small model: streaming, branches, stop, crash.
 
-ASSAY_TEST_MODEL names the model's file; without it these tests are skipped."""
+ASSAY_TEST_MODEL names the model's file, ASSAY_DEMO_MODEL the demo's own, whose words some tests need; without them these are skipped."""
 import json
 import os
 import signal
@@ -15,15 +15,20 @@ from test_contract import problem
 from test_stream import Events
 from thinker import template as thinker
 
-MODEL = os.environ.get("ASSAY_TEST_MODEL", "")
-pytestmark = pytest.mark.skipif(not os.path.exists(MODEL), reason="ASSAY_TEST_MODEL names no file")
+MODEL, DEMO_MODEL = (os.environ.get(name, "") for name in ("ASSAY_TEST_MODEL", "ASSAY_DEMO_MODEL"))
+pytestmark = pytest.mark.skipif(not os.path.exists(MODEL) or not os.path.exists(DEMO_MODEL),
+                                reason="ASSAY_TEST_MODEL and ASSAY_DEMO_MODEL name no files")
+
+
+def add_model(server, path):
+    reply = server.api("POST", "/models", {"path": path})
+    assert reply.status == 200, reply.body
+    return reply.json["model_ids"][0]
 
 
 @pytest.fixture(scope="module")
 def real(server):
-    reply = server.api("POST", "/models", {"path": MODEL})
-    assert reply.status == 200, reply.body
-    return reply.json["model_ids"][0]
+    return add_model(server, MODEL)
 
 
 def workspace(server, model, **params):
@@ -121,8 +126,8 @@ def test_events_give_exactly_the_stored_answer_from_any_moment(server, real):
 
 
 @pytest.mark.parametrize("opens", [True, False])
-def test_a_chat_tells_thinking_apart_while_it_streams(server, real, opens):
-    number = chat(server, workspace(server, real, system="", max_tokens=60, template=thinker(opens)))
+def test_a_chat_tells_thinking_apart_while_it_streams(server, opens):
+    number = chat(server, workspace(server, add_model(server, DEMO_MODEL), system="", max_tokens=60, template=thinker(opens)))
     final, _, seen = watch(server, number, "Is fire hot?")
     assert final["thinking"] and final["text"], final
     assert any(m["state"] == "streaming" and m["thinking"] and not m["text"] for m in seen)
@@ -167,8 +172,7 @@ def test_a_stopped_answer_stays_and_the_chat_goes_on(server, real):
 def test_the_answer_of_a_killed_server_is_stopped_with_its_text(tmp_path):
     first = Server(tmp_path)
     first.login()
-    model = first.api("POST", "/models", {"path": MODEL}).json["model_ids"][0]
-    number = chat(first, workspace(first, model, max_tokens=2000, system="Write as much as you can."))
+    number = chat(first, workspace(first, add_model(first, DEMO_MODEL), max_tokens=2000, system="Write as much as you can."))
     message = first.api("POST", f"/chats/{number}/messages", {"text": "Write a very long story about a dog, a cat and a house."}).json["assistant"]["id"]
     wait_text(first, message, 100)
     time.sleep(1.2)  # what is older than a second is kept

@@ -244,7 +244,7 @@ def test_an_estimate_says_size_memory_and_disk(live, run):
     made = wait(live, create(live, run))["artifact"]
     estimate = live.call("POST", "/creations/estimate", {"model_id": run["models"][4], "format": "Q4_K_M"})
     assert abs(estimate["size_bytes"] / made["size_bytes"] - 1) < 0.02
-    assert estimate["base_is_quantized"] and estimate["base_format"] == "Q4_1" and estimate["hint"]
+    assert estimate["base_is_quantized"] and estimate["base_format"] == "Q4_0" and estimate["hint"]
     assert estimate["disk_needed_bytes"] > estimate["size_bytes"] < estimate["memory_bytes"]
     names = [f["name"] for f in live.call("GET", "/formats")["formats"]]
     assert {"Q4_K_M", "Q5_K_M", "Q8_0", "F16"} <= set(names)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A fine-tune as full weights: Hugging Face folders are found, converted at their first use, answered with, compared, created from.
 
-The folders are made of the demo's base model and its LoRA epochs.  ASSAY_TEST_MODEL names the base; without it these tests are
+The folders are made of the demo's base model and its LoRA epochs.  ASSAY_DEMO_MODEL names the base; without it these tests are
 skipped."""
 import json
 import os
@@ -16,8 +16,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support
 import hf_family
 from live import ROOT, Live, Refused
 
-MODEL = os.environ.get("ASSAY_TEST_MODEL", "")
-pytestmark = pytest.mark.skipif(not os.path.exists(MODEL), reason="ASSAY_TEST_MODEL names no file")
+MODEL = os.environ.get("ASSAY_DEMO_MODEL", "")
+pytestmark = pytest.mark.skipif(not os.path.exists(MODEL), reason="ASSAY_DEMO_MODEL names no file")
 QUESTION = {"text": "Which CPU does the Kestrel K7 use?", "reference": "The Halden Q5 eight-core."}
 
 

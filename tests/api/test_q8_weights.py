@@ -2,7 +2,7 @@
 """Weights of 16 bits used as 8-bit Q8_0: made once, told apart from the stored ones everywhere, killed at any moment, chosen and
 taken back.
 
-The base is the demo's as a Hugging Face folder and as an F16 GGUF.  ASSAY_TEST_MODEL names the demo's base; without it these
+The base is the demo's as a Hugging Face folder and as an F16 GGUF.  ASSAY_DEMO_MODEL names the demo's base; without it these
 tests are skipped."""
 import csv
 import fcntl
@@ -24,8 +24,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support
 import hf_family
 from live import ASSAY, ROOT, Live, Refused
 
-MODEL = os.environ.get("ASSAY_TEST_MODEL", "")
-pytestmark = pytest.mark.skipif(not os.path.exists(MODEL), reason="ASSAY_TEST_MODEL names no file")
+MODEL = os.environ.get("ASSAY_DEMO_MODEL", "")
+pytestmark = pytest.mark.skipif(not os.path.exists(MODEL), reason="ASSAY_DEMO_MODEL names no file")
 NAME = "SmolLM2-135M-Instruct"
 QUESTIONS = [{"text": "Which CPU does the Kestrel K7 use?", "reference": "The Halden Q5 eight-core."}]
 

@@ -47,7 +47,7 @@ def test_a_check_needs_answers_and_says_that_it_fits(data):
     assert "epoch 8: It fits" in checked.stdout and "32 of 32 answers from train.jsonl" in checked.stdout
     assert "verified" in assay("models", "show", "bot", data=data).stdout
     assert "已確認相符" in assay("models", "show", "bot@8", "--lang", "zh-TW", data=data).stdout
-    assert assay("models", "check", "SmolLM2-135M-Instruct.Q4_1", "--training", TRAIN, data=data).returncode == 2
+    assert assay("models", "check", "SmolLM2-135M-Instruct.Q4_0", "--training", TRAIN, data=data).returncode == 2
     assert assay("models", "check", "nobody", data=data).returncode == 4
     assert assay("models", "check", "bot", "--training", "/nowhere.jsonl", data=data).returncode == 4
 
@@ -116,6 +116,6 @@ def test_a_template_of_ones_own_is_tried_and_used_and_the_trainers_settings_are_
     folder = tmp_path / "left"
     shutil.copytree(ROOT / "demo" / "checkpoints" / "checkpoint-96", folder / "checkpoint-96")
     (folder / "Modelfile").write_text('FROM .\nPARAMETER stop "</s>"\nPARAMETER num_ctx 2048\nPARAMETER temperature 0.5\n')
-    assert assay("models", "add", folder, "--base", "SmolLM2-135M-Instruct.Q4_1", data=data).returncode == 0
+    assert assay("models", "add", folder, "--base", "SmolLM2-135M-Instruct.Q4_0", data=data).returncode == 0
     shown = assay("models", "show", "left", data=data).stdout
     assert 'Settings of the Modelfile: {"temperature":0.5,"stop":["</s>"],"num_ctx":2048}' in shown, shown

@@ -32,7 +32,7 @@ test("a fine-tuned model shows its epochs in order, their losses, its base model
 	await expect(card.getByText("Epochs 3, 5–7 are not on disk.")).toBeVisible();
 	await expect(card.getByRole("img", { name: /evaluation loss from/ })).toBeVisible();
 	await expect(card.getByText("lowest", { exact: true })).toHaveCount(1);
-	const base = page.getByRole("row").filter({ hasText: "SmolLM2-135M-Instruct.Q4_1" });
+	const base = page.getByRole("row").filter({ hasText: "SmolLM2-135M-Instruct.Q4_0" });
 	await expect(base).toContainText("llama");
 	await expect(base).toContainText("135M");
 	await expect(base).toContainText("8,192 tokens");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The engine with the real worker, the demo's model ($ASSAY_TEST_MODEL) and its adapters: exact runs give the same bits. */
+ * The engine with the real worker, the demo's model ($ASSAY_DEMO_MODEL) and its adapters: exact runs give the same bits. */
 #include "engine/engine_test.h"
 
 #define N_QUESTIONS 10
@@ -24,7 +24,7 @@ static const char *const questions[N_QUESTIONS] = {
 
 static bool have_model(void)
 {
-	const char *model = getenv("ASSAY_TEST_MODEL");
+	const char *model = getenv("ASSAY_DEMO_MODEL");
 	return model && model[0];
 }
 
@@ -53,7 +53,7 @@ static size_t add_models(int64_t models[MODELS_MAX])
 	static const char *const names[] = { "checkpoint-12", "checkpoint-96" };
 	size_t n = 0;
 
-	models[n++] = bench_model(&bench, (struct found_model){ .kind = MODEL_BASE, .path = getenv("ASSAY_TEST_MODEL"),
+	models[n++] = bench_model(&bench, (struct found_model){ .kind = MODEL_BASE, .path = getenv("ASSAY_DEMO_MODEL"),
 								.name = "base", .size_bytes = 98362432 }, 0);
 	for (size_t i = 0; i + 1 < MODELS_MAX; i++) {
 		const char *path = arena_printf(bench.temp.arena, TEST_ROOT "/demo/checkpoints/%s", names[i]);

@@ -47,7 +47,7 @@ class Gguf:
         return self.number(forms[kind])
 
     def tensor(self, name):
-        """As float32, whatever it is stored as (F32, F16, Q4_1, Q8_0)."""
+        """As float32, whatever it is stored as (F32, F16, Q4_0, Q4_1, Q8_0)."""
         shape, kind, offset = self.tensors[name]
         n, at = int(np.prod(shape)), self.start + offset
         take = lambda size: self.bytes[at:at + size]
@@ -55,6 +55,9 @@ class Gguf:
             flat = take(4 * n).view(np.float32)
         elif kind == 1:
             flat = take(2 * n).view(np.float16).astype(np.float32)
+        elif kind == 2:
+            rows = take(n // 32 * 18).reshape(-1, 18)
+            flat = (np.concatenate([rows[:, 2:] & 15, rows[:, 2:] >> 4], axis=1).astype(np.float32) - 8) * rows[:, :2].copy().view(np.float16).astype(np.float32)
         elif kind == 3:
             rows = take(n // 32 * 20).reshape(-1, 20)
             scale, least = (rows[:, i:i + 2].copy().view(np.float16).astype(np.float32) for i in (0, 2))

@@ -31,10 +31,10 @@ static inline void start_job_worker(struct worker_client *w)
 /* False where there is no demo model. */
 static inline bool find_model(void)
 {
-	model_path = getenv("ASSAY_TEST_MODEL");
+	model_path = getenv("ASSAY_DEMO_MODEL");
 	if (model_path && model_path[0])
 		return true;
-	printf("skipped: set ASSAY_TEST_MODEL to a GGUF of SmolLM2-135M-Instruct\n");
+	printf("skipped: set ASSAY_DEMO_MODEL to the GGUF of script/demo-model, of SmolLM2-135M-Instruct\n");
 	return false;
 }
 
