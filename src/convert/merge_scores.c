@@ -9,6 +9,7 @@
 
 #define SPACE_MARK "\xE2\x96\x81" /* U+2581 */
 #define MERGES_MAX (16u << 20)
+#define PIECE_MAX 1024 /* bytes: the time to find every way to make one grows with its square; known vocabularies stay below 300 */
 
 struct merges {
 	const struct hf_tokens *t;
@@ -191,12 +192,16 @@ static enum err_code check_piece(struct merges *m, const char *piece, struct err
 	return ERR_OK;
 }
 
-static enum err_code set_scores(struct merges *m, struct vocab_list *l, struct err *err)
+static enum err_code set_scores(struct merges *m, struct vocab_list *l, const atomic_bool *cancel, struct err *err)
 {
 	const struct hf_tokens *t = m->t;
 	int32_t next = m->n_ranked;
 	for (uint64_t i = 0; i < t->n_base && i < l->n; i++) {
 		bool is_piece = l->types[i] == VOCAB_NORMAL && !hf_tokens_added(t, i);
+		if (cancel && atomic_load(cancel))
+			return err_set(err, ERR_CANCELLED, "err_cancelled", NULL);
+		if (is_piece && strlen(t->texts[i]) > PIECE_MAX)
+			return cannot_say(m, t->texts[i], err);
 		if (is_piece && check_piece(m, t->texts[i], err) != ERR_OK)
 			return err->code;
 		l->scores[i] = !is_piece ? 0 : (float)-(m->rank[i] >= 0 ? m->rank[i] : next++);
@@ -214,7 +219,7 @@ enum err_code merge_scores_set(struct vocab_list *l, const struct hf_tokens *t, 
 		m.rank[i] = -1;
 	enum err_code rc = read_merges(&m, cancel, err);
 	if (rc == ERR_OK)
-		rc = set_scores(&m, l, err);
+		rc = set_scores(&m, l, cancel, err);
 	mem_free(m.pairs);
 	mem_free(m.rank);
 	buf_release(&m.text);

@@ -43,7 +43,7 @@ static void put_lines(struct page *p, int n)
 	if (p->out->len == p->start)
 		return;
 	int have = 0;
-	for (size_t at = p->out->len; at > p->start && p->out->ptr[at - 1] == '\n'; at--)
+	for (size_t at = p->out->len; have < n && at > p->start && p->out->ptr[at - 1] == '\n'; at--)
 		have++;
 	for (; have < n; have++)
 		buf_add_char(p->out, '\n');

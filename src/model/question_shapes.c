@@ -272,21 +272,42 @@ static enum question_problem_kind read_promptfoo(const struct question_plan *pla
 	return problem;
 }
 
-/* One cell "type:value"; a bare value is "equals". */
+/* The other types of check that a cell can begin with (promptfoo, src/csv.ts and src/assertions). */
+static bool is_other_check(struct str type)
+{
+	static const char *const types[] = { "answer-relevance", "bleu", "classifier", "contains-all", "contains-any", "contains-html",
+					     "contains-json", "contains-sql", "contains-xml", "context-faithfulness", "context-recall",
+					     "context-relevance", "cost", "eval", "file", "finish-reason", "fn", "g-eval", "gleu", "grade",
+					     "guardrails", "icontains-all", "icontains-any", "is-html", "is-json", "is-refusal", "is-sql",
+					     "is-valid-function-call", "is-valid-openai-function-call", "is-valid-openai-tools-call",
+					     "is-xml", "javascript", "latency", "levenshtein", "llm-rubric", "meteor", "moderation",
+					     "model-graded-closedqa", "perplexity", "perplexity-score", "pi", "python", "regex", "rouge-n",
+					     "ruby", "search-rubric", "select-best", "starts-with", "webhook", "word-count" };
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		if (str_eq_text(type, types[i]))
+			return true;
+	}
+	return false;
+}
+
+/* One cell "type:value", "type(number):value" or "not-type:value"; anything else is an answer, a colon in it or not. */
 static void read_expected(const char *text, struct question_row *row)
 {
-	struct str value = str_trim(str_of(text)), type = value, rest = value;
+	struct str value = str_trim(str_of(text)), rest = value, type = str_split(&rest, ':');
+	bool is_not = str_starts(type, "not-");
 	json_t *inner;
 
 	if (!value.len)
 		return;
-	type = str_split(&rest, ':');
-	for (size_t i = 0; i < type.len; i++) {
-		/* Types are lower-case words: a colon after anything else belongs to the answer. */
-		if (!rest.ptr || !((type.ptr[i] >= 'a' && type.ptr[i] <= 'z') || type.ptr[i] == '-'))
-			type.len = 0;
-	}
-	if (!rest.ptr || !type.len || (!is_answer_check(type) && rest.len && rest.ptr[0] == ' ')) {
+	if (is_not)
+		type = (struct str){ type.ptr + strlen("not-"), type.len - strlen("not-") };
+	type = str_trim(str_split(&type, '('));
+	/* Without a colon a word such as "cost" can be an answer, one such as "is-json" is none. */
+	if (is_other_check(type) ? rest.ptr || memchr(type.ptr, '-', type.len) : rest.ptr && is_answer_check(type)) {
+		if (is_not)
+			type = STR("");
+	} else {
 		type = STR("equals");
 		rest = value;
 	}

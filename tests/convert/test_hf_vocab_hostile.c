@@ -529,6 +529,35 @@ static void leave_out_last(json_t *tokenizer)
 	json_array_remove(merges, json_array_size(merges) - 1);
 }
 
+static bool is_merged(json_t *tokenizer, const char *piece)
+{
+	json_t *merges = json_object_get(model(tokenizer), "merges"), *merge;
+	size_t i;
+	json_array_foreach(merges, i, merge)
+		if (strcmp(json_string_value(json_array_get(merge, 0)), piece) == 0 || strcmp(json_string_value(json_array_get(merge, 1)), piece) == 0)
+			return true;
+	return false;
+}
+
+/* Every way to make it would take longer than anyone waits. */
+static void lengthen_a_piece(json_t *tokenizer)
+{
+	json_t *vocab = json_object_get(model(tokenizer), "vocab"), *id;
+	char text[4097] = { 0 };
+	const char *piece;
+	memset(text, 'x', sizeof text - 1);
+	json_object_foreach(vocab, piece, id) {
+		size_t at = 0;
+		(void)utf8_next(str_of(piece), &at);
+		if (piece[at] || is_merged(tokenizer, piece)) /* no single character */
+			continue;
+		json_object_set(vocab, text, id);
+		json_object_del(vocab, piece);
+		return;
+	}
+	fail_msg("every piece is merged");
+}
+
 static void make_nothing(json_t *tokenizer)
 {
 	json_array_append_new(json_object_get(model(tokenizer), "merges"), json_pack("[s, s]", "in", "in"));
@@ -571,6 +600,7 @@ static void merges_that_scores_cannot_say(void **state)
 	(void)state;
 	refuse_changed(tear_apart, "err_vocab_merges");
 	refuse_changed(leave_out_last, "err_vocab_merges");
+	refuse_changed(lengthen_a_piece, "err_vocab_merges");
 	refuse_changed(make_nothing, "err_vocab_field");
 	refuse_changed(name_three, "err_vocab_field");
 	refuse_changed(no_list, "err_vocab_field");

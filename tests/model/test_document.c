@@ -14,6 +14,23 @@ static void assert_html(const char *html, const char *expected)
 	buf_release(&out);
 }
 
+/* Each <p> looks at the end of what is written, not at all line ends that a <pre> left there. */
+static void empty_lines_cost_no_time(void **state)
+{
+	(void)state;
+	enum { N_LINES = 500 * 1000, N_TAGS = 1000 * 1000 };
+	struct buf in = BUF_INIT(8 * MIB), out = BUF_INIT(4 * MIB);
+	buf_add_str(&in, STR("a<pre>"));
+	for (int i = 0; i < N_LINES; i++)
+		buf_add_char(&in, '\n');
+	for (int i = 0; i < N_TAGS; i++)
+		buf_add_str(&in, STR("<p>"));
+	html_text(&out, (struct str){ in.ptr, in.len });
+	assert_in_range(out.len, N_LINES, N_LINES + 8);
+	buf_release(&in);
+	buf_release(&out);
+}
+
 static void html_is_what_a_reader_sees(void **state)
 {
 	(void)state;
@@ -120,6 +137,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(html_is_what_a_reader_sees),
+		cmocka_unit_test(empty_lines_cost_no_time),
 		cmocka_unit_test(scripts_styles_and_comments_never_come_through),
 		cmocka_unit_test(the_format_follows_from_name_and_content),
 		cmocka_unit_test(passages_end_at_headings),

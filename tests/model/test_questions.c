@@ -127,6 +127,14 @@ static const struct format_case format_cases[] = {
 	{ "q.csv", "language,question,__expected\nzh,你好嗎？,contains: 好\n", "promptfoo", 1, 1, "你好嗎？", "好", "", "", "" },
 	{ "q.csv", "question,__expected1,__expected2\na,regex:b+,12:30 sharp\n", "promptfoo", 1, 1, "a", "12:30 sharp", "",
 	  "", "" },
+	{ "q.csv", "question,__expected\na,similar(0.8):Hello there\n", "promptfoo", 1, 1, "a", "Hello there", "", "", "" },
+	{ "q.csv", "question,__expected\na,https://example.org/a\n", "promptfoo", 1, 1, "a", "https://example.org/a", "", "", "" },
+	/* What is checked otherwise than by an answer is no reference. */
+	{ "q.csv", "question,__expected1,__expected2\na,llm-rubric: Is polite,javascript: output.length < 10\n", "promptfoo", 1, 0,
+	  "a", "", "", "", "" },
+	{ "q.csv", "question,__expected1,__expected2\na,not-contains:b,is-json\n", "promptfoo", 1, 0, "a", "", "", "", "" },
+	{ "q.csv", "question,__expected1,__expected2\na,not-icontains: b,\"contains-any: <b>,</span>\"\n", "promptfoo", 1, 0, "a", "",
+	  "", "", "" },
 };
 
 static void every_format_is_detected_and_read(void **state)
