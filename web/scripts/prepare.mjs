@@ -46,7 +46,7 @@ function check_messages() {
 
 const COMPILED = /\(\(inputs(?: = \{\})?, options = \{\}\) => \{\n[^\n]*\n\tif \(locale === "en"\) return __\w+\.(\w+)\(inputs\)\n[^\n]*\n\}\)/g;
 const PICK = `export const say = (index, inputs) => {
-	const text = texts(getLocale())[index] ?? "";
+	const text = texts()[index] ?? "";
 	return inputs ? text.replace(/\\{(\\w+)\\}/g, (_, name) => inputs[name]) : text;
 };
 const pick = (index) => (inputs) => say(index, inputs);
@@ -57,7 +57,9 @@ const tables = {};
 const loaders = { en: () => import("./en.js"), "zh-TW": () => import("./zh-TW.js") };
 
 export const has_texts = (locale) => locale in tables;
-export const texts = (locale) => tables[locale] ?? [];
+let current = () => "en";
+export const follow_locale = (now) => { current = now; };
+export const texts = () => tables[current()] ?? [];
 export async function load_texts(locale) {
 	tables[locale] ??= (await loaders[locale]()).default;
 }
@@ -71,8 +73,10 @@ function compact(path, [en, zh, used]) {
 		count++;
 		return `(/*#__PURE__*/ pick(${place.get(key) ?? -1}))`;
 	});
-	if (count !== Object.keys(en).length) fail(`${count} of ${Object.keys(en).length} messages have the form that is expected of Paraglide`);
-	writeFileSync(path, text.replace("export const ", `import { texts } from "../texts/index.js";\n${PICK}export const `));
+	const runtime = /^import \{.*\} from "..\/runtime.js"$/m;
+	if (count !== Object.keys(en).length || !runtime.test(text)) fail(`${count} of ${Object.keys(en).length} messages have the form that is expected of Paraglide`);
+	// Its own choice of a language, by addresses and cookies, is two KiB that nothing here uses.
+	writeFileSync(path, text.replace(runtime, "").replace("export const ", `import { texts } from "../texts/index.js";\n${PICK}export const `));
 	mkdirSync(`${WEB}src/messages/texts`, { recursive: true });
 	write(`${WEB}src/messages/texts/index.js`, TABLES);
 	for (const [name, table] of [["en", en], ["zh-TW", zh]])

@@ -23,10 +23,10 @@ test("a request carries the session's key and the language, and its body as JSON
 	expect(init?.headers).toMatchObject({ "X-Assay": "half", "Accept-Language": "zh-TW", "Content-Type": "application/json" });
 	expect(init?.body).toBe('{"liked":true}');
 });
-test("empty query values are left out", async () => {
+test("what a query does not say is left out, and an empty value is one", async () => {
 	const mock = reply(200, {});
-	await api.upload_preview("00", "q", "");
-	expect(mock.mock.calls[0]?.[0]).toBe("/api/v1/uploads/00?question_field=q");
+	await api.upload_preview("00", undefined, "");
+	expect(mock.mock.calls[0]?.[0]).toBe("/api/v1/uploads/00?reference_field=");
 });
 test("a refusal keeps the server's sentence and hint", async () => {
 	reply(409, { error: { code: "conflict", message: "It runs.", hint: "Stop it." } });

@@ -30,7 +30,7 @@ type Query = Record<string, string | number | undefined>;
 
 function address(path: string, query?: Query): string {
 	const search = new URLSearchParams();
-	for (const [name, value] of Object.entries(query ?? {})) if (value !== undefined && value !== "") search.set(name, String(value));
+	for (const [name, value] of Object.entries(query ?? {})) if (value !== undefined) search.set(name, String(value));
 	const text = search.toString();
 	return ROOT + path + (text ? `?${text}` : "");
 }
@@ -108,6 +108,7 @@ export const api = {
 	remove_download: (id: number) => call<void>("DELETE", `/downloads/${id}`),
 
 	upload: (name: string, bytes: Blob) => call<Reply<"upload">>("POST", "/uploads", { query: { name }, bytes }),
+	/** Fields that are not named are detected; a reference field "" is none. */
 	upload_preview: (upload: string, question_field?: string, reference_field?: string) =>
 		get<Reply<"previewUpload">>(`/uploads/${upload}`, { question_field, reference_field }),
 	question_sets: () => get<Reply<"listQuestionSets">>("/question-sets"),

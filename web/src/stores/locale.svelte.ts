@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import { has_texts, load_texts } from "../messages/texts/index.js";
-import { locales, overwriteGetLocale, setLocale, type Locale } from "../messages/runtime.js";
+import { follow_locale, has_texts, load_texts } from "../messages/texts/index.js";
+import { locales, type Locale } from "../messages/runtime.js";
 import * as prefs from "../services/prefs";
 
 const is_locale = (value: unknown): value is Locale => locales.includes(value as Locale);
@@ -15,7 +15,7 @@ class LocaleStore {
 	current = $state<Locale>(prefs.load("locale", preferred(), is_locale));
 
 	constructor() {
-		overwriteGetLocale(() => this.current);
+		follow_locale(() => this.current);
 		document.documentElement.lang = this.current;
 	}
 	/** Loads the texts of the chosen language; to be awaited before anything is shown. */
@@ -29,7 +29,6 @@ class LocaleStore {
 	}
 	#apply(locale: Locale): void {
 		this.current = locale;
-		void setLocale(locale, { reload: false });
 		document.documentElement.lang = locale;
 		prefs.store("locale", locale);
 	}

@@ -28,13 +28,13 @@ beforeEach(() => {
 	pages = [page(10, four())];
 	held = [];
 	hold = false;
-	vi.stubGlobal("fetch", async (url: string, init: RequestInit) => {
+	vi.stubGlobal("fetch", vi.fn(async (url: string, init: RequestInit) => {
 		if (init.method === "PUT") return vote();
 		if (url.endsWith("/runs/7")) return new Response(JSON.stringify({ ...run(), columns: [column(1), column(2)] }));
 		const body = JSON.stringify(pages.length > 1 ? pages.shift() : pages[0]);
 		if (hold) await new Promise<void>((resolve) => held.push(resolve));
 		return new Response(body);
-	});
+	}));
 });
 afterEach(() => vi.unstubAllGlobals());
 async function opened(): Promise<RunView> {
@@ -86,6 +86,57 @@ test("events that come while rows are on their way are not lost", async () => {
 	held[0]?.();
 	await loading;
 	expect(view.row(0)?.cells[0]?.text).toBe("new");
+});
+test("events are applied once, whichever rows arrive meanwhile", async () => {
+	pages = [page(10, four()), { ...page(10, []), total: 100, questions: [] }];
+	const view = await opened();
+	view.total = 100;
+	hold = true;
+	const more = view.need(50, 100);
+	await vi.waitFor(() => expect(held.length).toBe(1));
+	view.take(text(11, 1, "Hal"));
+	view.take({ id: 12, event: "run", data: run({ n_done: 1 }) });
+	view.take({ id: 13, event: "run", data: run({ state: "done", n_done: 4 }) });
+	hold = false;
+	const asked = vi.mocked(fetch).mock.calls.length;
+	for (const go of held) go();
+	await more;
+	expect(view.row(0)?.cells[0]?.text).toBe("Hal");
+	expect(view.run?.state).toBe("done");
+	expect(vi.mocked(fetch).mock.calls.length).toBe(asked);
+});
+test("with only the unrated ones shown, rating some skips none", async () => {
+	const likes = new Map<number, number>();
+	vi.stubGlobal("fetch", async (address: string, init: RequestInit) => {
+		const url = new URL(address, "http://x");
+		if (init.method === "PUT") {
+			const id = Number(/cells\/(\d+)/.exec(address)?.[1]);
+			likes.set(id, 1);
+			return new Response(JSON.stringify({ cell_id: id, liked: true, likes: 1, column_id: 1, column_likes: likes.size }));
+		}
+		if (url.pathname.endsWith("/runs/7")) return new Response(JSON.stringify({ ...run({ n_questions: 120 }), columns: [column(1)] }));
+		const offset = Number(url.searchParams.get("offset"));
+		const left = Array.from({ length: 120 }, (_, at) => at + 1).filter((id) => !likes.has(id));
+		return new Response(JSON.stringify({
+			total: left.length, offset, event_id: 10,
+			questions: left.slice(offset, offset + 50).map((id) => ({ id, position: id - 1, text: `q${id}`, cells: [cell(id, { question_id: id, column_id: 1, state: "done", text: "a" })] })),
+		}));
+	});
+	const view = await opened();
+	await view.set_filter("unrated");
+	const rate = (at: number) => {
+		const target = view.row(at)?.cells[0];
+		if (!target) throw new Error("no cell");
+		return view.vote(target, true);
+	};
+	for (let at = 0; at < 30; at++) await rate(at);
+	const last = rate(49); // on its way while the next rows are fetched
+	await view.need(50, 120);
+	await last;
+	expect(view.total).toBe(120);
+	expect(Array.from({ length: 120 }, (_, at) => view.row(at)?.id)).toEqual(Array.from({ length: 120 }, (_, at) => at + 1));
+	await view.reload();
+	expect([view.total, view.row(0)?.id]).toEqual([89, 31]);
 });
 test("events of other runs change nothing", async () => {
 	const view = await opened();

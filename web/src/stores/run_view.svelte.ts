@@ -100,11 +100,14 @@ export class RunView {
 	}
 	async set_filter(filter: Filter): Promise<void> {
 		this.filter = filter;
+		this.#forget();
+		await this.need(0, CHUNK);
+	}
+	#forget(): void {
 		this.#generation++;
 		this.#rows.clear();
 		this.#cells.clear();
 		this.#asked.clear();
-		await this.need(0, CHUNK);
 	}
 	/** Fetches again what is shown: after a gap in the events, or when the server changed many cells at once. */
 	async reload(): Promise<void> {
@@ -115,22 +118,37 @@ export class RunView {
 			this.problem = problem_of(error);
 			return;
 		}
+		// What left the filter goes now.
+		if (this.filter !== "all") this.#forget();
 		await Promise.all((chunks.length ? chunks : [0]).map((chunk) => this.#fetch(chunk)));
 	}
 
+	/** How many rows before `index` were rated since they were fetched: among the unrated the server counts them no longer, but here they stay. */
+	#rated(index: number): number {
+		if (this.filter !== "unrated") return 0;
+		return [...this.#rows].filter(([at, { cells }]) => at < index && cells.some((cell) => cell.data.likes)).length;
+	}
+	/** The rows from `index` on, asked for again where a vote moved them meanwhile. */
+	async #page(index: number): Promise<Reply<"getRunPage">> {
+		for (;;) {
+			const [rated, voting] = [this.#rated(index), this.voting.size];
+			const page = await api.run_rows(this.id, this.filter, index - rated, CHUNK);
+			if (this.filter !== "unrated" || !(voting || this.voting.size || rated !== this.#rated(index))) return page;
+		}
+	}
 	async #fetch(chunk: number): Promise<void> {
 		this.#asked.add(chunk);
 		this.#fetching++;
 		const generation = this.#generation;
 		try {
-			const page = await api.run_rows(this.id, this.filter, chunk * CHUNK, CHUNK);
+			const page = await this.#page(chunk * CHUNK);
 			if (generation !== this.#generation) return;
-			this.total = page.total;
 			this.#event_id = Math.max(this.#event_id, page.event_id);
 			for (const [at, question] of page.questions.entries()) this.#take_row(chunk * CHUNK + at, question, page.event_id);
+			this.total = page.total + this.#rated(Infinity);
 			this.#version++;
 			this.problem = null;
-			for (const event of this.#recent) this.#apply(event);
+			for (const event of this.#recent) if (event.event !== "run" && event.event !== "column") this.#apply(event);
 		} catch (error) {
 			if (generation === this.#generation) this.#asked.delete(chunk);
 			this.problem = problem_of(error);
@@ -182,9 +200,12 @@ export class RunView {
 			if (known.view.data.state !== "running") known.view.take({ ...known.view.data, state: "running", text: "", thinking: "" });
 			known.view.text += event.data.text;
 			known.view.thinking += event.data.thinking ?? "";
+			known.row.event_id = event.id;
 		} else if (event.event === "cell" && event.data.run_id === this.id) {
 			const known = this.#cells.get(event.data.id);
-			if (known && event.id > known.row.event_id) known.view.take(event.data);
+			if (!known || event.id <= known.row.event_id) return;
+			known.view.take(event.data);
+			known.row.event_id = event.id;
 		}
 	}
 	#run_changed(run: Run): void {
@@ -247,25 +268,24 @@ export class RunView {
 	async set_blind(blind: boolean): Promise<void> {
 		this.#take_run(await api.change_run(this.id, { blind }));
 	}
-	/** Its questions, whatever filter is on, the turns of a conversation one after another. */
-	async questions(): Promise<QuestionInput[]> {
-		const all: QuestionInput[] = [];
-		const places = new Map<number, number>();
+	/** Every question with its answers as they are now, whatever filter is on, the turns of a conversation one after another. */
+	async everything(): Promise<RunQuestion[]> {
+		const all: RunQuestion[] = [];
 		for (let total = 1; all.length < total;) {
 			const page = await api.run_rows(this.id, "all", all.length, 200);
 			total = page.questions.length ? page.total : 0;
-			for (const { position, text, reference, other_references, system, tags, source_id: id, follows } of page.questions) {
-				const before = follows === undefined ? undefined : places.get(follows);
-				places.set(position, all.length);
-				const known = Object.entries({ reference, other_references, system, tags, id, follows: before }).filter(([, value]) => value !== undefined);
-				all.push({ text, ...Object.fromEntries(known) });
-			}
+			all.push(...page.questions);
 		}
 		return all;
 	}
-	/** Every row, for what needs all of them. */
-	async all_rows(): Promise<Row[]> {
-		await this.need(0, this.total);
-		return Array.from({ length: this.total }, (_, index) => this.#rows.get(index)).filter((row) => row !== undefined);
+	/** Its questions, as another run can ask them. */
+	async questions(): Promise<QuestionInput[]> {
+		const places = new Map<number, number>();
+		return (await this.everything()).map(({ position, text, reference, other_references, system, tags, source_id: id, follows }, place) => {
+			const before = follows === undefined ? undefined : places.get(follows);
+			places.set(position, place);
+			const known = Object.entries({ reference, other_references, system, tags, id, follows: before }).filter(([, value]) => value !== undefined);
+			return { text, ...Object.fromEntries(known) };
+		});
 	}
 }

@@ -98,3 +98,16 @@ test("a server that does not answer is a problem, what was there stays", async (
 	expect(store.problem?.code).toBe("io");
 	expect(store.list).toHaveLength(2);
 });
+test("likes are fetched again after a time in which nothing followed them", async () => {
+	const calls: string[] = [];
+	server(1, calls);
+	const store = new RunsStore();
+	await store.refresh();
+	store.need(1);
+	await vi.waitFor(() => expect(store.columns(1)).toBeDefined());
+	store.leave();
+	expect(store.columns(1)).toBeUndefined();
+	store.need(1);
+	await vi.waitFor(() => expect(store.columns(1)).toBeDefined());
+	expect(calls.filter((call) => call === "GET /runs/1")).toHaveLength(2);
+});

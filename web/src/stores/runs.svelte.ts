@@ -37,7 +37,7 @@ export class RunsStore {
 		const generation = ++this.#generation;
 		this.busy = true;
 		try {
-			const { runs } = await api.runs({ q: this.query, limit, ...(before === undefined ? {} : { before }) });
+			const { runs } = await api.runs({ ...(this.query && { q: this.query }), limit, ...(before === undefined ? {} : { before }) });
 			if (generation !== this.#generation) return;
 			this.list = before === undefined ? runs : [...this.list, ...runs];
 			this.has_more = runs.length === limit;
@@ -83,6 +83,10 @@ export class RunsStore {
 		this.#columns = new Map(this.#columns).set(id, columns);
 	}
 
+	/** Follows the server's events no longer: what they would change is fetched again when it is shown again. */
+	leave(): void {
+		this.#columns = new Map();
+	}
 	take(event: ServerEvent): void {
 		if (event.event === "runs") void this.refresh();
 		else if (event.event === "resync") {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Connects the stores that live as long as the page with the server's events.
 import { events } from "../services/events";
+import { artifacts } from "./artifacts.svelte";
 import { creations } from "./creations.svelte";
 import { downloads } from "./downloads.svelte";
 import { models } from "./models.svelte";
@@ -15,6 +16,7 @@ export function start_server_events(): () => void {
 		creations.take(event);
 		downloads.take(event);
 		selections.take(event);
+		artifacts.take(event);
 	});
 	events.start((connected) => (status.connected = connected));
 	void status.refresh();

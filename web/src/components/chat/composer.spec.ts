@@ -51,6 +51,19 @@ test("a message that was sent leaves the field, one that could not be comes back
 	expect(asked).toEqual(["Why?", "Why?"]);
 	expect(await with_field(Composer, chat(new ChatView(1)), look)).toBe("");
 });
+test("a message that could not be sent stands before what was typed meanwhile", async () => {
+	let refuse: (sent: boolean) => void = look;
+	const value = await with_field(Composer, chat(new ChatView(1), () => new Promise((resolve) => (refuse = resolve))), async (field) => {
+		type("Why?")(field);
+		flushSync();
+		field.form?.requestSubmit();
+		await tick();
+		type("And")(field);
+		refuse(false);
+		for (let i = 0; i < 5; i++) await tick();
+	});
+	expect(value).toBe("Why?\nAnd");
+});
 test("the path of a model that is to be added stays too", async () => {
 	await with_field(AddModels, { onhub: look }, type("~/out"));
 	expect(await with_field(AddModels, { onhub: look }, look)).toBe("~/out");
