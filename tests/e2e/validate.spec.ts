@@ -228,6 +228,19 @@ test("a file is shown before its questions are taken", async ({ page }) => {
 	await expect(page.getByRole("rowheader").first()).toContainText("1");
 });
 
+test("a column that was taken for the reference can be none", async ({ page }) => {
+	await open_empty(page);
+	await drop(page, "q.csv", "question,response\nOne?,what an old model said\n");
+	const dialog = page.getByRole("dialog");
+	await expect(dialog).toContainText('reference answer = "response"');
+	await dialog.getByLabel("Reference answer").selectOption("none");
+	await expect(dialog).toContainText("no reference answers");
+	await expect(dialog.getByLabel("Reference answer")).toHaveValue("");
+	await dialog.getByRole("button", { name: "Add" }).click();
+	await expect(page.getByRole("rowheader").first()).toContainText("One?");
+	await expect(page.getByText("what an old model said")).toHaveCount(0);
+});
+
 test("a file can be dropped anywhere", async ({ page }) => {
 	await open_empty(page);
 	await drop(page, "q.json", '["Dropped one?", "Dropped two?"]');
