@@ -22,8 +22,8 @@ import made_up_home  # noqa: E402
 from thinker import template as thinker  # noqa: E402
 from tiny_gguf import gguf  # noqa: E402
 
-MODEL = os.environ.get("ASSAY_TEST_MODEL", "")
-needs_model = pytest.mark.skipif(not MODEL, reason="ASSAY_TEST_MODEL names no model")
+MODEL, DEMO_MODEL = (os.environ.get(name, "") for name in ("ASSAY_TEST_MODEL", "ASSAY_DEMO_MODEL"))
+needs_model = pytest.mark.skipif(not (MODEL and DEMO_MODEL), reason="ASSAY_TEST_MODEL and ASSAY_DEMO_MODEL name no models")
 COMMANDS = ["serve", "open", "run", "auto", "ask", "runs list", "runs show", "runs resume", "runs replay", "runs export",
             "runs delete", "create", "chat", "models list", "models add", "models find", "models get", "models show", "models changes",
             "models check", "models template", "models gpu", "models convert", "models remove", "providers list", "providers key", "providers trust", "audit", "doctor", "man", "completion", "version"]
@@ -313,13 +313,13 @@ def test_ask_streams_one_answer_and_lists_several(demo):
 
 @needs_model
 @pytest.mark.parametrize("opens", [True, False])
-def test_ask_prints_the_answer_once_and_no_thinking(demo, tmp_path, opens):
+def test_ask_prints_the_answer_once_and_no_thinking(tmp_path, opens):
     template = tmp_path / "thinks.jinja"
     template.write_text(thinker(opens), "utf-8")
-    asked = ("ask", "Is fire hot?", "--model", "kestrel@base", "--template", template, "--max-tokens", 60, "--seed", 1)
-    cell = json.loads(assay(*asked, "--json", data=demo).stdout)["question"]["cells"][0]
+    asked = ("ask", "Is fire hot?", "--model", DEMO_MODEL, "--template", template, "--max-tokens", 60, "--seed", 1)
+    cell = json.loads(assay(*asked, "--json", data=tmp_path / "data").stdout)["question"]["cells"][0]
     assert cell["thinking"] and cell["text"], cell
-    one = assay(*asked, data=demo)
+    one = assay(*asked, data=tmp_path / "data")
     assert one.returncode == 0 and one.stdout == cell["text"].rstrip("\n") + "\n", one.stdout
 
 
