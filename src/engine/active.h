@@ -84,6 +84,7 @@ struct host {
 	struct fit *fit; /* whether it fits is being found out; NULL: is not */
 	char base_stamp[FILE_STAMP_SIZE]; /* of the file that was loaded */
 	char **adapters;       /* files of the adapters in the process; id = index + 1 */
+	uint32_t *adapter_streams; /* of each: the request that loads it while that has no answer, else 0 */
 	size_t n_adapters;
 	int64_t kv_bytes_per_token, kv_host_bytes, weights_host_bytes, n_ctx_train; /* bytes of a token's KV and of weights in main memory */
 	int64_t checked_tokens; /* KV cells that there was room for before it was loaded */
@@ -409,8 +410,9 @@ void host_works(struct engine *e);
 /* Finds the adapter file among those of the worker, or sends it: its id there, and the stream of the request that loads it
  * (0: it was there).  Fails where the file cannot be opened. */
 MUST_USE enum err_code host_adapter(struct engine *e, const char *file, int64_t *id, uint32_t *stream, struct err *err);
-/* The worker refused it: the id is used up, the file may be sent again. */
-void host_forget_adapter(struct engine *e, int64_t id);
+/* The worker's answer to a request that loads an adapter, also where nobody waits for it any more; of one that it refused the id is
+ * used up, the file may be sent again.  False: the stream is none such. */
+bool host_adapter_frame(struct engine *e, uint32_t stream, uint8_t kind);
 
 /* held_look.c: asks the Ollamas of this machine what they hold (3 s at most), then `done`, not before this returns: `cause` with what
  * was found out.  It is to be freed there. */

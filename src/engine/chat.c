@@ -338,7 +338,15 @@ static void ask(struct chat_turn *t)
 			return;
 		}
 	}
-	t->stream = host_send(e, REQ_CHAT, turn_request(t), -1);
+	json_t *body = turn_request(t);
+	size_t bytes = json_dumpb(body, NULL, 0, JSON_COMPACT);
+	if (bytes > LIMIT_FRAME - KIB) {
+		json_decref(body);
+		err_set(&err, ERR_LIMIT, "err_chat_too_long", "found=%zu|limit=%llu", bytes, (unsigned long long)(LIMIT_FRAME - KIB));
+		turn_fail(t, &err);
+		return;
+	}
+	t->stream = host_send(e, REQ_CHAT, body, -1);
 	tell_phase(t, active_flights(e->active) > 0 ? CHAT_VALIDATION : CHAT_READING, 0);
 }
 
@@ -412,14 +420,10 @@ static void on_answer(struct chat_turn *t, const json_t *body)
 
 static void on_adapter(struct chat_turn *t, uint8_t kind)
 {
-	struct engine *e = t->e;
+	uint32_t stream = t->adapter_stream;
 
-	e->host.n_open--;
 	t->adapter_stream = 0;
-	if (kind == MSG_FAILED)
-		host_forget_adapter(e, t->adapter_id); /* what was asked with it fails by itself */
-	else if (kind != MSG_OK)
-		host_distrust(e, "adapter");
+	(void)host_adapter_frame(t->e, stream, kind); /* if it was refused, what was asked with it fails by itself */
 }
 
 static void on_failed(struct chat_turn *t, const json_t *body)

@@ -94,16 +94,12 @@ bool run_adapter_frame(struct engine *e, uint32_t stream, uint8_t kind, const js
 		struct active_column *c = &e->active->columns[i];
 		if (stream == 0 || c->adapter_stream != stream || c->adapter_incarnation != e->host.incarnation)
 			continue;
-		if (kind != MSG_OK && kind != MSG_FAILED) {
-			host_distrust(e, "adapter");
+		if (!host_adapter_frame(e, stream, kind) || (kind != MSG_OK && kind != MSG_FAILED))
 			return true;
-		}
-		e->host.n_open--;
 		c->adapter_stream = 0;
 		c->n_adapter_deaths = 0;
 		if (kind == MSG_FAILED) {
 			failure_read(body, &cause);
-			host_forget_adapter(e, c->adapter_id);
 			column_fail(e, c, &cause);
 		}
 		run_advance(e);

@@ -466,7 +466,7 @@ void engine_free(struct engine *e)
 {
 	if (!e)
 		return;
-	if (e->active)
+	if (e->active && !e->active->ending) /* else its end is with the store already */
 		run_leave(e, e->active->run_id);
 	for (const struct line_entry *entry = e->line; entry; entry = entry->next)
 		run_leave(e, entry->run_id);

@@ -115,6 +115,8 @@ void engine_prompt_of(struct engine *e, int64_t model_id, const struct gen_param
 json_t *engine_messages(const struct column_row *c, const struct run_question *q, size_t cell);
 /* What that takes, of texts. */
 int64_t engine_message_bytes(const struct run_question *q, size_t cell);
+/* Bytes of all that is sent when it is asked. */
+int64_t engine_asked_bytes(const struct run_question *q, size_t cell);
 /* ERR_CONFLICT where a turn before has no answer, ERR_LIMIT where the conversation has become too long for a request. */
 MUST_USE enum err_code engine_check_turns(const struct run_question *q, size_t cell, struct err *err);
 /* Adds "stop" and "num_ctx" to a request to a worker, where there are any. */

@@ -176,7 +176,9 @@ static void forget(struct host *h)
 	for (size_t i = 0; i < h->n_adapters; i++)
 		mem_free(h->adapters[i]);
 	mem_free(h->adapters);
+	mem_free(h->adapter_streams);
 	h->adapters = NULL;
+	h->adapter_streams = NULL;
 	h->n_adapters = 0;
 }
 
@@ -234,13 +236,29 @@ enum err_code host_adapter(struct engine *e, const char *file, int64_t *id, uint
 	h->adapters[h->n_adapters++] = mem_strdup(file);
 	*id = (int64_t)h->n_adapters;
 	*stream = host_send(e, REQ_ADAPTER, json_pack("{s:I}", "adapter", (json_int_t)*id), fd);
+	h->adapter_streams = mem_grow(h->adapter_streams, h->n_adapters * sizeof *h->adapter_streams);
+	h->adapter_streams[h->n_adapters - 1] = *stream;
 	return ERR_OK;
 }
 
-void host_forget_adapter(struct engine *e, int64_t id)
+bool host_adapter_frame(struct engine *e, uint32_t stream, uint8_t kind)
 {
-	mem_free(e->host.adapters[id - 1]);
-	e->host.adapters[id - 1] = mem_strdup("");
+	struct host *h = &e->host;
+	size_t i = 0;
+
+	while (i < h->n_adapters && (stream == 0 || h->adapter_streams[i] != stream))
+		i++;
+	if (i == h->n_adapters)
+		return false;
+	h->adapter_streams[i] = 0;
+	h->n_open--;
+	if (kind == MSG_FAILED) {
+		mem_free(h->adapters[i]);
+		h->adapters[i] = mem_strdup("");
+	} else if (kind != MSG_OK) {
+		host_distrust(e, "adapter");
+	}
+	return true;
 }
 
 /* --- calibration --- */
@@ -467,7 +485,7 @@ static void on_frame(void *user, const struct frame *f)
 	else if (f->stream != 0 && f->stream == h->calibrate_stream) {
 		if (f->kind != MSG_PROGRESS)
 			on_calibrated(e, f->kind, body);
-	} else if (!run_adapter_frame(e, f->stream, f->kind, body))
+	} else if (!run_adapter_frame(e, f->stream, f->kind, body) && !host_adapter_frame(e, f->stream, f->kind))
 		host_distrust(e, "stream");
 	json_decref(body);
 }

@@ -33,19 +33,25 @@ int64_t engine_message_bytes(const struct run_question *q, size_t cell)
 	return (int64_t)bytes;
 }
 
-enum err_code engine_check_turns(const struct run_question *q, size_t cell, struct err *err)
+int64_t engine_asked_bytes(const struct run_question *q, size_t cell)
 {
 	size_t bytes = q->q.text.len + q->q.system.len;
 
+	for (int64_t i = 0; i < q->q.turn; i++)
+		bytes += q->earlier[i].text.len + strlen(q->earlier[i].answers[cell].text);
+	return (int64_t)bytes;
+}
+
+enum err_code engine_check_turns(const struct run_question *q, size_t cell, struct err *err)
+{
 	for (int64_t i = 0; i < q->q.turn; i++) {
 		const struct turn_answer *answer = &q->earlier[i].answers[cell];
 
 		if (answer->state != CELL_DONE || !answer->text[0])
 			return err_set(err, ERR_CONFLICT, "err_turn_unanswered", "turn=%lld|question=%lld", (long long)i + 1,
 				       (long long)q->earlier[0].position + 1);
-		bytes += q->earlier[i].text.len + strlen(answer->text);
 	}
-	if (q->q.turn && bytes > PLAN_GROUP_BYTES)
-		return err_set(err, ERR_LIMIT, "err_turns_too_long", "found=%zu|limit=%d", bytes, PLAN_GROUP_BYTES);
+	if (q->q.turn && engine_asked_bytes(q, cell) > PLAN_GROUP_BYTES)
+		return err_set(err, ERR_LIMIT, "err_turns_too_long", "found=%lld|limit=%d", (long long)engine_asked_bytes(q, cell), PLAN_GROUP_BYTES);
 	return ERR_OK;
 }

@@ -389,17 +389,25 @@ static struct flight *free_flight(struct active *a)
 	return NULL;
 }
 
-/* Fast mode repeats nothing: only questions without an answer are asked.  Returns that nothing is left over. */
+/* Fast mode repeats nothing: only questions without an answer are asked, as many as one request takes.  Returns true where something
+ * is left for another time. */
 static bool drop_stored(struct page_job *j)
 {
 	size_t kept = 0;
+	int64_t bytes = 0;
+	bool is_rest = false;
 
 	for (size_t i = 0; i < j->n; i++) {
-		if (j->questions[i].cells[0].state == CELL_WAITING)
+		if (j->questions[i].cells[0].state != CELL_WAITING)
+			continue;
+		bytes += engine_asked_bytes(&j->questions[i], 0);
+		if (is_rest || !plan_fits((int64_t)kept, bytes))
+			is_rest = true;
+		else
 			j->questions[kept++] = j->questions[i];
 	}
 	j->n = kept;
-	return false;
+	return is_rest;
 }
 
 /* The group that begins at `position` has to be asked again. */
@@ -608,9 +616,11 @@ static void advance_stopping(struct engine *e)
 
 	if (active_flights(a) > 0 || a->n_storing > 0 || a->reading)
 		return;
+	/* Meanwhile it was told to go on: what waits is to be asked then. */
+	bool goes_on = line_has(e->line, a->run_id);
 	a->ending = true;
 	loop_timer_set(e->stop_timer, -1);
-	store_state(e, a->interrupted ? RUN_INTERRUPTED : RUN_STOPPED, !a->interrupted, home_ended);
+	store_state(e, a->interrupted ? RUN_INTERRUPTED : RUN_STOPPED, !a->interrupted && !goes_on, home_ended);
 }
 
 void run_advance(struct engine *e)

@@ -121,8 +121,11 @@ void worker_process_send(struct worker_process *w, uint8_t kind, uint32_t stream
 	else
 		buf_add_text(&text, "{}");
 	json_decref(body);
-	if (text.overflow)
-		BUG("a request of more than %llu bytes", (unsigned long long)LIMIT_FRAME);
+	if (text.overflow) { /* who asks sees to it; if not, the worker refuses what says nothing, and nothing else ends */
+		log_error("engine", "a request of kind %d is longer than a frame", (int)kind);
+		buf_clear(&text);
+		buf_add_text(&text, "{}");
+	}
 	if (!w->ended)
 		frame_write(&w->out, kind, stream, buf_str(&text));
 	buf_release(&text);
@@ -300,7 +303,8 @@ void worker_process_kill(struct worker_process *w, const struct err *cause)
 	if (w->ended || w->cause.code != ERR_OK)
 		return;
 	w->cause = *cause;
-	kill(w->pid, SIGKILL);
+	if (!w->reaped) /* else the number may be another process's by now */
+		kill(w->pid, SIGKILL);
 }
 
 /* --- start and stop --- */

@@ -216,6 +216,7 @@ static void step_end(struct selection *s, enum step_state state)
 {
 	struct step *one = &s->steps[s->at];
 
+	s->n_ended++;
 	one->state = state;
 	one->ms += clock_mono_ms() - one->started_ms;
 }

@@ -86,6 +86,7 @@ struct selection {
 	struct err no_likelihoods; /* why they are missing; code ERR_OK: nothing went wrong */
 
 	struct chore *chores;
+	uint64_t n_ended; /* steps that ended */
 };
 
 /* Work on another thread for a selection. */
@@ -94,6 +95,7 @@ struct chore {
 	struct selection *s;
 	struct arena *arena;
 	void (*home)(struct chore *c);
+	uint64_t began_at; /* n_ended of the selection then */
 	void (*release)(struct chore *c); /* at its end in any case: what nobody took; NULL: nothing */
 	struct chore *next;
 };
@@ -115,7 +117,8 @@ struct selections {
 	int refs; /* chores and saves under way + 1 */
 };
 
-/* A zeroed struct of `size` bytes that begins with a struct chore; `home` runs on the loop unless the selection is over. */
+/* A zeroed struct of `size` bytes that begins with a struct chore; `home` runs on the loop unless the selection or the step that
+ * it began in is over. */
 void *chore_new(struct selection *s, size_t size, void (*run)(struct task *, void *), void (*home)(struct chore *));
 /* On the thread for long work, with no database; a chore may open a reader of its own. */
 void chore_work(struct chore *c);

@@ -18,7 +18,7 @@ static void chore_done(struct task *task)
 	while (*at != c)
 		at = &(*at)->next;
 	*at = c->next;
-	if (!s->is_over)
+	if (!s->is_over && c->began_at == s->n_ended)
 		c->home(c);
 	if (c->release)
 		c->release(c);
@@ -33,7 +33,8 @@ void *chore_new(struct selection *s, size_t size, void (*run)(struct task *, voi
 {
 	struct chore *c = mem_alloc(size);
 
-	*c = (struct chore){ .task = { .run = run, .done = chore_done }, .s = s, .arena = arena_new(), .home = home, .next = s->chores };
+	*c = (struct chore){ .task = { .run = run, .done = chore_done }, .s = s, .arena = arena_new(), .home = home, .began_at = s->n_ended,
+			     .next = s->chores };
 	s->chores = c;
 	s->ss->refs++;
 	return c;

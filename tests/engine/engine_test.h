@@ -31,6 +31,8 @@ struct bench {
 	struct engine_options options;
 	int64_t watched;              /* the loop stops when this run is over */
 	int64_t stop_after;           /* engine_stop() after so many answers, 0: never */
+	int64_t act_after;            /* act() after so many answers, 0: never */
+	void (*act)(struct bench *b);
 	int64_t kill_after;           /* kill -9 of the worker after so many answers, 0: never */
 	int kills;                    /* by kill_timer: how many are left */
 	int killed;                   /* pid of the last one */
@@ -83,6 +85,8 @@ static inline void bench_on_event(void *user, const struct engine_event *event)
 			b->stop_ms = clock_mono_ms();
 			engine_stop(b->engine, b->watched);
 		}
+		if (b->act_after && b->n_cells == b->act_after)
+			b->act(b);
 		if (b->kill_after && b->n_cells == b->kill_after)
 			(void)bench_kill_worker(b);
 	} else if (event->kind == ENGINE_COLUMN) {
@@ -164,7 +168,7 @@ static inline void bench_forget(struct bench *b)
 	}
 	b->n_heard = 0;
 	b->n_cells = b->n_text = b->n_run_events = b->n_column_events = 0;
-	b->stop_after = b->kill_after = 0;
+	b->stop_after = b->act_after = b->kill_after = 0;
 }
 
 static inline void bench_close(struct bench *b)

@@ -216,11 +216,20 @@ static void collect(void)
 	bool got = true;
 
 	while (frame_reader_next(reader, &f, &got, NULL) == ERR_OK && got) {
+		struct request *r, **at = &queue;
 		if (f.kind == REQ_CANCEL) {
 			cancelled[f.stream % 4096] = true;
+			while (*at && (*at)->stream != f.stream)
+				at = &(*at)->next;
+			if ((r = *at)) { /* as worker/link.c does: what waits need not be served first */
+				*at = r->next;
+				json_decref(r->body);
+				mem_free(r);
+				send_json(MSG_FAILED, f.stream, failure("cancelled", "err_cancelled"));
+			}
 			continue;
 		}
-		struct request *r = mem_alloc(sizeof *r), **at = &queue;
+		r = mem_alloc(sizeof *r);
 		*r = (struct request){ f.kind, f.stream, json_parse_python(f.body, "frame", NULL), NULL };
 		while (*at)
 			at = &(*at)->next;

@@ -17,7 +17,7 @@ struct heard_turn {
 	struct buf text, thinking, phases; /* "loading,reading," */
 	int order;                 /* of the ends */
 	int64_t n_cells;           /* of the run when it ended */
-	bool stop_at_text;
+	bool stop_at_text, stop_behind_validation;
 };
 
 static struct bench bench;
@@ -81,6 +81,8 @@ static void on_phase(void *user, enum chat_phase phase, double progress)
 	if (h->phases.len > len && strncmp(h->phases.ptr + h->phases.len - len - 1, chat_phase_name(phase), len) == 0)
 		return; /* only its progress */
 	buf_printf(&h->phases, "%s,", chat_phase_name(phase));
+	if (h->stop_behind_validation && phase == CHAT_VALIDATION)
+		chat_turn_stop(h->turn);
 }
 
 static void on_text(void *user, struct str text, bool is_thinking)
@@ -209,6 +211,42 @@ static void an_epoch_is_asked_with_its_adapter(void **state)
 	struct heard_turn *h = ask(1, epoch, "question");
 	turn_loop();
 	assert_answered(h, "question|9|1");
+}
+
+static int64_t epoch_id;
+
+static void ask_epoch(struct bench *b)
+{
+	(void)b;
+	ask(1, epoch_id, "question")->stop_behind_validation = true;
+}
+
+/* The worker says at once that the turn is over, and only behind the group that the adapter is loaded, which nobody waits for then. */
+static void a_turn_that_is_stopped_leaves_the_loading_of_its_adapter_behind(void **state)
+{
+	(void)state;
+	int64_t base = bench_tiny(&bench, "a.gguf");
+	tiny_adapter(&bench.temp, "one", "", 1);
+	epoch_id = bench_model(&bench, (struct found_model){ .kind = MODEL_ADAPTER, .adapter_format = ADAPTER_PEFT, .name = "one", .step = 1,
+							     .path = temp_path(&bench.temp, "one") }, base);
+	int64_t run = bench_run(&bench, &base, 1, 60);
+	script("* answer slow 20\n");
+	bench_reopen(&bench);
+	bench.act_after = 5;
+	bench.act = ask_epoch;
+	follow_all(run);
+	struct heard_turn *h = &turns[0];
+	assert_int_equal(h->n_done, 1);
+	assert_true(h->answer.is_stopped);
+	assert_non_null(strstr(buf_text(&h->phases), "validation"));
+	struct bench_result r = bench_result(&bench, run);
+	assert_int_equal(r.run.state, RUN_DONE);
+	assert_int_equal(bench_count(&r, CELL_DONE), 60);
+	assert_int_equal(recorded("start"), 1);
+	h = ask(2, epoch_id, "again");
+	turn_loop();
+	assert_answered(h, "again|9|1");
+	assert_int_equal(recorded("start"), 1);
 }
 
 static void a_turn_goes_between_two_groups_of_the_same_model(void **state)
@@ -469,6 +507,7 @@ int main(void)
 		TEST(a_turn_is_answered_with_its_figures),
 		TEST(turns_wait_in_line_and_say_so),
 		TEST(an_epoch_is_asked_with_its_adapter),
+		TEST(a_turn_that_is_stopped_leaves_the_loading_of_its_adapter_behind),
 		TEST(a_turn_goes_between_two_groups_of_the_same_model),
 		TEST(a_turn_on_another_model_switches_the_worker_between_two_groups),
 		TEST(the_validation_answers_a_group_between_two_switches),

@@ -252,6 +252,29 @@ static void a_stopped_run_goes_on_where_it_was(void **state)
 	assert_false(r.run.is_drifted);
 }
 
+static void stop_and_go_on(struct bench *b)
+{
+	engine_stop(b->engine, b->watched);
+	bench_store(b, bench_reset, &b->watched);
+	engine_start(b->engine, b->watched);
+}
+
+static void a_run_that_is_told_to_go_on_while_it_stops_goes_on(void **state)
+{
+	(void)state;
+	script("* answer slow 2\n");
+	int64_t model = bench_tiny(&bench, "a.gguf");
+	int64_t run = bench_run(&bench, &model, 1, 60);
+	bench.act_after = 20;
+	bench.act = stop_and_go_on;
+	bench_follow(&bench, run);
+	struct bench_result r = bench_result(&bench, run);
+	assert_int_equal(r.run.state, RUN_DONE);
+	assert_int_equal(bench_count(&r, CELL_DONE), 60);
+	assert_int_equal(bench.n_cells, 60);
+	assert_false(r.run.is_drifted);
+}
+
 static void a_worker_that_does_not_hear_a_stop_is_ended(void **state)
 {
 	(void)state;
@@ -914,6 +937,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(two_bases_are_asked_one_after_the_other, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_worker_stays_for_the_next_run, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_stopped_run_goes_on_where_it_was, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_run_that_is_told_to_go_on_while_it_stops_goes_on, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_worker_that_does_not_hear_a_stop_is_ended, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_run_in_the_line_can_be_stopped_before_it_starts, setup, teardown),
 		cmocka_unit_test_setup_teardown(runs_wait_in_line, setup, teardown),
