@@ -113,9 +113,9 @@ void engine_prompt_of(struct engine *e, int64_t model_id, const struct gen_param
 /* The messages of one question as a model gets them: an array of {role, content} (a new reference), with what was said before
  * it.  `cell`: where the column's answers stand in the question's rows. */
 json_t *engine_messages(const struct column_row *c, const struct run_question *q, size_t cell);
-/* What that takes, of texts. */
+/* Bytes of texts by which a group is cut: the same whenever it is read, so of a late cell without the answers before it. */
 int64_t engine_message_bytes(const struct run_question *q, size_t cell);
-/* Bytes of all that is sent when it is asked. */
+/* Bytes of all texts that are sent when it is asked. */
 int64_t engine_asked_bytes(const struct run_question *q, size_t cell);
 /* ERR_CONFLICT where a turn before has no answer, ERR_LIMIT where the conversation has become too long for a request. */
 MUST_USE enum err_code engine_check_turns(const struct run_question *q, size_t cell, struct err *err);

@@ -23,27 +23,30 @@ json_t *engine_messages(const struct column_row *c, const struct run_question *q
 	return messages;
 }
 
-int64_t engine_message_bytes(const struct run_question *q, size_t cell)
+static int64_t text_bytes(const struct run_question *q, size_t cell, bool with_answers)
 {
 	size_t bytes = q->q.text.len + q->q.system.len;
 
-	/* Of a late cell the answers before it do not count: they came after its group was cut. */
 	for (int64_t i = 0; i < q->q.turn; i++)
-		bytes += q->earlier[i].text.len + (q->cells[cell].is_late ? 0 : strlen(q->earlier[i].answers[cell].text));
+		bytes += q->earlier[i].text.len + (with_answers ? strlen(q->earlier[i].answers[cell].text) : 0);
 	return (int64_t)bytes;
+}
+
+int64_t engine_message_bytes(const struct run_question *q, size_t cell)
+{
+	/* Of a late cell the answers before it do not count: they came after its group was cut. */
+	return text_bytes(q, cell, !q->cells[cell].is_late);
 }
 
 int64_t engine_asked_bytes(const struct run_question *q, size_t cell)
 {
-	size_t bytes = q->q.text.len + q->q.system.len;
-
-	for (int64_t i = 0; i < q->q.turn; i++)
-		bytes += q->earlier[i].text.len + strlen(q->earlier[i].answers[cell].text);
-	return (int64_t)bytes;
+	return text_bytes(q, cell, true);
 }
 
 enum err_code engine_check_turns(const struct run_question *q, size_t cell, struct err *err)
 {
+	int64_t bytes = engine_asked_bytes(q, cell);
+
 	for (int64_t i = 0; i < q->q.turn; i++) {
 		const struct turn_answer *answer = &q->earlier[i].answers[cell];
 
@@ -51,7 +54,7 @@ enum err_code engine_check_turns(const struct run_question *q, size_t cell, stru
 			return err_set(err, ERR_CONFLICT, "err_turn_unanswered", "turn=%lld|question=%lld", (long long)i + 1,
 				       (long long)q->earlier[0].position + 1);
 	}
-	if (q->q.turn && engine_asked_bytes(q, cell) > PLAN_GROUP_BYTES)
-		return err_set(err, ERR_LIMIT, "err_turns_too_long", "found=%lld|limit=%d", (long long)engine_asked_bytes(q, cell), PLAN_GROUP_BYTES);
+	if (q->q.turn && bytes > PLAN_GROUP_BYTES)
+		return err_set(err, ERR_LIMIT, "err_turns_too_long", "found=%lld|limit=%d", (long long)bytes, PLAN_GROUP_BYTES);
 	return ERR_OK;
 }

@@ -37,7 +37,8 @@ struct worker_options {
 MUST_USE struct worker_process *worker_process_start(struct loop *loop, const struct worker_options *options,
 						     const struct worker_events *events, void *user, struct err *err);
 
-/* Queues a frame.  Takes `body` (may be NULL: no body) and `fd` (-1: none; closed after it was sent). */
+/* Queues a frame.  Takes `body` (may be NULL: no body) and `fd` (-1: none; closed after it was sent).  A body longer than LIMIT_FRAME is
+ * sent as {}, which the worker refuses. */
 void worker_process_send(struct worker_process *w, uint8_t kind, uint32_t stream, json_t *body, int fd);
 
 /* Ends it at once with this cause; died() follows from the loop. */

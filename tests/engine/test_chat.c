@@ -213,6 +213,23 @@ static void an_epoch_is_asked_with_its_adapter(void **state)
 	assert_answered(h, "question|9|1");
 }
 
+static void a_chat_that_no_request_can_hold_is_refused_and_nothing_ends(void **state)
+{
+	(void)state;
+	int64_t model = bench_tiny(&bench, "a.gguf");
+	char *text = mem_alloc(LIMIT_FRAME + 1);
+	memset(text, 'x', LIMIT_FRAME);
+	struct heard_turn *h = ask(1, model, text);
+	mem_free(text);
+	turn_loop();
+	assert_int_equal(h->n_done, 1);
+	assert_string_equal(h->err.key, "err_chat_too_long");
+	h = ask(2, model, "question");
+	turn_loop();
+	assert_answered(h, "question|9|1");
+	assert_int_equal(recorded("start"), 1);
+}
+
 static int64_t epoch_id;
 
 static void ask_epoch(struct bench *b)
@@ -507,6 +524,7 @@ int main(void)
 		TEST(a_turn_is_answered_with_its_figures),
 		TEST(turns_wait_in_line_and_say_so),
 		TEST(an_epoch_is_asked_with_its_adapter),
+		TEST(a_chat_that_no_request_can_hold_is_refused_and_nothing_ends),
 		TEST(a_turn_that_is_stopped_leaves_the_loading_of_its_adapter_behind),
 		TEST(a_turn_goes_between_two_groups_of_the_same_model),
 		TEST(a_turn_on_another_model_switches_the_worker_between_two_groups),

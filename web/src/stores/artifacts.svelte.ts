@@ -18,7 +18,7 @@ export class ArtifactStore {
 		}
 	}
 	take(event: ServerEvent): void {
-		if (!this.loaded) return;
+		if (!this.loaded && !this.problem) return; // nobody asked for them yet
 		if (event.event === "artifacts" || event.event === "resync") void this.refresh();
 	}
 	async remove(id: number): Promise<void> {
