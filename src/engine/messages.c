@@ -35,7 +35,7 @@ static int64_t text_bytes(const struct run_question *q, size_t cell, bool with_a
 int64_t engine_message_bytes(const struct run_question *q, size_t cell)
 {
 	/* Of a late cell the answers before it do not count: they came after its group was cut. */
-	return text_bytes(q, cell, !q->cells[cell].is_late);
+	return text_bytes(q, cell, !q->cells || !q->cells[cell].is_late);
 }
 
 int64_t engine_asked_bytes(const struct run_question *q, size_t cell)
@@ -45,8 +45,6 @@ int64_t engine_asked_bytes(const struct run_question *q, size_t cell)
 
 enum err_code engine_check_turns(const struct run_question *q, size_t cell, struct err *err)
 {
-	int64_t bytes = engine_asked_bytes(q, cell);
-
 	for (int64_t i = 0; i < q->q.turn; i++) {
 		const struct turn_answer *answer = &q->earlier[i].answers[cell];
 
@@ -54,6 +52,7 @@ enum err_code engine_check_turns(const struct run_question *q, size_t cell, stru
 			return err_set(err, ERR_CONFLICT, "err_turn_unanswered", "turn=%lld|question=%lld", (long long)i + 1,
 				       (long long)q->earlier[0].position + 1);
 	}
+	int64_t bytes = engine_asked_bytes(q, cell);
 	if (q->q.turn && bytes > PLAN_GROUP_BYTES)
 		return err_set(err, ERR_LIMIT, "err_turns_too_long", "found=%lld|limit=%d", (long long)bytes, PLAN_GROUP_BYTES);
 	return ERR_OK;

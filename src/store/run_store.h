@@ -117,7 +117,7 @@ struct run_question {
 	int64_t id, position;
 	struct question q;
 	struct run_turn *earlier;  /* q.turn of them, the first one first */
-	struct cell_row *cells;    /* one for each column, in column order */
+	struct cell_row *cells;    /* one for each column, in column order; NULL of a question of no run */
 };
 
 /* store: inserts run, columns, questions and cells.  Sets ids in `run` and `columns`.  A part begins wherever turns of another
