@@ -250,6 +250,32 @@ static void a_conversation_that_outgrows_a_request_fails(void **state)
 	assert_string_equal(r.questions[bench_count(&r, CELL_DONE)].cells[0].problem.key, "err_turns_too_long");
 }
 
+static void late_turns_of_long_answers_are_asked_in_requests_that_fit(void **state)
+{
+	static const size_t turn_bytes = 150 * KIB;
+	enum { N = 10 };
+	const char *questions[2 * N];
+	char *text = arena_alloc(bench.temp.arena, turn_bytes + 1);
+
+	(void)state;
+	memset(text, 1, turn_bytes); /* in JSON six times as long */
+	memcpy(text, "moody", strlen("moody"));
+	for (size_t i = 0; i < N; i++) {
+		questions[i] = text;
+		questions[N + i] = "and then";
+	}
+	int64_t model = bench_tiny(&bench, "a.gguf");
+	int64_t run = add_run(&model, 1, N, 2, true, questions);
+	struct bench_result r = follow(run);
+	assert_int_equal(bench_count(&r, CELL_FAILED), 2 * N);
+	bench_reopen(&bench); /* another process answers */
+	bench_store(&bench, bench_reset, &run);
+	r = follow(run);
+	check_all(&r);
+	for (size_t i = 0; i < N; i++)
+		assert_true(r.questions[N + i].cells[0].is_late);
+}
+
 static void on_prompt(void *user, struct str prompt, int64_t n_tokens, const struct err *err)
 {
 	(void)prompt;
@@ -286,6 +312,7 @@ int main(void)
 		TEST(what_follows_a_failed_turn_fails_and_is_asked_alone_later),
 		TEST(a_turn_that_is_never_answered_fails_what_follows_again),
 		TEST(a_conversation_that_outgrows_a_request_fails),
+		TEST(late_turns_of_long_answers_are_asked_in_requests_that_fit),
 		TEST(the_prompt_of_a_turn_needs_the_answer_before_it),
 	};
 
