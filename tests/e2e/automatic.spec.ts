@@ -4,7 +4,7 @@ import type { Page } from "@playwright/test";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { dress, look_at, themes } from "./look";
-import { ask, done, drop, expect, open_empty, server, test } from "./page";
+import { ask, done, drop_all, expect, open_empty, server, test } from "./page";
 import { questions_of, say, SCENARIOS, selection_of, type Language } from "./selection_kinds";
 import { call } from "./setup";
 
@@ -138,11 +138,14 @@ test("where nothing can judge, twenty thumbs on the most telling questions decid
 	await expect(page.getByText("decided by: your ratings").first()).toBeVisible();
 });
 
-test("a file that is dropped becomes the question set; models can be chosen one by one", async ({ page }) => {
+test("files that are dropped become question sets, the last one is chosen; models can be chosen one by one", async ({ page }) => {
 	await page.goto(`${server()}/automatic`);
 	await expect(page.getByLabel("Fine-tuned model")).toBeVisible();
-	await drop(page, "mine.jsonl", '{"question": "One?", "answer": "1"}\n{"question": "Two?"}\n');
-	await page.getByRole("dialog").getByRole("button", { name: "Add" }).click();
+	await drop_all(page, { "other.json": '["Another?"]', "mine.jsonl": '{"question": "One?", "answer": "1"}\n{"question": "Two?"}\n' });
+	for (const name of ["other.json", "mine.jsonl"]) {
+		await expect(page.getByRole("dialog").getByRole("heading")).toContainText(name);
+		await page.getByRole("dialog").getByRole("button", { name: "Add" }).click();
+	}
 	await expect(page.getByRole("main").getByText("reference answers 1 of 2")).toBeVisible();
 	await page.getByLabel("Fine-tuned model").selectOption({ label: "Other models (choose below)" });
 	await expect(button(page, "Find the best")).toBeDisabled();

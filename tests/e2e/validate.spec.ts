@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { Page } from "@playwright/test";
 import { look_at } from "./look";
 import { ask, box, cell, done, drop, drop_all, expect, open_empty, server, test } from "./page";
 import { call } from "./setup";
@@ -285,16 +286,32 @@ test("every accepted answer and the file's own ids go along when one question is
 	expect(await kept()).toEqual(wanted);
 });
 
+async function paste(page: Page, text: string): Promise<void> {
+	await box(page).evaluate((element, text) => {
+		const data = new DataTransfer();
+		data.setData("text/plain", text);
+		element.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }));
+	}, text);
+}
+
 test("several pasted lines are several questions or one", async ({ page }) => {
 	await open_empty(page);
-	await box(page).evaluate((element) => {
-		const data = new DataTransfer();
-		data.setData("text/plain", "first\nsecond\n\nthird\n");
-		element.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }));
-	});
+	await paste(page, "first\nsecond\n\nthird\n");
 	await page.getByRole("button", { name: "As 3 questions" }).click();
 	await expect(page.getByRole("rowheader")).toHaveCount(3);
 });
+
+for (const [what, text] of [["JSON", '["How heavy is it?", "Who makes it?"]'], ["JSONL", '{"q": "How heavy is it?"}\n{"q": "Who makes it?"}'], ["a table", "question\tanswer\nHow heavy is it?\t1.2 kg\nWho makes it?\tLumen"]] as const) {
+	test(`pasted ${what} is read like a file`, async ({ page }) => {
+		await open_empty(page);
+		await paste(page, text);
+		await expect(page.getByRole("button", { name: /As \d questions/ })).toHaveCount(what === "a table" ? 1 : 0);
+		await page.getByRole("button", { name: "Read as a file" }).click();
+		await page.getByRole("dialog").getByRole("button", { name: "Add", exact: true }).click();
+		await expect(page.getByRole("rowheader")).toHaveCount(2);
+		await expect(page.getByRole("rowheader").first()).toContainText("How heavy is it?");
+	});
+}
 
 test("the answers can be taken along", async ({ page }) => {
 	await open_empty(page);
