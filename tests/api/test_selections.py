@@ -50,7 +50,7 @@ def wait(live, selection, limit_s=300, states=OVER):
         selection = conforms("Selection", live.call("GET", f"/selections/{selection['id']}"))
         if selection["state"] in states:
             return selection
-        time.sleep(0.05)
+        time.sleep(0.1)
     raise AssertionError(selection)
 
 

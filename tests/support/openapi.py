@@ -11,7 +11,7 @@ CONTRACT = pathlib.Path(__file__).resolve().parent.parent.parent / "docs" / "ope
 
 @functools.cache
 def contract():
-    return yaml.safe_load(CONTRACT.read_text("utf-8"))
+    return yaml.load(CONTRACT.read_text("utf-8"), yaml.CSafeLoader)
 
 
 def schema_of(node):
@@ -26,7 +26,12 @@ def schema_of(node):
     return {"anyOf": [plain, {"type": "null"}]} if node.get("nullable") is True else plain
 
 
+@functools.cache
+def validator_of(name):
+    return jsonschema.Draft202012Validator(schema_of({"$ref": f"#/components/schemas/{name}"}))
+
+
 def conforms(name, value):
     """`value` as it is, where it is what the contract calls `name`."""
-    jsonschema.validate(value, schema_of({"$ref": f"#/components/schemas/{name}"}))
+    validator_of(name).validate(value)
     return value
