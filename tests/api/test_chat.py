@@ -131,7 +131,8 @@ def test_a_chat_tells_thinking_apart_while_it_streams(server, opens):
     final, _, seen = watch(server, number, "Is fire hot?")
     assert final["thinking"] and final["text"], final
     assert any(m["state"] == "streaming" and m["thinking"] and not m["text"] for m in seen)
-    assert not any(m["text"].lstrip().startswith("<") or "</think>" in m["thinking"] for m in seen)
+    assert "</think>" not in final["thinking"]
+    assert all(final["text"].startswith(m["text"]) and final["thinking"].startswith(m["thinking"]) for m in seen), "a part of a tag was shown"
 
 
 def test_another_question_and_another_answer_are_branches(server, real):
