@@ -58,8 +58,7 @@ void api_get_run(struct request *r)
 /* --- list --- */
 
 struct listing {
-	const char *query;
-	int64_t before, limit;
+	struct run_search search;
 	struct run_row *rows;
 	size_t n;
 };
@@ -67,7 +66,7 @@ struct listing {
 static void list_runs(struct request *r, struct db *db)
 {
 	struct listing *l = r->state;
-	err_kept(run_store_list(db, r->arena, l->query, l->before, l->limit, &l->rows, &l->n, request_err(r)));
+	err_kept(run_store_list(db, r->arena, &l->search, &l->rows, &l->n, request_err(r)));
 }
 
 static void reply_list(struct request *r)
@@ -87,16 +86,30 @@ static void reply_list(struct request *r)
 	request_reply(r, 200);
 }
 
+/* -1: any. */
+static int read_state(struct request *r, struct err *err)
+{
+	const char *text = request_query(r, "state");
+	for (int i = RUN_WAITING; text && i <= RUN_INTERRUPTED; i++)
+		if (!strcmp(text, run_state_name((enum run_state)i)))
+			return i;
+	if (text && err->code == ERR_OK)
+		err_set(err, ERR_INVALID, "err_field_choice", "field=state|choices=waiting, running, stopped, done, interrupted");
+	return -1;
+}
+
 void api_list_runs(struct request *r)
 {
 	struct err err = { 0 };
 	struct listing *l = r->state = arena_alloc(r->arena, sizeof *l);
-	const char *query = request_query(r, "q");
-	l->query = arena_strdup(r->arena, query ? query : "");
-	l->before = request_query_int(r, "before", 0, INT64_MAX, 0, &err);
-	l->limit = request_query_int(r, "limit", 1, 1000, 100, &err);
-	if (err.code == ERR_OK && strlen(l->query) > 4 * LIMIT_NAME_BYTES)
-		err_set(&err, ERR_INVALID, "err_field_length", "field=q|min=0|max=%d|found=%zu", LIMIT_NAME_BYTES, strlen(l->query));
+	const char *name = request_query(r, "q");
+	l->search.name = arena_strdup(r->arena, name ? name : "");
+	l->search.before_id = request_query_int(r, "before", 0, INT64_MAX, 0, &err);
+	l->search.limit = request_query_int(r, "limit", 1, 1000, 100, &err);
+	l->search.state = read_state(r, &err);
+	if (err.code == ERR_OK && strlen(l->search.name) > 4 * LIMIT_NAME_BYTES)
+		err_set(&err, ERR_INVALID, "err_field_length", "field=q|min=0|max=%d|found=%zu", LIMIT_NAME_BYTES,
+			strlen(l->search.name));
 	if (err.code != ERR_OK)
 		request_fail(r, &err);
 	else
@@ -121,25 +134,34 @@ static enum err_code add_parts(struct db *db, const struct run_body *body, struc
 	return ERR_OK;
 }
 
+/* As their models are called now. */
+static enum err_code name_columns(struct request *r, struct db *db, struct column_row *columns, size_t n)
+{
+	struct err *err = request_err(r);
+	struct model_list list;
+	enum err_code code = model_store_list(db, r->arena, &list, err);
+	for (size_t i = 0; i < n && code == ERR_OK; i++) {
+		char field[64];
+		(void)str_format(field, sizeof field, "columns[%zu].model_id", i);
+		code = run_name_column(db, r->arena, &list, field, &columns[i], err);
+	}
+	return code;
+}
+
 static void store_run(struct request *r, struct db *db)
 {
 	struct run_body *body = r->state;
 	struct err *err = request_err(r);
-	struct model_list list;
 	struct question *questions;
 	struct question_set_row set = { .name = "" };
 	size_t n;
 	int64_t set_id = body->run.question_set_id;
 	if (run_questions(db, r->arena, set_id, body->questions, 0, &questions, &n, err) != ERR_OK ||
-	    model_store_list(db, r->arena, &list, err) != ERR_OK)
+	    name_columns(r, db, body->columns, body->n_columns) != ERR_OK)
 		return;
-	for (size_t i = 0; i < body->n_columns; i++) {
-		char field[64];
-		(void)str_format(field, sizeof field, "columns[%zu].model_id", i);
-		if (run_name_column(db, r->arena, &list, field, &body->columns[i], err) != ERR_OK ||
-		    run_fill_column(db, r->arena, body->given[i], &body->columns[i], err) != ERR_OK)
+	for (size_t i = 0; i < body->n_columns; i++)
+		if (run_fill_column(db, r->arena, body->given[i], &body->columns[i], err) != ERR_OK)
 			return;
-	}
 	if (run_share_weights(db, r->arena, &body->run.params, body->columns, body->n_columns, err) != ERR_OK)
 		return;
 	if (!*body->run.name && set_id && run_question_set(db, r->arena, set_id, &set, err) == ERR_OK)
@@ -172,6 +194,26 @@ void api_add_run(struct request *r)
 	}
 	body->run.created_ms = clock_wall_ms();
 	request_defer(r, LANE_WRITE, store_run, run_stored);
+}
+
+/* --- the same again --- */
+
+static void store_repeat(struct request *r, struct db *db)
+{
+	struct err *err = request_err(r);
+	struct run_row run;
+	struct column_row *columns;
+	size_t n;
+	if (run_store_get(db, r->arena, r->id, &run, &columns, &n, err) != ERR_OK ||
+	    name_columns(r, db, columns, n) != ERR_OK || run_store_repeat(db, r->id, &run, columns, n, err) != ERR_OK)
+		return;
+	r->id = run.id;
+	load_run(r, db);
+}
+
+void api_replay_run(struct request *r)
+{
+	request_defer(r, LANE_WRITE, store_repeat, run_stored);
 }
 
 /* --- more questions --- */

@@ -66,6 +66,7 @@ static const struct route table[] = {
 	{ "POST", "/runs/{id}/questions", OWNER(GATE_JSON), api_add_run_questions },
 	{ "POST", "/runs/{id}/stop", OWNER(GATE_NO_BODY), api_stop_run },
 	{ "POST", "/runs/{id}/resume", OWNER(GATE_NO_BODY), api_resume_run },
+	{ "POST", "/runs/{id}/replay", OWNER(GATE_NO_BODY), api_replay_run },
 	{ "POST", "/runs/{id}/retry", OWNER(GATE_MAYBE_JSON), api_retry_run },
 	{ "GET", "/runs/{id}/export", OWNER(GATE_NO_BODY), api_export_run },
 	{ "GET", "/runs/{id}/standing", OWNER(GATE_NO_BODY), api_get_standing },

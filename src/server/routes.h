@@ -86,6 +86,7 @@ void api_get_run_page(struct request *r);
 void api_add_run_questions(struct request *r);
 void api_stop_run(struct request *r);
 void api_resume_run(struct request *r);
+void api_replay_run(struct request *r);
 void api_retry_run(struct request *r);
 void api_export_run(struct request *r);
 void api_get_standing(struct request *r);

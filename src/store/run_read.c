@@ -104,8 +104,8 @@ static const char *like_pattern(struct arena *a, const char *text)
 	return out;
 }
 
-enum err_code run_store_list(struct db *db, struct arena *a, const char *query, int64_t before_id, int64_t limit,
-			     struct run_row **rows, size_t *n, struct err *err)
+enum err_code run_store_list(struct db *db, struct arena *a, const struct run_search *search, struct run_row **rows, size_t *n,
+			     struct err *err)
 {
 	size_t cap = 0;
 	enum err_code bad = ERR_OK;
@@ -114,8 +114,8 @@ enum err_code run_store_list(struct db *db, struct arena *a, const char *query, 
 	*n = 0;
 	struct query q = query_start(db, err,
 				     "SELECT " RUN_FIELDS " FROM run r WHERE (?2 = 0 OR r.id < ?2)"
-				     " AND r.name LIKE ?1 ESCAPE '\\' ORDER BY r.id DESC LIMIT ?3",
-				     "tii", like_pattern(a, query), before_id, limit);
+				     " AND r.name LIKE ?1 ESCAPE '\\' AND (?4 < 0 OR r.state = ?4) ORDER BY r.id DESC LIMIT ?3",
+				     "tiii", like_pattern(a, search->name), search->before_id, search->limit, (int64_t)search->state);
 	while (bad == ERR_OK && query_next(&q))
 		bad = row_run(&q, a, LIST_ADD(a, *rows, *n, cap), err);
 	enum err_code code = query_end(&q);

@@ -118,6 +118,46 @@ enum err_code run_store_add(struct db *db, struct run_row *run, struct column_ro
 	return code;
 }
 
+static enum err_code repeat_questions(struct db *db, int64_t of_id, int64_t run_id, struct err *err)
+{
+	enum err_code code = db_run(db, err, "INSERT INTO part(run_id, first) SELECT ?2, first FROM part WHERE run_id = ?1", "ii",
+				    of_id, run_id);
+
+	if (code == ERR_OK)
+		code = db_run(db, err,
+			      "INSERT INTO question(run_id, position, line, text, reference, system, tags, source_id,"
+			      " other_references, turn, back) SELECT ?2, position, line, text, reference, system, tags, source_id,"
+			      " other_references, turn, back FROM question WHERE run_id = ?1 ORDER BY position",
+			      "ii", of_id, run_id);
+	if (code == ERR_OK)
+		code = db_run(db, err,
+			      "INSERT INTO cell(id, column_id, state) SELECT q.id * ?2 + c.position, c.id, ?3"
+			      " FROM question q JOIN \"column\" c ON c.run_id = q.run_id WHERE q.run_id = ?1",
+			      "iib", run_id, (int64_t)CELLS_A_QUESTION, CELL_WAITING);
+	if (code != ERR_OK)
+		return code;
+	return db_run(db, err,
+		      "UPDATE \"column\" SET n_waiting = (SELECT n_questions FROM run WHERE id = ?1) WHERE run_id = ?1", "i", run_id);
+}
+
+enum err_code run_store_repeat(struct db *db, int64_t of_id, struct run_row *run, struct column_row *columns, size_t n_columns,
+			       struct err *err)
+{
+	enum err_code code = db_check_space(db, err);
+
+	run->state = RUN_WAITING;
+	run->created_ms = 0;
+	if (code == ERR_OK)
+		code = add_run(db, run, err);
+	for (size_t i = 0; i < n_columns && code == ERR_OK; i++) {
+		struct column_row *c = &columns[i];
+		c->model_hash = c->adapter_hash = c->template_hash = c->build = c->device = "";
+		c->problem = (struct err){ 0 };
+		code = add_column(db, run, c, err);
+	}
+	return code == ERR_OK ? repeat_questions(db, of_id, run->id, err) : code;
+}
+
 enum err_code run_store_add_questions(struct db *db, int64_t run_id, const struct question *questions, size_t n,
 				      struct err *err)
 {

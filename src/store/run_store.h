@@ -125,6 +125,12 @@ struct run_question {
 MUST_USE enum err_code run_store_add(struct db *db, struct run_row *run, struct column_row *columns, size_t n_columns,
 				     const struct question *questions, size_t n_questions, struct err *err);
 
+/* store: a new run that waits to be asked what `of_id` was: its questions, where groups of answers begin, and of columns that were
+ * planned the plan, so that in exact mode the same machine answers the same.  `run` and `columns` are those of `of_id` as
+ * run_store_get() read them, and become the new one's. */
+MUST_USE enum err_code run_store_repeat(struct db *db, int64_t of_id, struct run_row *run, struct column_row *columns,
+					size_t n_columns, struct err *err);
+
 /* store: appends questions (and their cells) to a run; the run is waiting again. */
 MUST_USE enum err_code run_store_add_questions(struct db *db, int64_t run_id, const struct question *questions, size_t n,
 					       struct err *err);
@@ -133,9 +139,17 @@ MUST_USE enum err_code run_store_add_questions(struct db *db, int64_t run_id, co
 MUST_USE enum err_code run_store_add_questions_for(struct db *db, int64_t run_id, const struct question *questions, size_t n,
 						   const bool *is_out, struct err *err);
 
-/* Newest first. `query` ("" = all) filters by name; `before_id` 0 = from the newest. */
-MUST_USE enum err_code run_store_list(struct db *db, struct arena *a, const char *query, int64_t before_id, int64_t limit,
-				      struct run_row **rows, size_t *n, struct err *err);
+/* Which runs a list shows. */
+struct run_search {
+	const char *name;  /* has this in its name, "": any */
+	int state;         /* is in this enum run_state, -1: any */
+	int64_t before_id; /* older than this one, 0: from the newest */
+	int64_t limit;     /* so many at most */
+};
+
+/* Newest first. */
+MUST_USE enum err_code run_store_list(struct db *db, struct arena *a, const struct run_search *search, struct run_row **rows,
+				      size_t *n, struct err *err);
 
 /* ERR_NOT_FOUND "err_run_not_found". */
 MUST_USE enum err_code run_store_get(struct db *db, struct arena *a, int64_t id, struct run_row *run,

@@ -35,9 +35,13 @@ test("the list tells state, size and likes, follows a vote, finds by name, and o
 	await like(page, first, 1);
 	await expect(row(page, "Heron check").getByLabel("Likes of Kestrel bot · epoch 8: 1")).toBeVisible();
 	await page.getByRole("searchbox", { name: "Search validations" }).fill("no such name");
-	await expect(page.getByText('No validation has "no such name" in its name.')).toBeVisible();
+	await expect(page.getByText("No validation matches this search.")).toBeVisible();
 	await page.getByRole("searchbox", { name: "Search validations" }).fill("heron");
 	await expect(page.getByRole("row")).toHaveCount(2);
+	await page.getByRole("combobox", { name: "State" }).selectOption({ label: "stopped" });
+	await expect(page.getByText("No validation matches this search.")).toBeVisible();
+	await page.getByRole("button", { name: "Clear the search" }).click();
+	await expect(page.getByRole("combobox", { name: "State" })).toHaveValue("");
 	await page.getByRole("link", { name: "Heron check" }).click();
 	await expect(page).toHaveURL(new RegExp(`/validate/${first.id}$`));
 	await page.goBack();
@@ -64,6 +68,21 @@ test("a validation is renamed, downloaded, and deleted only after a yes", async 
 	await ask();
 	await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
 	await expect(row(page, "Osprey check")).toHaveCount(0);
+});
+
+test("a replay asks the same again, and comparing it with the first is one step", async ({ page }) => {
+	const first = await run(page, "Merlin check", QUESTIONS);
+	await page.getByRole("button", { name: "Actions for Merlin check" }).click();
+	await page.getByRole("menuitem", { name: "Replay" }).click();
+	await expect(page.getByText("Merlin check is answered again. Both are chosen for comparing.")).toBeVisible();
+	await expect(row(page, "Merlin check")).toHaveCount(2);
+	await expect(row(page, "Merlin check").filter({ hasText: "done" })).toHaveCount(2, { timeout: 90_000 });
+	await page.getByRole("button", { name: "Compare", exact: true }).click();
+	await expect(page).toHaveURL(new RegExp(`/results/compare\\?a=${first.id}&b=${first.id + 1}$`));
+	await expect(page.getByText("Questions in both: 2; only in A: 0; only in B: 0.")).toBeVisible();
+	await page.getByRole("button", { name: "Show the answers of Kestrel bot · epoch 8" }).click();
+	await page.getByRole("checkbox", { name: "Only questions with different answers" }).check();
+	await expect(page.getByText("Every answer of this model is the same in both.")).toBeVisible();
 });
 
 test("two validations are compared: models matched, answers counted, differences marked, sides swapped", async ({ page }) => {

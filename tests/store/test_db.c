@@ -524,7 +524,7 @@ static void use_everything(struct db *db)
 	size_t n, n_columns;
 	int64_t total, likes, column_likes;
 
-	if (run_store_list(db, a, "", 0, 50, &runs, &n, &err) == ERR_OK)
+	if (run_store_list(db, a, &(struct run_search){ "", -1, 0, 50 }, &runs, &n, &err) == ERR_OK)
 		(void)!run_store_get(db, a, 1, &run, &columns, &n_columns, &err);
 	for (int filter = RUN_ALL; filter <= RUN_FAILED; filter++)
 		(void)!run_store_page(db, a, 1, (enum run_filter)filter, 0, 100, &rq, &n, &total, &err);

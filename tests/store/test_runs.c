@@ -383,7 +383,7 @@ static void runs_of_a_dead_server_become_interrupted(void **state)
 	assert_ok(run_store_set_state(db, running, RUN_RUNNING, err));
 	assert_ok(run_store_set_state(db, done, RUN_DONE, err));
 	assert_ok(run_store_recover(db, err));
-	assert_ok(run_store_list(db, a, "", 0, 10, &runs, &n, err));
+	assert_ok(run_store_list(db, a, &(struct run_search){ "", -1, 0, 10 }, &runs, &n, err));
 	assert_int_equal(n, 3);
 	assert_int_equal(runs[0].id, done);
 	assert_int_equal(runs[0].state, RUN_DONE);
@@ -404,15 +404,22 @@ static void the_list_pages_backwards_and_searches_literally(void **state)
 	for (int i = 0; i < 5; i++)
 		ids[i] = add_run_of(db, 1, 1);
 	assert_ok(run_store_rename(db, ids[1], "100% 準確_x", err));
-	assert_ok(run_store_list(db, a, "", ids[3], 2, &runs, &n, err));
+	assert_ok(run_store_list(db, a, &(struct run_search){ "", -1, ids[3], 2 }, &runs, &n, err));
 	assert_int_equal(n, 2);
 	assert_int_equal(runs[0].id, ids[2]);
 	assert_int_equal(runs[1].id, ids[1]);
-	assert_ok(run_store_list(db, a, "0%", 0, 10, &runs, &n, err));
+	assert_ok(run_store_list(db, a, &(struct run_search){ "0%", -1, 0, 10 }, &runs, &n, err));
 	assert_int_equal(n, 1);
-	assert_ok(run_store_list(db, a, "準確_X", 0, 10, &runs, &n, err));
+	assert_ok(run_store_list(db, a, &(struct run_search){ "準確_X", -1, 0, 10 }, &runs, &n, err));
 	assert_int_equal(n, 1);
-	assert_ok(run_store_list(db, a, "a_run", 0, 10, &runs, &n, err));
+	assert_ok(run_store_list(db, a, &(struct run_search){ "a_run", -1, 0, 10 }, &runs, &n, err));
+	assert_int_equal(n, 0);
+	assert_ok(run_store_set_state(db, ids[1], RUN_DONE, err));
+	assert_ok(run_store_set_state(db, ids[2], RUN_DONE, err));
+	assert_ok(run_store_list(db, a, &(struct run_search){ "", RUN_DONE, 0, 10 }, &runs, &n, err));
+	assert_int_equal(n, 2);
+	assert_int_equal(runs[0].id, ids[2]);
+	assert_ok(run_store_list(db, a, &(struct run_search){ "0%", RUN_WAITING, 0, 10 }, &runs, &n, err));
 	assert_int_equal(n, 0);
 	arena_free(a);
 }

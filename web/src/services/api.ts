@@ -3,7 +3,7 @@
 // `problem` holds the server's sentences in the language of the page.
 import { m } from "../messages/messages.js";
 import { locale } from "../stores/locale.svelte";
-import type { Body, ExportFormat, Filter, Problem, Reply, ReportFormat, Show, TemplateChoice } from "../types";
+import type { Body, ExportFormat, Filter, Problem, Reply, ReportFormat, Run, Show, TemplateChoice } from "../types";
 import { session_key } from "./session";
 
 export const ROOT = "/api/v1";
@@ -115,7 +115,7 @@ export const api = {
 	add_question_set: (json: Body<"addQuestionSet">) => call<Reply<"addQuestionSet">>("POST", "/question-sets", { json }),
 	question_set: (id: number, offset = 0, limit = 100) => get<Reply<"getQuestionSet">>(`/question-sets/${id}`, { order: "conversation", offset, limit }),
 
-	runs: (query?: { q?: string; before?: number; limit?: number }) => get<Reply<"listRuns">>("/runs", query),
+	runs: (query?: { q?: string; state?: Run["state"]; before?: number; limit?: number }) => get<Reply<"listRuns">>("/runs", query),
 	add_run: (json: Body<"addRun">) => call<Reply<"addRun">>("POST", "/runs", { json }),
 	run: (id: number) => get<Reply<"getRun">>(`/runs/${id}`),
 	change_run: (id: number, json: Body<"changeRun">) => call<Reply<"changeRun">>("PATCH", `/runs/${id}`, { json }),
@@ -129,6 +129,7 @@ export const api = {
 		call<Reply<"addRunQuestions">>("POST", `/runs/${id}/questions`, { json }),
 	stop_run: (id: number) => call<Reply<"stopRun">>("POST", `/runs/${id}/stop`, { json: {} }),
 	resume_run: (id: number) => call<Reply<"resumeRun">>("POST", `/runs/${id}/resume`, { json: {} }),
+	replay_run: (id: number) => call<Reply<"replayRun">>("POST", `/runs/${id}/replay`, { json: {} }),
 	retry_run: (id: number, json: NonNullable<Body<"retryRun">>) => call<Reply<"retryRun">>("POST", `/runs/${id}/retry`, { json }),
 	vote: (cell: number, liked: boolean) => call<Reply<"vote">>("PUT", `/cells/${cell}/vote`, { json: { liked } }),
 	preview_prompt: (model: number, json: Body<"previewPrompt">) => call<Reply<"previewPrompt">>("POST", `/models/${model}/prompt`, { json }),

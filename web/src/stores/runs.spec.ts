@@ -44,6 +44,10 @@ test("a refresh keeps as many as are shown, a search begins anew", async () => {
 	expect(calls.at(-1)).toBe(`GET /runs?limit=${PAGE + 10}`);
 	await store.search("kestrel");
 	expect(calls.at(-1)).toBe(`GET /runs?q=kestrel&limit=${PAGE}`);
+	await store.search("kestrel", "stopped");
+	expect(calls.at(-1)).toBe(`GET /runs?q=kestrel&state=stopped&limit=${PAGE}`);
+	await store.search("owl");
+	expect(calls.at(-1)).toBe(`GET /runs?q=owl&state=stopped&limit=${PAGE}`);
 });
 test("the answer of an earlier search does not replace that of a later one", async () => {
 	const waiting: ((runs: Run[]) => void)[] = [];

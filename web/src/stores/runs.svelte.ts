@@ -14,6 +14,8 @@ export class RunsStore {
 	busy = $state(false);
 	has_more = $state(false);
 	query = $state("");
+	/** Only those in this state; "": in any. */
+	state = $state<Run["state"] | "">("");
 	problem = $state.raw<Problem | null>(null);
 	#columns = $state.raw<ReadonlyMap<number, Column[]>>(new Map());
 	#wanted: number[] = [];
@@ -24,8 +26,9 @@ export class RunsStore {
 	async refresh(): Promise<void> {
 		await this.#fetch(undefined, Math.min(REFRESH_MAX, Math.max(PAGE, this.list.length)));
 	}
-	async search(query: string): Promise<void> {
+	async search(query: string, state = this.state): Promise<void> {
 		this.query = query;
+		this.state = state;
 		await this.#fetch(undefined, PAGE);
 	}
 	/** Fetches older ones behind the last. */
@@ -37,7 +40,7 @@ export class RunsStore {
 		const generation = ++this.#generation;
 		this.busy = true;
 		try {
-			const { runs } = await api.runs({ ...(this.query && { q: this.query }), limit, ...(before === undefined ? {} : { before }) });
+			const { runs } = await api.runs({ ...(this.query && { q: this.query }), ...(this.state && { state: this.state }), limit, ...(before === undefined ? {} : { before }) });
 			if (generation !== this.#generation) return;
 			this.list = before === undefined ? runs : [...this.list, ...runs];
 			this.has_more = runs.length === limit;
@@ -107,6 +110,12 @@ export class RunsStore {
 		if (columns) this.#keep(run, columns.map((column) => (column.id === id ? change(column) : column)));
 	}
 
+	/** Asks the same again; the new one comes to the top of the list. */
+	async replay(id: number): Promise<Run> {
+		const again = await api.replay_run(id);
+		await this.refresh();
+		return again;
+	}
 	async rename(id: number, name: string): Promise<void> {
 		this.#run_changed(await api.change_run(id, { name }));
 	}
