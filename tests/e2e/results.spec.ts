@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Page } from "@playwright/test";
+import type { Locator, Page } from "@playwright/test";
 import { look_at, themes } from "./look";
 import { expect, server, test } from "./page";
 import { call } from "./setup";
@@ -68,6 +68,20 @@ test("a validation is renamed, downloaded, and deleted only after a yes", async 
 	await ask();
 	await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
 	await expect(row(page, "Osprey check")).toHaveCount(0);
+});
+
+test.describe("on a phone", () => {
+	test.use({ viewport: { width: 390, height: 844 } });
+	test("search and state stand in one line above what compares", async ({ page }) => {
+		await run(page, "Dunlin check", [QUESTIONS[0] ?? ""]);
+		const place = async (what: Locator): Promise<{ y: number; height: number }> => (await what.boundingBox()) ?? { y: -1, height: 0 };
+		const search = await place(page.getByRole("searchbox"));
+		const state = await place(page.getByRole("combobox", { name: "State" }));
+		const compare = await place(page.getByRole("button", { name: "Compare", exact: true }));
+		expect(Math.abs(search.y + search.height / 2 - state.y - state.height / 2)).toBeLessThan(4);
+		expect(compare.y).toBeGreaterThan(state.y + state.height);
+		await look_at(page, "results-390");
+	});
 });
 
 test("a replay asks the same again, and comparing it with the first is one step", async ({ page }) => {

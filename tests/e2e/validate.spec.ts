@@ -411,7 +411,7 @@ test.describe("on a phone", () => {
 		expect(await page.locator(".single").evaluate((element) => element.scrollWidth - element.clientWidth)).toBeLessThanOrEqual(0);
 		await page.goto(`${server()}/results`);
 		await expect(page.getByRole("checkbox").first()).toBeVisible();
-		await expect(page.getByText("done", { exact: true }).first()).toBeInViewport({ ratio: 1 });
+		await expect(page.getByRole("row").getByText("done", { exact: true }).first()).toBeInViewport({ ratio: 1 });
 		await page.goto(`${server()}/validate`);
 		await expect(page.getByText("1 of 1", { exact: true })).toBeVisible();
 		await page.getByRole("button", { name: "Reset" }).click();
