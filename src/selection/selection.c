@@ -367,6 +367,7 @@ static void home_begin(struct chore *c)
 	if (chore_failed(c))
 		return;
 	s->before = b->before;
+	remaining_read_alone(s, b->before.prompt_us);
 	s->row = b->row;
 	s->row.name = arena_strdup(s->arena, b->row.name);
 	s->row.params = s->row.steps = ""; /* written anew */

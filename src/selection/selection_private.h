@@ -38,7 +38,8 @@ struct step {
 /* What is known before anything was asked, to say how long it takes. */
 struct selection_before {
 	int64_t n_questions, n_columns, n_references; /* of the run */
-	bool is_fresh;				/* nothing of it is answered */
+	int64_t first_question_id;		/* 0: it has none */
+	int64_t prompt_us;			/* reading that one alone took, at least; 0: nobody has read it */
 	double question_bytes, reference_bytes; /* of the first ones, */
 	double open_share;			/* and how many of them have no short reference */
 	double judge_call_ms; /* NAN: it was never asked, or there is none */
@@ -60,7 +61,7 @@ struct selection {
 	int64_t n_new_cells;     /* answered for this start */
 	int64_t n_set_questions; /* of the question set that more may be taken from; 0: none */
 	struct selection_before before;
-	int64_t prompt_ms, n_prompts; /* the least that reading a question alone took, of so many */
+	int64_t prompt_ms;            /* the least that reading a question alone took, 0: unknown */
 	struct answer_look *looks;    /* selection_remaining.c: answers so far to the questions from this one on */
 	int64_t looked_from;
 	bool is_last_round;
@@ -195,8 +196,9 @@ bool selection_may_ask_more(const struct selection *s);
 /* selection_remaining.c */
 MUST_USE enum err_code selection_look_before(struct db *db, struct arena *a, const struct selection_row *row,
 					     struct selection_before *out, struct err *err);
-/* What the engine tells is measured. */
+/* What the engine tells is measured, and what was measured when answers that are taken over were computed. */
 void remaining_heard(struct selection *s, const struct engine_event *event);
+void remaining_read_alone(struct selection *s, int64_t prompt_us);
 /* Of all steps and rounds to come; -1: unknown. */
 int64_t selection_remaining_ms(const struct selection *s);
 

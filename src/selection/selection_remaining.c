@@ -24,6 +24,8 @@ static enum err_code look_at_questions(struct db *db, struct arena *a, int64_t r
 	if (run_store_page(db, a, run_id, RUN_ALL, 0, SAMPLE, &questions, &n, &out->n_questions, err) == ERR_OK)
 		for (size_t q = 0; q < n; q++) {
 			struct str reference = questions[q].q.reference;
+			if (q == 0)
+				out->first_question_id = questions[q].id;
 			out->question_bytes += (double)questions[q].q.text.len;
 			for (int64_t t = 0; t < questions[q].q.turn; t++) /* what was asked before is read again, and its answer */
 				out->question_bytes += 2 * (double)questions[q].earlier[t].text.len;
@@ -46,11 +48,11 @@ enum err_code selection_look_before(struct db *db, struct arena *a, const struct
 
 	if (run_store_get(db, a, row->run_id, &run, &columns, &n, err) != ERR_OK ||
 	    run_store_count_references(db, row->run_id, &out->n_references, err) != ERR_OK ||
+	    run_store_first_prompt(db, row->run_id, &out->prompt_us, err) != ERR_OK ||
 	    look_at_questions(db, a, row->run_id, out, err) != ERR_OK ||
 	    (row->judge_model_id && judge_speed(db, a, row->judge_model_id, &call_s, &out->n_exam_calls, err) != ERR_OK))
 		return err->code;
 	out->n_columns = (int64_t)n;
-	out->is_fresh = run.n_done + run.n_failed == 0;
 	out->judge_call_ms = 1000 * call_s;
 	return ERR_OK;
 }
@@ -96,6 +98,14 @@ static double differing_share(const struct selection *s)
 	return n_pairs > 0 ? n_differing / n_pairs : 1;
 }
 
+void remaining_read_alone(struct selection *s, int64_t prompt_us)
+{
+	int64_t ms = prompt_us / 1000;
+
+	if (prompt_us > 0 && (s->prompt_ms == 0 || ms < s->prompt_ms))
+		s->prompt_ms = ms;
+}
+
 void remaining_heard(struct selection *s, const struct engine_event *event)
 {
 	if (event->kind != ENGINE_CELL || event->run_id != s->row.run_id)
@@ -103,12 +113,8 @@ void remaining_heard(struct selection *s, const struct engine_event *event)
 	if (s->row.judge_model_id)
 		look_at_answer(s, event);
 	/* The first question is asked alone in each column; later ones are read with others, or have been in part. */
-	bool is_alone = s->before.is_fresh && s->n_prompts < s->before.n_columns;
-	if (event->cell->prompt_us <= 0 || !is_alone)
-		return;
-	int64_t ms = event->cell->prompt_us / 1000;
-	if (s->n_prompts++ == 0 || ms < s->prompt_ms)
-		s->prompt_ms = ms;
+	if (event->question_id == s->before.first_question_id)
+		remaining_read_alone(s, event->cell->prompt_us);
 }
 
 /* As long as reading the questions took when they were asked, and by so much longer as the references make them. */

@@ -322,6 +322,7 @@ struct copy_chore {
 	size_t n_left;
 	size_t n_copied;   /* of them; out */
 	int64_t n_answers; /* out */
+	int64_t prompt_us; /* out: run_store_first_prompt() */
 };
 
 /* Whole groups, and not so many that others wait for the store; after a death the rest is looked for again. */
@@ -338,6 +339,7 @@ static void run_copy(struct task *task, void *context)
 			return;
 		c->n_answers += n;
 	}
+	(void)!run_store_first_prompt(context, c->run_id, &c->prompt_us, &task->err);
 }
 
 static void home_copied(struct chore *chore);
@@ -366,6 +368,7 @@ static void home_copied(struct chore *chore)
 	if (chore_failed(chore))
 		return;
 	s->n_cells_done += c->n_answers;
+	remaining_read_alone(s, c->prompt_us);
 	step_progress(s, (double)s->n_cells_done / (double)s->n_cells);
 	if (c->n_copied < c->n_left && !s->is_time_up)
 		copy_next(chore, c->copies + c->n_copied, c->n_left - c->n_copied, NULL, 0);

@@ -168,6 +168,14 @@ enum err_code run_store_count_references(struct db *db, int64_t run_id, int64_t 
 	return db_number(db, err, n, 0, "SELECT count(*) FROM question WHERE run_id = ?1 AND reference <> ''", "i", run_id);
 }
 
+enum err_code run_store_first_prompt(struct db *db, int64_t run_id, int64_t *prompt_us, struct err *err)
+{
+	return db_number(db, err, prompt_us, 0,
+			 "SELECT ifnull(min(c.prompt_us), 0) FROM question q CROSS JOIN cell c ON c.id BETWEEN q.id * 64 AND q.id * 64 + 63"
+			 " WHERE q.run_id = ?1 AND q.position = 0 AND c.state = ?2 AND c.prompt_us > 0",
+			 "ib", run_id, CELL_DONE);
+}
+
 enum err_code run_store_has_turns(struct db *db, int64_t run_id, bool *has, struct err *err)
 {
 	int64_t n = 0;

@@ -168,6 +168,10 @@ MUST_USE enum err_code run_store_read_page(struct db *db, struct arena *a, int64
 /* Questions of a run that have a reference. */
 MUST_USE enum err_code run_store_count_references(struct db *db, int64_t run_id, int64_t *n, struct err *err);
 
+/* The least that the run's first question, which each column reads alone, took to be read by those that have answered it, also in
+ * the run that an answer was taken over from; 0: nobody has. */
+MUST_USE enum err_code run_store_first_prompt(struct db *db, int64_t run_id, int64_t *prompt_us, struct err *err);
+
 /* True where it has conversations of several turns. */
 MUST_USE enum err_code run_store_has_turns(struct db *db, int64_t run_id, bool *has, struct err *err);
 

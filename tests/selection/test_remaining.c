@@ -9,7 +9,7 @@
 static struct selection scoring(void)
 {
 	return (struct selection){ .at = STEP_SCORES, .started_ms = clock_mono_ms(), .n_set_questions = 40,
-				   .before = { .n_questions = 40, .n_columns = 2, .is_fresh = true, .question_bytes = 40 * 50, .reference_bytes = 40 * 55, .judge_call_ms = NAN },
+				   .before = { .n_questions = 40, .n_columns = 2, .first_question_id = 7, .question_bytes = 40 * 50, .reference_bytes = 40 * 55, .judge_call_ms = NAN },
 				   .steps = { [STEP_ANSWERS] = { .state = STEP_DONE, .ms = 40000 } } };
 }
 
@@ -21,13 +21,20 @@ static void what_comes_after_the_answers_counts(void **state)
 	assert_int_equal(selection_remaining_ms(&s), 0);
 	s.before.n_references = 50;
 	struct cell_row cell = { .prompt_us = 80000 };
-	struct engine_event event = { .kind = ENGINE_CELL, .cell = &cell };
+	struct engine_event event = { .kind = ENGINE_CELL, .question_id = 8, .cell = &cell };
+	remaining_heard(&s, &event); /* read with others: the first question was taken over from another run */
+	assert_int_equal(selection_remaining_ms(&s), 0);
+	event.question_id = 7;
 	remaining_heard(&s, &event);
 	cell.prompt_us = 50000; /* both were alone, as the first of their columns */
 	remaining_heard(&s, &event);
+	event.question_id = 9;
 	cell.prompt_us = 1000; /* its begin was there from others */
 	remaining_heard(&s, &event);
 	assert_int_equal(selection_remaining_ms(&s), 7500); /* the references are half as long as the prompts */
+	remaining_read_alone(&s, 0);
+	remaining_read_alone(&s, 40000); /* when it was computed for another run */
+	assert_int_equal(selection_remaining_ms(&s), 6000);
 	s.at = STEP_DECISION;
 	assert_int_equal(selection_remaining_ms(&s), 0);
 	s.at = STEP_COUNT;

@@ -44,6 +44,27 @@ static void questions_with_references_are_counted(void **state)
 	db_close(db);
 }
 
+static void the_first_question_says_how_long_reading_takes(void **state)
+{
+	struct db *db;
+	int64_t us = 7;
+	bool equal;
+
+	(void)state;
+	assert_ok(db_open_plain(":memory:", &db, err));
+	int64_t id = add_run_of(db, 2, 3);
+	assert_ok(run_store_first_prompt(db, id, &us, err));
+	assert_int_equal(us, 0);
+	for (int64_t i = 0; i < 4; i++) { /* the last one answers the second question, read in no time beside others */
+		struct cell_row cell = answer_of(cell_id_of(db, id, i / 3, (size_t)i % 3), "x", "x");
+		cell.prompt_us = (int64_t[]){ 0, 900, 800, 1 }[i];
+		assert_ok(run_store_answer(db, &cell, &equal, err));
+	}
+	assert_ok(run_store_first_prompt(db, id, &us, err));
+	assert_int_equal(us, 800);
+	db_close(db);
+}
+
 static void a_models_speed_is_that_of_its_last_answers_of_this_length(void **state)
 {
 	struct db *db;
@@ -68,6 +89,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(questions_with_references_are_counted),
+		cmocka_unit_test(the_first_question_says_how_long_reading_takes),
 		cmocka_unit_test(a_models_speed_is_that_of_its_last_answers_of_this_length),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
