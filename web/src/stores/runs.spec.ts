@@ -49,6 +49,15 @@ test("a refresh keeps as many as are shown, a search begins anew", async () => {
 	await store.search("owl");
 	expect(calls.at(-1)).toBe(`GET /runs?q=owl&state=stopped&limit=${PAGE}`);
 });
+test("what is in another state by now leaves a list of one state", async () => {
+	server(3);
+	const store = new RunsStore();
+	await store.search("", "done");
+	store.take({ event: "run", data: run(2, { n_done: 0 }) });
+	expect(store.list.map((one) => one.id)).toEqual([3, 2, 1]);
+	store.take({ event: "run", data: run(2, { state: "waiting" }) });
+	expect(store.list.map((one) => one.id)).toEqual([3, 1]);
+});
 test("the answer of an earlier search does not replace that of a later one", async () => {
 	const waiting: ((runs: Run[]) => void)[] = [];
 	vi.stubGlobal("fetch", () => new Promise<Response>((resolve) => waiting.push((runs) => resolve(new Response(JSON.stringify({ runs }))))));

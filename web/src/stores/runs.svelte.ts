@@ -103,7 +103,8 @@ export class RunsStore {
 		}
 	}
 	#run_changed(run: Run): void {
-		this.list = this.list.map((old) => (old.id === run.id ? run : old));
+		const leaves = this.state !== "" && run.state !== this.state;
+		this.list = this.list.flatMap((old) => (old.id !== run.id ? [old] : leaves ? [] : [run]));
 	}
 	#change_column(run: number, id: number, change: (column: Column) => Column): void {
 		const columns = this.#columns.get(run);
