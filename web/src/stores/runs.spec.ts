@@ -53,9 +53,9 @@ test("what is in another state by now leaves a list of one state", async () => {
 	server(3);
 	const store = new RunsStore();
 	await store.search("", "done");
-	store.take({ event: "run", data: run(2, { n_done: 0 }) });
+	store.take({ id: 1, event: "run", data: run(2, { n_done: 0 }) });
 	expect(store.list.map((one) => one.id)).toEqual([3, 2, 1]);
-	store.take({ event: "run", data: run(2, { state: "waiting" }) });
+	store.take({ id: 2, event: "run", data: run(2, { state: "waiting" }) });
 	expect(store.list.map((one) => one.id)).toEqual([3, 1]);
 });
 test("the answer of an earlier search does not replace that of a later one", async () => {
