@@ -151,7 +151,7 @@ static enum err_code add(struct hf_tokens *t, const char *text, unsigned flags, 
 	if (rc != ERR_OK)
 		return rc;
 	struct hf_added_token *token = t->added_at[id] ? &t->added[t->added_at[id] - 1] : new_added(t);
-	*token = (struct hf_added_token){ text, flags & 1, (flags & 16) != 0, flags };
+	*token = (struct hf_added_token){ text, flags & 1, (flags & 2) != 0, (flags & 16) != 0, flags };
 	t->added_at[id] = (uint32_t)(token - t->added) + 1;
 	json_object_set_new(t->added_ids, text, json_integer(id));
 	if (id > t->last_added)

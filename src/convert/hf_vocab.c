@@ -18,9 +18,9 @@
 
 enum way {
 	WAY_LLAMA, /* tokenizer.model, tokenizer.json made from one, byte-level BPE: the first that is there */
-	WAY_QWEN,  /* tokenizer.model or byte-level BPE */
+	WAY_QWEN,  /* a SentencePiece model, in tokenizer.model or as tokenizer.json has it, or byte-level BPE */
 	WAY_PHI,   /* the same with rules of its own for added tokens */
-	WAY_GEMMA, /* tokenizer.model */
+	WAY_GEMMA, /* a SentencePiece model */
 };
 
 struct family {
@@ -69,15 +69,15 @@ static enum err_code read_bpe(struct job *j, struct err *err)
 			     "path=%.500s", j->files->dir);
 	else {
 		const char *type = json_string_value(json_object_get(json_object_get(j->files->tokenizer, "model"), "type"));
-		const char *key = sp_vocab_in_json(j->files) ? "err_vocab_no_model" : "err_vocab_kind";
-		rc = err_set(err, ERR_UNSUPPORTED, key, "path=%.400s|type=%.60s", j->files->dir, type ? type : "?");
+		rc = err_set(err, ERR_UNSUPPORTED, "err_vocab_kind", "path=%.400s|type=%.60s", j->files->dir, type ? type : "?");
 	}
 	return rc == ERR_OK ? special_keys_set(j->keys, j->files, j->wish->config, UINT64_MAX, err) : rc;
 }
 
 static enum err_code read_sp(struct job *j, struct err *err)
 {
-	enum err_code rc = sp_vocab_read(j->keys, j->files, j->vocab_size, j->family->way == WAY_PHI, &j->list, err);
+	bool phi3 = j->family->way == WAY_PHI;
+	enum err_code rc = sp_vocab_read(j->keys, j->files, j->vocab_size, phi3, &j->list, j->cancel, err);
 	return rc == ERR_OK ? special_keys_set(j->keys, j->files, j->wish->config, j->list.n, err) : rc;
 }
 
@@ -87,12 +87,11 @@ static enum err_code read_sp_json(struct job *j, struct err *err)
 	return rc == ERR_OK ? special_keys_set(j->keys, j->files, j->wish->config, j->list.n, err) : rc;
 }
 
-static enum err_code read_llama(struct job *j, bool has_model, struct err *err)
+static enum err_code read_llama(struct job *j, bool has_model, bool in_json, struct err *err)
 {
 	const json_t *space = json_object_get(j->files->config, "add_prefix_space");
 	if (space && !json_is_null(space))
 		vocab_keys_bool(j->keys, "tokenizer.ggml.add_space_prefix", !hf_is_false(space));
-	bool in_json = !has_model && sp_vocab_in_json(j->files);
 	if (in_json && (!space || json_is_null(space)) && !merge_scores_has_prefix(j->files))
 		vocab_keys_bool(j->keys, "tokenizer.ggml.add_space_prefix", false);
 	enum err_code rc = has_model ? read_sp(j, err) : in_json ? read_sp_json(j, err) : read_bpe(j, err);
@@ -104,11 +103,24 @@ static enum err_code read_llama(struct job *j, bool has_model, struct err *err)
 	return rc;
 }
 
-static enum err_code read_gemma(struct job *j, bool has_model, struct err *err)
+static bool is_gpt2_class(const struct hf_files *f)
 {
-	if (!has_model && j->files->tokenizer)
-		return err_set(err, ERR_UNSUPPORTED, "err_vocab_no_model", "path=%.400s|type=BPE", j->files->dir);
-	enum err_code rc = has_model ? read_sp(j, err) : read_bpe(j, err);
+	const char *class = json_string_value(json_object_get(f->config, "tokenizer_class"));
+	return class && strcmp(class, "GPT2Tokenizer") == 0;
+}
+
+static enum err_code read_phi(struct job *j, bool has_model, bool in_json, struct err *err)
+{
+	if (is_gpt2_class(j->files) || !(has_model || in_json))
+		return read_bpe(j, err);
+	if (!has_model && !merge_scores_has_prefix(j->files))
+		vocab_keys_bool(j->keys, "tokenizer.ggml.add_space_prefix", false);
+	return read_sp(j, err);
+}
+
+static enum err_code read_gemma(struct job *j, bool has_sp, struct err *err)
+{
+	enum err_code rc = has_sp ? read_sp(j, err) : read_bpe(j, err);
 	if (rc == ERR_OK && strcmp(j->family->architecture, "gemma") == 0)
 		rc = special_keys_set_eot(j->keys, j->files, j->wish->config, 107, err);
 	if (rc == ERR_OK)
@@ -116,26 +128,20 @@ static enum err_code read_gemma(struct job *j, bool has_model, struct err *err)
 	return rc;
 }
 
-static bool is_gpt2_class(const struct hf_files *f)
-{
-	const char *class = json_string_value(json_object_get(f->config, "tokenizer_class"));
-	return class && strcmp(class, "GPT2Tokenizer") == 0;
-}
-
 static enum err_code read_way(struct job *j, struct err *err)
 {
-	bool has_model = hf_files_has(j->files->dir, "tokenizer.model");
+	bool has_model = hf_files_has(j->files->dir, "tokenizer.model"), in_json = sp_vocab_in_json(j->files);
 	switch (j->family->way) {
 	case WAY_LLAMA:
-		return read_llama(j, has_model, err);
+		return read_llama(j, has_model, in_json && !has_model, err);
 	case WAY_QWEN:
-		return has_model ? read_sp(j, err) : read_bpe(j, err);
+		return has_model || in_json ? read_sp(j, err) : read_bpe(j, err);
 	case WAY_PHI:
-		return has_model && !is_gpt2_class(j->files) ? read_sp(j, err) : read_bpe(j, err);
+		return read_phi(j, has_model, in_json, err);
 	case WAY_GEMMA:
 		break;
 	}
-	return read_gemma(j, has_model, err);
+	return read_gemma(j, has_model || in_json, err);
 }
 
 static enum err_code read_files(struct job *j, const char *dir, struct hf_vocab *v, struct err *err)

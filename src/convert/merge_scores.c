@@ -60,6 +60,19 @@ static bool has_inner_space(const struct hf_tokens *t)
 	return false;
 }
 
+/* Gemma's: it cuts at spaces, and none is left by then. */
+static bool is_idle_split(const json_t *pre, const json_t *normalizer)
+{
+	const char *pattern = json_string_value(json_object_get(json_object_get(pre, "pattern"), "String"));
+	const json_t *step;
+	if (!is_type(pre, "Split") || !pattern || strcmp(pattern, " ") != 0)
+		return false;
+	for (size_t i = 0; (step = step_at(normalizer, i)); i++)
+		if (is_type(step, "Replace") && is_known_step(step))
+			return true;
+	return false;
+}
+
 static enum err_code check_steps(const struct hf_tokens *t, struct err *err)
 {
 	const json_t *root = t->files->tokenizer, *step, *pre = json_object_get(root, "pre_tokenizer");
@@ -68,7 +81,7 @@ static enum err_code check_steps(const struct hf_tokens *t, struct err *err)
 	for (size_t i = 0; (step = step_at(normalizer, i)); i++)
 		if (!is_known_step(step))
 			feature = "normalizer";
-	if (pre && !json_is_null(pre) && !is_type(pre, "Metaspace"))
+	if (pre && !json_is_null(pre) && !is_type(pre, "Metaspace") && !is_idle_split(pre, normalizer))
 		feature = "pre_tokenizer";
 	else if (is_type(pre, "Metaspace") && !json_is_false(json_object_get(pre, "split")) && has_inner_space(t))
 		feature = "pre_tokenizer";
@@ -91,6 +104,13 @@ bool merge_scores_has_prefix(const struct hf_files *f)
 }
 
 /* --- merges --- */
+
+/* Added tokens are cut out of a text before anything is joined, so that none is ever joined to or from others. */
+static bool is_cut_out(const struct merges *m, int64_t id)
+{
+	const struct hf_added_token *added = id >= 0 ? hf_tokens_added(m->t, (uint64_t)id) : NULL;
+	return added && !added->is_single_word;
+}
 
 /* The id of a piece of the model's own vocabulary, -1 for none. */
 static int64_t id_of(struct merges *m, struct str piece)
@@ -133,6 +153,8 @@ static enum err_code take_merge(struct merges *m, const json_t *merge, int64_t *
 	if (a < 0 || b < 0 || !made)
 		return hf_files_bad(m->t->files->dir, "tokenizer.json", "model.merges", err);
 	int64_t id = json_integer_value(made);
+	if (is_cut_out(m, id))
+		return ERR_OK;
 	if (id != *last && m->rank[id] >= 0)
 		return cannot_say(m, buf_text(&m->text), err);
 	if (id != *last)
@@ -172,6 +194,8 @@ static enum err_code read_merges(struct merges *m, const atomic_bool *cancel, st
 static bool can_be(const struct merges *m, struct str part, int64_t id)
 {
 	size_t pos = 0;
+	if (is_cut_out(m, id))
+		return false;
 	(void)utf8_next(part, &pos);
 	return pos == part.len || (id >= 0 && m->rank[id] >= 0);
 }

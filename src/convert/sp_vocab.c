@@ -13,6 +13,13 @@
 
 #define ADDED_SCORE (-1000.0f)
 
+static enum err_code bad_id(const struct vocab_list *l, const struct hf_files *f, const char *text, int64_t id,
+			    struct err *err)
+{
+	return err_set(err, ERR_DATA, "err_vocab_id", "path=%.300s|token=%.100s|id=%lld|limit=%llu", f->dir, text,
+		       (long long)id, (unsigned long long)(l->n - 1));
+}
+
 /* --- tokenizer.model --- */
 
 static enum err_code read_model(struct arena *a, const struct hf_files *f, struct sp_model *out, struct err *err)
@@ -40,14 +47,70 @@ static void set_pieces(struct vocab_list *l, const struct sp_model *m)
 	}
 }
 
-/* --- what other files add --- */
+/* --- the same from tokenizer.json --- */
 
-static enum err_code bad_id(const struct vocab_list *l, const struct hf_files *f, const char *text, int64_t id,
-			    struct err *err)
+static bool is_type(const json_t *step, const char *type)
 {
-	return err_set(err, ERR_DATA, "err_vocab_id", "path=%.300s|token=%.100s|id=%lld|limit=%llu", f->dir, text,
-		       (long long)id, (unsigned long long)(l->n - 1));
+	const char *name = json_string_value(json_object_get(step, "type"));
+	return name && strcmp(name, type) == 0;
 }
+
+bool sp_vocab_in_json(const struct hf_files *f)
+{
+	const json_t *model = json_object_get(f->tokenizer, "model");
+	return is_type(model, "BPE") && json_is_true(json_object_get(model, "byte_fallback")) &&
+	       is_type(json_object_get(f->tokenizer, "decoder"), "Sequence");
+}
+
+static bool is_byte(const char *text)
+{
+	return strlen(text) == 6 && strncmp(text, "<0x", 3) == 0 && isxdigit((unsigned char)text[3]) &&
+	       isxdigit((unsigned char)text[4]) && text[5] == '>';
+}
+
+/* transformers writes Gemma's byte of the tabulator as the character. */
+static bool is_tab_byte(const struct hf_tokens *t, const char *text)
+{
+	return strcmp(text, "\t") == 0 && !json_object_get(t->vocab, "<0x09>");
+}
+
+static enum err_code set_json_piece(struct vocab_list *l, const struct hf_tokens *t, uint64_t id, const char *unknown,
+				    struct err *err)
+{
+	const char *text = t->texts[id];
+	if (!text)
+		return err_set(err, ERR_DATA, "err_vocab_hole", "path=%.400s|id=%llu", t->files->dir, (unsigned long long)id);
+	bool tab = is_tab_byte(t, text);
+	enum vocab_type type = tab || is_byte(text) ? VOCAB_BYTE :
+			       strcmp(text, unknown) == 0 ? VOCAB_UNKNOWN : VOCAB_NORMAL;
+	vocab_list_set(l, id, tab ? "<0x09>" : arena_strdup(l->arena, text), type, 0);
+	return ERR_OK;
+}
+
+static enum err_code set_json_pieces(struct vocab_list *l, const struct hf_tokens *t, const atomic_bool *cancel, struct err *err)
+{
+	const char *unknown = json_string_value(json_object_get(json_object_get(t->files->tokenizer, "model"), "unk_token"));
+	for (uint64_t i = 0; i < t->n_base && i < l->n; i++)
+		if (set_json_piece(l, t, i, unknown ? unknown : "", err) != ERR_OK)
+			return err->code;
+	return merge_scores_set(l, t, cancel, err);
+}
+
+static enum err_code read_json_pieces(const struct hf_files *f, uint64_t vocab_size, struct vocab_list *out,
+				      struct arena *a, const atomic_bool *cancel, struct err *err)
+{
+	struct hf_tokens tokens = { 0 };
+	enum err_code rc = hf_tokens_read(a, f, &tokens, cancel, err);
+	if (rc == ERR_OK) {
+		vocab_list_init(out, a, vocab_size ? vocab_size : tokens.n);
+		rc = tokens.n_base > out->n ? bad_id(out, f, tokens.texts[out->n], (int64_t)out->n, err) :
+					      set_json_pieces(out, &tokens, cancel, err);
+	}
+	hf_tokens_release(&tokens);
+	return rc;
+}
+
+/* --- what other files add --- */
 
 /* added_tokens.json: text to id. */
 static enum err_code add_from_file(struct vocab_list *l, const struct hf_files *f, struct err *err)
@@ -104,7 +167,7 @@ static enum err_code add_from_config(struct vocab_list *l, const struct hf_files
 	return ERR_OK;
 }
 
-static enum err_code add_from_json(struct vocab_list *l, const struct hf_files *f, struct err *err)
+static enum err_code add_from_json(struct vocab_list *l, const struct hf_files *f, bool phi3, struct err *err)
 {
 	json_t *token;
 	size_t i;
@@ -112,7 +175,7 @@ static enum err_code add_from_json(struct vocab_list *l, const struct hf_files *
 		const json_t *id = json_object_get(token, "id");
 		if (!json_is_integer(id))
 			return hf_files_bad(f->dir, "tokenizer.json", "added_tokens", err);
-		enum err_code rc = add_token(l, f, json_integer_value(id), token, true, err);
+		enum err_code rc = add_token(l, f, json_integer_value(id), token, phi3, err);
 		if (rc != ERR_OK)
 			return rc;
 	}
@@ -130,47 +193,40 @@ static void set_keys(struct vocab_keys *keys, const struct vocab_list *l)
 	vocab_keys_i32s(keys, "tokenizer.ggml.token_type", l->types, l->n);
 }
 
-enum err_code sp_vocab_read(struct vocab_keys *keys, const struct hf_files *f, uint64_t vocab_size, bool phi3,
-			    struct vocab_list *out, struct err *err)
+static enum err_code read_model_pieces(const struct hf_files *f, uint64_t vocab_size, bool phi3, struct vocab_list *out,
+				       struct arena *a, struct err *err)
 {
 	struct sp_model model;
-	enum err_code rc = read_model(keys->arena, f, &model, err);
+	enum err_code rc = read_model(a, f, &model, err);
 	if (rc != ERR_OK)
 		return rc;
-	vocab_list_init(out, keys->arena, vocab_size ? vocab_size : model.n);
+	vocab_list_init(out, a, vocab_size ? vocab_size : model.n);
 	if (phi3 && model.n > out->n)
 		return bad_id(out, f, model.pieces[out->n].text, (int64_t)out->n, err);
 	set_pieces(out, &model);
-	rc = add_from_file(out, f, err);
+	return ERR_OK;
+}
+
+enum err_code sp_vocab_read(struct vocab_keys *keys, const struct hf_files *f, uint64_t vocab_size, bool phi3,
+			    struct vocab_list *out, const atomic_bool *cancel, struct err *err)
+{
+	bool has_model = hf_files_has(f->dir, "tokenizer.model");
+	/* What transformers 5 writes lists added tokens in tokenizer.json alone. */
+	bool listed = json_object_get(f->config, "added_tokens_decoder") != NULL;
+	enum err_code rc = has_model ? read_model_pieces(f, vocab_size, phi3, out, keys->arena, err) :
+				       read_json_pieces(f, vocab_size, out, keys->arena, cancel, err);
+	if (rc == ERR_OK)
+		rc = add_from_file(out, f, err);
 	if (rc == ERR_OK)
 		rc = add_from_config(out, f, phi3, err);
-	if (rc == ERR_OK && phi3)
-		rc = add_from_json(out, f, err);
+	if (rc == ERR_OK && (phi3 || (!has_model && !listed)))
+		rc = add_from_json(out, f, phi3, err);
 	if (rc == ERR_OK)
 		set_keys(keys, out);
 	return rc;
 }
 
-/* --- tokenizer.json --- */
-
-static bool is_type(const json_t *step, const char *type)
-{
-	const char *name = json_string_value(json_object_get(step, "type"));
-	return name && strcmp(name, type) == 0;
-}
-
-bool sp_vocab_in_json(const struct hf_files *f)
-{
-	const json_t *model = json_object_get(f->tokenizer, "model");
-	return is_type(model, "BPE") && json_is_true(json_object_get(model, "byte_fallback")) &&
-	       is_type(json_object_get(f->tokenizer, "decoder"), "Sequence");
-}
-
-static bool is_byte(const char *text)
-{
-	return strlen(text) == 6 && strncmp(text, "<0x", 3) == 0 && isxdigit((unsigned char)text[3]) &&
-	       isxdigit((unsigned char)text[4]) && text[5] == '>';
-}
+/* --- tokenizer.json as llama.cpp's converter takes it --- */
 
 /* A named token; transformers' class for these tokenizers names three where the file does not. */
 static bool is_named(const struct hf_files *f, const char *text)

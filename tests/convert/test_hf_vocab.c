@@ -124,6 +124,24 @@ static void assert_value(const char *folder, const json_t *expected, const json_
 		 json_text_of(arena, json_incref((json_t *)found)));
 }
 
+static void assert_keys(const char *name, const char *dir, const json_t *folder)
+{
+	struct err err = { 0 };
+	struct hf_vocab *v;
+	if (hf_vocab_read_folder(arena, dir, json_string_value(json_object_get(folder, "architecture")), &v, &err) != ERR_OK)
+		fail_msg("%s: %s (%s)", name, err.key, err.args);
+	json_t *keys = keys_of(v), *expected = json_object_get(folder, "keys"), *entry;
+	size_t i;
+	json_array_foreach (expected, i, entry) {
+		hf_vocab_fill(entry);
+		assert_value(name, entry, json_array_get(keys, i));
+		if (str_ends(str_of(json_string_value(json_object_get(entry, "key"))), ".tokens"))
+			assert_int_equal(hf_vocab_count(v), json_array_size(json_object_get(entry, "value")));
+	}
+	assert_int_equal(json_array_size(keys), json_array_size(expected));
+	json_decref(keys);
+}
+
 static void every_key_is_that_of_the_converter(void **state)
 {
 	(void)state;
@@ -131,25 +149,42 @@ static void every_key_is_that_of_the_converter(void **state)
 	json_t *folder;
 	size_t n_folders = 0;
 	json_object_foreach (json_object_get(golden, "folders"), name, folder) {
-		struct err err = { 0 };
-		struct hf_vocab *v;
-		const char *architecture = json_string_value(json_object_get(folder, "architecture"));
-		const char *dir = arena_printf(arena, "%s/%s", HF_VOCAB_DIR, name);
-		if (hf_vocab_read_folder(arena, dir, architecture, &v, &err) != ERR_OK)
-			fail_msg("%s: %s (%s)", name, err.key, err.args);
-		json_t *keys = keys_of(v), *expected = json_object_get(folder, "keys"), *entry;
-		size_t i;
-		json_array_foreach (expected, i, entry) {
-			hf_vocab_fill(entry);
-			assert_value(name, entry, json_array_get(keys, i));
-			if (str_ends(str_of(json_string_value(json_object_get(entry, "key"))), ".tokens"))
-				assert_int_equal(hf_vocab_count(v), json_array_size(json_object_get(entry, "value")));
-		}
-		assert_int_equal(json_array_size(keys), json_array_size(expected));
-		json_decref(keys);
+		assert_keys(name, arena_printf(arena, "%s/%s", HF_VOCAB_DIR, name), folder);
 		n_folders++;
 	}
 	assert_true(n_folders >= 16);
+}
+
+/* --- tokenizer.json without the tokenizer.model that it was made of, which the converter refuses --- */
+
+static void copy_json(const char *name, const char *file, const char *as, const char *without)
+{
+	json_error_t why;
+	json_t *value = json_load_file(arena_printf(arena, "%s/%s/%s", HF_VOCAB_DIR, name, file), 0, &why);
+	if (!value)
+		return;
+	json_object_del(value, without);
+	const char *text = json_text_of(arena, value);
+	temp_file(&temp, arena_printf(arena, "%s/%s", as, file), text, strlen(text));
+}
+
+static void the_pieces_come_from_tokenizer_json_too(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *name, *as, *without; /* `without`: transformers 5 lists added tokens in tokenizer.json alone */
+	} folders[] = {
+		{ "gemma2", "gemma2-4", "" }, { "gemma2", "gemma2-5", "added_tokens_decoder" },
+		{ "gemma3", "gemma3-4", "" }, { "gemma3", "gemma3-5", "added_tokens_decoder" },
+		{ "phi3", "phi3-4", "" },     { "phi3", "phi3-5", "added_tokens_decoder" },
+	};
+	static const char *const files[] = { "config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.json" };
+	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+		for (size_t j = 0; j < sizeof(files) / sizeof(files[0]); j++)
+			copy_json(folders[i].name, files[j], folders[i].as, folders[i].without);
+		assert_keys(folders[i].as, temp_path(&temp, folders[i].as),
+			    json_object_get(json_object_get(golden, "folders"), folders[i].name));
+	}
 }
 
 static int setup(void **state)
@@ -174,6 +209,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_key_is_that_of_the_converter),
+		cmocka_unit_test(the_pieces_come_from_tokenizer_json_too),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
