@@ -99,6 +99,7 @@ static enum err_code read_base(struct hf_tokens *t, const atomic_bool *cancel, s
 		if (rc != ERR_OK)
 			return rc;
 	}
+	t->base_end = t->n;
 	return ERR_OK;
 }
 

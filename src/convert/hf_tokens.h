@@ -30,6 +30,7 @@ struct hf_tokens {
 	uint64_t n;           /* one more than the highest id */
 	uint64_t room;        /* of `texts` and `added_at` */
 	uint64_t n_base;      /* tokens in the model's vocabulary */
+	uint64_t base_end;    /* one more than the highest id of those */
 	uint64_t n_all;       /* tokens: n less the holes */
 	struct hf_added_token *added;
 	uint64_t n_added;

@@ -54,7 +54,7 @@ static bool is_known_step(const json_t *step)
 /* Where words are cut, pieces that reach into the next one cannot arise, and llama.cpp would make them. */
 static bool has_inner_space(const struct hf_tokens *t)
 {
-	for (uint64_t i = 0; i < t->n_base && i < t->n; i++)
+	for (uint64_t i = 0; i < t->base_end; i++)
 		if (t->texts[i] && *t->texts[i] && !hf_tokens_added(t, i) && strstr(t->texts[i] + 1, SPACE_MARK))
 			return true;
 	return false;
@@ -220,7 +220,7 @@ static enum err_code set_scores(struct merges *m, struct vocab_list *l, const at
 {
 	const struct hf_tokens *t = m->t;
 	int32_t next = m->n_ranked;
-	for (uint64_t i = 0; i < t->n_base && i < l->n; i++) {
+	for (uint64_t i = 0; i < t->base_end && i < l->n; i++) {
 		bool is_piece = l->types[i] == VOCAB_NORMAL && !hf_tokens_added(t, i);
 		if (cancel && atomic_load(cancel))
 			return err_set(err, ERR_CANCELLED, "err_cancelled", NULL);

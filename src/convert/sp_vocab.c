@@ -68,29 +68,28 @@ static bool is_byte(const char *text)
 	       isxdigit((unsigned char)text[4]) && text[5] == '>';
 }
 
-/* transformers writes Gemma's byte of the tabulator as the character. */
-static bool is_tab_byte(const struct hf_tokens *t, const char *text)
+/* What transformers makes of Gemma's "<0x09>": a tabulator in its place, or nothing where a tabulator follows later. */
+static bool is_tab_byte(const struct hf_tokens *t, uint64_t id)
 {
-	return strcmp(text, "\t") == 0 && !json_object_get(t->vocab, "<0x09>");
+	const char *text = t->texts[id], *before = id ? t->texts[id - 1] : NULL;
+	return before && strcmp(before, "<0x08>") == 0 && (!text || strcmp(text, "\t") == 0);
 }
 
 static enum err_code set_json_piece(struct vocab_list *l, const struct hf_tokens *t, uint64_t id, const char *unknown,
 				    struct err *err)
 {
-	const char *text = t->texts[id];
+	const char *text = is_tab_byte(t, id) ? "<0x09>" : t->texts[id];
 	if (!text)
 		return err_set(err, ERR_DATA, "err_vocab_hole", "path=%.400s|id=%llu", t->files->dir, (unsigned long long)id);
-	bool tab = is_tab_byte(t, text);
-	enum vocab_type type = tab || is_byte(text) ? VOCAB_BYTE :
-			       strcmp(text, unknown) == 0 ? VOCAB_UNKNOWN : VOCAB_NORMAL;
-	vocab_list_set(l, id, tab ? "<0x09>" : arena_strdup(l->arena, text), type, 0);
+	enum vocab_type type = is_byte(text) ? VOCAB_BYTE : strcmp(text, unknown) == 0 ? VOCAB_UNKNOWN : VOCAB_NORMAL;
+	vocab_list_set(l, id, arena_strdup(l->arena, text), type, 0);
 	return ERR_OK;
 }
 
 static enum err_code set_json_pieces(struct vocab_list *l, const struct hf_tokens *t, const atomic_bool *cancel, struct err *err)
 {
 	const char *unknown = json_string_value(json_object_get(json_object_get(t->files->tokenizer, "model"), "unk_token"));
-	for (uint64_t i = 0; i < t->n_base && i < l->n; i++)
+	for (uint64_t i = 0; i < t->base_end && i < l->n; i++)
 		if (set_json_piece(l, t, i, unknown ? unknown : "", err) != ERR_OK)
 			return err->code;
 	return merge_scores_set(l, t, cancel, err);
@@ -103,7 +102,7 @@ static enum err_code read_json_pieces(const struct hf_files *f, uint64_t vocab_s
 	enum err_code rc = hf_tokens_read(a, f, &tokens, cancel, err);
 	if (rc == ERR_OK) {
 		vocab_list_init(out, a, vocab_size ? vocab_size : tokens.n);
-		rc = tokens.n_base > out->n ? bad_id(out, f, tokens.texts[out->n], (int64_t)out->n, err) :
+		rc = tokens.base_end > out->n ? bad_id(out, f, tokens.texts[out->n], (int64_t)out->n, err) :
 					      set_json_pieces(out, &tokens, cancel, err);
 	}
 	hf_tokens_release(&tokens);

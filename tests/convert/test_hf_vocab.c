@@ -157,6 +157,18 @@ static void every_key_is_that_of_the_converter(void **state)
 
 /* --- tokenizer.json without the tokenizer.model that it was made of, which the converter refuses --- */
 
+/* As transformers writes a vocabulary that has a tabulator elsewhere: its byte is missing. */
+static void leave_out_tab(json_t *tokenizer)
+{
+	json_t *vocab = json_object_get(json_object_get(tokenizer, "model"), "vocab");
+	if (!vocab)
+		return;
+	assert_int_equal(json_object_del(vocab, "\t"), 0);
+	/* The library counts tokens to give added ones their ids, and would be one short. */
+	json_object_set_new(vocab, "</s>", json_integer(400));
+	json_object_set_new(vocab, "<s>", json_integer(401));
+}
+
 static void copy_json(const char *name, const char *file, const char *as, const char *without)
 {
 	json_error_t why;
@@ -164,6 +176,8 @@ static void copy_json(const char *name, const char *file, const char *as, const 
 	if (!value)
 		return;
 	json_object_del(value, without);
+	if (str_ends(str_of(as), "-hole"))
+		leave_out_tab(value);
 	const char *text = json_text_of(arena, value);
 	temp_file(&temp, arena_printf(arena, "%s/%s", as, file), text, strlen(text));
 }
@@ -176,6 +190,7 @@ static void the_pieces_come_from_tokenizer_json_too(void **state)
 	} folders[] = {
 		{ "gemma2", "gemma2-4", "" }, { "gemma2", "gemma2-5", "added_tokens_decoder" },
 		{ "gemma3", "gemma3-4", "" }, { "gemma3", "gemma3-5", "added_tokens_decoder" },
+		{ "gemma3", "gemma3-hole", "" },
 		{ "phi3", "phi3-4", "" },     { "phi3", "phi3-5", "added_tokens_decoder" },
 	};
 	static const char *const files[] = { "config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.json" };
