@@ -2,10 +2,11 @@
  *
  * hf_vocab - the tokenizer of a Hugging Face folder as the tokenizer.* keys of a GGUF.
  *
- * Reads tokenizer.json (BPE, or a SentencePiece model as BPE) or tokenizer.model (SentencePiece), tokenizer_config.json, added_tokens.json and the chat template
- * in any of its places, and arrives at what llama.cpp's own converter (v0.5.0) writes for them, key by key.  Which
- * pre-tokenizer a BPE needs is read from its rules; rules that no known family has are refused, because a wrong guess gives
- * other tokens without any error.  Every file of the folder is bounded and may be wrong: the sentence says which and how.
+ * Reads tokenizer.json (BPE, or a SentencePiece model as BPE) or tokenizer.model (SentencePiece), tokenizer_config.json,
+ * added_tokens.json and the chat template in any of its places, and arrives at what llama.cpp's own converter (v0.5.0) writes
+ * for them, key by key.  Which pre-tokenizer a BPE needs is read from its rules; rules that no known family has are refused,
+ * because a wrong guess gives other tokens without any error.  Every file of the folder is bounded and may be wrong: the
+ * sentence says which and how.
  *
  * Thread: work; blocks on the disk. */
 #ifndef ASSAY_CONVERT_HF_VOCAB_H
