@@ -75,6 +75,11 @@ int64_t export_conversation(const struct run_question *q)
 	return (q->q.turn ? q->earlier[0].position : q->position) + 1;
 }
 
+const char *export_turn(struct export *e, const struct run_question *q)
+{
+	return export_text(e, "report_turn_of", "turn=%lld|question=%lld", (long long)q->q.turn + 1, (long long)export_conversation(q));
+}
+
 bool export_pass_on(struct export *e)
 {
 	/* Something stays: the CSV writer looks at the last byte to know whether a row has begun. */

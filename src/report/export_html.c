@@ -198,8 +198,7 @@ static bool row(void *user, const struct run_question *q, size_t n_columns)
 	buf_printf(&e->out, "<td>%lld</td><td class=\"text\" dir=\"auto\">", (long long)q->position + 1);
 	if (q->q.turn) {
 		buf_printf(&e->out, "<a class=\"note\" href=\"#q%lld\">", (long long)(q->position - q->q.back + 1));
-		text(e, export_text(e, "report_turn_of", "turn=%lld|question=%lld", (long long)q->q.turn + 1,
-				    (long long)export_conversation(q)));
+		text(e, export_turn(e, q));
 		raw(e, "</a><br>");
 	}
 	markup_add(&e->out, q->q.text);

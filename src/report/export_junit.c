@@ -2,7 +2,6 @@
 #include "base/clock.h"
 #include "report/export_private.h"
 
-#define PAGE 200
 #define NAME_BYTES 200
 
 static void raw(struct export *e, const char *markup)
@@ -62,7 +61,7 @@ static void suite_head(struct export *e, size_t i)
 	raw(e, "  </properties>\n");
 }
 
-/* "3: first words of the question", cut at a whole character. */
+/* "3: first words of the question", cut at a whole character; "4 (turn 2 of question 3): ..." in a conversation. */
 static void case_name(struct export *e, const struct run_question *q)
 {
 	struct buf name = BUF_INIT(NAME_BYTES + 64);
@@ -70,17 +69,29 @@ static void case_name(struct export *e, const struct run_question *q)
 
 	if (words.len > NAME_BYTES)
 		words.len = utf8_whole((struct str){ words.ptr, NAME_BYTES });
-	buf_printf(&name, "%lld: ", (long long)q->position + 1);
+	buf_printf(&name, "%lld", (long long)q->position + 1);
+	if (q->q.turn)
+		buf_printf(&name, " (%s)", export_turn(e, q));
+	buf_add_text(&name, ": ");
 	buf_add_str(&name, words);
 	export_attribute(e, "name", buf_str(&name));
 	buf_release(&name);
 }
 
-static bool test_case(struct export *e, size_t column, const struct run_question *q)
+struct suite {
+	struct export *e;
+	size_t column;
+};
+
+static bool test_case(void *user, const struct run_question *q, size_t n_columns)
 {
+	const struct suite *s = user;
+	struct export *e = s->e;
+	size_t column = s->column;
 	const struct cell_row *cell = &q->cells[0];
 	struct buf remark = BUF_INIT(64 * 1024);
 
+	(void)n_columns; /* one */
 	raw(e, "  <testcase");
 	case_name(e, q);
 	export_attribute(e, "classname", str_of(e->titles[column]));
@@ -107,19 +118,10 @@ static bool test_case(struct export *e, size_t column, const struct run_question
 
 static enum err_code suite(struct export *e, size_t column, struct err *err)
 {
-	size_t n = PAGE;
-	enum err_code code = ERR_OK;
+	struct suite s = { e, column };
 
 	suite_head(e, column);
-	for (int64_t from = 0; code == ERR_OK && n == PAGE && e->failed.code == ERR_OK; from += PAGE) {
-		struct arena *page = arena_new();
-		struct run_question *rows;
-		code = run_store_column_cells(e->db, page, e->columns[column].id, from, PAGE, &rows, &n, err);
-		for (size_t i = 0; i < n && code == ERR_OK; i++)
-			if (!test_case(e, column, &rows[i]))
-				break;
-		arena_free(page);
-	}
+	enum err_code code = run_store_each_of(e->db, &e->columns[column], test_case, &s, err);
 	raw(e, " </testsuite>\n");
 	return code;
 }

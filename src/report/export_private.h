@@ -34,6 +34,8 @@ MUST_USE enum err_code export_close(struct export *e, enum err_code code, struct
 
 /* The number of the question that the conversation of this one begins with. */
 int64_t export_conversation(const struct run_question *q);
+/* "Turn 2 of question 3"; the export's. */
+const char *export_turn(struct export *e, const struct run_question *q);
 
 /* Hands full chunks to the sink; call it after each field.  False: stop, e->failed says why. */
 bool export_pass_on(struct export *e);

@@ -62,15 +62,26 @@ static void answer(struct report *r, const struct selection_finding *f, size_t c
 	report_raw(r, "</div></td>");
 }
 
+static void question(struct report *r, const struct selection_finding *f)
+{
+	buf_printf(&r->e.out, "<tr><td>%lld</td><td class=\"text\" dir=\"auto\">", (long long)f->question.position + 1);
+	if (f->row.q.turn) {
+		report_raw(r, "<span class=\"note\">");
+		report_text(r, export_turn(&r->e, &f->row));
+		report_raw(r, "</span><br>");
+	}
+	markup_add(&r->e.out, f->row.q.text);
+	report_raw(r, "</td>");
+}
+
 static void question_row(struct report *r, const struct selection_finding *f, const struct sides *s)
 {
 	char key[64];
 
 	(void)str_format(key, sizeof key, "report_layer_%s", layer_name(f->question.layer));
 	const char *layer = msg_text(r->e.lang, key);
-	buf_printf(&r->e.out, "<tr><td>%lld</td><td class=\"text\" dir=\"auto\">", (long long)f->question.position + 1);
-	markup_add(&r->e.out, f->row.q.text);
-	report_raw(r, "</td><td class=\"text\" dir=\"auto\">");
+	question(r, f);
+	report_raw(r, "<td class=\"text\" dir=\"auto\">");
 	markup_add(&r->e.out, f->row.q.reference);
 	report_raw(r, "</td>");
 	answer(r, f, s->own);
@@ -86,9 +97,8 @@ static void unusable_rows(struct report *r, const struct selection_finding *f)
 	for (size_t c = 0; c < r->e.n_columns; c++) {
 		if (!(f->cells[c].guards & MATERIAL_UNUSABLE))
 			continue;
-		buf_printf(&r->e.out, "<tr><td>%lld</td><td class=\"text\" dir=\"auto\">", (long long)f->question.position + 1);
-		markup_add(&r->e.out, f->row.q.text);
-		report_raw(r, "</td><td dir=\"auto\">");
+		question(r, f);
+		report_raw(r, "<td dir=\"auto\">");
 		report_text(r, r->e.titles[c]);
 		report_raw(r, "</td>");
 		answer(r, f, c);

@@ -108,6 +108,10 @@ static bool put_question(struct report *r, const struct selection_finding *f)
 	put_lines(out, "other_references", f->row.q.other_references);
 	put_str(out, "system", f->row.q.system);
 	put_str(out, "tags", f->row.q.tags);
+	if (f->row.q.turn) { /* of a conversation, by the number of its first question */
+		put_int(out, "conversation", export_conversation(&f->row));
+		put_int(out, "turn", f->row.q.turn + 1);
+	}
 	put_text(out, "layer", layer_name(f->question.layer));
 	put_text(out, "outcome", outcomes[f->question.outcome + 1]);
 	put_key(out, "answers");

@@ -567,16 +567,16 @@ enum err_code cell_store_get(struct db *db, struct arena *a, int64_t cell_id, st
 	return code;
 }
 
-enum err_code run_store_each(struct db *db, int64_t run_id, run_row_fn each, void *user, struct err *err)
+/* Rows with the cells of `n_columns` columns from `first_column` on. */
+static enum err_code each_row(struct db *db, int64_t run_id, int64_t first_column, int64_t n_columns, run_row_fn each, void *user,
+			      struct err *err)
 {
 	struct arena *whole = arena_new();
-	int64_t *order = NULL, n_columns = 0;
+	int64_t *order = NULL;
 	size_t n_order = 0;
 	bool go_on = true;
 
-	enum err_code code = count_columns(db, run_id, &n_columns, err);
-	if (code == ERR_OK)
-		code = reading_order(db, whole, run_id, RUN_ALL, &order, &n_order, err);
+	enum err_code code = reading_order(db, whole, run_id, RUN_ALL, &order, &n_order, err);
 	if (code != ERR_OK) {
 		arena_free(whole);
 		return code;
@@ -592,8 +592,9 @@ enum err_code run_store_each(struct db *db, int64_t run_id, run_row_fn each, voi
 		struct arena *a = arena_new();
 		struct run_question rq;
 		row_run_question(&rows.q, a, &rq);
-		load_cells(&cells, a, run_id, &rq, cell_first_id(rq.id), cell_first_id(rq.id) + n_columns - 1);
-		code = load_turns(&turns, a, run_id, &rq, 0, n_columns, err);
+		int64_t first = cell_first_id(rq.id) + first_column;
+		load_cells(&cells, a, run_id, &rq, first, first + n_columns - 1);
+		code = load_turns(&turns, a, run_id, &rq, first_column, n_columns, err);
 		if (code == ERR_OK && cells.code == ERR_OK)
 			go_on = each(user, &rq, (size_t)n_columns);
 		arena_free(a);
@@ -601,4 +602,17 @@ enum err_code run_store_each(struct db *db, int64_t run_id, run_row_fn each, voi
 	arena_free(whole);
 	enum err_code codes[] = { code, query_end(&cells), turns_end(&turns), query_end(&rows.q) };
 	return first_failure(codes, sizeof codes / sizeof *codes);
+}
+
+enum err_code run_store_each(struct db *db, int64_t run_id, run_row_fn each, void *user, struct err *err)
+{
+	int64_t n_columns = 0;
+	enum err_code code = count_columns(db, run_id, &n_columns, err);
+
+	return code == ERR_OK ? each_row(db, run_id, 0, n_columns, each, user, err) : code;
+}
+
+enum err_code run_store_each_of(struct db *db, const struct column_row *column, run_row_fn each, void *user, struct err *err)
+{
+	return each_row(db, column->run_id, column->position, 1, each, user, err);
 }

@@ -239,5 +239,8 @@ MUST_USE enum err_code vote_store_each(struct db *db, int64_t run_id, vote_row_f
  * Rows are valid during the call only. */
 typedef bool (*run_row_fn)(void *user, const struct run_question *q, size_t n_columns);
 MUST_USE enum err_code run_store_each(struct db *db, int64_t run_id, run_row_fn each, void *user, struct err *err);
+/* The same with the cell of one column each. */
+MUST_USE enum err_code run_store_each_of(struct db *db, const struct column_row *column, run_row_fn each, void *user,
+					 struct err *err);
 
 #endif

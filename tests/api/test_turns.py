@@ -168,6 +168,10 @@ def test_other_exports_name_the_turn(server, asked):
     assert "Turn 3 of question 3" in page or "第 3 題的第 3 輪" in page
     assert '<a class="note" href="#q5">' in page and '<tr id="q5">' in page
     assert re.findall('<tr id="q([0-9]+)">', page) == ["1", "4", "2", "3", "5", "6"]
+    suite = server.api("GET", f"/runs/{asked}/export?format=junit&lang=en").body.decode().split("</testsuite>")[0]
+    assert re.findall('<testcase name="([^:]+): ([^"]+)"', suite) == [
+        ("1", "Name a colour."), ("4 (Turn 2 of question 1)", "Write one sentence about it."), ("2", "Say hi."), ("3", "What is 2+2?"),
+        ("5 (Turn 2 of question 3)", "Double it."), ("6 (Turn 3 of question 3)", "And once more.")]
 
 
 def test_what_has_no_turns_is_exported_as_ever(server, run):

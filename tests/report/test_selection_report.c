@@ -82,6 +82,7 @@ static int setup(void **state)
 	assert_ok(db_open_plain(":memory:", &f->db, err));
 	for (size_t i = 0; i < N_QUESTIONS; i++)
 		questions[i] = question_of(i == 3 ? hostile : "What is it?", i ? "A bird." : "");
+	questions[2].turn = questions[2].back = 1; /* asked after the answer to the one before */
 	columns[1].adapter_hash = "bb22";
 	assert_ok(run_store_add(f->db, &run, columns, 3, questions, N_QUESTIONS, err));
 	f->run_id = run.id;
@@ -146,7 +147,7 @@ static void the_page_says_it_in_a_sentence_with_its_evidence(void **state)
 		"proven worse", "failed (20 of 40 planted mistakes found)", "only 3 of 8 planted wrong facts", "25%",
 		"2 questions stand word for word in the training file (50 examples)", "1 answer repeats training text",
 		"Better answers: 2 questions", "Worse answers: 1 question", "repeats itself endlessly", "repeats training text",
-		"Time limit: 90 s. Time taken: 2.5 s.", "Answering the questions", "bb22", "What the numbers mean" };
+		"Time limit: 90 s. Time taken: 2.5 s.", "Answering the questions", "bb22", "What the numbers mean", "<span class=\"note\">Turn 2 of question 2</span><br>What is it?" };
 	struct buf page = report_of(*state, SELECTION_HTML, LANG_EN, NULL);
 
 	for (size_t i = 0; i < sizeof english / sizeof *english; i++)
@@ -202,6 +203,8 @@ static void json_has_everything(void **state)
 	assert_true(json_real_value(json_object_get(chosen, "score")) == 0.71000000000000008);
 	assert_int_equal(json_array_size(questions), N_QUESTIONS);
 	const json_t *second = json_array_get(questions, 2), *answers = json_object_get(second, "answers");
+	assert_int_equal(json_integer_value(json_object_get(second, "turn")), 2);
+	assert_int_equal(json_integer_value(json_object_get(second, "conversation")), 2);
 	assert_string_equal(json_string_value(json_object_get(second, "outcome")), "win");
 	assert_string_equal(json_string_value(json_object_get(second, "layer")), "reference");
 	assert_string_equal(json_string_value(json_object_get(json_array_get(answers, 0), "answer")), "It is a bird.");

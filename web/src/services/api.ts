@@ -120,11 +120,11 @@ export const api = {
 	run: (id: number) => get<Reply<"getRun">>(`/runs/${id}`),
 	change_run: (id: number, json: Body<"changeRun">) => call<Reply<"changeRun">>("PATCH", `/runs/${id}`, { json }),
 	remove_run: (id: number) => call<void>("DELETE", `/runs/${id}`),
-	run_page: (id: number, filter: Filter, offset: number, limit: number, signal?: AbortSignal) =>
-		get<Reply<"getRunPage">>(`/runs/${id}/questions`, { filter, offset, limit }, signal),
+	run_page: (id: number, filter: Filter, offset: number, limit: number) =>
+		get<Reply<"getRunPage">>(`/runs/${id}/questions`, { filter, offset, limit }),
 	/** The same with the turns of a conversation one after another. */
-	run_rows: (id: number, filter: Filter, offset: number, limit: number) =>
-		get<Reply<"getRunPage">>(`/runs/${id}/questions`, { filter, order: "conversation", offset, limit }),
+	run_rows: (id: number, filter: Filter, offset: number, limit: number, signal?: AbortSignal) =>
+		get<Reply<"getRunPage">>(`/runs/${id}/questions`, { filter, order: "conversation", offset, limit }, signal),
 	add_run_questions: (id: number, json: Body<"addRunQuestions">) =>
 		call<Reply<"addRunQuestions">>("POST", `/runs/${id}/questions`, { json }),
 	stop_run: (id: number) => call<Reply<"stopRun">>("POST", `/runs/${id}/stop`, { json: {} }),

@@ -20,12 +20,15 @@ function server(questions: Record<string, string[]>, calls: string[] = []): void
 afterEach(() => vi.unstubAllGlobals());
 
 test("two runs are read page by page and matched", async () => {
-	server({ 1: Array.from({ length: 450 }, (_, at) => `q${at}`), 2: ["q3", "q449", "other"] });
+	const calls: string[] = [];
+	server({ 1: Array.from({ length: 450 }, (_, at) => `q${at}`), 2: ["q3", "q449", "other"] }, calls);
 	const comparison = new Comparison(1, 2);
 	await comparison.load();
 	expect(comparison.loaded).toBe(true);
 	expect(comparison.n_read).toBe(453);
 	expect(comparison.n_total).toBe(453);
+	// The turns of a conversation one after another.
+	expect(calls.filter((call) => call.includes("/questions") && !call.includes("order=conversation"))).toEqual([]);
 	expect(comparison.pairing.pairs).toHaveLength(1);
 	expect(comparison.matching.matches.map((match) => match.text)).toEqual(["q3", "q449"]);
 	expect([comparison.matching.only_a, comparison.matching.only_b]).toEqual([448, 1]);

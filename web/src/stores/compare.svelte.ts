@@ -43,7 +43,7 @@ export class Comparison {
 	async #questions(run: Run): Promise<RunQuestion[]> {
 		const all: RunQuestion[] = [];
 		while (all.length < QUESTIONS_MAX) {
-			const page = await api.run_page(run.id, "all", all.length, CHUNK, this.#abort.signal);
+			const page = await api.run_rows(run.id, "all", all.length, CHUNK, this.#abort.signal);
 			all.push(...page.questions);
 			this.n_read += page.questions.length;
 			if (!page.questions.length || all.length >= page.total) break;
