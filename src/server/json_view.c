@@ -473,6 +473,10 @@ void view_column(struct buf *b, enum lang lang, const struct column_row *c, cons
 	json_num(b, "tokens_per_s", c->sum_us > 0 ? (double)c->sum_generated * 1e6 / (double)c->sum_us : NAN);
 	json_int(b, "slots", c->slots);
 	json_cstr(b, "device", c->device);
+	json_cstr(b, "build", c->build);
+	json_cstr(b, "model_hash", c->model_hash);
+	json_cstr(b, "adapter_hash", c->adapter_hash);
+	json_cstr(b, "template_hash", c->template_hash);
 	if (c->problem.code != ERR_OK)
 		view_problem(b, "problem", lang, &c->problem);
 	json_close(b, '}');

@@ -174,6 +174,15 @@ def test_other_exports_name_the_turn(server, asked):
         ("5 (Turn 2 of question 3)", "Double it."), ("6 (Turn 3 of question 3)", "And once more.")]
 
 
+@needs_model
+def test_a_column_says_what_computed_it_as_exports_do(server, asked):
+    columns = server.api("GET", f"/runs/{asked}").json["columns"]
+    head = json.loads(server.api("GET", f"/runs/{asked}/export?format=jsonl").body.split(b"\n", 1)[0])
+    facts = ("build", "device", "model_hash", "adapter_hash", "template_hash")
+    assert [{f: c[f] for f in facts} for c in columns] == [{f: c[f] for f in facts} for c in head["columns"]]
+    assert all(len(c["model_hash"]) == 64 and c["build"] and c["slots"] > 0 for c in columns)
+
+
 def test_what_has_no_turns_is_exported_as_ever(server, run):
     text = server.api("GET", f"/runs/{run['id']}/export?format=csv").body.decode()
     assert "Conversation" not in text and "對話" not in text

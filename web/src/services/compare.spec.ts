@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { expect, test } from "vitest";
 import type { Cell, Column, Run, RunQuestion } from "../types";
-import { asked_for, cell_of, count, match_questions, outcome, pair_columns, settings_differ, type Pair } from "./compare";
+import { asked_for, cell_of, count, made_differ, match_questions, outcome, pair_columns, settings_differ, type Pair } from "./compare";
 
 const column = (id: number, label: string, epoch: number | null = null): Column => ({
 	id, run_id: 1, position: 0, model_id: 1, label, epoch, params: {}, own_params: false, state: "done", n_done: 0, n_failed: 0, n_total: 0, likes: 0,
@@ -55,6 +55,13 @@ test("settings that differ are named with both values", () => {
 	expect(differences).toEqual([
 		{ name: "system", a: "", b: "s" }, { name: "temperature", a: "0", b: "0.7" }, { name: "seed", a: "1", b: "2" },
 	]);
+});
+test("what made the answers differ is named where both sides know it", () => {
+	const made = { model_hash: "aa", adapter_hash: "", template_hash: "tt", build: "1", device: "CPU", slots: 24 };
+	const pair = (rest: Partial<Column>): Pair => ({ a: { ...column(1, "x"), ...made }, b: { ...column(2, "x"), ...made, ...rest } });
+	expect(made_differ(pair({}))).toEqual([]);
+	expect(made_differ(pair({ slots: 12, device: "CUDA0", model_hash: "" }))).toEqual(["device", "slots"]);
+	expect(made_differ(pair({ adapter_hash: "bb" }))).toEqual([]);
 });
 test("an address names two runs or none", () => {
 	expect(asked_for("?a=1&b=2")).toEqual({ a: 1, b: 2 });

@@ -81,6 +81,14 @@ export function count(matches: Match[], pair: Pair): Counts {
 	return counts;
 }
 
+const MADE = ["model_hash", "adapter_hash", "template_hash", "build", "device", "slots"] as const;
+export type Made = (typeof MADE)[number];
+
+/** What two columns were not computed alike with; what one of them does not know says nothing. */
+export function made_differ({ a, b }: Pair): Made[] {
+	return MADE.filter((name) => a[name] && b[name] && a[name] !== b[name]);
+}
+
 export type Setting = Exclude<keyof Params, "of_model">;
 export interface Difference { name: Setting | "mode" | "seed"; a: string; b: string }
 
