@@ -102,7 +102,7 @@ static enum err_code read_json_pieces(const struct hf_files *f, uint64_t vocab_s
 	enum err_code rc = hf_tokens_read(a, f, &tokens, cancel, err);
 	if (rc == ERR_OK) {
 		vocab_list_init(out, a, vocab_size ? vocab_size : tokens.n);
-		rc = tokens.base_end > out->n ? bad_id(out, f, tokens.texts[out->n], (int64_t)out->n, err) :
+		rc = tokens.base_end > out->n ? bad_id(out, f, tokens.texts[tokens.base_end - 1], (int64_t)tokens.base_end - 1, err) :
 					      set_json_pieces(out, &tokens, cancel, err);
 	}
 	hf_tokens_release(&tokens);

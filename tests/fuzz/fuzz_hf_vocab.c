@@ -27,13 +27,17 @@ static void check_model(struct arena *a, struct str bytes)
 			BUG("piece %llu", (unsigned long long)i);
 }
 
-static enum err_code read_vocab(struct vocab_keys *keys, const struct hf_files *f, struct vocab_list *list, struct err *err)
+/* A SentencePiece model in tokenizer.json is read in two ways and with two rules for added tokens. */
+enum way { WAY_LLAMA, WAY_GEMMA, WAY_PHI, WAY_COUNT };
+
+static enum err_code read_vocab(struct vocab_keys *keys, const struct hf_files *f, enum way way, struct vocab_list *list, struct err *err)
 {
 	if (bpe_vocab_is(f))
 		return bpe_vocab_read(keys, f, 0, list, NULL, err);
-	if (sp_vocab_in_json(f))
-		return sp_vocab_read_json(keys, f, list, NULL, err);
-	return err_set(err, ERR_UNSUPPORTED, "err_vocab_kind", NULL);
+	if (!sp_vocab_in_json(f))
+		return err_set(err, ERR_UNSUPPORTED, "err_vocab_kind", NULL);
+	return way == WAY_LLAMA ? sp_vocab_read_json(keys, f, list, NULL, err) :
+				  sp_vocab_read(keys, f, way == WAY_PHI ? 300 : 0, way == WAY_PHI, list, NULL, err);
 }
 
 static void check_gguf(const struct vocab_keys *keys, const struct vocab_list *list)
@@ -54,23 +58,32 @@ static void check_gguf(const struct vocab_keys *keys, const struct vocab_list *l
 	buf_release(&head);
 }
 
+static void check_way(struct arena *a, const struct hf_files *f, enum way way)
+{
+	struct vocab_keys keys = { .arena = a };
+	struct vocab_list list;
+	struct err err = { 0 };
+	enum err_code rc = read_vocab(&keys, f, way, &list, &err);
+	if (rc == ERR_OK)
+		rc = vocab_list_check(&list, f->dir, &err);
+	if (rc == ERR_OK)
+		rc = special_keys_set(&keys, f, f->config, list.n, &err);
+	if (rc == ERR_OK)
+		check_gguf(&keys, &list);
+	else if (!err.key[0])
+		BUG("refused without a cause");
+}
+
 static void check_json(struct arena *a, struct str text)
 {
 	struct str config = text, tokenizer = str_split(&config, 0);
 	struct hf_files f = { .dir = "/nowhere" };
-	struct vocab_keys keys = { .arena = a };
-	struct vocab_list list;
 	struct err err = { 0 };
 	f.tokenizer = json_parse_python(tokenizer, "fuzz", &err);
 	f.config = json_parse_python(config, "fuzz", NULL);
-	enum err_code rc = f.tokenizer ? read_vocab(&keys, &f, &list, &err) : err.code;
-	if (rc == ERR_OK)
-		rc = vocab_list_check(&list, f.dir, &err);
-	if (rc == ERR_OK)
-		rc = special_keys_set(&keys, &f, f.config, list.n, &err);
-	if (rc == ERR_OK)
-		check_gguf(&keys, &list);
-	else if (!err.key[0])
+	for (enum way way = WAY_LLAMA; f.tokenizer && way < WAY_COUNT; way++)
+		check_way(a, &f, way);
+	if (!f.tokenizer && !err.key[0])
 		BUG("refused without a cause");
 	hf_files_release(&f);
 }
