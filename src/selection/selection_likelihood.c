@@ -182,6 +182,7 @@ static void ask(struct selection *s)
 				 json_text(str_of(p->template ? p->template : "")), "thinking", p->thinking, "items",
 				 items(s->material, w->column));
 
+	w->n = 0; /* of a worker that died */
 	s->on_item = on_item;
 	s->share_from = work_before(s->material, w->column) / work_before(s->material, w->n_columns);
 	s->share = work_of(s->material, w->column) / work_before(s->material, w->n_columns);

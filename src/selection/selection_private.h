@@ -75,19 +75,24 @@ struct selection {
 	struct job_worker *worker;
 	struct fit *fit; /* whether a model fits is being found out; NULL: is not */
 	bool is_reserved, is_granted, has_gpu;
+	bool is_waiting; /* for the worker to be there, or for its answer */
 	uint8_t expected;        /* kind of the answer */
 	void (*on_ready)(struct selection *s);
+	void (*on_loaded)(struct selection *s); /* what selection_load() was told */
 	void (*on_reply)(struct selection *s, const json_t *body);
 	void (*on_item)(struct selection *s, uint8_t kind, const json_t *body);
 	void (*on_failed)(struct selection *s, const struct err *cause);
 	double share_from, share; /* of the step, what the worker's progress is of */
 	const char *loading; /* path of the model */
+	const struct model_row *loading_base;
+	size_t loading_longest;
 	struct gpu_use loading_gpu; /* the device is of its base */
 	struct likelihood_work *likelihood; /* selection_likelihood.c */
 	struct err no_likelihoods; /* why they are missing; code ERR_OK: nothing went wrong */
 
 	struct chore *chores;
 	uint64_t n_ended; /* steps that ended */
+	uint64_t n_lost;  /* of those, + 1, when a worker was lost and another one went on; 0: never */
 };
 
 /* Work on another thread for a selection. */
@@ -146,7 +151,8 @@ int64_t selection_left_ms(const struct selection *s);
 void selection_need_machine(struct selection *s, void (*granted)(struct selection *s));
 void selection_give_machine(struct selection *s);
 /* Ends the worker that there is and, where that fits into memory, starts one with the model `path`, the file of `base`, to read texts
- * of at most `longest` bytes; `ready` follows, or `failed`, also later. */
+ * of at most `longest` bytes; `ready` follows, or `failed`, also later.  Where the worker dies while it is asked something, it is
+ * started again, once in a step: then `ready` follows a second time, and must ask again. */
 void selection_load(struct selection *s, const char *path, const struct model_row *base, size_t longest,
 		    void (*ready)(struct selection *s), void (*failed)(struct selection *s, const struct err *cause));
 /* Gives the worker one more adapter of its model (a LoRA GGUF) as number `id`; NULL: none is needed. */

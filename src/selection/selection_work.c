@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
 #include "base/fs.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "engine/load_request.h"
 #include "engine/machine.h"
@@ -108,6 +111,7 @@ void selection_ask(struct selection *s, uint8_t kind, json_t *body, int fd, uint
 {
 	s->expected = expected;
 	s->on_reply = on_reply;
+	s->is_waiting = true;
 	job_worker_ask(s->worker, kind, body, fd);
 }
 
@@ -172,6 +176,7 @@ static void worker_reply(void *user, uint8_t kind, const json_t *body)
 	struct selection *s = user;
 	struct err err;
 
+	s->is_waiting = false;
 	if (kind == s->expected) {
 		s->on_reply(s, body);
 		return;
@@ -180,11 +185,35 @@ static void worker_reply(void *user, uint8_t kind, const json_t *body)
 	s->on_failed(s, &err);
 }
 
+/* The process ended, but not for want of memory or instructions: what ended it may be gone. */
+static bool may_be_gone(const struct err *cause)
+{
+	static const char *const keys[] = { "err_worker_killed", "err_worker_crashed", "err_worker_exit" };
+
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+		if (strcmp(cause->key, keys[i]) == 0)
+			return true;
+	return false;
+}
+
+static void load(struct selection *s);
+
+/* Once in a step another worker does what the one that died was asked; one that was asked nothing is started when it is needed. */
 static void worker_failed(void *user, const struct err *cause)
 {
 	struct selection *s = user;
 
-	s->on_failed(s, cause);
+	if (!s->is_waiting) {
+		selection_end_worker(s);
+		return;
+	}
+	if (!may_be_gone(cause) || s->n_lost == s->n_ended + 1) {
+		s->on_failed(s, cause);
+		return;
+	}
+	log_info("selection", "another worker goes on: %s", cause->key);
+	s->n_lost = s->n_ended + 1;
+	load(s);
 }
 
 static const struct job_worker_events worker_events = { worker_ready, worker_progress, worker_item, worker_reply, worker_failed };
@@ -216,14 +245,24 @@ static void memory_checked(void *user, const struct memory_answer *answer, const
 void selection_load(struct selection *s, const char *path, const struct model_row *base, size_t longest,
 		    void (*ready)(struct selection *), void (*failed)(struct selection *, const struct err *))
 {
+	s->loading = path;
+	s->loading_base = base;
+	s->loading_longest = longest;
+	s->on_loaded = ready;
+	s->on_failed = failed;
+	load(s);
+}
+
+static void load(struct selection *s)
+{
 	struct engine *engine = s->ss->options.engine;
-	struct fit_wish wish = fit_wish_of(engine, base, path, fit_tokens(base, longest));
+	const struct model_row *base = s->loading_base;
+	struct fit_wish wish = fit_wish_of(engine, base, s->loading, fit_tokens(base, s->loading_longest));
 
 	selection_end_worker(s);
-	s->loading = path;
 	s->loading_gpu = gpu_use_of(&s->ss->options.gpu, base);
-	s->on_ready = ready;
-	s->on_failed = failed;
+	s->on_ready = s->on_loaded;
+	s->is_waiting = true;
 	s->on_item = NULL;
 	s->share = 0;
 	s->fit = fit_start(engine, &wish, memory_checked, s);

@@ -57,15 +57,45 @@ static void read_row(struct db *db, void *user, struct err *err)
 		(void)!likelihood_store_list(db, arena, l->row.run_id, &l->likelihoods, &l->n_likelihoods, err);
 }
 
+/* Workers that are still to be killed while likelihoods are taken. */
+static int n_kills;
+
+static bool has_likelihoods(const struct buf *steps)
+{
+	struct err err = { 0 };
+	json_t *list = json_parse(buf_str(steps), "steps", &err);
+	const json_t *step = json_array_get(list, 2);
+	bool found = json_number_value(json_object_get(step, "fraction")) > 0 &&
+		     strcmp(json_string_value(json_object_get(step, "state")), "running") == 0;
+	json_decref(list);
+	return found;
+}
+
+static int kill_children(void)
+{
+	char path[64];
+	int n = 0, pid;
+	str_format(path, sizeof path, "/proc/self/task/%d/children", getpid());
+	FILE *f = fopen(path, "r");
+	assert_non_null(f);
+	while (fscanf(f, "%d", &pid) == 1)
+		n += kill(pid, SIGKILL) == 0;
+	fclose(f);
+	return n;
+}
+
 static void on_changed(void *user, int64_t id, bool list)
 {
 	(void)user;
-	if (id != watched || !list)
+	if (id != watched || (!list && n_kills == 0))
 		return;
 	struct buf steps = BUF_INIT(MIB);
 	struct selection_live live;
-	is_over = !selections_live(selections, id, &live, &steps);
+	bool is_live = selections_live(selections, id, &live, &steps);
+	if (is_live && n_kills > 0 && has_likelihoods(&steps))
+		n_kills -= kill_children();
 	buf_release(&steps);
+	is_over = list && !is_live;
 	if (is_over)
 		loop_stop(bench.loop);
 }
@@ -432,6 +462,36 @@ static void what_does_not_fit_into_memory_is_left_out_and_says_why(void **state)
 	assert_null(strstr(l.row.result, "likelihood_problem"));
 }
 
+/* Likelihoods of a few answers, in whose computing `kills` workers are killed. */
+static struct look with_workers_killed(int kills)
+{
+	struct wish w = family();
+
+	w.n_questions = 8;
+	w.params.fresh = true;
+	n_kills = kills;
+	struct look l = validate(&w);
+	assert_int_equal(n_kills, 0);
+	assert_int_equal(l.row.state, SELECTION_DONE);
+	return l;
+}
+
+static void another_worker_goes_on_once_where_one_is_killed(void **state)
+{
+	(void)state;
+	if (!have_model())
+		skip();
+	struct look l = with_workers_killed(1);
+	assert_string_equal(step_state(&l, 2), "done");
+	assert_int_equal(l.n_likelihoods, 3 * 8);
+	assert_null(strstr(l.row.result, "likelihood_problem"));
+	l = with_workers_killed(2);
+	assert_string_equal(step_state(&l, 2), "skipped");
+	json_t *raw = json_loads(l.row.result, 0, NULL);
+	assert_string_equal(at(json_object_get(raw, "likelihood_problem"), "key", NULL), "err_worker_killed");
+	json_decref(raw);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -441,6 +501,7 @@ int main(void)
 		cmocka_unit_test(with_time_it_asks_as_many_more_as_there_is_time_for),
 		cmocka_unit_test(it_ends_when_more_questions_would_not_change_the_result),
 		cmocka_unit_test(when_the_time_is_up_it_says_so),
+		cmocka_unit_test(another_worker_goes_on_once_where_one_is_killed),
 		cmocka_unit_test(what_does_not_fit_into_memory_is_left_out_and_says_why),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
