@@ -7,17 +7,11 @@
 #include "convert/hf_tokens.h"
 #include "convert/pre_tokenizer.h"
 
-static bool is_type(const json_t *step, const char *type)
-{
-	const char *name = json_string_value(json_object_get(step, "type"));
-	return name && strcmp(name, type) == 0;
-}
-
 bool bpe_vocab_is(const struct hf_files *f)
 {
 	const json_t *model = json_object_get(f->tokenizer, "model");
-	return is_type(model, "BPE") && !json_is_true(json_object_get(model, "byte_fallback")) &&
-	       is_type(json_object_get(f->tokenizer, "decoder"), "ByteLevel");
+	return hf_is_type(model, "BPE") && !json_is_true(json_object_get(model, "byte_fallback")) &&
+	       hf_is_type(json_object_get(f->tokenizer, "decoder"), "ByteLevel");
 }
 
 /* What llama.cpp has no counterpart for. */

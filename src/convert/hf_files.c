@@ -82,6 +82,12 @@ bool hf_is_false(const json_t *value)
 	return false;
 }
 
+bool hf_is_type(const json_t *step, const char *type)
+{
+	const char *name = json_string_value(json_object_get(step, "type"));
+	return name && strcmp(name, type) == 0;
+}
+
 const char *hf_token_text(const json_t *value)
 {
 	return json_string_value(json_is_object(value) ? json_object_get(value, "content") : value);

@@ -32,6 +32,8 @@ enum err_code hf_files_bad(const char *dir, const char *name, const char *field,
 
 /* Python's idea of a value that counts as false: absent, null, false, 0, "", [] and {}. */
 bool hf_is_false(const json_t *value);
+/* Whether a step of tokenizer.json (model, normalizer, pre-tokenizer, decoder) is of this "type"; NULL is of none. */
+bool hf_is_type(const json_t *step, const char *type);
 /* The text of a token as tokenizer_config.json gives it: a string, or the "content" of an object; NULL for others. */
 const char *hf_token_text(const json_t *value);
 

@@ -16,7 +16,7 @@
 struct hf_added_token {
 	const char *text;
 	bool is_special;
-	bool is_single_word; /* found between other characters than letters only */
+	bool is_single_word; /* looked for as a whole word only: left in the text within a longer one */
 	bool is_normalized; /* looked for in the text after it was normalized */
 	unsigned flags;     /* the above and all others, to compare */
 };

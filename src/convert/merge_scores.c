@@ -7,7 +7,6 @@
 #include "base/limits.h"
 #include "base/mem.h"
 
-#define SPACE_MARK "\xE2\x96\x81" /* U+2581 */
 #define MERGES_MAX (16u << 20)
 #define PIECE_MAX 1024 /* bytes: the time to find every way to make one grows with its square; known vocabularies stay below 300 */
 
@@ -22,22 +21,16 @@ struct merges {
 
 /* --- what happens to a text before --- */
 
-static bool is_type(const json_t *step, const char *type)
-{
-	const char *name = json_string_value(json_object_get(step, "type"));
-	return name && strcmp(name, type) == 0;
-}
-
 static bool is_space_mark(const json_t *step, const char *key)
 {
 	const char *text = json_string_value(json_object_get(step, key));
-	return text && strcmp(text, SPACE_MARK) == 0;
+	return text && strcmp(text, VOCAB_SPACE_MARK) == 0;
 }
 
 /* The steps of a normalizer, which is a list of them or the only one. */
 static const json_t *step_at(const json_t *normalizer, size_t i)
 {
-	if (is_type(normalizer, "Sequence"))
+	if (hf_is_type(normalizer, "Sequence"))
 		return json_array_get(json_object_get(normalizer, "normalizers"), i);
 	return i == 0 && json_is_object(normalizer) ? normalizer : NULL;
 }
@@ -46,16 +39,16 @@ static const json_t *step_at(const json_t *normalizer, size_t i)
 static bool is_known_step(const json_t *step)
 {
 	const char *space = json_string_value(json_object_get(json_object_get(step, "pattern"), "String"));
-	if (is_type(step, "Prepend"))
+	if (hf_is_type(step, "Prepend"))
 		return is_space_mark(step, "prepend");
-	return is_type(step, "Replace") && space && strcmp(space, " ") == 0 && is_space_mark(step, "content");
+	return hf_is_type(step, "Replace") && space && strcmp(space, " ") == 0 && is_space_mark(step, "content");
 }
 
 /* Where words are cut, pieces that reach into the next one cannot arise, and llama.cpp would make them. */
 static bool has_inner_space(const struct hf_tokens *t)
 {
 	for (uint64_t i = 0; i < t->base_end; i++)
-		if (t->texts[i] && *t->texts[i] && !hf_tokens_added(t, i) && strstr(t->texts[i] + 1, SPACE_MARK))
+		if (t->texts[i] && *t->texts[i] && !hf_tokens_added(t, i) && strstr(t->texts[i] + 1, VOCAB_SPACE_MARK))
 			return true;
 	return false;
 }
@@ -65,10 +58,10 @@ static bool is_idle_split(const json_t *pre, const json_t *normalizer)
 {
 	const char *pattern = json_string_value(json_object_get(json_object_get(pre, "pattern"), "String"));
 	const json_t *step;
-	if (!is_type(pre, "Split") || !pattern || strcmp(pattern, " ") != 0)
+	if (!hf_is_type(pre, "Split") || !pattern || strcmp(pattern, " ") != 0)
 		return false;
 	for (size_t i = 0; (step = step_at(normalizer, i)); i++)
-		if (is_type(step, "Replace") && is_known_step(step))
+		if (hf_is_type(step, "Replace") && is_known_step(step))
 			return true;
 	return false;
 }
@@ -81,9 +74,9 @@ static enum err_code check_steps(const struct hf_tokens *t, struct err *err)
 	for (size_t i = 0; (step = step_at(normalizer, i)); i++)
 		if (!is_known_step(step))
 			feature = "normalizer";
-	if (pre && !json_is_null(pre) && !is_type(pre, "Metaspace") && !is_idle_split(pre, normalizer))
+	if (pre && !json_is_null(pre) && !hf_is_type(pre, "Metaspace") && !is_idle_split(pre, normalizer))
 		feature = "pre_tokenizer";
-	else if (is_type(pre, "Metaspace") && !json_is_false(json_object_get(pre, "split")) && has_inner_space(t))
+	else if (hf_is_type(pre, "Metaspace") && !json_is_false(json_object_get(pre, "split")) && has_inner_space(t))
 		feature = "pre_tokenizer";
 	static const char *const others[] = { "ignore_merges", "dropout", "continuing_subword_prefix", "end_of_word_suffix" };
 	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
@@ -97,9 +90,9 @@ bool merge_scores_has_prefix(const struct hf_files *f)
 	const json_t *pre = json_object_get(f->tokenizer, "pre_tokenizer"), *step;
 	const char *scheme = json_string_value(json_object_get(pre, "prepend_scheme"));
 	for (size_t i = 0; (step = step_at(json_object_get(f->tokenizer, "normalizer"), i)); i++)
-		if (is_type(step, "Prepend"))
+		if (hf_is_type(step, "Prepend"))
 			return true;
-	return is_type(pre, "Metaspace") && (!scheme || strcmp(scheme, "never") != 0) &&
+	return hf_is_type(pre, "Metaspace") && (!scheme || strcmp(scheme, "never") != 0) &&
 	       !json_is_false(json_object_get(pre, "add_prefix_space"));
 }
 

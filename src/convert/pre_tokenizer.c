@@ -36,12 +36,6 @@ static const struct {
 	{ RULES_GPT4O, LOWER_WORD CONTRACTION "?|" UPPER_WORD CONTRACTION "?|\\p{N}{1,3}" SYMBOLS_SLASH_AND_SPACE },
 };
 
-static bool is_type(const json_t *step, const char *type)
-{
-	const char *name = json_string_value(json_object_get(step, "type"));
-	return name && strcmp(name, type) == 0;
-}
-
 /* Absent is what the library takes as its default. */
 static bool flag(const json_t *step, const char *name, bool absent)
 {
@@ -52,7 +46,7 @@ static bool flag(const json_t *step, const char *name, bool absent)
 /* ByteLevel without a space in front; whether it cuts words itself is another question. */
 static bool is_byte_level(const json_t *step, bool cuts)
 {
-	return is_type(step, "ByteLevel") && !flag(step, "add_prefix_space", true) && flag(step, "use_regex", true) == cuts;
+	return hf_is_type(step, "ByteLevel") && !flag(step, "add_prefix_space", true) && flag(step, "use_regex", true) == cuts;
 }
 
 /* A Split by a known expression.  Each of them matches every character, so that cutting out the matches and dropping what
@@ -61,7 +55,7 @@ static enum rules rules_of_split(const json_t *step)
 {
 	const char *text = json_string_value(json_object_get(json_object_get(step, "pattern"), "Regex"));
 	const char *behavior = json_string_value(json_object_get(step, "behavior"));
-	if (!is_type(step, "Split") || !text || !behavior)
+	if (!hf_is_type(step, "Split") || !text || !behavior)
 		return RULES_UNKNOWN;
 	bool inverted = flag(step, "invert", false);
 	if (strcmp(behavior, inverted ? "Removed" : "Isolated") != 0)
@@ -77,10 +71,10 @@ static enum rules rules_of(const json_t *pre)
 	if (is_byte_level(pre, true))
 		return RULES_GPT2;
 	const json_t *steps = json_object_get(pre, "pretokenizers");
-	if (!is_type(pre, "Sequence") || json_array_size(steps) != 2)
+	if (!hf_is_type(pre, "Sequence") || json_array_size(steps) != 2)
 		return RULES_UNKNOWN;
 	const json_t *first = json_array_get(steps, 0), *second = json_array_get(steps, 1);
-	if (is_type(first, "Digits") && flag(first, "individual_digits", false) && is_byte_level(second, true))
+	if (hf_is_type(first, "Digits") && flag(first, "individual_digits", false) && is_byte_level(second, true))
 		return RULES_DIGITS;
 	return is_byte_level(second, false) ? rules_of_split(first) : RULES_UNKNOWN;
 }
@@ -88,11 +82,11 @@ static enum rules rules_of(const json_t *pre)
 /* None, or composing characters (NFC), which llama.cpp leaves out without a way to ask for it. */
 static bool normalizer_known(const json_t *normalizer)
 {
-	if (hf_is_false(normalizer) || is_type(normalizer, "NFC"))
+	if (hf_is_false(normalizer) || hf_is_type(normalizer, "NFC"))
 		return true;
 	const json_t *steps = json_object_get(normalizer, "normalizers");
-	return is_type(normalizer, "Sequence") &&
-	       (json_array_size(steps) == 0 || (json_array_size(steps) == 1 && is_type(json_array_get(steps, 0), "NFC")));
+	return hf_is_type(normalizer, "Sequence") &&
+	       (json_array_size(steps) == 0 || (json_array_size(steps) == 1 && hf_is_type(json_array_get(steps, 0), "NFC")));
 }
 
 /* Whether encoding a text puts a special token in front of it. */
@@ -108,7 +102,7 @@ static bool adds_first(const struct hf_files *f)
 	for (size_t i = 0; i < n; i++) {
 		step = json_is_array(steps) ? json_array_get(steps, i) : post;
 		const json_t *first = json_array_get(json_object_get(step, "single"), 0);
-		if (is_type(step, "TemplateProcessing") && json_object_get(first, "SpecialToken"))
+		if (hf_is_type(step, "TemplateProcessing") && json_object_get(first, "SpecialToken"))
 			return true;
 	}
 	return false;

@@ -49,17 +49,11 @@ static void set_pieces(struct vocab_list *l, const struct sp_model *m)
 
 /* --- the same from tokenizer.json --- */
 
-static bool is_type(const json_t *step, const char *type)
-{
-	const char *name = json_string_value(json_object_get(step, "type"));
-	return name && strcmp(name, type) == 0;
-}
-
 bool sp_vocab_in_json(const struct hf_files *f)
 {
 	const json_t *model = json_object_get(f->tokenizer, "model");
-	return is_type(model, "BPE") && json_is_true(json_object_get(model, "byte_fallback")) &&
-	       is_type(json_object_get(f->tokenizer, "decoder"), "Sequence");
+	return hf_is_type(model, "BPE") && json_is_true(json_object_get(model, "byte_fallback")) &&
+	       hf_is_type(json_object_get(f->tokenizer, "decoder"), "Sequence");
 }
 
 static bool is_byte(const char *text)

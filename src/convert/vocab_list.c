@@ -7,7 +7,6 @@
 #include "base/buf.h"
 #include "base/mem.h"
 
-#define SPACE_MARK "\xE2\x96\x81"	/* U+2581 */
 #define WIDE_BAR "\xEF\xBD\x9C"	/* U+FF5C */
 
 void vocab_list_init(struct vocab_list *l, struct arena *a, uint64_t n)
@@ -44,11 +43,11 @@ bool vocab_looks_special(const char *text)
 const char *vocab_with_spaces(struct arena *a, const char *text)
 {
 	size_t len = 0;
-	if (!strstr(text, SPACE_MARK))
+	if (!strstr(text, VOCAB_SPACE_MARK))
 		return text;
 	char *out = arena_strdup(a, text);
 	while (*text) {
-		bool mark = strncmp(text, SPACE_MARK, 3) == 0;
+		bool mark = strncmp(text, VOCAB_SPACE_MARK, 3) == 0;
 		out[len++] = mark ? ' ' : *text;
 		text += mark ? 3 : 1;
 	}

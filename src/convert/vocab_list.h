@@ -10,6 +10,8 @@
 #include "base/arena.h"
 #include "base/err.h"
 
+#define VOCAB_SPACE_MARK "\xE2\x96\x81" /* U+2581, which stands for a space in a SentencePiece model */
+
 /* As ggml numbers them. */
 enum vocab_type {
 	VOCAB_NORMAL = 1,

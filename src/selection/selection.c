@@ -232,6 +232,7 @@ static void step_begin(struct selection *s)
 	}
 	s->steps[s->at].state = STEP_RUNNING;
 	s->steps[s->at].started_ms = clock_mono_ms();
+	s->has_lost_worker = false;
 	save(s, s->at == 0);
 	begin_step[s->at](s);
 }

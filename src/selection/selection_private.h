@@ -75,7 +75,8 @@ struct selection {
 	struct job_worker *worker;
 	struct fit *fit; /* whether a model fits is being found out; NULL: is not */
 	bool is_reserved, is_granted, has_gpu;
-	bool is_waiting; /* for the worker to be there, or for its answer */
+	bool is_waiting;      /* for the worker to be there, or for its answer */
+	bool has_lost_worker; /* in this step: another one went on */
 	uint8_t expected;        /* kind of the answer */
 	void (*on_ready)(struct selection *s);
 	void (*on_loaded)(struct selection *s); /* what selection_load() was told */
@@ -92,7 +93,6 @@ struct selection {
 
 	struct chore *chores;
 	uint64_t n_ended; /* steps that ended */
-	uint64_t n_lost;  /* of those, + 1, when a worker was lost and another one went on; 0: never */
 };
 
 /* Work on another thread for a selection. */

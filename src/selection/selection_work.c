@@ -207,12 +207,12 @@ static void worker_failed(void *user, const struct err *cause)
 		selection_end_worker(s);
 		return;
 	}
-	if (!may_be_gone(cause) || s->n_lost == s->n_ended + 1) {
+	if (!may_be_gone(cause) || s->has_lost_worker) {
 		s->on_failed(s, cause);
 		return;
 	}
 	log_info("selection", "another worker goes on: %s", cause->key);
-	s->n_lost = s->n_ended + 1;
+	s->has_lost_worker = true;
 	load(s);
 }
 
