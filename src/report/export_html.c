@@ -10,7 +10,7 @@ static const char style[] =
 	"table{border-collapse:collapse;width:100%}"
 	"th,td{border:1px solid var(--line);padding:.4rem .6rem;text-align:left;vertical-align:top}"
 	"thead th{position:sticky;top:0;background:Canvas}"
-	"th{overflow-wrap:anywhere}"
+	"tbody th,.answers th{overflow-wrap:anywhere}" /* names of models; words at the top of figures stay whole */
 	".scroll{overflow-x:auto}.answers td,.answers th{min-width:8.5rem}.answers th:first-child,.answers td:first-child{min-width:2rem}"
 	".text{white-space:pre-wrap;overflow-wrap:anywhere}"
 	".note{color:GrayText;font-size:.85em}.liked{outline:2px solid #2e7d32;outline-offset:-2px}"

@@ -76,9 +76,24 @@ static void write_steps(const struct selection *s, struct buf *out)
 		bool is_whole = one->state == STEP_DONE || one->state == STEP_SKIPPED;
 		json_array_append_new(list, json_pack("{s:s, s:s, s:f, s:f, s:I}", "name", step_names[i], "state",
 						      step_states[one->state], "fraction", is_whole ? 1.0 : one->fraction, "seconds",
-						      (double)step_ms(one) / 1000, "calls", (json_int_t)one->n_calls));
+						      (double)(one->earlier_ms + step_ms(one)) / 1000, "calls",
+						      (json_int_t)(one->earlier_calls + one->n_calls)));
 	}
 	json_write(out, list);
+	json_decref(list);
+}
+
+/* What steps took before: all starts together are told, and this one's alone say how long the rest takes. */
+static void read_steps(struct selection *s, const char *steps)
+{
+	struct err ignored = { 0 };
+	json_t *list = json_parse(str_of(steps), "steps", &ignored);
+
+	for (size_t i = 0; i < STEP_COUNT; i++) {
+		const json_t *one = json_array_get(list, i);
+		s->steps[i].earlier_ms = (int64_t)(1000 * json_number_value(json_object_get(one, "seconds")) + 0.5);
+		s->steps[i].earlier_calls = json_integer_value(json_object_get(one, "calls"));
+	}
 	json_decref(list);
 }
 
@@ -371,6 +386,7 @@ static void home_begin(struct chore *c)
 	remaining_read_alone(s, b->before.prompt_us);
 	s->row = b->row;
 	s->row.name = arena_strdup(s->arena, b->row.name);
+	read_steps(s, b->row.steps);
 	s->row.params = s->row.steps = ""; /* written anew */
 	s->row.result = arena_strdup(s->arena, b->row.result);
 	s->row.problem = (struct err){ 0 };

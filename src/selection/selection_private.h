@@ -33,6 +33,7 @@ struct step {
 	double fraction;
 	int64_t started_ms, ms;
 	int64_t n_calls; /* that the judge answered in it */
+	int64_t earlier_ms, earlier_calls; /* of starts before this one */
 };
 
 /* What is known before anything was asked, to say how long it takes. */

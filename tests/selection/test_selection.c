@@ -248,6 +248,15 @@ static const char *step_state(const struct look *l, size_t i)
 	return state ? state : "";
 }
 
+static double step_seconds(const struct look *l, size_t i)
+{
+	struct err err = { 0 };
+	json_t *steps = json_parse(str_of(l->row.steps), "steps", &err);
+	double seconds = json_number_value(json_object_get(json_array_get(steps, i), "seconds"));
+	json_decref(steps);
+	return seconds;
+}
+
 static void the_references_choose_the_last_epoch(void **state)
 {
 	(void)state;
@@ -326,6 +335,13 @@ static void one_that_is_stopped_goes_on_later(void **state)
 	l = follow(w.selection_id);
 	assert_int_equal(l.row.state, SELECTION_DONE);
 	assert_true(l.row.elapsed_ms > 0);
+	/* One that is done and goes on has nothing left to ask: what its steps took stays with it. */
+	double answers = step_seconds(&l, 0);
+	bench_store(&bench, more_time, &w);
+	selections_start(selections, w.selection_id);
+	l = follow(w.selection_id);
+	assert_int_equal(l.row.state, SELECTION_DONE);
+	assert_true(answers > 0 && step_seconds(&l, 0) >= answers);
 }
 
 static void with_time_it_asks_as_many_more_as_there_is_time_for(void **state)
