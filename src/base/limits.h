@@ -34,6 +34,9 @@
 #define LIMIT_PASSAGES 20              /* of documents given with one question */
 #define LIMIT_DOCUMENT_BYTES (4 * MIB) /* of text in a document */
 #define LIMIT_API_KEYS 100
+#define LIMIT_RATERS 100      /* of one rating link */
+#define LIMIT_RATING_DAYS 90  /* that a rating link may be valid for */
+#define LIMIT_PANELS 20       /* rating links of one run */
 #define LIMIT_CHAT_TOKENS 32768 /* of the context of a conversation, whatever the model could */
 
 #define LIMIT_FRAME (16 * MIB)

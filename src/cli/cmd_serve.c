@@ -50,6 +50,7 @@ static int exec_serve(struct cli *cli)
 	options.tcp = true;
 	options.port = (int)args_int(cli->args, "port", 1, 65535, 0, &err);
 	options.listen = args_text(cli->args, "listen", NULL);
+	options.lan = args_text(cli->args, "lan", NULL);
 	if (err.code == ERR_OK && (options.ollama = args_text(cli->args, "ollama", NULL)))
 		(void)!url_parse(options.ollama, &ollama, &err);
 	if (err.code != ERR_OK || app_open(&options, &app, &err) != ERR_OK) {
@@ -60,6 +61,8 @@ static int exec_serve(struct cli *cli)
 	char *link = app_login_link(app);
 	if (cli->json) {
 		json_t *out = json_pack("{s:s, s:s}", "url", app_url(app), "link", link);
+		if (*app_lan_url(app))
+			json_object_set_new(out, "lan_url", json_string(app_lan_url(app)));
 		cli_print_json(out);
 		json_decref(out);
 	} else {
@@ -67,6 +70,8 @@ static int exec_serve(struct cli *cli)
 	}
 	fflush(stdout);
 	mem_free(link);
+	if (*app_lan_url(app))
+		cli_say(cli, stderr, "cli_serve_lan", "url=%s", app_lan_url(app));
 	tell_ready(notify);
 	mem_free(notify);
 	cli_say(cli, stderr, "cli_serve_stop", NULL);
@@ -78,6 +83,7 @@ static int exec_serve(struct cli *cli)
 static const struct arg_option serve_options[] = {
 	{ "port", "N", "cli_opt_port", false },
 	{ "listen", "ADDRESS", "cli_opt_listen", false },
+	{ "lan", "ADDRESS", "cli_opt_lan", false },
 	{ "ollama", "URL", "cli_opt_ollama", false },
 	{ NULL, NULL, NULL, false },
 };

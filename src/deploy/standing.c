@@ -5,7 +5,7 @@
 
 #include "metric/interval.h"
 
-static void count(void *user, const bool *answered, const bool *liked)
+static void count(void *user, const bool *answered, const int64_t *likes)
 {
 	struct standing *s = user;
 	int64_t base = s->opponent ? s->opponent->position : -1;
@@ -13,8 +13,8 @@ static void count(void *user, const bool *answered, const bool *liked)
 	for (size_t i = 0; base >= 0 && answered[base] && i < s->n_columns; i++) {
 		if (!answered[i])
 			continue;
-		s->columns[i].n_wins += liked[i] && !liked[base];
-		s->columns[i].n_losses += !liked[i] && liked[base];
+		s->columns[i].n_wins += likes[i] > likes[base];
+		s->columns[i].n_losses += likes[i] < likes[base];
 	}
 }
 

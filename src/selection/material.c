@@ -223,11 +223,10 @@ static void score_question(struct material *m, struct text_space *space, const s
 static void read_thumbs(struct material *m)
 {
 	for (size_t q = 0; q < m->n_questions; q++) {
-		bool is_rated = false;
+		const struct run_question *question = &m->questions[q];
 		for (size_t c = 0; c < m->n_columns; c++)
-			is_rated |= m->questions[q].cells[c].n_likes > 0;
-		for (size_t c = 0; c < m->n_columns; c++)
-			m->thumbs[q * m->n_columns + c] = is_rated ? m->questions[q].cells[c].n_likes > 0 : NAN;
+			m->thumbs[q * m->n_columns + c] =
+				question->n_ratings > 0 ? (double)question->cells[c].n_likes / (double)question->n_ratings : NAN;
 	}
 }
 

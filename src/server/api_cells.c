@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "server/json_view.h"
 #include "server/live.h"
+#include "server/panel_view.h"
 #include "server/routes.h"
 #include "server/run_body.h"
 #include "store/gen_params.h"
@@ -32,40 +33,47 @@ void api_get_cell(struct request *r)
 /* --- votes --- */
 
 struct vote {
-	bool liked;
-	struct cell_row cell;
-	int64_t likes, column_likes;
+	struct cell_row cell; /* as it is afterwards */
+	int64_t column_likes;
 };
 
 static void store_vote(struct request *r, struct db *db)
 {
 	struct vote *vote = r->state;
 	struct err *err = request_err(r);
+	bool liked = vote->cell.is_liked;
 	if (cell_store_get(db, r->arena, r->id, &vote->cell, err) == ERR_OK)
-		err_kept(vote_store_set(db, r->id, OWNER_RATER, vote->liked, &vote->likes, &vote->column_likes, err));
+		err_kept(vote_store_set(db, r->id, OWNER_RATER, liked, &vote->cell.n_likes, &vote->column_likes, err));
+	vote->cell.is_liked = liked;
 }
 
-static void view_vote(struct buf *out, const struct vote *vote, bool with_run)
+static void view_vote(struct buf *out, const struct cell_row *cell, int64_t column_likes, bool with_run)
 {
 	json_open(out, NULL, '{');
 	if (with_run)
-		json_int(out, "run_id", vote->cell.run_id);
-	json_int(out, "cell_id", vote->cell.id);
-	json_flag(out, "liked", vote->liked);
-	json_int(out, "likes", vote->likes);
-	json_int(out, "column_id", vote->cell.column_id);
-	json_int(out, "column_likes", vote->column_likes);
+		json_int(out, "run_id", cell->run_id);
+	json_int(out, "cell_id", cell->id);
+	json_flag(out, "liked", cell->is_liked);
+	json_int(out, "likes", cell->n_likes);
+	json_int(out, "column_id", cell->column_id);
+	json_int(out, "column_likes", column_likes);
 	json_close(out, '}');
+}
+
+void vote_publish(struct app *app, const struct cell_row *cell, int64_t column_likes)
+{
+	struct buf event = BUF_INIT(KIB);
+	view_vote(&event, cell, column_likes, true);
+	app_publish(app, "vote", buf_text(&event));
+	buf_release(&event);
 }
 
 /* Called after the commit: an acknowledged vote is on the disk. */
 static void vote_stored(struct request *r)
 {
-	struct buf event = BUF_INIT(KIB);
-	view_vote(&event, r->state, true);
-	app_publish(r->app, "vote", buf_text(&event));
-	buf_release(&event);
-	view_vote(&r->out, r->state, false);
+	const struct vote *vote = r->state;
+	vote_publish(r->app, &vote->cell, vote->column_likes);
+	view_vote(&r->out, &vote->cell, vote->column_likes, false);
 	request_reply(r, 200);
 }
 
@@ -73,7 +81,7 @@ void api_vote(struct request *r)
 {
 	struct err err = { 0 };
 	struct vote *vote = r->state = arena_alloc(r->arena, sizeof *vote);
-	vote->liked = json_get_bool(r->json, "liked", false, &err);
+	vote->cell.is_liked = json_get_bool(r->json, "liked", false, &err);
 	if (err.code == ERR_OK && !json_is_boolean(json_object_get(r->json, "liked")))
 		err_set(&err, ERR_INVALID, "err_field_needed", "field=liked");
 	if (err.code != ERR_OK)

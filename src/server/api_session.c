@@ -59,7 +59,7 @@ static void session_stored(struct request *r)
 {
 	struct login *login = r->state;
 	int64_t dropped;
-	sessions_add(r->app->sessions, &login->row, &dropped);
+	sessions_add(r->app->sessions, &login->row, clock_wall_ms(), &dropped);
 	if (dropped) {
 		struct drop *drop = mem_alloc(sizeof *drop);
 		drop->id = dropped;

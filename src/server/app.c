@@ -38,6 +38,7 @@
 #include "server/upload.h"
 #include "store/artifact_store.h"
 #include "store/chat_store.h"
+#include "store/panel_store.h"
 #include "store/provider_store.h"
 #include "store/run_store.h"
 #include "store/setting_store.h"
@@ -82,6 +83,11 @@ const char *app_url(const struct app *app)
 	return app->url;
 }
 
+const char *app_lan_url(const struct app *app)
+{
+	return app->lan.url;
+}
+
 char *app_login_link(struct app *app)
 {
 	char code[CODE_SIZE];
@@ -118,8 +124,18 @@ static void read_sessions(struct start *s, struct db *db, struct err *err)
 		if (rows[i].expires_ms <= now)
 			err_kept(session_store_remove(db, rows[i].id, err));
 		else
-			sessions_add(s->app->sessions, &rows[i], NULL);
+			sessions_add(s->app->sessions, &rows[i], now, NULL);
 	}
+}
+
+static void read_raters(struct start *s, struct db *db, struct err *err)
+{
+	struct session_row *rows;
+	size_t n = 0;
+	if (rater_store_sessions(db, s->arena, clock_wall_ms(), &rows, &n, err) != ERR_OK)
+		return;
+	for (size_t i = 0; i < n; i++)
+		sessions_add(s->app->raters, &rows[i], clock_wall_ms(), NULL);
 }
 
 static void read_keys(struct start *s, struct db *db, struct err *err)
@@ -158,6 +174,7 @@ static void run_start(struct task *task, void *db)
 	if (setting_get(db, s->arena, "gpu_device", &device, err) == ERR_OK)
 		(void)str_format(s->app->gpu_device, sizeof s->app->gpu_device, "%s", device ? device : "");
 	read_sessions(s, db, err);
+	read_raters(s, db, err);
 	read_keys(s, db, err);
 	if (!s->app->options.ollama)
 		ollama_host(getenv("OLLAMA_HOST"), &ollama);
@@ -335,6 +352,9 @@ static enum err_code open_http(struct app *app, const char *instance, struct err
 	mem_free(app->url);
 	app->url = app->port ? mem_printf("http://127.0.0.1:%d", app->port) : mem_strdup("");
 	(void)str_format(app->cookie_name, sizeof app->cookie_name, "assay_%d_%s", app->port, instance);
+	(void)str_format(app->rater_cookie_name, sizeof app->rater_cookie_name, "assay_rater_%d_%s", app->port, instance);
+	if (app->options.lan)
+		lan_set_port(&app->lan, app->port);
 	store_set_address(app->store, app->url);
 	return ERR_OK;
 }
@@ -355,11 +375,14 @@ enum err_code app_open(const struct app_options *options, struct app **out, stru
 	app->loop = loop_new();
 	app->home = queue_new();
 	app->sessions = sessions_new();
+	app->raters = sessions_new();
 	app->keys = keys_new();
 	app->http_client = http_client_new(app->loop);
 	app->hub = hub_new(clock_wall_ms(), LIMIT_SSE_QUEUE);
 	app->home_watch = loop_add_fd(app->loop, queue_fd(app->home), LOOP_READ, on_home, app);
-	enum err_code code = store_open(dir, app->home, &app->store, err);
+	enum err_code code = options->lan ? lan_open(&app->lan, options->lan, err) : ERR_OK;
+	if (code == ERR_OK)
+		code = store_open(dir, app->home, &app->store, err);
 	if (code == ERR_OK)
 		code = load_start(app, instance, err);
 	if (code == ERR_OK) {
@@ -467,6 +490,7 @@ void app_close(struct app *app)
 	row_feed_free(app->selection_feed);
 	hub_free(app->hub);
 	sessions_free(app->sessions);
+	sessions_free(app->raters);
 	keys_free(app->keys);
 	http_client_free(app->http_client);
 	loop_timer_free(app->housekeeping);

@@ -9,6 +9,7 @@
 #include "base/queue.h"
 #include "engine/engine.h"
 #include "server/app.h"
+#include "server/lan.h"
 #include "server/session.h"
 #include "server/sse.h"
 #include "store/db.h"
@@ -24,6 +25,7 @@ struct app {
 	struct executor *work, *hash, *export, *create;
 	struct engine *engine;
 	struct sessions *sessions;
+	struct sessions *raters;         /* of people who were invited; an id is a rater's */
 	struct hub *hub;
 	struct live *live;
 	struct creations *creations;
@@ -51,8 +53,9 @@ struct app {
 	char *worker_path;
 	char *socket_path;
 	char *url;                /* "" without TCP */
+	struct lan lan;           /* zeroed without --lan */
 	int port;
-	char cookie_name[48];
+	char cookie_name[48], rater_cookie_name[48];
 	enum lang lang;           /* of requests that name none */
 	char language[16];        /* the setting: "", "en", "zh-TW" */
 	int64_t n_threads, n_gpu_layers; /* as the settings say: of the next start */

@@ -60,12 +60,12 @@ static void reply_error(struct exchange *x, int status, const char *key, const c
 	buf_release(&text);
 }
 
-void assets_reply(struct exchange *x, const char *path, enum lang lang)
+void assets_reply(struct exchange *x, const char *path, bool is_lan, enum lang lang)
 {
 	const char *last = strrchr(path, '/');
 	const struct asset *asset = find(path);
 	if (!asset && last && !strchr(last, '.'))
-		asset = find("/index.html");
+		asset = find(is_lan || !strcmp(path, "/rate") ? "/rate.html" : "/index.html");
 	if (!asset && !asset_count)
 		reply_error(x, 503, "err_page_not_built", path, lang);
 	else if (!asset)

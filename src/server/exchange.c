@@ -200,6 +200,12 @@ static bool check_session(void *user, struct str cookie, struct str key, int64_t
 	return sessions_check(app->sessions, cookie, key, clock_wall_ms(), id);
 }
 
+static bool check_rater(void *user, struct str cookie, struct str key, int64_t *id)
+{
+	const struct app *app = user;
+	return sessions_check(app->raters, cookie, key, clock_wall_ms(), id);
+}
+
 static bool check_api_key(void *user, struct str key)
 {
 	return keys_check(user, key) != 0;
@@ -241,7 +247,16 @@ static void refuse_key(struct exchange *x, int status, enum err_code code, const
 static bool pass_gate(struct exchange *x, const struct gate_rule *rule, const struct gate_headers *headers)
 {
 	struct app *app = x->http->app;
-	struct gate_config config = { x->http->port, app->cookie_name, check_session, app, check_api_key };
+	const struct gate_config config = {
+		.port = x->http->port,
+		.cookie_name = app->cookie_name,
+		.session = check_session,
+		.user = app,
+		.api_key = check_api_key,
+		.rater_cookie_name = app->rater_cookie_name,
+		.rater = check_rater,
+		.lan_hosts = app->lan.names,
+	};
 	struct err err = { 0 };
 	int status = gate_check(&config, rule, headers, &x->request->session, &err);
 	if (status)
@@ -308,7 +323,7 @@ static void begin_page(struct exchange *x, const char *method, const struct head
 	} else if (!strcmp(x->path, "/healthz")) {
 		request_text(x->request, 200, "ok");
 	} else {
-		assets_reply(x, x->path, x->request->lang);
+		assets_reply(x, x->path, x->conn->is_lan, x->request->lang);
 	}
 }
 
@@ -334,7 +349,7 @@ static struct exchange *exchange_new(struct listener *l, struct MHD_Connection *
 /* Returns the announced length of the body. */
 static uint64_t begin(struct exchange *x, const char *method)
 {
-	struct head head = { .gate = { .is_unix = x->conn->is_unix, .method = method } };
+	struct head head = { .gate = { .is_unix = x->conn->is_unix, .is_lan = x->conn->is_lan, .method = method } };
 	choose_lang(x);
 	MHD_get_connection_values(x->connection, MHD_HEADER_KIND, read_header, &head);
 	head.gate.has_body = head.length > 0 || head.chunked;

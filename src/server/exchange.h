@@ -10,11 +10,12 @@
 #include "base/loop.h"
 #include "server/http.h"
 
-#define LISTENERS_MAX 3
+#define LISTENERS_MAX 4
 
 struct conn {
 	int fd;
 	bool is_unix, is_stranger; /* another user's process on the unix socket */
+	bool is_lan;
 	int64_t deadline_ms;       /* for what the client must send now; 0: it waits for us */
 	uint64_t body_bytes;       /* received of the current body: each buys time */
 	char from[INET6_ADDRSTRLEN]; /* the client's address; "" on the unix socket */
@@ -26,7 +27,7 @@ struct listener {
 	struct MHD_Daemon *daemon;
 	struct loop_fd *watch;
 	int fd;
-	bool is_unix;
+	bool is_unix, is_lan;
 };
 
 struct http {

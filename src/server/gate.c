@@ -41,9 +41,8 @@ static bool split_host(struct str host, struct str *name, struct str *port)
 	return host.ptr[end] == ':';
 }
 
-static bool is_our_host(const struct gate_config *config, const char *host)
+static bool is_our_host(const struct gate_config *config, const char *const *names, const char *host)
 {
-	static const char *const allowed[] = { "localhost", "127.0.0.1", "[::1]" };
 	struct str name, port;
 	uint64_t number;
 	if (!split_host(str_of(host), &name, &port))
@@ -52,18 +51,23 @@ static bool is_our_host(const struct gate_config *config, const char *host)
 		return false;
 	if (name.len > 1 && name.ptr[name.len - 1] == '.')
 		name.len--;
-	for (size_t i = 0; i < sizeof allowed / sizeof allowed[0]; i++)
-		if (str_eq_nocase(name, allowed[i]))
+	for (; names && *names; names++)
+		if (str_eq_nocase(name, *names))
 			return true;
 	return false;
 }
 
 static int check_host(const struct gate_config *config, const struct gate_headers *h, struct err *err)
 {
+	static const char *const local[] = { "localhost", "127.0.0.1", "[::1]", NULL };
 	if (h->n_host != 1 || !h->host || !*h->host)
 		return refuse(err, 421, "err_gate_no_host");
-	if (is_our_host(config, h->host))
+	if (is_our_host(config, h->is_lan ? config->lan_hosts : local, h->host))
 		return 0;
+	if (h->is_lan) {
+		err_set(err, ERR_INVALID, "err_gate_lan_host", "host=%s|address=%s|port=%d", h->host, *config->lan_hosts, config->port);
+		return 421;
+	}
 	err_set(err, ERR_INVALID, "err_gate_host", "host=%s|port=%d", h->host, config->port);
 	return 421;
 }
@@ -109,13 +113,15 @@ static bool next_cookie(struct str *rest, const char *name, struct str *value)
 	return false;
 }
 
-static bool has_session(const struct gate_config *config, const struct gate_headers *h, int64_t *session)
+static bool has_session(const struct gate_config *config, bool is_rater, const struct gate_headers *h, int64_t *session)
 {
+	const char *name = is_rater ? config->rater_cookie_name : config->cookie_name;
+	gate_session_fn check = is_rater ? config->rater : config->session;
 	struct str rest = str_of(h->cookie), value;
 	if (h->n_key != 1 || !h->key || !*h->key || !h->cookie)
 		return false;
-	for (int i = 0; i < COOKIES_TRIED && next_cookie(&rest, config->cookie_name, &value); i++)
-		if (value.len && config->session(config->user, value, str_of(h->key), session))
+	for (int i = 0; i < COOKIES_TRIED && next_cookie(&rest, name, &value); i++)
+		if (value.len && check(config->user, value, str_of(h->key), session))
 			return true;
 	return false;
 }
@@ -138,14 +144,16 @@ static int check_key(const struct gate_config *config, const struct gate_headers
 static int check_credentials(const struct gate_config *config, const struct gate_rule *rule, const struct gate_headers *h,
 			     int64_t *session, struct err *err)
 {
-	if (rule->role == GATE_PUBLIC)
+	bool is_rater = rule->role == GATE_RATER;
+	const char *login = is_rater ? "err_gate_rater" : "err_gate_login";
+	if (rule->role == GATE_PUBLIC || rule->role == GATE_LOCAL)
 		return 0;
 	if (rule->role == GATE_KEY)
 		return check_key(config, h, err);
 	if (h->n_authorization)
-		return h->cookie || h->n_key ? refuse(err, 403, "err_gate_two_credentials") : refuse(err, 401, "err_gate_login");
-	if (!has_session(config, h, session))
-		return refuse(err, 401, "err_gate_login");
+		return h->cookie || h->n_key ? refuse(err, 403, "err_gate_two_credentials") : refuse(err, 401, login);
+	if (!has_session(config, is_rater, h, session))
+		return refuse(err, 401, login);
 	return 0;
 }
 
@@ -183,6 +191,11 @@ int gate_check(const struct gate_config *config, const struct gate_rule *rule, c
 		return status;
 	if (!strcmp(h->method, "OPTIONS"))
 		return refuse(err, 403, "err_gate_options");
+	/* Without TLS anybody on the network may read along: what is said there must not be worth more than votes. */
+	if (h->is_lan && rule->role != GATE_PUBLIC && rule->role != GATE_RATER)
+		return refuse(err, 403, "err_gate_lan");
+	if (h->is_unix && rule->role == GATE_RATER)
+		return refuse(err, 403, "err_gate_rater");
 	if (!h->is_unix && (status = check_credentials(config, rule, h, session, err)))
 		return status;
 	if ((status = check_type(rule, h, err)))

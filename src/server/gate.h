@@ -16,7 +16,9 @@
 
 enum gate_role {
 	GATE_PUBLIC, /* the page itself, /healthz, the login */
-	GATE_OWNER,  /* a session with both halves, or the unix socket */
+	GATE_LOCAL,  /* nobody needs to be logged in, but only this machine may: the owner's login */
+	GATE_OWNER,  /* a session with both halves, or the unix socket; not from the network */
+	GATE_RATER,  /* a rater's session with both halves */
 	GATE_UNIX,   /* the unix socket only */
 	GATE_KEY,    /* a program with an API key and nothing that a browser sends, or the unix socket */
 };
@@ -31,6 +33,7 @@ enum gate_body {
 /* Texts are NULL where the header is absent; the counts say how often a header came. */
 struct gate_headers {
 	bool is_unix;
+	bool is_lan; /* came to the address of --lan */
 	const char *method;
 	int n_host, n_origin, n_key, n_authorization;
 	const char *host, *origin, *key;
@@ -59,6 +62,9 @@ struct gate_config {
 	gate_session_fn session;
 	void *user;
 	gate_key_fn api_key;     /* NULL: no key is right */
+	const char *rater_cookie_name;
+	gate_session_fn rater;   /* as `session`, of people who were invited */
+	const char *const *lan_hosts; /* names of this machine on the network, ended by NULL; NULL: none */
 };
 
 /* Returns 0, or the HTTP status of the refusal with its reason in `err`.  `*session` is the session used, 0 without. */

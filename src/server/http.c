@@ -61,6 +61,7 @@ static void on_connection(void *cls, struct MHD_Connection *c, void **slot, enum
 	conn->fd = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
 	conn->deadline_ms = clock_mono_ms() + FIRST_HEAD_MS;
 	conn->is_unix = l->is_unix;
+	conn->is_lan = l->is_lan;
 	if (!l->is_unix)
 		name_peer(conn);
 	if (l->is_unix) {
@@ -206,6 +207,18 @@ static enum err_code open_tcp(struct http *h, const struct app_options *o, struc
 		       first + tries - 1);
 }
 
+/* For raters on the network, on the port that this machine uses. */
+static enum err_code open_lan(struct http *h, const char *address, struct err *err)
+{
+	int fd = listen_at(address, h->port);
+	if (fd < 0)
+		return err_set_errno(err, errno, "err_lan_open", "address=%s|port=%d", address, h->port);
+	if (!start_daemon(h, fd, false))
+		return err_set(err, ERR_IO, "err_http_start", NULL);
+	h->listeners[h->n_listeners - 1].is_lan = true;
+	return ERR_OK;
+}
+
 static enum err_code open_unix(struct http *h, const char *path, struct err *err)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -236,6 +249,8 @@ enum err_code http_open(struct app *app, const struct app_options *options, cons
 	enum err_code code = open_unix(h, socket_path, err);
 	if (code == ERR_OK && options->tcp)
 		code = open_tcp(h, options, err);
+	if (code == ERR_OK && options->tcp && options->lan)
+		code = open_lan(h, options->lan, err);
 	for (size_t i = 0; code == ERR_OK && i < h->n_listeners; i++) {
 		struct listener *l = &h->listeners[i];
 		int fd = MHD_get_daemon_info(l->daemon, MHD_DAEMON_INFO_EPOLL_FD)->listen_fd;

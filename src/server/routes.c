@@ -5,13 +5,14 @@
 #include <string.h>
 
 #define OWNER(kind) { .role = GATE_OWNER, .body = (kind) }
+#define RATER(kind) { .role = GATE_RATER, .body = (kind) }
 
 const struct gate_rule rule_unknown_api = OWNER(GATE_MAYBE_JSON);
 const struct gate_rule rule_unknown_openai = { .role = GATE_KEY, .body = GATE_MAYBE_JSON };
 const struct gate_rule rule_page = { .is_page = true, .role = GATE_PUBLIC, .body = GATE_NO_BODY };
 
 static const struct route table[] = {
-	{ "POST", "/session", { .role = GATE_PUBLIC, .body = GATE_JSON }, api_login },
+	{ "POST", "/session", { .role = GATE_LOCAL, .body = GATE_JSON }, api_login },
 	{ "GET", "/session", OWNER(GATE_NO_BODY), api_get_session },
 	{ "DELETE", "/session", OWNER(GATE_NO_BODY), api_logout },
 	{ "POST", "/session/code", { .role = GATE_UNIX, .body = GATE_NO_BODY }, api_new_code },
@@ -70,6 +71,16 @@ static const struct route table[] = {
 	{ "POST", "/runs/{id}/retry", OWNER(GATE_MAYBE_JSON), api_retry_run },
 	{ "GET", "/runs/{id}/export", OWNER(GATE_NO_BODY), api_export_run },
 	{ "GET", "/runs/{id}/standing", OWNER(GATE_NO_BODY), api_get_standing },
+	{ "GET", "/runs/{id}/panels", OWNER(GATE_NO_BODY), api_list_panels },
+	{ "POST", "/runs/{id}/panels", OWNER(GATE_JSON), api_add_panel },
+	{ "POST", "/panels/{id}/link", OWNER(GATE_NO_BODY), api_renew_panel },
+	{ "POST", "/panels/{id}/close", OWNER(GATE_NO_BODY), api_close_panel },
+	{ "DELETE", "/raters/{id}", OWNER(GATE_NO_BODY), api_remove_rater },
+	/* what people who were invited may: {id} is the number of a question of their own panel */
+	{ "POST", "/rating/session", { .role = GATE_PUBLIC, .body = GATE_JSON }, api_join_panel },
+	{ "GET", "/rating", RATER(GATE_NO_BODY), api_get_rating },
+	{ "GET", "/rating/questions/{id}", RATER(GATE_NO_BODY), api_get_rating_question },
+	{ "PUT", "/rating/questions/{id}", RATER(GATE_JSON), api_rate_question },
 	{ "GET", "/selections", OWNER(GATE_NO_BODY), api_list_selections },
 	{ "POST", "/selections", OWNER(GATE_JSON), api_add_selection },
 	{ "POST", "/selections/preview", OWNER(GATE_JSON), api_preview_selection },

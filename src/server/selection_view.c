@@ -13,9 +13,9 @@
 
 /* --- reading --- */
 
-static void count_rated(void *user, const bool *answered, const bool *liked)
+static void count_rated(void *user, const bool *answered, const int64_t *likes)
 {
-	(void)answered, (void)liked;
+	(void)answered, (void)likes;
 	++*(int64_t *)user;
 }
 

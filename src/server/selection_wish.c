@@ -94,9 +94,9 @@ static enum err_code read_candidates(struct db *db, struct arena *a, const struc
 
 /* --- questions --- */
 
-static void count_rated(void *user, const bool *answered, const bool *liked)
+static void count_rated(void *user, const bool *answered, const int64_t *likes)
 {
-	(void)answered, (void)liked;
+	(void)answered, (void)likes;
 	++*(int64_t *)user;
 }
 

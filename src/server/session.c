@@ -32,7 +32,7 @@ void sessions_free(struct sessions *s)
 	mem_free(s);
 }
 
-static void random_hex(char *out, size_t n_bytes)
+void random_hex(char *out, size_t n_bytes)
 {
 	static const char digits[] = "0123456789abcdef";
 	uint8_t bytes[32];
@@ -99,12 +99,27 @@ static void drop_row(struct sessions *s, size_t at)
 	s->n_rows--;
 }
 
-void sessions_add(struct sessions *s, const struct session_row *row, int64_t *dropped)
+/* The first one that has expired; n_rows where none has. */
+static size_t find_expired(const struct sessions *s, int64_t wall_ms)
+{
+	size_t at = 0;
+	while (at < s->n_rows && wall_ms < s->rows[at].expires_ms)
+		at++;
+	return at;
+}
+
+bool sessions_have_room(const struct sessions *s, int64_t wall_ms)
+{
+	return s->n_rows < SESSIONS_MAX || find_expired(s, wall_ms) < s->n_rows;
+}
+
+void sessions_add(struct sessions *s, const struct session_row *row, int64_t wall_ms, int64_t *dropped)
 {
 	int64_t gone = 0;
 	if (s->n_rows == SESSIONS_MAX) {
-		gone = s->rows[0].id;
-		drop_row(s, 0);
+		size_t expired = find_expired(s, wall_ms), at = expired < s->n_rows ? expired : 0;
+		gone = s->rows[at].id;
+		drop_row(s, at);
 	}
 	s->rows[s->n_rows++] = *row;
 	if (dropped)

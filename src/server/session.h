@@ -35,13 +35,18 @@ bool sessions_take_code(struct sessions *s, const char *code, int64_t mono_ms);
 /* False while too many wrong codes were tried in the last minute. */
 bool sessions_may_try(struct sessions *s, int64_t mono_ms);
 
-/* Makes the two halves and the row to store; it counts only after sessions_add(). */
+/* 2 * n_bytes random hexadecimal digits and a NUL; 32 bytes at most. */
+void random_hex(char *out, size_t n_bytes);
+/* Makes the two halves and the row to store, of a session of SESSION_LIFE_MS; it counts only after sessions_add(). */
 void sessions_make(int64_t wall_ms, struct session_row *row, char cookie[HALF_SIZE], char key[HALF_SIZE]);
-/* Takes a stored row in.  `*dropped` (may be NULL) is the id of the oldest one that had to go for it, or 0. */
-void sessions_add(struct sessions *s, const struct session_row *row, int64_t *dropped);
+/* Takes a stored row in.  `*dropped` (may be NULL) is the id of the one that had to go for it, or 0: one that has expired, else the
+ * oldest. */
+void sessions_add(struct sessions *s, const struct session_row *row, int64_t wall_ms, int64_t *dropped);
 void sessions_remove(struct sessions *s, int64_t id);
 /* Both halves must be of one session that has not expired. */
 bool sessions_check(const struct sessions *s, struct str cookie, struct str key, int64_t wall_ms, int64_t *id);
+/* True while another live one can be added without dropping one. */
+bool sessions_have_room(const struct sessions *s, int64_t wall_ms);
 /* True while this session exists and has not expired. */
 bool sessions_has(const struct sessions *s, int64_t id, int64_t wall_ms);
 

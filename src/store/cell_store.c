@@ -57,7 +57,7 @@ static enum err_code count_answer(struct db *db, const struct cell_row *cell, in
 	enum err_code code = db_run(db, err,
 				    "UPDATE \"column\" SET n_reused = n_reused + ?5, sum_generated = sum_generated + iif(?5, 0, ?2),"
 				    " sum_us = sum_us + iif(?5, 0, ?3),"
-				    " n_rated = n_rated + (SELECT n_likes > 0 FROM question WHERE id = ?4) WHERE id = ?1",
+				    " n_rated = n_rated + (SELECT n_ratings FROM question WHERE id = ?4) WHERE id = ?1",
 				    "iiiib", column_id, cell->n_generated, cell->total_us, question_id, cell->reused_cell_id > 0);
 	if (code == ERR_OK)
 		code = db_run(db, err,

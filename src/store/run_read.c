@@ -32,7 +32,10 @@ const char *finish_name(enum finish_reason f)
 	"r.id, r.name, r.created_ms, r.finished_ms, r.state, r.is_fast, r.is_blind, r.is_drifted, r.seed, r.params," \
 	" r.question_set_id, r.n_questions, r.n_columns," \
 	" (SELECT sum(n_done) FROM \"column\" c WHERE c.run_id = r.id)," \
-	" (SELECT sum(n_failed) FROM \"column\" c WHERE c.run_id = r.id), r.problem"
+	" (SELECT sum(n_failed) FROM \"column\" c WHERE c.run_id = r.id), r.problem," \
+	" EXISTS (SELECT 1 FROM question q JOIN rating g ON g.question_id = q.id AND g.rater_id = 1" \
+	" WHERE q.run_id = r.id AND q.n_ratings > 0) + (SELECT count(*) FROM panel p JOIN rater o ON o.panel_id = p.id" \
+	" WHERE p.run_id = r.id AND EXISTS (SELECT 1 FROM rating g WHERE g.rater_id = o.id))"
 
 static enum err_code row_run(const struct query *q, struct arena *a, struct run_row *out, struct err *err)
 {
@@ -51,6 +54,7 @@ static enum err_code row_run(const struct query *q, struct arena *a, struct run_
 		.n_columns = row_int(q, 12),
 		.n_done = row_int(q, 13),
 		.n_failed = row_int(q, 14),
+		.n_raters = row_int(q, 16),
 	};
 	out->n_cells = out->n_questions * out->n_columns;
 	err_from_text(&out->problem, row_peek(q, 15));
@@ -264,6 +268,7 @@ static void load_cells(struct query *cells, struct arena *a, int64_t run_id, str
 	size_t n = (size_t)(last - first + 1);
 
 	rq->cells = arena_array(a, n, sizeof *rq->cells);
+	rq->n_cells = n;
 	for (size_t i = 0; i < n; i++) {
 		cell_clear(&rq->cells[i]);
 		cell_place(&rq->cells[i], run_id, rq);
@@ -342,7 +347,7 @@ static enum err_code load_turns(struct turn_reader *r, struct arena *a, int64_t 
 
 static void row_run_question(const struct query *q, struct arena *a, struct run_question *out)
 {
-	*out = (struct run_question){ .id = row_int(q, 0), .position = row_int(q, 1) };
+	*out = (struct run_question){ .id = row_int(q, 0), .position = row_int(q, 1), .n_ratings = row_int(q, 11) };
 	row_question(q, a, &out->q);
 }
 

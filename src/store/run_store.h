@@ -64,7 +64,7 @@ struct column_row {
 	int64_t kv_tokens;      /* KV budget the groups were planned with, 0 until set */
 	const char *model_hash, *adapter_hash, *template_hash, *build, *device; /* provenance, "" until known */
 	struct err problem;     /* why the column failed; code ERR_OK: none */
-	/* filled by reads; n_rated: its answers to questions where anybody liked something */
+	/* filled by reads; n_rated: how often its answers were rated, by whomever: n_likes of them were liked */
 	int64_t n_done, n_failed, n_cancelled, n_waiting, n_likes, n_rated;
 	int64_t n_reused;              /* of its done cells: taken over from other runs */
 	int64_t sum_generated, sum_us; /* of done cells that were computed here */
@@ -82,6 +82,7 @@ struct run_row {
 	int64_t question_set_id;  /* 0: typed */
 	int64_t n_questions, n_columns;
 	int64_t n_done, n_failed, n_cells; /* filled by reads */
+	int64_t n_raters;                  /* the same: people who rated anything, the owner among them */
 };
 
 struct cell_row {
@@ -118,6 +119,8 @@ struct run_question {
 	struct question q;
 	struct run_turn *earlier;  /* q.turn of them, the first one first */
 	struct cell_row *cells;    /* one for each column, in column order; NULL of a question of no run */
+	size_t n_cells;
+	int64_t n_ratings;         /* people who rated it */
 };
 
 /* store: inserts run, columns, questions and cells.  Sets ids in `run` and `columns`.  A part begins wherever turns of another
@@ -230,9 +233,18 @@ MUST_USE enum err_code run_store_remove(struct db *db, int64_t id, struct err *e
 MUST_USE enum err_code vote_store_set(struct db *db, int64_t cell_id, int64_t rater_id, bool liked, int64_t *n_likes,
 				      int64_t *column_likes, struct err *err);
 
-/* Which columns (by position) answered each question that anybody liked an answer to, and which of them were liked.  The arrays
- * have LIMIT_COLUMNS values and live during the call. */
-typedef void (*vote_row_fn)(void *user, const bool *answered, const bool *liked);
+/* store: what a rater who was invited thinks of a question of run_store_read_page(): likes `liked` of its cells and no other.
+ * `column_likes`: of each cell's column afterwards, -1 where nothing changed; the cells' n_likes follow.  From then on the question
+ * is rated, liked or not. */
+MUST_USE enum err_code vote_store_rate(struct db *db, struct run_question *question, int64_t rater_id, const bool *liked,
+				       int64_t *column_likes, struct err *err);
+/* store: all that a rater said. */
+MUST_USE enum err_code vote_store_forget(struct db *db, int64_t rater_id, struct err *err);
+
+/* Which columns (by position) answered each question that anybody rated, and how many people liked theirs.  A question is told
+ * once however many rated it: opinions on one question are no independent evidence.  The arrays have LIMIT_COLUMNS values and live
+ * during the call. */
+typedef void (*vote_row_fn)(void *user, const bool *answered, const int64_t *likes);
 MUST_USE enum err_code vote_store_each(struct db *db, int64_t run_id, vote_row_fn each, void *user, struct err *err);
 
 /* Streams every question with its cells to `each` (which returns false to stop), as people read them: for exports.

@@ -352,8 +352,38 @@ static const char step_14[] =
 	"CREATE TRIGGER audit_stays BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;"
 	"CREATE TRIGGER audit_is_kept BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;";
 
+/* People who are invited by a link to rate one run.  A rating says that somebody looked at all answers of a question; what they
+ * liked of it are votes. */
+static const char step_15[] =
+	"CREATE TABLE panel ("
+	"	id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"	run_id INTEGER NOT NULL REFERENCES run(id) ON DELETE CASCADE,"
+	"	title TEXT NOT NULL," /* what its raters read; models have no names there */
+	"	code_hash TEXT NOT NULL UNIQUE," /* SHA-256 of what stands in the link */
+	"	max_raters INTEGER NOT NULL, created_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL,"
+	"	closed_ms INTEGER NOT NULL DEFAULT 0"
+	") STRICT;"
+	"CREATE INDEX panel_run ON panel(run_id);"
+	"ALTER TABLE rater ADD COLUMN panel_id INTEGER REFERENCES panel(id) ON DELETE CASCADE;" /* NULL: the owner */
+	"ALTER TABLE rater ADD COLUMN cookie_hash TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE rater ADD COLUMN key_hash TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE rater ADD COLUMN salt TEXT NOT NULL DEFAULT '';" /* the order of answers, for nobody to know */
+	"CREATE UNIQUE INDEX rater_name ON rater(panel_id, name) WHERE panel_id IS NOT NULL;"
+	"CREATE TABLE rating ("
+	"	question_id INTEGER NOT NULL REFERENCES question(id) ON DELETE CASCADE,"
+	"	rater_id INTEGER NOT NULL REFERENCES rater(id) ON DELETE CASCADE,"
+	"	rated_ms INTEGER NOT NULL,"
+	"	PRIMARY KEY (question_id, rater_id)"
+	") STRICT, WITHOUT ROWID;"
+	"CREATE INDEX rating_rater ON rating(rater_id);"
+	"CREATE INDEX vote_rater ON vote(rater_id);"
+	"ALTER TABLE question ADD COLUMN n_ratings INTEGER NOT NULL DEFAULT 0;"
+	"INSERT INTO rating(question_id, rater_id, rated_ms) SELECT cell_id / 64, rater_id, min(created_ms) FROM vote GROUP BY 1, 2;"
+	"UPDATE question SET n_ratings = (SELECT count(*) FROM rating r WHERE r.question_id = question.id) WHERE n_likes > 0;"
+	"CREATE INDEX question_rated ON question(run_id) WHERE n_ratings > 0;";
+
 const char *const schema_steps[] = { step_1, step_2, step_3, step_4, step_5, step_6,
-				      step_7, step_8, step_9, step_10, step_11, step_12, step_13, step_14 };
+				      step_7, step_8, step_9, step_10, step_11, step_12, step_13, step_14, step_15 };
 const size_t schema_n_steps = sizeof schema_steps / sizeof *schema_steps;
 
 /* Copies the file as it is, by the backup API (a plain copy would miss the WAL and drop SQLite's locks). */

@@ -45,7 +45,7 @@ class Reply:
 class Server:
     timeout = 20  # seconds to a reply
 
-    def __init__(self, folder, ollama_host=None, **more):
+    def __init__(self, folder, ollama_host=None, lan=None, **more):
         self.data = folder / "data"
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -56,8 +56,8 @@ class Server:
         environment.update(more)
         if ollama_host:
             environment["OLLAMA_HOST"] = ollama_host
-        self.process = subprocess.Popen([program, "serve", "--data", str(self.data), "--port", str(self.port)],
-                                        stdout=self.log, stderr=self.log, env=environment)
+        words = [program, "serve", "--data", str(self.data), "--port", str(self.port), *(["--lan", lan] if lan else [])]
+        self.process = subprocess.Popen(words, stdout=self.log, stderr=self.log, env=environment)
         deadline = time.monotonic() + 20
         while not self.answers():
             if self.process.poll() is not None or time.monotonic() > deadline:
@@ -75,9 +75,9 @@ class Server:
         except OSError:
             return False
 
-    def send(self, method, path, body=None, headers=None, unix=False):
+    def send(self, method, path, body=None, headers=None, unix=False, to="127.0.0.1"):
         connection = UnixConnection(str(self.data / "assay.sock")) if unix else \
-            http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.timeout)
+            http.client.HTTPConnection(to, self.port, timeout=self.timeout)
         headers = dict(headers or {})
         if isinstance(body, (dict, list)):
             body = json.dumps(body)

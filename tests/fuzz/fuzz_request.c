@@ -203,19 +203,21 @@ static bool check_session(void *user, struct str cookie, struct str key, int64_t
 /* As exchange.c: what no rule lets pass is no request.  Over TCP nobody has a session, so the gate is asked twice. */
 static bool pass_gate(struct request *r, struct gate_headers *h)
 {
-	struct gate_config config = { PORT, "assay_7878_0", check_session, app.sessions, NULL };
+	const struct gate_config config = { .port = PORT, .cookie_name = "assay_7878_0", .session = check_session, .user = app.sessions,
+					    .rater_cookie_name = "assay_rater_7878_0", .rater = check_session };
 	struct err err = { 0 };
 	int64_t session = 0;
 
 	h->is_unix = false;
-	if (gate_check(&config, &r->route->rule, h, &session, &err) == 0 && r->route->rule.role != GATE_PUBLIC)
+	if (gate_check(&config, &r->route->rule, h, &session, &err) == 0 && r->route->rule.role != GATE_PUBLIC && r->route->rule.role != GATE_LOCAL)
 		BUG("let in without a session");
 	h->is_unix = true;
 	h->n_host = h->n_host > 1 ? h->n_host : 1;
 	h->host = "localhost";
 	if (h->has_body && !h->content_type)
 		h->content_type = r->route->rule.body == GATE_BYTES ? "application/octet-stream" : "application/json";
-	return gate_check(&config, &r->route->rule, h, &session, &err) == 0;
+	/* What raters may, the socket may not: their handlers get what anybody sends all the same, from nobody. */
+	return gate_check(&config, &r->route->rule, h, &session, &err) == 0 || r->route->rule.role == GATE_RATER;
 }
 
 static bool spool(struct request *r, struct str body)
@@ -270,6 +272,7 @@ static void open_app(void)
 	app.live = live_new(&app);
 	app.talk = talk_new(&app);
 	app.keys = keys_new();
+	app.raters = sessions_new();
 	struct downloads_options options = { .data_dir = fuzz_temp.dir };
 	app.downloads = downloads_new(&options); /* the hub that answers has no model: nothing is begun */
 	app.matches = match_checks_new(&(struct match_checks_options){ .engine = app.engine, .worker_path = "/nowhere" });
@@ -286,6 +289,7 @@ static void close_app(void)
 	keys_free(app.keys);
 	hub_free(app.hub);
 	sessions_free(app.sessions);
+	sessions_free(app.raters);
 	mem_free(app.url);
 	mem_free(app.worker_path);
 	fuzz_exec("ROLLBACK TO input");

@@ -21,16 +21,30 @@ static bool api_key(void *user, struct str key)
 	return str_eq_text(key, "sk-good");
 }
 
-static const struct gate_config config = { 7878, "assay_7878_0badcafe", session, NULL, api_key };
+static bool rater(void *user, struct str cookie, struct str key, int64_t *id)
+{
+	(void)user;
+	*id = 9;
+	return str_eq_text(cookie, "rates") && str_eq_text(key, "theirs");
+}
 
-enum rule { PAGE, GET_OWNER, POST_JSON, POST_BYTES, POST_NOTHING, LOGIN, UNIX_ONLY, PROGRAM };
+static const char *const lan_hosts[] = { "192.168.1.20", "tower", "tower.local", NULL };
+
+static const struct gate_config config = { .port = 7878, .cookie_name = "assay_7878_0badcafe", .session = session,
+					   .api_key = api_key, .rater_cookie_name = "assay_rater_7878_0badcafe", .rater = rater,
+					   .lan_hosts = lan_hosts };
+
+enum rule { PAGE, GET_OWNER, POST_JSON, POST_BYTES, POST_NOTHING, LOGIN, JOIN, GET_RATER, PUT_RATER, UNIX_ONLY, PROGRAM };
 static const struct gate_rule rules[] = {
 	[PAGE] = { .is_page = true, .role = GATE_PUBLIC },
 	[GET_OWNER] = { .role = GATE_OWNER },
 	[POST_JSON] = { .role = GATE_OWNER, .body = GATE_JSON },
 	[POST_BYTES] = { .role = GATE_OWNER, .body = GATE_BYTES },
 	[POST_NOTHING] = { .role = GATE_OWNER, .body = GATE_MAYBE_JSON },
-	[LOGIN] = { .role = GATE_PUBLIC, .body = GATE_JSON },
+	[LOGIN] = { .role = GATE_LOCAL, .body = GATE_JSON },
+	[JOIN] = { .role = GATE_PUBLIC, .body = GATE_JSON },
+	[GET_RATER] = { .role = GATE_RATER },
+	[PUT_RATER] = { .role = GATE_RATER, .body = GATE_JSON },
 	[UNIX_ONLY] = { .role = GATE_UNIX },
 	[PROGRAM] = { .role = GATE_KEY, .body = GATE_JSON },
 };
@@ -43,6 +57,8 @@ static const struct gate_rule rules[] = {
 #define JSON .content_type = "application/json", .has_body = true
 #define BEARER(text) .n_authorization = 1, .authorization = (text)
 #define US "http://127.0.0.1:7878"
+#define LAN .is_lan = true, .n_host = 1, .host = "192.168.1.20:7878"
+#define THEIRS .cookie = "assay_rater_7878_0badcafe=rates", KEY("theirs")
 
 static const struct row {
 	const char *what;
@@ -161,6 +177,39 @@ static const struct row {
 	{ "body without a type", POST_NOTHING, { .method = "POST", HOST, OURS, .has_body = true }, 415 },
 	{ "OPTIONS", GET_OWNER, { .method = "OPTIONS", HOST, OURS }, 403 },
 	{ "upgrade", GET_OWNER, { .method = "GET", HOST, OURS, .has_upgrade = true }, 400 },
+	/* raters */
+	{ "a rater here", GET_RATER, { .method = "GET", HOST, THEIRS }, 0 },
+	{ "a rater rates", PUT_RATER, { .method = "PUT", HOST, THEIRS, JSON }, 0 },
+	{ "a rater without a type", PUT_RATER, { .method = "PUT", HOST, THEIRS, .content_type = "text/plain" }, 415 },
+	{ "nobody rates", PUT_RATER, { .method = "PUT", HOST, JSON }, 401 },
+	{ "half a rater", GET_RATER, { .method = "GET", HOST, .cookie = "assay_rater_7878_0badcafe=rates" }, 401 },
+	{ "the owner is no rater", GET_RATER, { .method = "GET", HOST, OURS }, 401 },
+	{ "the owner's halves under the raters' name", GET_RATER,
+	  { .method = "GET", HOST, .cookie = "assay_rater_7878_0badcafe=good", KEY("key") }, 401 },
+	{ "a rater is no owner", GET_OWNER, { .method = "GET", HOST, THEIRS }, 401 },
+	{ "a rater's halves under the owner's name", GET_OWNER,
+	  { .method = "GET", HOST, .cookie = "assay_7878_0badcafe=rates", KEY("theirs") }, 401 },
+	{ "a rater with a key of a program", GET_RATER, { .method = "GET", HOST, THEIRS, BEARER("Bearer sk-good") }, 403 },
+	{ "a key of a program is no rater", GET_RATER, { .method = "GET", HOST, BEARER("Bearer sk-good") }, 401 },
+	{ "the unix socket is no rater", GET_RATER, { .is_unix = true, .method = "GET" }, 403 },
+	{ "somebody comes by a link", JOIN, { .method = "POST", HOST, JSON }, 0 },
+	/* from the network */
+	{ "the page", PAGE, { .method = "GET", LAN }, 0 },
+	{ "a rater", GET_RATER, { .method = "GET", LAN, THEIRS }, 0 },
+	{ "a rater by name", GET_RATER, { .method = "GET", .is_lan = true, NAMED("Tower.local:7878"), THEIRS }, 0 },
+	{ "a rater from our page", PUT_RATER, { .method = "PUT", LAN, THEIRS, JSON, FROM("http://192.168.1.20:7878") }, 0 },
+	{ "a rater from another page", PUT_RATER, { .method = "PUT", LAN, THEIRS, JSON, FROM("http://192.168.1.20:3000") }, 403 },
+	{ "a link", JOIN, { .method = "POST", LAN, JSON }, 0 },
+	{ "the owner", GET_OWNER, { .method = "GET", LAN, OURS }, 403 },
+	{ "the owner's login", LOGIN, { .method = "POST", LAN, JSON }, 403 },
+	{ "a program", PROGRAM, { .method = "POST", LAN, BEARER("Bearer sk-good"), JSON }, 403 },
+	{ "the unix route", UNIX_ONLY, { .method = "POST", LAN, OURS }, 403 },
+	{ "a rater as owner", GET_OWNER, { .method = "GET", LAN, THEIRS }, 403 },
+	{ "loopback's name", PAGE, { .method = "GET", .is_lan = true, HOST }, 421 },
+	{ "another name", PAGE, { .method = "GET", .is_lan = true, NAMED("evil.test:7878") }, 421 },
+	{ "another machine's name", PAGE, { .method = "GET", .is_lan = true, NAMED("tower2.local:7878") }, 421 },
+	{ "another port", PAGE, { .method = "GET", .is_lan = true, NAMED("192.168.1.20:80") }, 421 },
+	{ "the network's name on loopback", PAGE, { .method = "GET", NAMED("192.168.1.20:7878") }, 421 },
 	/* unix socket */
 	{ "unix socket", GET_OWNER, { .is_unix = true, .method = "GET", NAMED("anything") }, 0 },
 	{ "unix socket with an Origin", GET_OWNER, { .is_unix = true, .method = "GET", FROM("http://evil.test") }, 0 },
@@ -183,14 +232,19 @@ static void each_row_of_the_table_gets_its_status(void **state)
 	}
 }
 
-static void every_route_but_the_login_needs_an_owner(void **state)
+/* What raters may is a closed list: a route that is added is the owner's, or the test is told. */
+static void every_route_declares_who_may(void **state)
 {
 	(void)state;
 	size_t n;
 	const struct route *table = route_table(&n);
 	for (size_t i = 0; i < n; i++) {
-		bool login = !strcmp(table[i].method, "POST") && !strcmp(table[i].path, "/session");
-		assert_int_equal(table[i].rule.role == GATE_PUBLIC, login);
+		bool is_post = !strcmp(table[i].method, "POST");
+		bool login = is_post && !strcmp(table[i].path, "/session"), joins = is_post && !strcmp(table[i].path, "/rating/session");
+		bool rates = !strcmp(table[i].path, "/rating") || !strcmp(table[i].path, "/rating/questions/{id}");
+		assert_int_equal(table[i].rule.role == GATE_LOCAL, login);
+		assert_int_equal(table[i].rule.role == GATE_PUBLIC, joins);
+		assert_int_equal(table[i].rule.role == GATE_RATER, rates);
 		assert_false(table[i].rule.is_page);
 	}
 }
@@ -216,7 +270,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_row_of_the_table_gets_its_status),
-		cmocka_unit_test(every_route_but_the_login_needs_an_owner),
+		cmocka_unit_test(every_route_declares_who_may),
 		cmocka_unit_test(a_path_finds_its_route_and_its_number),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -58,8 +58,8 @@ static void a_session_needs_both_of_its_halves_and_its_time(void **state)
 	sessions_make(5000, &a, cookie_a, key_a);
 	sessions_make(5000, &b, cookie_b, key_b);
 	assert_false(sessions_check(s, str_of(cookie_a), str_of(key_a), 5000, &id));
-	sessions_add(s, &a, NULL);
-	sessions_add(s, &b, NULL);
+	sessions_add(s, &a, 0, NULL);
+	sessions_add(s, &b, 0, NULL);
 	assert_true(sessions_check(s, str_of(cookie_a), str_of(key_a), 5000, &id));
 	assert_int_equal(id, a.id);
 	assert_false(sessions_check(s, str_of(cookie_a), str_of(key_b), 5000, &id));
@@ -81,11 +81,30 @@ static void the_oldest_session_makes_room(void **state)
 	int64_t dropped = 0;
 	for (int64_t i = 1; i <= SESSIONS_MAX + 1; i++) {
 		struct session_row row = { .id = i, .expires_ms = 10 };
-		sessions_add(s, &row, &dropped);
+		assert_int_equal(sessions_have_room(s, 0), i <= SESSIONS_MAX);
+		sessions_add(s, &row, 0, &dropped);
 	}
 	assert_int_equal(dropped, 1);
 	assert_false(sessions_has(s, 1, 0));
 	assert_true(sessions_has(s, 2, 0));
+	sessions_free(s);
+}
+
+static void what_has_expired_makes_room_before_the_oldest(void **state)
+{
+	(void)state;
+	struct sessions *s = sessions_new();
+	int64_t dropped = 0;
+	for (int64_t i = 1; i <= SESSIONS_MAX; i++) {
+		struct session_row row = { .id = i, .expires_ms = i == 100 ? 5 : 10 };
+		sessions_add(s, &row, 0, NULL);
+	}
+	struct session_row more = { .id = 1000, .expires_ms = 10 };
+	assert_false(sessions_have_room(s, 4));
+	assert_true(sessions_have_room(s, 5));
+	sessions_add(s, &more, 5, &dropped);
+	assert_int_equal(dropped, 100);
+	assert_true(sessions_has(s, 1, 5));
 	sessions_free(s);
 }
 
@@ -97,6 +116,7 @@ int main(void)
 		cmocka_unit_test(guessing_is_slowed_down),
 		cmocka_unit_test(a_session_needs_both_of_its_halves_and_its_time),
 		cmocka_unit_test(the_oldest_session_makes_room),
+		cmocka_unit_test(what_has_expired_makes_room_before_the_oldest),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -457,6 +457,32 @@ static void older_entries_of_the_audit_say_what_and_to_what(void **state)
 	mem_free(path);
 }
 
+/* Each question with a like was rated, by whoever liked something of it. */
+static void votes_of_an_older_version_are_ratings(void **state)
+{
+	struct fixture *f = *state;
+	char *path = fs_join(f->dir, "assay.db");
+	struct db old = { 0 }, *db = NULL;
+
+	assert_int_equal(sqlite3_open(path, &old.conn), SQLITE_OK);
+	for (int i = 0; i < 14; i++)
+		assert_int_equal(sqlite3_exec(old.conn, schema_steps[i], NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(old.conn, "PRAGMA user_version = 14;"
+				      " INSERT INTO run VALUES (1, 'r', 0, 0, 3, 0, 0, 0, 1, '{}', 0, 2, 2, NULL);"
+				      " INSERT INTO question(id, run_id, position, n_likes, line, text, reference, system, tags, source_id)"
+				      " VALUES (1, 1, 0, 2, 0, 'a', '', '', '', ''), (2, 1, 1, 0, 0, 'b', '', '', '', '');"
+				      " INSERT INTO cell(id, column_id, state) VALUES (64, 1, 1), (65, 2, 1), (128, 1, 1), (129, 2, 1);"
+				      " INSERT INTO vote VALUES (64, 1, 50), (65, 1, 40)", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(old.conn);
+	assert_ok(db_open_plain(path, &db, err));
+	assert_int_equal(number(db, "SELECT count(*) FROM rating"), 1);
+	assert_int_equal(number(db, "SELECT rated_ms FROM rating WHERE question_id = 1 AND rater_id = 1"), 40);
+	assert_int_equal(number(db, "SELECT n_ratings FROM question WHERE id = 1"), 1);
+	assert_int_equal(number(db, "SELECT n_ratings FROM question WHERE id = 2"), 0);
+	db_close(db);
+	mem_free(path);
+}
+
 /* Names that were the same until then. */
 static void workspaces_get_names_of_their_own(void **state)
 {
@@ -627,6 +653,7 @@ int main(void)
 		TEST(a_migration_copies_first_and_a_broken_one_changes_nothing),
 		TEST(a_migration_without_room_for_its_backup_does_not_begin),
 		TEST(a_database_of_the_first_version_is_migrated_with_its_rows),
+		TEST(votes_of_an_older_version_are_ratings),
 		TEST(workspaces_get_names_of_their_own),
 		TEST(older_entries_of_the_audit_say_what_and_to_what),
 		TEST(a_migration_killed_midway_is_done_again),

@@ -59,7 +59,7 @@ async function send(method: string, path: string, options: Options = {}): Promis
 	return response;
 }
 
-async function call<T>(method: string, path: string, options?: Options): Promise<T> {
+export async function call<T>(method: string, path: string, options?: Options): Promise<T> {
 	const response = await send(method, path, options);
 	return (response.status === 204 ? undefined : await response.json()) as T;
 }
@@ -131,6 +131,11 @@ export const api = {
 	resume_run: (id: number) => call<Reply<"resumeRun">>("POST", `/runs/${id}/resume`, { json: {} }),
 	replay_run: (id: number) => call<Reply<"replayRun">>("POST", `/runs/${id}/replay`, { json: {} }),
 	retry_run: (id: number, json: NonNullable<Body<"retryRun">>) => call<Reply<"retryRun">>("POST", `/runs/${id}/retry`, { json }),
+	panels: (run: number) => get<Reply<"listPanels">>(`/runs/${run}/panels`),
+	add_panel: (run: number, json: Body<"addPanel">) => call<Reply<"addPanel">>("POST", `/runs/${run}/panels`, { json }),
+	renew_panel: (id: number) => call<Reply<"renewPanel">>("POST", `/panels/${id}/link`, { json: {} }),
+	close_panel: (id: number) => call<Reply<"closePanel">>("POST", `/panels/${id}/close`, { json: {} }),
+	remove_rater: (id: number) => call<void>("DELETE", `/raters/${id}`),
 	vote: (cell: number, liked: boolean) => call<Reply<"vote">>("PUT", `/cells/${cell}/vote`, { json: { liked } }),
 	preview_prompt: (model: number, json: Body<"previewPrompt">) => call<Reply<"previewPrompt">>("POST", `/models/${model}/prompt`, { json }),
 	prompt: (cell: number) => get<Reply<"getPrompt">>(`/cells/${cell}/prompt`),

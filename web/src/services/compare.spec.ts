@@ -12,7 +12,7 @@ const cell = (column_id: number, text: string, state: Cell["state"] = "done"): C
 const question = (text: string, cells: Cell[] = []): RunQuestion => ({ id: 1, position: 0, text, cells });
 const run = (rest: Partial<Run>): Run => ({
 	id: 1, name: "", created_ms: 0, state: "done", mode: "exact", seed: 1, blind: false, drifted: false, params: {},
-	n_questions: 0, n_columns: 0, n_cells: 0, n_done: 0, n_failed: 0, ...rest,
+	n_questions: 0, n_columns: 0, n_cells: 0, n_done: 0, n_failed: 0, n_raters: 0, ...rest,
 });
 
 test("columns belong together by label and epoch, doubles in their order", () => {

@@ -9,7 +9,7 @@ beforeEach(() => localStorage.clear());
 
 const run = (): Run => ({
 	id: 7, name: "r", created_ms: 0, state: "done", mode: "exact", seed: 42, blind: true, drifted: false, params: { max_tokens: 64 },
-	n_questions: 2, n_columns: 2, n_cells: 4, n_done: 0, n_failed: 0,
+	n_questions: 2, n_columns: 2, n_cells: 4, n_done: 0, n_failed: 0, n_raters: 0,
 	columns: [1, 2].map((id) => ({
 		id, run_id: 7, position: id, model_id: id + 10, label: "m", params: { temperature: 0.7 }, own_params: id === 2, state: "done",
 		n_done: 2, n_failed: 0, n_total: 2, likes: 0,

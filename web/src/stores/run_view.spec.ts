@@ -9,7 +9,7 @@ const column = (id: number, likes = 0): Column => ({
 });
 const run = (rest: Partial<Run> = {}): Run => ({
 	id: 7, name: "r", created_ms: 0, state: "running", mode: "exact", seed: 1, blind: false, drifted: false, params: {},
-	n_questions: 2, n_columns: 2, n_cells: 4, n_done: 0, n_failed: 0, ...rest,
+	n_questions: 2, n_columns: 2, n_cells: 4, n_done: 0, n_failed: 0, n_raters: 0, ...rest,
 });
 const cell = (id: number, rest: Partial<Cell> = {}): Cell => ({
 	id, run_id: 7, question_id: Math.ceil(id / 2), column_id: ((id - 1) % 2) + 1, state: "waiting", text: "", likes: 0, liked: false, ...rest,

@@ -5,7 +5,7 @@ import { PAGE, RunsStore } from "./runs.svelte";
 
 const run = (id: number, rest: Partial<Run> = {}): Run => ({
 	id, name: `run ${id}`, created_ms: 0, state: "done", mode: "exact", seed: 1, blind: false, drifted: false, params: {},
-	n_questions: 1, n_columns: 1, n_cells: 1, n_done: 1, n_failed: 0, ...rest,
+	n_questions: 1, n_columns: 1, n_cells: 1, n_done: 1, n_failed: 0, n_raters: 0, ...rest,
 });
 /** A server with runs 1…n; `calls` gets each request. */
 function server(n: number, calls: string[] = []): void {

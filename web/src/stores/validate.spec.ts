@@ -16,7 +16,7 @@ let rating: { n_rated: number; n_more: number; questions: { question_id: number;
 function run(): Run {
 	return {
 		id: 7, name: "r", created_ms: 0, state, mode: "exact", seed: 1, blind: false, drifted: false, params: DEFAULTS,
-		n_questions: questions.length, n_columns: 1, n_cells: questions.length, n_done: 0, n_failed: 0,
+		n_questions: questions.length, n_columns: 1, n_cells: questions.length, n_done: 0, n_failed: 0, n_raters: 0,
 		columns: [{ id: 1, run_id: 7, position: 0, model_id: 3, label: "m", params: {}, own_params: false, state: "done", n_done: 0, n_failed: 0, n_total: 1, likes: 0 }],
 	};
 }

@@ -42,6 +42,7 @@ export type QuestionSet = Schemas["QuestionSet"];
 export type Run = Schemas["Run"];
 export type RunPage = Schemas["RunPage"];
 export type RunQuestion = Schemas["RunQuestion"];
+export type Panel = Schemas["Panel"];
 export type Selection = Schemas["Selection"];
 export type SelectionCandidate = Schemas["SelectionCandidate"];
 export type SelectionCurve = Schemas["SelectionCurve"];
@@ -87,6 +88,7 @@ export type ServerEvent =
 	| { id: number; event: "text"; data: TextEvent }
 	| { id: number; event: "cell"; data: Cell }
 	| { id: number; event: "vote"; data: VoteEvent }
+	| { id: number; event: "panels"; data: { run_id: number } }
 	| { id: number; event: "chat_text"; data: ChatTextEvent }
 	| { id: number; event: "chat_state"; data: Pick<Message, "chat_id" | "phase" | "progress"> & { message_id: number } }
 	| { id: number; event: "chat_message"; data: Message }

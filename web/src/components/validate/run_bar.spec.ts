@@ -13,7 +13,7 @@ afterEach(() => validate.leave());
 async function bar(state: Run["state"], n_done: number, n_failed = 0): Promise<string[]> {
 	const view = new RunView(7);
 	view.run = {
-		id: 7, name: "r", created_ms: 0, state, mode: "exact", seed: 1, blind: false, drifted: false, params: {}, n_questions: 4, n_columns: 1, n_cells: 4, n_done, n_failed,
+		id: 7, name: "r", created_ms: 0, state, mode: "exact", seed: 1, blind: false, drifted: false, params: {}, n_questions: 4, n_columns: 1, n_cells: 4, n_done, n_failed, n_raters: 0,
 		columns: [{ id: 1, run_id: 7, position: 0, model_id: 3, label: "m", params: {}, own_params: false, state: "done", n_done, n_failed, n_total: 4, likes: 0 }],
 	};
 	view.columns = view.run.columns ?? [];
@@ -38,7 +38,7 @@ test("only what can be done is said, and each thing has one button", async () =>
 test("New validation leaves the run for the draft", async () => {
 	validate.draft.typed = [{ text: "How?" }];
 	validate.view = new RunView(7);
-	validate.view.run = { id: 7, name: "r", created_ms: 0, state: "done", mode: "exact", seed: 1, blind: false, drifted: false, params: {}, n_questions: 0, n_columns: 0, n_cells: 0, n_done: 0, n_failed: 0 };
+	validate.view.run = { id: 7, name: "r", created_ms: 0, state: "done", mode: "exact", seed: 1, blind: false, drifted: false, params: {}, n_questions: 0, n_columns: 0, n_cells: 0, n_done: 0, n_failed: 0, n_raters: 0 };
 	const shown = mount(RunBar, { target: document.body });
 	flushSync();
 	document.body.querySelector("button")?.click();

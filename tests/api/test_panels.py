@@ -1,0 +1,307 @@
+# SPDX-License-Identifier: Apache-2.0
+"""People who are invited by a link to rate: what they see, what they may, what becomes of it. On a real small model, with the
+server reached under a second address, as from the network."""
+import json
+import os
+import sqlite3
+import time
+
+import pytest
+from conftest import Server
+from test_access import ROUTES, ask
+
+MODEL = os.environ.get("ASSAY_TEST_MODEL", "")
+LAN = "127.0.0.2"
+COLUMNS = 3
+QUESTIONS = ["Name a colour.", "Say hi.", "Count to three.", "Name a bird."]
+pytestmark = pytest.mark.skipif(not os.path.exists(MODEL), reason="ASSAY_TEST_MODEL names no file")
+
+
+class Rater:
+    """A browser that came by a link."""
+
+    def __init__(self, server, link, name, to=LAN):
+        self.server, self.to = server, to
+        self.reply = server.send("POST", "/api/v1/rating/session", {"code": link.split("#p=")[1], "name": name}, to=to)
+        self.halves = {}
+        if self.reply.status == 200:
+            self.halves = {"Cookie": self.reply.headers["Set-Cookie"].split(";")[0], "X-Assay": self.reply.json["key"]}
+
+    def ask(self, method, path, body=None):
+        return self.server.send(method, "/api/v1" + path, body, self.halves, to=self.to)
+
+    def question(self, number):
+        return self.ask("GET", f"/rating/questions/{number}").json
+
+    def like(self, number, *texts):
+        slots = [a["slot"] for a in self.question(number)["answers"] if a["text"] in texts]
+        return self.ask("PUT", f"/rating/questions/{number}", {"likes": slots})
+
+
+def refused(reply, status, key):
+    assert (reply.status, reply.json["error"]["key"]) == (status, key), reply.body
+
+
+@pytest.fixture(scope="module")
+def lan(tmp_path_factory):
+    server = Server(tmp_path_factory.mktemp("lan"), lan=LAN)
+    server.login()
+    yield server
+    assert server.stop() == 0
+
+
+@pytest.fixture(scope="module")
+def asked(lan):
+    return answered(lan, QUESTIONS)
+
+
+def answered(server, questions):
+    model = server.api("POST", "/models", {"path": MODEL}).json["model_ids"][0]
+    columns = [{"model_id": model, "params": {"system": f"You are number {i}.", "temperature": 1.5 * (i > 0)}} for i in range(COLUMNS)]
+    run = server.api("POST", "/runs", {"columns": columns, "questions": questions, "params": {"max_tokens": 8}}).json["id"]
+    deadline = time.monotonic() + 120
+    while server.api("GET", f"/runs/{run}").json["state"] != "done":
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    return run
+
+
+def invite(server, run, **body):
+    reply = server.api("POST", f"/runs/{run}/panels", body)
+    assert reply.status == 200, reply.body
+    return reply.json
+
+
+def columns_of(server, run):
+    return server.api("GET", f"/runs/{run}").json["columns"]
+
+
+def test_the_link_leads_to_the_network_and_is_shown_once(lan, asked):
+    made = invite(lan, asked, title="哪個好？", days=2, max_raters=3)
+    assert made["link"].startswith(f"http://{LAN}:{lan.port}/rate#p=") and made["is_lan"] and made["state"] == "open"
+    assert (made["title"], made["max_raters"], made["n_questions"], made["raters"]) == ("哪個好？", 3, 4, [])
+    assert abs(made["expires_ms"] - time.time() * 1000 - 2 * 86400e3) < 60e3
+    shown = lan.api("GET", f"/runs/{asked}/panels").json["panels"][0]
+    assert "link" not in shown and shown["id"] == made["id"]
+    code = made["link"].split("#p=")[1].encode()
+    for path in lan.data.rglob("*"):
+        assert not path.is_file() or code not in path.read_bytes(), path
+
+
+def test_a_rater_sees_answers_and_nothing_else(lan, asked):
+    rater = Rater(lan, invite(lan, asked, title="Which?")["link"], "Ann")
+    cookie = rater.reply.headers["Set-Cookie"]
+    assert "HttpOnly" in cookie and "SameSite=Strict" in cookie and set(rater.reply.json) == {"key"}
+    told = rater.ask("GET", "/rating").json
+    assert {k: told[k] for k in ("title", "name", "n_questions", "n_rated")} == \
+        {"title": "Which?", "name": "Ann", "n_questions": 4, "n_rated": 0}
+    question = rater.question(1)
+    assert set(question) == {"number", "earlier", "text", "rated", "answers"} and question["text"] == QUESTIONS[0]
+    assert all(set(a) == {"slot", "text", "liked"} for a in question["answers"])
+    rows = lan.api("GET", f"/runs/{asked}/questions").json["questions"]
+    assert sorted(a["text"] for a in question["answers"]) == sorted(c["text"] for c in rows[0]["cells"])
+    name = next(m["name"] for m in lan.api("GET", "/models").json["models"])
+    assert name not in json.dumps([told, question]) and "You are number" not in json.dumps(question)
+
+
+def test_every_rater_has_an_order_and_keeps_it(lan):
+    run = answered(lan, [f"Question number {i}?" for i in range(12)])
+    rows = lan.api("GET", f"/runs/{run}/questions").json["questions"]
+    link = invite(lan, run)["link"]
+    orders = []
+    for name in ("Ann", "Bo"):
+        rater = Rater(lan, link, name)
+        order = [[a["text"] for a in rater.question(n)["answers"]] for n in range(1, 13)]
+        assert order == [[a["text"] for a in rater.question(n)["answers"]] for n in range(1, 13)]
+        # By column, where the texts tell them apart.
+        orders.append([[[c["text"] for c in row["cells"]].index(text) for text in texts]
+                       for row, texts in zip(rows, order) if len(set(texts)) == COLUMNS])
+    assert len(orders[0]) > 6 and orders[0] != orders[1]
+    assert all(len({tuple(o) for o in order}) > 1 for order in orders)  # not the same for all questions either
+
+
+def test_votes_of_raters_and_of_the_owner_are_counted_together(lan):
+    run = answered(lan, QUESTIONS)
+    rows = lan.api("GET", f"/runs/{run}/questions").json["questions"]
+    best = rows[0]["cells"][2]
+    made = invite(lan, run)
+    ann, bo = Rater(lan, made["link"], "Ann"), Rater(lan, made["link"], "Bo")
+    lan.api("PUT", f"/cells/{best['id']}/vote", {"liked": True})
+    assert ann.like(1, best["text"]).json == {"n_rated": 1}
+    assert bo.like(1, best["text"]).json == {"n_rated": 1}
+    assert bo.like(2).json == {"n_rated": 2}  # none of them
+    cell = lan.api("GET", f"/cells/{best['id']}").json
+    assert (cell["likes"], cell["liked"]) == (3, True)
+    column = columns_of(lan, run)[2]
+    assert (column["likes"], column["rated"]) == (3, 4)
+    assert lan.api("GET", f"/runs/{run}").json["n_raters"] == 3
+    raters = lan.api("GET", f"/runs/{run}/panels").json["panels"][0]["raters"]
+    assert [(r["name"], r["n_rated"], r["n_likes"]) for r in raters] == [("Ann", 1, 1), ("Bo", 2, 1)]
+    assert ann.question(1)["rated"] and [a["liked"] for a in ann.question(1)["answers"]].count(True) == 1
+    assert not ann.question(2)["rated"]
+    # Another mind.
+    assert ann.like(1).json == {"n_rated": 1}
+    assert columns_of(lan, run)[2]["likes"] == 2
+    # A rater who is removed has said nothing, and can say nothing more.
+    assert lan.api("DELETE", f"/raters/{raters[1]['id']}").status == 204
+    column = columns_of(lan, run)[2]
+    assert (column["likes"], column["rated"]) == (1, 2) and lan.api("GET", f"/runs/{run}").json["n_raters"] == 2
+    refused(bo.ask("GET", "/rating"), 401, "err_gate_rater")
+    assert lan.api("DELETE", f"/runs/{run}").status == 204
+    assert ann.ask("GET", "/rating").status == 404
+
+
+def test_the_page_hears_of_every_vote(lan):
+    run = answered(lan, QUESTIONS[:1])
+    rater = Rater(lan, invite(lan, run)["link"], "Ann")
+    first = lan.api("GET", f"/runs/{run}/questions").json
+    seen = []
+    import http.client
+    stream = http.client.HTTPConnection("127.0.0.1", lan.port, timeout=10)
+    stream.request("GET", "/api/v1/events", headers={**lan.owner(), "Last-Event-ID": str(first["event_id"])})
+    reply = stream.getresponse()
+    texts = {c["text"] for c in first["questions"][0]["cells"]}
+    rater.like(1, *texts)
+    while len([e for e in seen if e == "vote"]) < COLUMNS or "run" not in seen or "panels" not in seen:
+        line = reply.readline().decode()
+        if line.startswith("event: "):
+            seen.append(line[7:].strip())
+        if line.startswith("data: ") and seen[-1] == "vote":
+            data = json.loads(line[6:])
+            assert data["run_id"] == run and data["liked"] is False and data["likes"] == 1 == data["column_likes"]
+        if line.startswith("data: ") and seen[-1] == "run":
+            assert json.loads(line[6:])["n_raters"] == 1
+    stream.close()
+
+
+def test_links_end_and_names_and_seats_are_taken(lan, asked):
+    made = invite(lan, asked, max_raters=2)
+    ann = Rater(lan, made["link"], "Ann")
+    refused(Rater(lan, made["link"], "Ann").reply, 409, "err_rater_name")
+    renewed = lan.api("POST", f"/panels/{made['id']}/link").json["link"]
+    refused(Rater(lan, made["link"], "Bo").reply, 403, "err_panel_code")
+    Rater(lan, renewed, "Bo")
+    refused(Rater(lan, renewed, "Cem").reply, 409, "err_panel_full")
+    assert ann.like(1).status == 200
+    assert lan.api("POST", f"/panels/{made['id']}/close").json["state"] == "closed"
+    refused(ann.ask("GET", "/rating"), 403, "err_panel_closed")
+    refused(ann.ask("PUT", "/rating/questions/1", {"likes": []}), 403, "err_panel_closed")
+    refused(Rater(lan, renewed, "Dan").reply, 403, "err_panel_code")
+    refused(lan.api("POST", f"/panels/{made['id']}/link"), 409, "err_panel_closed")
+    late = invite(lan, asked)
+    rater = Rater(lan, late["link"], "Eve")
+    with sqlite3.connect(lan.data / "assay.db") as db:
+        db.execute("UPDATE panel SET expires_ms = 1 WHERE id = ?", (late["id"],))
+    refused(rater.ask("GET", "/rating"), 403, "err_panel_closed")
+    refused(Rater(lan, late["link"], "Fay").reply, 403, "err_panel_code")
+    assert lan.api("GET", f"/runs/{asked}/panels").json["panels"][0]["state"] == "expired"
+
+
+@pytest.mark.parametrize("body,status,key", [
+    ({"likes": [COLUMNS]}, 400, "err_rating_slot"), ({"likes": [-1]}, 400, "err_rating_slot"), ({"likes": ["a"]}, 400, "err_rating_likes"),
+    ({"likes": 1}, 400, "err_rating_likes"), ({}, 400, "err_rating_likes"), ({"likes": [0] * 17}, 400, "err_rating_likes"),
+    ({"likes": [2**63 - 1]}, 400, "err_rating_slot")])
+def test_an_opinion_that_is_none_is_refused(lan, asked, body, status, key):
+    rater = Rater(lan, invite(lan, asked)["link"], "Ann")
+    refused(rater.ask("PUT", "/rating/questions/1", body), status, key)
+    assert rater.ask("GET", "/rating").json["n_rated"] == 0
+
+
+def test_what_there_is_not_is_not_found(lan, asked):
+    rater = Rater(lan, invite(lan, asked)["link"], "Ann")
+    refused(rater.ask("GET", "/rating/questions/5"), 404, "err_rating_question")
+    refused(rater.ask("PUT", "/rating/questions/99999999999", {"likes": []}), 404, "err_rating_question")
+    refused(lan.api("POST", "/runs/999999/panels", {}), 404, "err_run_not_found")
+    refused(lan.api("POST", "/panels/999999/link"), 404, "err_panel_not_found")
+    refused(lan.api("DELETE", "/raters/1"), 404, "err_rater_not_found")  # the owner
+    for body in ({"days": 0}, {"days": 91}, {"max_raters": 0}, {"max_raters": 101}, {"title": "x" * 201}, {"title": 1}):
+        assert lan.api("POST", f"/runs/{asked}/panels", body).status == 400, body
+
+
+def test_what_is_being_answered_is_not_rated_by_others(lan):
+    model = lan.api("POST", "/models", {"path": MODEL}).json["model_ids"][0]
+    run = lan.api("POST", "/runs", {"columns": [{"model_id": model}], "questions": ["Tell a long story."] * 40,
+                                    "params": {"max_tokens": 400}}).json["id"]
+    refused(lan.api("POST", f"/runs/{run}/panels", {}), 409, "err_panel_running")
+    lan.api("POST", f"/runs/{run}/stop")
+    deadline = time.monotonic() + 20
+    while (state := lan.api("GET", f"/runs/{run}").json)["state"] in ("waiting", "running"):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    if not state["n_done"]:
+        refused(lan.api("POST", f"/runs/{run}/panels", {}), 409, "err_panel_no_answer")
+    lan.api("DELETE", f"/runs/{run}")
+
+
+@pytest.mark.parametrize("method,path", ROUTES)
+def test_the_network_is_for_raters_alone(lan, asked, method, path):
+    """Every route, from the network: as the owner, as a rater, as a rater of another panel, as nobody."""
+    if not hasattr(lan, "raters"):
+        lan.raters = [Rater(lan, invite(lan, asked)["link"], "Ann"), Rater(lan, invite(lan, asked)["link"], "Bo")]
+    theirs = path.startswith("/rating") and path != "/rating/session"
+    for who, halves in (("owner", lan.owner()), ("rater", lan.raters[0].halves), ("other", lan.raters[1].halves), ("nobody", {})):
+        kind = {} if method in ("GET", "DELETE") else {"Content-Type": "application/json"}
+        reply = lan.send(method, "/api/v1" + path, b"{}" if kind else None, {**halves, **kind}, to=LAN)
+        if path == "/rating/session":
+            assert reply.status == 400
+        elif not theirs:
+            assert reply.status == 403, who
+        else:
+            assert reply.status == (401 if who in ("owner", "nobody") else 404 if "999999" in path and method == "GET" else reply.status)
+        # And on this machine a rater is no owner.
+        if who in ("rater", "other") and not theirs and path not in ("/rating/session", "/session"):
+            assert ask(lan, method, path, halves).status == 401
+
+
+def test_the_network_gets_the_page_of_raters(lan):
+    for path in ("/", "/rate", "/validate", "/settings"):
+        assert b"rate-" in gunzip(lan.send("GET", path, headers={"Accept-Encoding": "gzip"}, to=LAN).body)
+    assert b"rate-" in gunzip(lan.send("GET", "/rate", headers={"Accept-Encoding": "gzip"}).body)
+    assert b"index-" in gunzip(lan.send("GET", "/", headers={"Accept-Encoding": "gzip"}).body)
+    assert lan.send("GET", "/healthz", to=LAN).body == b"ok"
+    wrong = lan.send("GET", "/", headers={"Host": "evil.test"}, to=LAN)
+    assert wrong.status == 421 and f"http://{LAN}:{lan.port}".encode() in wrong.body
+    assert lan.send("GET", "/", headers={"Host": f"127.0.0.1:{lan.port}"}, to=LAN).status == 421
+    assert lan.send("GET", "/", headers={"Host": f"{LAN}:{lan.port}"}).status == 421
+
+
+def gunzip(body):
+    import gzip
+    return gzip.decompress(body)
+
+
+def test_without_an_address_links_are_for_this_machine(fresh):
+    run = answered(fresh, QUESTIONS[:1])
+    made = invite(fresh, run)
+    assert made["link"].startswith(f"http://127.0.0.1:{fresh.port}/rate#p=") and not made["is_lan"]
+    rater = Rater(fresh, made["link"], "Ann", to="127.0.0.1")
+    assert rater.like(1).json == {"n_rated": 1}
+    with pytest.raises(OSError):
+        fresh.send("GET", "/healthz", to=LAN)
+
+
+def test_what_a_rater_said_outlives_the_server(tmp_path):
+    server = Server(tmp_path, lan=LAN)
+    server.login()
+    run = answered(server, QUESTIONS[:2])
+    rater = Rater(server, invite(server, run)["link"], "Ann")
+    assert rater.like(1).status == 200
+    server.process.kill()
+    server.process.wait()
+    again = Server(tmp_path, lan=LAN)
+    again.login()
+    moved = {"Cookie": rater.halves["Cookie"].replace(str(server.port), str(again.port)), "X-Assay": rater.halves["X-Assay"]}
+    told = again.send("GET", "/api/v1/rating", headers=moved, to=LAN).json
+    assert (told["name"], told["n_rated"]) == ("Ann", 1)
+    assert again.stop() == 0
+
+
+def test_who_came_and_who_was_removed_stands_in_the_audit(lan, asked):
+    made = invite(lan, asked)
+    Rater(lan, made["link"], "Zoe")
+    number = lan.api("GET", f"/runs/{asked}/panels").json["panels"][0]["raters"][0]["id"]
+    lan.api("DELETE", f"/raters/{number}")
+    entries = lan.api("GET", "/audit").json["entries"][:3]
+    assert [(e["who"], e["what"]) for e in entries] == [("owner", "remove_rater"), ("rater", "join_panel"), ("owner", "add_panel")]
+    assert entries[1]["from"].startswith("127.")
+    assert entries[0]["subject"] == f"{number}, Zoe" and all(not e["text"].startswith("core_") for e in entries)
