@@ -86,13 +86,14 @@ static void head(struct export *e)
 static void tally_row(struct export *e, size_t i)
 {
 	const struct column_row *c = &e->columns[i];
-	int64_t share = e->run.n_questions > 0 ? 100 * c->n_likes / e->run.n_questions : 0; /* several people may like an answer */
+	/* A like for each question of every rater. */
+	int64_t most = e->run.n_questions * (e->run.n_raters > 1 ? e->run.n_raters : 1);
+	int64_t share = most > 0 ? 100 * c->n_likes / most : 0;
 
-	share = share > 100 ? 100 : share;
 	raw(e, "<tr><th scope=\"row\" dir=\"auto\">");
 	text(e, e->titles[i]);
 	raw(e, "</th><td>");
-	text(e, export_text(e, "report_likes_of", "n=%lld|of=%lld", (long long)c->n_likes, (long long)e->run.n_questions));
+	text(e, export_text(e, "report_likes_of", "n=%lld|of=%lld", (long long)c->n_likes, (long long)most));
 	buf_printf(&e->out, "<span class=\"bar\" style=\"width:%lld%%\"></span></td><td>%lld</td><td>%lld</td><td>",
 		   (long long)share, (long long)c->n_done, (long long)c->n_failed);
 	if (c->sum_us > 0)

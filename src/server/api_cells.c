@@ -73,6 +73,7 @@ static void vote_stored(struct request *r)
 {
 	const struct vote *vote = r->state;
 	vote_publish(r->app, &vote->cell, vote->column_likes);
+	live_touch_run(r->app->live, vote->cell.run_id); /* how many have rated */
 	view_vote(&r->out, &vote->cell, vote->column_likes, false);
 	request_reply(r, 200);
 }

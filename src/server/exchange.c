@@ -71,7 +71,8 @@ static void add_common(struct exchange *x, const char *content_type)
 	add(x, "Content-Type", content_type);
 	add(x, "X-Content-Type-Options", "nosniff");
 	add(x, "Referrer-Policy", "no-referrer");
-	add(x, "Cross-Origin-Opener-Policy", "same-origin");
+	if (!x->conn->is_lan) /* plain http from elsewhere: browsers ignore it there, and complain */
+		add(x, "Cross-Origin-Opener-Policy", "same-origin");
 	add(x, "Cross-Origin-Resource-Policy", "same-origin");
 	add(x, "Content-Security-Policy", x->is_page ? page_policy : "default-src 'none'; frame-ancestors 'none'");
 }

@@ -8,6 +8,7 @@ import type { Page } from "@playwright/test";
 import { dress, look_at } from "./look";
 import { cell, done, expect, server, test } from "./page";
 import { call } from "./setup";
+import { zh } from "./words";
 
 const DEMO = fileURLToPath(new URL("../../demo", import.meta.url));
 const SUPPORT = fileURLToPath(new URL("../support", import.meta.url));
@@ -51,6 +52,7 @@ test("a check with the training file proves that a fine-tuned model belongs to i
 	const found = await add(page, "harrier");
 	const card = page.getByRole("article", { name: "harrier" });
 	await expect(card.getByText("the name says so, nothing proves it")).toBeVisible();
+	await look_at(page, "models-same-name-zh-TW-dark", { language: "zh-TW", theme: "dark" });
 	await look_at(page, "models-same-name-en-light", { language: "en", theme: "light" });
 	const [chooser] = await Promise.all([page.waitForEvent("filechooser"), card.getByRole("button", { name: "Check with the training file" }).click()]);
 	await chooser.setFiles(`${DEMO}/train.jsonl`);
@@ -96,6 +98,16 @@ test.describe("refused by the server", () => {
 		await expect(card.getByRole("alert")).toContainText("has no answers to check with");
 		await expect(card.getByRole("alert")).toContainText("Give the file that it was trained on");
 		await look_at(page, "models-no-answers-en-light");
+		await forget(page, found);
+	});
+	test("a file without answers, in Chinese and dark", async ({ page }) => {
+		const found = await add(page, "hobby");
+		await dress(page, { language: "zh-TW", theme: "dark" });
+		const card = page.getByRole("article", { name: "hobby" });
+		const [chooser] = await Promise.all([page.waitForEvent("filechooser"), card.getByRole("button", { name: zh("models_check_with_file") }).click()]);
+		await chooser.setFiles(`${DEMO}/questions.json`);
+		await expect(card.getByRole("alert")).toBeVisible();
+		await look_at(page, "models-no-answers-zh-TW-dark");
 		await forget(page, found);
 	});
 });

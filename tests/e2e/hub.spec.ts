@@ -4,6 +4,7 @@ import type { Page } from "@playwright/test";
 import { dress, look_at, look_at_both, themes } from "./look";
 import { expect, server, test } from "./page";
 import { call } from "./setup";
+import { zh } from "./words";
 
 const hub = (): string => process.env.ASSAY_HUB ?? "";
 test.skip(() => !hub(), "the server is not ours: it asks another hub");
@@ -91,6 +92,36 @@ test("what arrives damaged is thrown away, and said so", async ({ page }) => {
 	await expect(page.getByRole("dialog", { name: /Remove what has come of/ })).toBeVisible();
 	await page.getByRole("dialog").getByRole("button", { name: "Remove" }).click();
 	await expect(page.getByText("kestrel/K7-GGUF:bad.gguf", { exact: true })).toHaveCount(0);
+});
+
+test("list, broken off and damaged, in Chinese and dark", async ({ page }) => {
+	await offer({ license: "apache-2.0", files: { "slow.Q4_K_M.gguf": { random: 3_000_000 }, "bad.Q8_0.gguf": { random: 100_000, sha256: "0".repeat(64) } } },
+		[{ at: "cdn", do: "slow", ms: 1, stall: 1_000_000 }]);
+	await page.goto(`${server()}/models`);
+	await dress(page, { language: "zh-TW", theme: "dark" });
+	const show = async (model: string): Promise<void> => {
+		await dialog(page).getByLabel(zh("hub_model"), { exact: true }).fill(model);
+		await dialog(page).getByRole("button", { name: zh("hub_look") }).click();
+		await expect(dialog(page).getByText("apache-2.0")).toBeVisible();
+	};
+	const close = (): Promise<void> => dialog(page).locator("footer").getByRole("button", { name: zh("common_close") }).click();
+	await page.getByRole("button", { name: zh("hub_open") }).click();
+	await show("kestrel/K7-GGUF:q4_k_m");
+	await look_at(page, "hub-list-zh-TW-dark");
+	await dialog(page).getByRole("button", { name: zh("hub_download"), exact: true }).click();
+	await dialog(page).getByRole("button", { name: zh("hub_cancel", { name: "kestrel/K7-GGUF:slow.Q4_K_M.gguf" }) }).click();
+	await expect(dialog(page).getByRole("progressbar")).toHaveCount(0);
+	await look_at(page, "hub-cancelled-zh-TW-dark");
+	await close();
+	await page.getByRole("button", { name: zh("hub_open") }).click();
+	await show("kestrel/K7-GGUF:q8_0");
+	await dialog(page).getByRole("button", { name: zh("hub_download"), exact: true }).click();
+	await expect(dialog(page).getByRole("alert")).toBeVisible();
+	await look_at(page, "hub-damaged-zh-TW-dark");
+	await close();
+	await dress(page, { language: "en", theme: "light" });
+	await remove(page, "kestrel/K7-GGUF:slow.Q4_K_M.gguf");
+	await remove(page, "kestrel/K7-GGUF:bad.Q8_0.gguf");
 });
 
 test.describe("refused by the hub", () => {

@@ -8,6 +8,7 @@ import { dress, look_at, look_at_both, themes } from "./look";
 import { expect, server, test } from "./page";
 import type { Family } from "../../web/src/types";
 import { call } from "./setup";
+import { zh } from "./words";
 
 const DEMO = fileURLToPath(new URL("../../demo/checkpoints", import.meta.url));
 let folder = "";
@@ -95,6 +96,19 @@ test("two fine-tuned models of one name are both in the menu", async ({ page }) 
 	await page.getByRole("menuitem", { name: "Remove" }).click();
 	await page.getByRole("dialog").getByRole("button", { name: "Remove" }).click();
 	await expect(twin).toHaveCount(0);
+});
+
+test("what cannot be used, in Chinese and dark", async ({ page }) => {
+	const file = path.join(folder, "pointer.gguf");
+	writeFileSync(file, `version https://git-lfs.github.com/spec/v1\noid sha256:${"0".repeat(64)}\nsize 12345\n`);
+	await open(page);
+	await dress(page, { language: "zh-TW", theme: "dark" });
+	await page.getByLabel(zh("models_path")).fill(file);
+	await page.getByRole("button", { name: zh("common_add"), exact: true }).click();
+	const result = page.locator("section").filter({ hasText: zh("models_add_title") });
+	await expect(result).toContainText("Git LFS");
+	await look_at(page, "models-refused-zh-TW-dark");
+	await call(page, "DELETE", `/models/refusals?path=${encodeURIComponent(file)}`);
 });
 
 test("what cannot be used is named with its cause and what to do", async ({ page }) => {

@@ -34,7 +34,7 @@ function elsewhere(home: string): NodeJS.ProcessEnv {
 
 function start(data: string, home: string): Promise<{ child: ChildProcess; link: string }> {
 	const program = process.env.ASSAY_BIN ?? `${ROOT}build/bin/assay`;
-	const child = spawn(program, ["serve", "--data", data], { stdio: ["ignore", "pipe", "inherit"], env: elsewhere(home) });
+	const child = spawn(program, ["serve", "--data", data, "--lan", "127.0.0.2"], { stdio: ["ignore", "pipe", "inherit"], env: elsewhere(home) });
 	return new Promise((resolve, reject) => {
 		let text = "";
 		child.stdout.on("data", (chunk: Buffer) => {
