@@ -98,10 +98,10 @@ static void make_code(struct invitation *in)
 }
 
 /* In the fragment, which no server and no log ever sees. */
-static const char *link_of(struct request *r, const char *code)
+static const char *link_of(struct request *r, const struct invitation *in)
 {
 	const char *url = r->app->lan.url[0] ? r->app->lan.url : r->app->url;
-	return *url ? arena_printf(r->arena, "%s/rate#p=%s", url, code) : "";
+	return *url ? arena_printf(r->arena, "%s/rate/%lld#p=%s", url, (long long)in->panel.id, in->code) : "";
 }
 
 /* What is being answered cannot be rated yet, and a list of nothing never. */
@@ -132,7 +132,7 @@ static void store_panel(struct request *r, struct db *db)
 	    panel_store_get(db, r->arena, in->panel.id, &in->panel, err) != ERR_OK)
 		return;
 	audit_note(r, db, "add_panel", arena_printf(r->arena, "%lld, run %lld", (long long)in->panel.id, (long long)in->panel.run_id));
-	view_panel(r, db, &in->panel, link_of(r, in->code));
+	view_panel(r, db, &in->panel, link_of(r, in));
 }
 
 static void panel_stored(struct request *r)
@@ -173,7 +173,7 @@ static void renew_panel(struct request *r, struct db *db)
 	if (panel_store_set_code(db, r->id, in->panel.code_hash, err) != ERR_OK)
 		return;
 	audit_note(r, db, "renew_panel", NULL);
-	view_panel(r, db, &in->panel, link_of(r, in->code));
+	view_panel(r, db, &in->panel, link_of(r, in));
 }
 
 void api_renew_panel(struct request *r)

@@ -45,6 +45,12 @@ struct joining {
 	char code_hash[HASH_HEX_SIZE], cookie[HALF_SIZE], key[HALF_SIZE];
 };
 
+static void find_panel(struct request *r, struct db *db)
+{
+	struct joining *in = r->state;
+	err_kept(panel_store_find(db, r->arena, in->code_hash, clock_wall_ms(), &in->panel, request_err(r)));
+}
+
 static void store_rater(struct request *r, struct db *db)
 {
 	struct joining *in = r->state;
@@ -63,13 +69,18 @@ static void rater_stored(struct request *r)
 	struct joining *in = r->state;
 	int64_t now = clock_wall_ms();
 	sessions_add(r->app->raters, &in->rater.session, now, NULL);
-	r->cookie = arena_printf(r->arena, "%s=%s; Path=/; Max-Age=%lld; HttpOnly; SameSite=Strict", r->app->rater_cookie_name,
-				 in->cookie, (long long)(in->panel.expires_ms - now) / 1000);
+	r->cookie = arena_printf(r->arena, "%s%lld=%s; Path=/; Max-Age=%lld; HttpOnly; SameSite=Strict", r->app->rater_cookies,
+				 (long long)in->panel.id, in->cookie, (long long)(in->panel.expires_ms - now) / 1000);
 	panel_changed(r, in->panel.run_id);
 	json_open(&r->out, NULL, '{');
 	json_cstr(&r->out, "key", in->key);
 	json_close(&r->out, '}');
 	request_reply(r, 200);
+}
+
+static void panel_found(struct request *r)
+{
+	request_defer(r, LANE_WRITE, store_rater, rater_stored);
 }
 
 void api_join_panel(struct request *r)
@@ -86,11 +97,12 @@ void api_join_panel(struct request *r)
 		request_fail(r, &err);
 		return;
 	}
-	/* 128 bits cannot be guessed: slowing everybody down would only keep those out who have the right one. */
+	/* 128 bits cannot be guessed: slowing everybody down would only keep those out who have the right one.  Who has not does not
+	 * get as far as the writer's thread, on which votes wait. */
 	panel_code_hash(code, in->code_hash);
 	sessions_make(clock_wall_ms(), &in->rater.session, in->cookie, in->key);
 	random_hex(in->rater.salt, (HALF_SIZE - 1) / 2);
-	request_defer(r, LANE_WRITE, store_rater, rater_stored);
+	request_defer(r, LANE_READ, find_panel, panel_found);
 }
 
 /* --- one question --- */

@@ -352,7 +352,7 @@ static enum err_code open_http(struct app *app, const char *instance, struct err
 	mem_free(app->url);
 	app->url = app->port ? mem_printf("http://127.0.0.1:%d", app->port) : mem_strdup("");
 	(void)str_format(app->cookie_name, sizeof app->cookie_name, "assay_%d_%s", app->port, instance);
-	(void)str_format(app->rater_cookie_name, sizeof app->rater_cookie_name, "assay_rater_%d_%s", app->port, instance);
+	(void)str_format(app->rater_cookies, sizeof app->rater_cookies, "assay_rater_%d_%s_", app->port, instance);
 	if (app->options.lan)
 		lan_set_port(&app->lan, app->port);
 	store_set_address(app->store, app->url);

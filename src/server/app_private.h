@@ -55,7 +55,8 @@ struct app {
 	char *url;                /* "" without TCP */
 	struct lan lan;           /* zeroed without --lan */
 	int port;
-	char cookie_name[48], rater_cookie_name[48];
+	char cookie_name[48];
+	char rater_cookies[56];   /* how the names of raters' cookies begin; a panel's number follows */
 	enum lang lang;           /* of requests that name none */
 	char language[16];        /* the setting: "", "en", "zh-TW" */
 	int64_t n_threads, n_gpu_layers; /* as the settings say: of the next start */

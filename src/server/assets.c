@@ -65,7 +65,7 @@ void assets_reply(struct exchange *x, const char *path, bool is_lan, enum lang l
 	const char *last = strrchr(path, '/');
 	const struct asset *asset = find(path);
 	if (!asset && last && !strchr(last, '.'))
-		asset = find(is_lan || !strcmp(path, "/rate") ? "/rate.html" : "/index.html");
+		asset = find(is_lan || !strncmp(path, "/rate/", 6) ? "/rate.html" : "/index.html");
 	if (!asset && !asset_count)
 		reply_error(x, 503, "err_page_not_built", path, lang);
 	else if (!asset)

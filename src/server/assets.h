@@ -8,7 +8,7 @@
 #include "server/http.h"
 
 /* Replies with the file of this path; paths of the page's own router (no dot in the last part) get the shell: that of people who
- * rate at /rate, and everywhere for the network. */
+ * rate below /rate, and everywhere for the network. */
 void assets_reply(struct exchange *x, const char *path, bool is_lan, enum lang lang);
 
 /* True if the last part of the name carries a hash of the content ("index-BHK2x9aQ.js"). */

@@ -254,7 +254,7 @@ static bool pass_gate(struct exchange *x, const struct gate_rule *rule, const st
 		.session = check_session,
 		.user = app,
 		.api_key = check_api_key,
-		.rater_cookie_name = app->rater_cookie_name,
+		.rater_cookies = app->rater_cookies,
 		.rater = check_rater,
 		.lan_hosts = app->lan.names,
 	};

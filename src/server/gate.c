@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #define COOKIES_TRIED 4 /* another port of this host may have set a cookie of the same name */
+#define PANELS_TRIED 32 /* a rater's browser keeps one for each panel until that ends */
 
 bool gate_is_safe(const char *method)
 {
@@ -99,13 +100,13 @@ static int check_source(const struct gate_rule *rule, const struct gate_headers 
 
 /* --- 3. credentials --- */
 
-/* The next cookie of the wanted name in `*rest`; false at the end. */
-static bool next_cookie(struct str *rest, const char *name, struct str *value)
+/* The next cookie in `*rest` whose name is the wanted one, or begins with it; false at the end. */
+static bool next_cookie(struct str *rest, const char *name, bool begins, struct str *value)
 {
 	while (rest->ptr && rest->len) {
 		struct str pair = str_split(rest, ';');
 		struct str key = str_trim(str_split(&pair, '='));
-		if (pair.ptr && str_eq_text(key, name)) {
+		if (pair.ptr && (begins ? str_starts(key, name) : str_eq_text(key, name))) {
 			*value = str_trim(pair);
 			return true;
 		}
@@ -115,12 +116,13 @@ static bool next_cookie(struct str *rest, const char *name, struct str *value)
 
 static bool has_session(const struct gate_config *config, bool is_rater, const struct gate_headers *h, int64_t *session)
 {
-	const char *name = is_rater ? config->rater_cookie_name : config->cookie_name;
+	const char *name = is_rater ? config->rater_cookies : config->cookie_name;
+	int tries = is_rater ? PANELS_TRIED : COOKIES_TRIED;
 	gate_session_fn check = is_rater ? config->rater : config->session;
 	struct str rest = str_of(h->cookie), value;
 	if (h->n_key != 1 || !h->key || !*h->key || !h->cookie)
 		return false;
-	for (int i = 0; i < COOKIES_TRIED && next_cookie(&rest, name, &value); i++)
+	for (int i = 0; i < tries && next_cookie(&rest, name, is_rater, &value); i++)
 		if (value.len && check(config->user, value, str_of(h->key), session))
 			return true;
 	return false;

@@ -62,8 +62,8 @@ struct gate_config {
 	gate_session_fn session;
 	void *user;
 	gate_key_fn api_key;     /* NULL: no key is right */
-	const char *rater_cookie_name;
-	gate_session_fn rater;   /* as `session`, of people who were invited */
+	const char *rater_cookies; /* how the names of their cookies begin: one for each panel that a browser has come to */
+	gate_session_fn rater;     /* as `session`, of people who were invited */
 	const char *const *lan_hosts; /* names of this machine on the network, ended by NULL; NULL: none */
 };
 

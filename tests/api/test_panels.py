@@ -78,7 +78,7 @@ def columns_of(server, run):
 
 def test_the_link_leads_to_the_network_and_is_shown_once(lan, asked):
     made = invite(lan, asked, title="哪個好？", days=2, max_raters=3)
-    assert made["link"].startswith(f"http://{LAN}:{lan.port}/rate#p=") and made["is_lan"] and made["state"] == "open"
+    assert made["link"].startswith(f"http://{LAN}:{lan.port}/rate/{made['id']}#p=") and made["is_lan"] and made["state"] == "open"
     assert (made["title"], made["max_raters"], made["n_questions"], made["raters"]) == ("哪個好？", 3, 4, [])
     assert abs(made["expires_ms"] - time.time() * 1000 - 2 * 86400e3) < 60e3
     shown = lan.api("GET", f"/runs/{asked}/panels").json["panels"][0]
@@ -207,6 +207,15 @@ def test_an_opinion_that_is_none_is_refused(lan, asked, body, status, key):
     assert rater.ask("GET", "/rating").json["n_rated"] == 0
 
 
+def test_a_browser_may_come_to_several_panels(lan, asked):
+    raters = [Rater(lan, invite(lan, asked, title=title)["link"], "Ann") for title in ("one", "two")]
+    both = "; ".join(r.halves["Cookie"] for r in raters)
+    assert len({r.halves["Cookie"].split("=")[0] for r in raters}) == 2
+    for rater, title in zip(raters, ("one", "two")):
+        rater.halves["Cookie"] = both
+        assert rater.ask("GET", "/rating").json["title"] == title
+
+
 def test_what_there_is_not_is_not_found(lan, asked):
     rater = Rater(lan, invite(lan, asked)["link"], "Ann")
     refused(rater.ask("GET", "/rating/questions/5"), 404, "err_rating_question")
@@ -254,9 +263,9 @@ def test_the_network_is_for_raters_alone(lan, asked, method, path):
 
 
 def test_the_network_gets_the_page_of_raters(lan):
-    for path in ("/", "/rate", "/validate", "/settings"):
+    for path in ("/", "/rate/7", "/validate", "/settings"):
         assert b"rate-" in gunzip(lan.send("GET", path, headers={"Accept-Encoding": "gzip"}, to=LAN).body)
-    assert b"rate-" in gunzip(lan.send("GET", "/rate", headers={"Accept-Encoding": "gzip"}).body)
+    assert b"rate-" in gunzip(lan.send("GET", "/rate/7", headers={"Accept-Encoding": "gzip"}).body)
     assert b"index-" in gunzip(lan.send("GET", "/", headers={"Accept-Encoding": "gzip"}).body)
     assert lan.send("GET", "/healthz", to=LAN).body == b"ok"
     wrong = lan.send("GET", "/", headers={"Host": "evil.test"}, to=LAN)
@@ -273,7 +282,7 @@ def gunzip(body):
 def test_without_an_address_links_are_for_this_machine(fresh):
     run = answered(fresh, QUESTIONS[:1])
     made = invite(fresh, run)
-    assert made["link"].startswith(f"http://127.0.0.1:{fresh.port}/rate#p=") and not made["is_lan"]
+    assert made["link"].startswith(f"http://127.0.0.1:{fresh.port}/rate/{made['id']}#p=") and not made["is_lan"]
     rater = Rater(fresh, made["link"], "Ann", to="127.0.0.1")
     assert rater.like(1).json == {"n_rated": 1}
     with pytest.raises(OSError):

@@ -204,7 +204,7 @@ static bool check_session(void *user, struct str cookie, struct str key, int64_t
 static bool pass_gate(struct request *r, struct gate_headers *h)
 {
 	const struct gate_config config = { .port = PORT, .cookie_name = "assay_7878_0", .session = check_session, .user = app.sessions,
-					    .rater_cookie_name = "assay_rater_7878_0", .rater = check_session };
+					    .rater_cookies = "assay_rater_7878_0_", .rater = check_session };
 	struct err err = { 0 };
 	int64_t session = 0;
 

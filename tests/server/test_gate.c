@@ -31,7 +31,7 @@ static bool rater(void *user, struct str cookie, struct str key, int64_t *id)
 static const char *const lan_hosts[] = { "192.168.1.20", "tower", "tower.local", NULL };
 
 static const struct gate_config config = { .port = 7878, .cookie_name = "assay_7878_0badcafe", .session = session,
-					   .api_key = api_key, .rater_cookie_name = "assay_rater_7878_0badcafe", .rater = rater,
+					   .api_key = api_key, .rater_cookies = "assay_rater_7878_0badcafe_", .rater = rater,
 					   .lan_hosts = lan_hosts };
 
 enum rule { PAGE, GET_OWNER, POST_JSON, POST_BYTES, POST_NOTHING, LOGIN, JOIN, GET_RATER, PUT_RATER, UNIX_ONLY, PROGRAM };
@@ -58,7 +58,7 @@ static const struct gate_rule rules[] = {
 #define BEARER(text) .n_authorization = 1, .authorization = (text)
 #define US "http://127.0.0.1:7878"
 #define LAN .is_lan = true, .n_host = 1, .host = "192.168.1.20:7878"
-#define THEIRS .cookie = "assay_rater_7878_0badcafe=rates", KEY("theirs")
+#define THEIRS .cookie = "assay_rater_7878_0badcafe_3=rates", KEY("theirs")
 
 static const struct row {
 	const char *what;
@@ -182,10 +182,16 @@ static const struct row {
 	{ "a rater rates", PUT_RATER, { .method = "PUT", HOST, THEIRS, JSON }, 0 },
 	{ "a rater without a type", PUT_RATER, { .method = "PUT", HOST, THEIRS, .content_type = "text/plain" }, 415 },
 	{ "nobody rates", PUT_RATER, { .method = "PUT", HOST, JSON }, 401 },
-	{ "half a rater", GET_RATER, { .method = "GET", HOST, .cookie = "assay_rater_7878_0badcafe=rates" }, 401 },
+	{ "half a rater", GET_RATER, { .method = "GET", HOST, .cookie = "assay_rater_7878_0badcafe_3=rates" }, 401 },
+	{ "a rater of two panels", GET_RATER,
+	  { .method = "GET", HOST, .cookie = "assay_rater_7878_0badcafe_2=other; assay_rater_7878_0badcafe_3=rates", KEY("theirs") }, 0 },
+	{ "a rater's cookie of another instance", GET_RATER,
+	  { .method = "GET", HOST, .cookie = "assay_rater_7878_00000000_3=rates", KEY("theirs") }, 401 },
+	{ "a rater's cookie without its number", GET_RATER,
+	  { .method = "GET", HOST, .cookie = "assay_rater_7878_0badcafe=rates", KEY("theirs") }, 401 },
 	{ "the owner is no rater", GET_RATER, { .method = "GET", HOST, OURS }, 401 },
 	{ "the owner's halves under the raters' name", GET_RATER,
-	  { .method = "GET", HOST, .cookie = "assay_rater_7878_0badcafe=good", KEY("key") }, 401 },
+	  { .method = "GET", HOST, .cookie = "assay_rater_7878_0badcafe_3=good", KEY("key") }, 401 },
 	{ "a rater is no owner", GET_OWNER, { .method = "GET", HOST, THEIRS }, 401 },
 	{ "a rater's halves under the owner's name", GET_OWNER,
 	  { .method = "GET", HOST, .cookie = "assay_7878_0badcafe=rates", KEY("theirs") }, 401 },

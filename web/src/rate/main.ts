@@ -7,6 +7,7 @@ import "../styles/tokens.css";
 import "../styles/base.css";
 import Rate from "./Rate.svelte";
 
-use_session("rater");
+// A browser may have come to several: the address says which one this is, and each has a session of its own.
+use_session(`rater.${/^\/rate\/(\d+)/.exec(location.pathname)?.[1] ?? ""}`);
 const target = document.getElementById("app");
 if (target) void locale.ready().then(() => mount(Rate, { target }));

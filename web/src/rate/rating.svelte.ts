@@ -24,19 +24,12 @@ export class RatingStore {
 		this.problem = null;
 		this.#code ||= take_code(location, history, "p");
 		try {
-			// Who has come by this link before goes on; another link is for another session.
-			if (session_key() && !this.#code) return await this.#enter();
-			if (session_key()) {
-				try {
-					return await this.#enter();
-				} catch (error) {
-					if (!(error instanceof ApiError) || error.status >= 500) throw error;
-				}
-			}
-			if (this.#code) this.state = "join";
+			// Who has come here before goes on, also by a newer link.
+			if (!session_key() && this.#code) this.state = "join";
 			else await this.#enter();
 		} catch (error) {
-			this.#fail(error);
+			if (this.#code && error instanceof ApiError && error.status === 401) this.state = "join";
+			else this.#fail(error);
 		}
 	}
 	async join(name: string): Promise<void> {
