@@ -33,7 +33,7 @@ const char *finish_name(enum finish_reason f)
 	" r.question_set_id, r.n_questions, r.n_columns," \
 	" (SELECT sum(n_done) FROM \"column\" c WHERE c.run_id = r.id)," \
 	" (SELECT sum(n_failed) FROM \"column\" c WHERE c.run_id = r.id), r.problem," \
-	" EXISTS (SELECT 1 FROM question q JOIN rating g ON g.question_id = q.id AND g.rater_id = 1" \
+	" EXISTS (SELECT 1 FROM question q CROSS JOIN rating g ON g.question_id = q.id AND g.rater_id = 1" \
 	" WHERE q.run_id = r.id AND q.n_ratings > 0) + (SELECT count(*) FROM panel p JOIN rater o ON o.panel_id = p.id" \
 	" WHERE p.run_id = r.id AND EXISTS (SELECT 1 FROM rating g WHERE g.rater_id = o.id))"
 
