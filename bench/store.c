@@ -108,9 +108,10 @@ static uint64_t text_bytes;
 static void read_list(struct task *task, void *db)
 {
 	struct arena *a = arena_new();
+	const struct run_search search = { .name = "", .state = -1, .limit = 100 };
 	struct run_row *rows;
 	size_t n;
-	must(run_store_list(db, a, "", 0, 100, &rows, &n, &task->err), &task->err);
+	must(run_store_list(db, a, &search, &rows, &n, &task->err), &task->err);
 	if (n > 0)
 		last_run = rows[0].id;
 	arena_free(a);
