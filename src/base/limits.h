@@ -9,6 +9,7 @@
 #define GIB (1024ULL * MIB)
 
 #define LIMIT_JSON_BODY (1 * MIB)
+#define LIMIT_OPEN_BODY (4 * KIB) /* of a request that needs no owner: logging in, rating */
 #define LIMIT_JSON_DEPTH 64
 #define LIMIT_JSON_VALUES 4000000 /* in one document; about 0.4 GiB once parsed */
 #define LIMIT_UPLOAD (64 * MIB)
@@ -36,7 +37,7 @@
 #define LIMIT_API_KEYS 100
 #define LIMIT_RATERS 100      /* of one rating link */
 #define LIMIT_RATING_DAYS 90  /* that a rating link may be valid for */
-#define LIMIT_PANELS 20       /* rating links of one run */
+#define LIMIT_PANELS 20       /* open rating links of one run */
 #define LIMIT_CHAT_TOKENS 32768 /* of the context of a conversation, whatever the model could */
 
 #define LIMIT_FRAME (16 * MIB)

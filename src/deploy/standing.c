@@ -56,6 +56,7 @@ enum err_code standing_read(struct db *db, struct arena *a, int64_t run_id, stru
 	*out = (struct standing){ 0 };
 	if (run_store_get(db, a, run_id, &run, &columns, &out->n_columns, err) != ERR_OK)
 		return err->code;
+	out->n_raters = run.n_raters;
 	out->columns = arena_array(a, out->n_columns + 1, sizeof *out->columns);
 	models = arena_array(a, out->n_columns + 1, sizeof *models);
 	for (size_t i = 0; i < out->n_columns; i++) {

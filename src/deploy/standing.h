@@ -2,8 +2,9 @@
  *
  * standing - how the columns of a run stand by people's thumbs, against the base model where it is a column.
  *
- * A win is a question where the column was liked and the opponent was not, a loss the reverse; where both or none were liked
- * the question does not tell them apart.  Interval: Wilson, 95 % (E. B. Wilson, JASA 22, 1927), of wins among wins and losses.
+ * A win is a question where more people liked the column's answer than the opponent's, a loss the reverse; where as many liked both
+ * the question does not tell them apart.  A question counts once, however many people rated it: their opinions on one question are no
+ * independent evidence.  Interval: Wilson, 95 % (E. B. Wilson, JASA 22, 1927), of wins among wins and losses.
  * Thread: reader. */
 #ifndef ASSAY_DEPLOY_STANDING_H
 #define ASSAY_DEPLOY_STANDING_H
@@ -21,6 +22,7 @@ struct standing_column {
 struct standing {
 	struct standing_column *columns; /* in the run's order */
 	size_t n_columns;
+	int64_t n_raters;                           /* people who rated anything */
 	const struct column_row *opponent;          /* NULL: none */
 	const struct standing_column *recommended;  /* most liked; of equals the earliest epoch; NULL without any vote */
 };

@@ -5,7 +5,7 @@
  * For each question and each two candidates the first of these that has an opinion decides:
  *
  *     1  guards       one answer is unusable (empty, a loop, the wrong script or language): the other is better
- *     2  thumbs       people liked one and not the other
+ *     2  thumbs       more of the people who rated the question liked one of the two
  *     3  reference    a short reference answer (a number, a name, a fact): the closer answer is better
  *     4  judge        a judge model that passed its exam
  *     5  long text    a long reference answer, where no judge decided
@@ -52,7 +52,7 @@ struct evidence {
 	const bool *is_right;	  /* against the reference; means nothing where `reference` is NaN */
 	const double *reference;  /* score of the answer against the reference, 0 to 1; NaN: no reference */
 	const bool *is_short;	  /* for each question: its reference is short */
-	const double *thumbs;	  /* mean of people's thumbs, 0 to 1 (not liked while another answer was: 0); NaN: not rated */
+	const double *thumbs;	  /* share of the people who rated the question that liked it, 0 to 1; NaN: not rated */
 	const double *length;	  /* of each answer, in any unit: to see whether the judge likes long ones; NULL: unknown */
 	const uint32_t *conversation; /* for each question, below n_questions: turns of one are no independent questions; NULL: all are */
 	const struct judged_pair *pairs; /* in any order */

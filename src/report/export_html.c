@@ -93,7 +93,7 @@ static void tally_row(struct export *e, size_t i)
 	raw(e, "<tr><th scope=\"row\" dir=\"auto\">");
 	text(e, e->titles[i]);
 	raw(e, "</th><td>");
-	text(e, export_text(e, "report_likes_of", "n=%lld|of=%lld", (long long)c->n_likes, (long long)most));
+	text(e, export_text(e, e->run.n_raters > 1 ? "report_likes_people" : "report_likes_of", "n=%lld|of=%lld", (long long)c->n_likes, (long long)most));
 	buf_printf(&e->out, "<span class=\"bar\" style=\"width:%lld%%\"></span></td><td>%lld</td><td>%lld</td><td>",
 		   (long long)share, (long long)c->n_done, (long long)c->n_failed);
 	if (c->sum_us > 0)

@@ -220,13 +220,23 @@ static void score_question(struct material *m, struct text_space *space, const s
 	text_space_clear(space);
 }
 
+/* A question counts as rated where all who rated it have seen each answer that there is now. */
+static bool is_rated(const struct run_question *question, size_t n_columns)
+{
+	for (size_t c = 0; c < n_columns; c++)
+		if (question->cells[c].state == CELL_DONE && !(question->seen >> c & 1))
+			return false;
+	return question->n_ratings > 0;
+}
+
 static void read_thumbs(struct material *m)
 {
 	for (size_t q = 0; q < m->n_questions; q++) {
 		const struct run_question *question = &m->questions[q];
+		bool rated = is_rated(question, m->n_columns);
 		for (size_t c = 0; c < m->n_columns; c++)
 			m->thumbs[q * m->n_columns + c] =
-				question->n_ratings > 0 ? (double)question->cells[c].n_likes / (double)question->n_ratings : NAN;
+				rated ? (double)question->cells[c].n_likes / (double)question->n_ratings : NAN;
 	}
 }
 

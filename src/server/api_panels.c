@@ -111,15 +111,17 @@ static bool check_run(struct request *r, struct db *db)
 	struct run_row run;
 	struct column_row *columns;
 	struct panel_row *panels;
-	size_t n, n_panels;
+	size_t n, n_panels, n_open = 0;
 	if (run_store_get(db, r->arena, r->id, &run, &columns, &n, err) != ERR_OK ||
 	    panel_store_list(db, r->arena, r->id, &panels, &n_panels, err) != ERR_OK)
 		return false;
+	for (size_t i = 0; i < n_panels; i++)
+		n_open += panel_is_open(&panels[i], clock_wall_ms());
 	if (run.state == RUN_RUNNING || run.state == RUN_WAITING)
 		err_set(err, ERR_CONFLICT, "err_panel_running", NULL);
 	else if (!run.n_done)
 		err_set(err, ERR_CONFLICT, "err_panel_no_answer", NULL);
-	else if (n_panels >= LIMIT_PANELS)
+	else if (n_open >= LIMIT_PANELS)
 		err_set(err, ERR_CONFLICT, "err_panels_limit", "limit=%d", LIMIT_PANELS);
 	return err->code == ERR_OK;
 }

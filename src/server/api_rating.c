@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * api_rating - what people may do who were invited by a link: come in with a name, see the questions of that one run with answers
- * in an order of their own, say which they like.  Nothing here tells a model, a setting, another's opinion or a number of the
- * store. */
+ * in an order of their own, say which they like.  Nothing here tells a model, a setting or another's opinion. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -43,12 +42,17 @@ struct joining {
 	struct rater_row rater;
 	struct panel_row panel;
 	char code_hash[HASH_HEX_SIZE], cookie[HALF_SIZE], key[HALF_SIZE];
+	bool is_crowded;            /* all places for sessions are taken: */
+	struct session_row *open;   /* those of panels that are still open */
+	size_t n_open;
 };
 
 static void find_panel(struct request *r, struct db *db)
 {
 	struct joining *in = r->state;
-	err_kept(panel_store_find(db, r->arena, in->code_hash, clock_wall_ms(), &in->panel, request_err(r)));
+	struct err *err = request_err(r);
+	if (panel_store_find(db, r->arena, in->code_hash, clock_wall_ms(), &in->panel, err) == ERR_OK && in->is_crowded)
+		err_kept(rater_store_sessions(db, r->arena, clock_wall_ms(), &in->open, &in->n_open, err));
 }
 
 static void store_rater(struct request *r, struct db *db)
@@ -68,6 +72,7 @@ static void rater_stored(struct request *r)
 {
 	struct joining *in = r->state;
 	int64_t now = clock_wall_ms();
+	sessions_remove(r->app->raters, in->rater.id); /* who came again has another one now */
 	sessions_add(r->app->raters, &in->rater.session, now, NULL);
 	r->cookie = arena_printf(r->arena, "%s%lld=%s; Path=/; Max-Age=%lld; HttpOnly; SameSite=Strict", r->app->rater_cookies,
 				 (long long)in->panel.id, in->cookie, (long long)(in->panel.expires_ms - now) / 1000);
@@ -78,8 +83,18 @@ static void rater_stored(struct request *r)
 	request_reply(r, 200);
 }
 
+/* Sessions of panels that were closed stay until their place is needed: their raters are told what happened. */
 static void panel_found(struct request *r)
 {
+	const struct joining *in = r->state;
+	struct err err = { 0 };
+	if (in->is_crowded)
+		sessions_keep(r->app->raters, in->open, in->n_open);
+	if (!sessions_have_room(r->app->raters, clock_wall_ms())) {
+		err_set(&err, ERR_BUSY, "err_raters_limit", NULL);
+		request_fail(r, &err);
+		return;
+	}
 	request_defer(r, LANE_WRITE, store_rater, rater_stored);
 }
 
@@ -89,10 +104,9 @@ void api_join_panel(struct request *r)
 	struct joining *in = r->state = arena_alloc(r->arena, sizeof *in);
 	const char *code = body_text(r->json, "code", 0, 64, NULL, &err);
 	in->rater.name = body_text(r->json, "name", 1, LIMIT_NAME_BYTES, NULL, &err);
+	const char *nonce = body_text(r->json, "nonce", 0, 64, "", &err);
 	if (err.code == ERR_OK && (!code || !in->rater.name))
 		err_set(&err, ERR_INVALID, "err_field_needed", "field=%s", code ? "name" : "code");
-	if (err.code == ERR_OK && !sessions_have_room(r->app->raters, clock_wall_ms()))
-		err_set(&err, ERR_BUSY, "err_raters_limit", NULL);
 	if (err.code != ERR_OK) {
 		request_fail(r, &err);
 		return;
@@ -100,6 +114,9 @@ void api_join_panel(struct request *r)
 	/* 128 bits cannot be guessed: slowing everybody down would only keep those out who have the right one.  Who has not does not
 	 * get as far as the writer's thread, on which votes wait. */
 	panel_code_hash(code, in->code_hash);
+	if (*nonce)
+		panel_code_hash(nonce, in->rater.nonce_hash);
+	in->is_crowded = !sessions_have_room(r->app->raters, clock_wall_ms());
 	sessions_make(clock_wall_ms(), &in->rater.session, in->cookie, in->key);
 	random_hex(in->rater.salt, (HALF_SIZE - 1) / 2);
 	request_defer(r, LANE_READ, find_panel, panel_found);

@@ -59,6 +59,7 @@ static void view_standing(struct request *r, struct db *db)
 		json_cstr(&r->out, "opponent", s.opponent->label);
 	else
 		json_raw(&r->out, "opponent", "null");
+	json_int(&r->out, "n_raters", s.n_raters);
 	json_id(&r->out, "recommended_column_id", s.recommended ? s.recommended->column->id : 0);
 	view_columns(&r->out, &s);
 	view_unvalidated(&r->out, r->arena, &s, &list);

@@ -63,9 +63,9 @@ static void reply_error(struct exchange *x, int status, const char *key, const c
 void assets_reply(struct exchange *x, const char *path, bool is_lan, enum lang lang)
 {
 	const char *last = strrchr(path, '/');
-	const struct asset *asset = find(path);
-	if (!asset && last && !strchr(last, '.'))
-		asset = find(is_lan || !strncmp(path, "/rate/", 6) ? "/rate.html" : "/index.html");
+	bool is_shell = (last && !strchr(last, '.')) || !strcmp(path, "/index.html");
+	const char *shell = is_lan || !strncmp(path, "/rate/", 6) ? "/rate.html" : "/index.html";
+	const struct asset *asset = find(is_shell ? shell : path);
 	if (!asset && !asset_count)
 		reply_error(x, 503, "err_page_not_built", path, lang);
 	else if (!asset)

@@ -276,10 +276,16 @@ static bool check_head(struct exchange *x, const struct head *head)
 	return !x->is_refused;
 }
 
+/* What strangers and raters may send is held in memory too, and they may be many. */
+static uint64_t body_limit(const struct gate_rule *rule)
+{
+	bool is_open = rule->role == GATE_PUBLIC || rule->role == GATE_LOCAL || rule->role == GATE_RATER;
+	return rule->body == GATE_BYTES ? LIMIT_UPLOAD : is_open ? LIMIT_OPEN_BODY : LIMIT_JSON_BODY;
+}
+
 static void check_length(struct exchange *x, const struct head *head)
 {
-	bool bytes = x->request->route->rule.body == GATE_BYTES;
-	uint64_t limit = bytes ? LIMIT_UPLOAD : LIMIT_JSON_BODY;
+	uint64_t limit = body_limit(&x->request->route->rule);
 	struct err err = { 0 };
 	if (head->length <= limit)
 		return;
@@ -401,8 +407,8 @@ static void take_body(struct exchange *x, const char *data, size_t len)
 	} else if (x->spool >= 0) {
 		if (upload_write(x->spool, store_data_dir(r->app->store), data, len, &err) != ERR_OK)
 			refuse(x, status_of(err.code), &err);
-	} else if (!request_add_body(r, data, len)) {
-		fail_body(x, LIMIT_JSON_BODY);
+	} else if (r->received > body_limit(&r->route->rule) || !request_add_body(r, data, len)) {
+		fail_body(x, body_limit(&r->route->rule));
 	}
 }
 

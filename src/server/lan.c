@@ -73,7 +73,9 @@ enum err_code lan_open(struct lan *lan, const char *address, struct err *err)
 		return err_set(err, ERR_INVALID, "err_lan_all", "address=%s|all=%s", address, all);
 	if (!(is_v4 && is_ours((struct sockaddr *)&v4, sizeof v4)) && !(is_v6 && is_ours((struct sockaddr *)&v6, sizeof v6)))
 		return err_set(err, ERR_INVALID, "err_lan_address", "address=%s|all=%s", address, all);
-	(void)str_format(lan->address, sizeof lan->address, "%s%s%s", is_v6 ? "[" : "", address, is_v6 ? "]" : "");
+	char text[INET6_ADDRSTRLEN] = ""; /* as browsers spell it */
+	inet_ntop(is_v6 ? AF_INET6 : AF_INET, is_v6 ? (const void *)&v6.sin6_addr : (const void *)&v4.sin_addr, text, sizeof text);
+	(void)str_format(lan->address, sizeof lan->address, "%s%s%s", is_v6 ? "[" : "", text, is_v6 ? "]" : "");
 	name_host(lan);
 	return ERR_OK;
 }

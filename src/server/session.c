@@ -135,6 +135,17 @@ void sessions_remove(struct sessions *s, int64_t id)
 		}
 }
 
+void sessions_keep(struct sessions *s, const struct session_row *rows, size_t n)
+{
+	for (size_t i = s->n_rows; i-- > 0;) {
+		bool kept = false;
+		for (size_t k = 0; k < n && !kept; k++)
+			kept = rows[k].id == s->rows[i].id;
+		if (!kept)
+			drop_row(s, i);
+	}
+}
+
 bool sessions_check(const struct sessions *s, struct str cookie, struct str key, int64_t wall_ms, int64_t *id)
 {
 	char cookie_hash[HASH_HEX_SIZE], key_hash[HASH_HEX_SIZE];

@@ -47,6 +47,8 @@ void sessions_remove(struct sessions *s, int64_t id);
 bool sessions_check(const struct sessions *s, struct str cookie, struct str key, int64_t wall_ms, int64_t *id);
 /* True while another live one can be added without dropping one. */
 bool sessions_have_room(const struct sessions *s, int64_t wall_ms);
+/* Forgets all but these. */
+void sessions_keep(struct sessions *s, const struct session_row *rows, size_t n);
 /* True while this session exists and has not expired. */
 bool sessions_has(const struct sessions *s, int64_t id, int64_t wall_ms);
 

@@ -57,8 +57,10 @@ static enum err_code count_answer(struct db *db, const struct cell_row *cell, in
 	enum err_code code = db_run(db, err,
 				    "UPDATE \"column\" SET n_reused = n_reused + ?5, sum_generated = sum_generated + iif(?5, 0, ?2),"
 				    " sum_us = sum_us + iif(?5, 0, ?3),"
-				    " n_rated = n_rated + (SELECT n_ratings FROM question WHERE id = ?4) WHERE id = ?1",
-				    "iiiib", column_id, cell->n_generated, cell->total_us, question_id, cell->reused_cell_id > 0);
+				    " n_rated = n_rated + (SELECT count(*) FROM rating WHERE question_id = ?4"
+				    " AND ((seen >> ?6) & 1) = 1) WHERE id = ?1",
+				    "iiiibi", column_id, cell->n_generated, cell->total_us, question_id, cell->reused_cell_id > 0,
+				    cell->id % CELLS_A_QUESTION);
 	if (code == ERR_OK)
 		code = db_run(db, err,
 			      "UPDATE question SET differs = 1 WHERE id = ?1 AND differs = 0 AND EXISTS (SELECT 1 FROM cell"

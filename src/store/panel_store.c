@@ -147,28 +147,53 @@ enum err_code rater_store_get(struct db *db, struct arena *a, int64_t id, struct
 	return code;
 }
 
-enum err_code rater_store_add(struct db *db, const struct panel_row *panel, struct rater_row *row, struct err *err)
+/* Who has that name here; 0: nobody. */
+static enum err_code find_name(struct db *db, const struct rater_row *row, int64_t *id, bool *is_same, struct err *err)
 {
-	int64_t n_all = 0, n_same = 0;
+	*id = 0;
+	struct query q = query_start(db, err, "SELECT id, nonce_hash FROM rater WHERE panel_id = ?1 AND name = ?2", "it", row->panel_id,
+				     row->name);
+	if (query_next(&q)) {
+		*id = row_int(&q, 0);
+		*is_same = row->nonce_hash[0] && !strcmp(row_peek(&q, 1), row->nonce_hash);
+	}
+	return query_end(&q);
+}
 
-	row->panel_id = panel->id;
-	row->created_ms = clock_wall_ms();
+static enum err_code rater_insert(struct db *db, const struct panel_row *panel, struct rater_row *row, struct err *err)
+{
+	int64_t n_all = 0;
+
 	enum err_code code = db_number(db, err, &n_all, 0, "SELECT count(*) FROM rater WHERE panel_id = ?1", "i", panel->id);
 	if (code == ERR_OK && n_all >= panel->max_raters)
 		code = err_set(err, ERR_CONFLICT, "err_panel_full", "limit=%lld", (long long)panel->max_raters);
 	if (code == ERR_OK)
-		code = db_number(db, err, &n_same, 0, "SELECT count(*) FROM rater WHERE panel_id = ?1 AND name = ?2", "it", panel->id,
-				 row->name);
-	if (code == ERR_OK && n_same > 0)
-		code = err_set(err, ERR_CONFLICT, "err_rater_name", "field=name|name=%s", row->name);
-	if (code == ERR_OK)
 		code = db_run(db, err,
-			      "INSERT INTO rater(panel_id, name, cookie_hash, key_hash, salt, created_ms)"
-			      " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-			      "itttti", panel->id, row->name, row->session.cookie_hash, row->session.key_hash, row->salt,
-			      row->created_ms);
+			      "INSERT INTO rater(panel_id, name, cookie_hash, key_hash, salt, nonce_hash, created_ms)"
+			      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+			      "ittttti", panel->id, row->name, row->session.cookie_hash, row->session.key_hash, row->salt,
+			      row->nonce_hash, row->created_ms);
 	row->id = row->session.id = db_last_id(db);
 	return code;
+}
+
+enum err_code rater_store_add(struct db *db, const struct panel_row *panel, struct rater_row *row, struct err *err)
+{
+	int64_t known = 0;
+	bool is_same = false;
+
+	row->panel_id = panel->id;
+	row->created_ms = clock_wall_ms();
+	enum err_code code = find_name(db, row, &known, &is_same, err);
+	if (code == ERR_OK && known && !is_same)
+		code = err_set(err, ERR_CONFLICT, "err_rater_name", "field=name|name=%s", row->name);
+	if (code != ERR_OK)
+		return code;
+	if (!known)
+		return rater_insert(db, panel, row, err);
+	row->id = row->session.id = known;
+	return db_run(db, err, "UPDATE rater SET cookie_hash = ?2, key_hash = ?3 WHERE id = ?1", "itt", known, row->session.cookie_hash,
+		      row->session.key_hash);
 }
 
 enum err_code rater_store_remove(struct db *db, int64_t id, struct err *err)

@@ -24,6 +24,7 @@ struct rater_row {
 	const char *name;
 	struct session_row session; /* its id is the rater's */
 	char salt[HASH_HEX_SIZE];   /* of the order that answers have for this rater */
+	char nonce_hash[HASH_HEX_SIZE]; /* of what its browser alone knows, "": nothing; not filled by reads */
 	int64_t created_ms;
 	int64_t n_rated, n_likes;   /* filled by reads */
 };
@@ -51,8 +52,8 @@ MUST_USE enum err_code rater_store_list(struct db *db, struct arena *a, int64_t 
 					struct err *err);
 /* A rater who was invited.  ERR_NOT_FOUND "err_rater_not_found". */
 MUST_USE enum err_code rater_store_get(struct db *db, struct arena *a, int64_t id, struct rater_row *out, struct err *err);
-/* store: sets id and created_ms.  ERR_CONFLICT "err_rater_name" where somebody of the panel has the name, or
- * "err_panel_full". */
+/* store: sets id and created_ms.  Who comes again with the name and the nonce of somebody who is there is that one, with a new
+ * session: a reply may have been lost.  ERR_CONFLICT "err_rater_name" where another has the name, or "err_panel_full". */
 MUST_USE enum err_code rater_store_add(struct db *db, const struct panel_row *panel, struct rater_row *row, struct err *err);
 /* store: the rater, with all that was said. */
 MUST_USE enum err_code rater_store_remove(struct db *db, int64_t id, struct err *err);

@@ -30,7 +30,7 @@ MUST_USE enum err_code question_insert(struct db *db, int64_t set_id, int64_t ru
 /* ERR_LIMIT "err_questions_limit" above LIMIT_QUESTIONS. */
 MUST_USE enum err_code question_check_count(int64_t n, struct err *err);
 
-#define QUESTION_FIELDS "id, position, line, text, reference, system, tags, source_id, other_references, turn, back, n_ratings"
+#define QUESTION_FIELDS "id, position, line, text, reference, system, tags, source_id, other_references, turn, back, n_ratings, seen"
 /* Columns of QUESTION_FIELDS. */
 void row_question(const struct query *q, struct arena *a, struct question *out);
 

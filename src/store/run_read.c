@@ -347,7 +347,7 @@ static enum err_code load_turns(struct turn_reader *r, struct arena *a, int64_t 
 
 static void row_run_question(const struct query *q, struct arena *a, struct run_question *out)
 {
-	*out = (struct run_question){ .id = row_int(q, 0), .position = row_int(q, 1), .n_ratings = row_int(q, 11) };
+	*out = (struct run_question){ .id = row_int(q, 0), .position = row_int(q, 1), .n_ratings = row_int(q, 11), .seen = row_int(q, 12) };
 	row_question(q, a, &out->q);
 }
 

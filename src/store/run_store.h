@@ -121,6 +121,7 @@ struct run_question {
 	struct cell_row *cells;    /* one for each column, in column order; NULL of a question of no run */
 	size_t n_cells;
 	int64_t n_ratings;         /* people who rated it */
+	int64_t seen;              /* which of its cells all of them have seen: a bit for each */
 };
 
 /* store: inserts run, columns, questions and cells.  Sets ids in `run` and `columns`.  A part begins wherever turns of another
@@ -241,7 +242,7 @@ MUST_USE enum err_code vote_store_rate(struct db *db, struct run_question *quest
 /* store: all that a rater said. */
 MUST_USE enum err_code vote_store_forget(struct db *db, int64_t rater_id, struct err *err);
 
-/* Which columns (by position) answered each question that anybody rated, and how many people liked theirs.  A question is told
+/* Which columns (by position) answered each question that anybody rated, in time for all who did, and how many people liked theirs.  A question is told
  * once however many rated it: opinions on one question are no independent evidence.  The arrays have LIMIT_COLUMNS values and live
  * during the call. */
 typedef void (*vote_row_fn)(void *user, const bool *answered, const int64_t *likes);

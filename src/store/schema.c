@@ -352,8 +352,8 @@ static const char step_14[] =
 	"CREATE TRIGGER audit_stays BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;"
 	"CREATE TRIGGER audit_is_kept BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;";
 
-/* People who are invited by a link to rate one run.  A rating says that somebody looked at all answers of a question; what they
- * liked of it are votes. */
+/* People who are invited by a link to rate one run.  A rating says that somebody looked at a question's answers, and at which: a bit
+ * for each column's position; what they liked of them are votes.  The owner sees whatever comes. */
 static const char step_15[] =
 	"CREATE TABLE panel ("
 	"	id INTEGER PRIMARY KEY AUTOINCREMENT,"
@@ -368,17 +368,20 @@ static const char step_15[] =
 	"ALTER TABLE rater ADD COLUMN cookie_hash TEXT NOT NULL DEFAULT '';"
 	"ALTER TABLE rater ADD COLUMN key_hash TEXT NOT NULL DEFAULT '';"
 	"ALTER TABLE rater ADD COLUMN salt TEXT NOT NULL DEFAULT '';" /* the order of answers, for nobody to know */
+	"ALTER TABLE rater ADD COLUMN nonce_hash TEXT NOT NULL DEFAULT '';" /* by which its browser may come in again */
 	"CREATE UNIQUE INDEX rater_name ON rater(panel_id, name) WHERE panel_id IS NOT NULL;"
 	"CREATE TABLE rating ("
 	"	question_id INTEGER NOT NULL REFERENCES question(id) ON DELETE CASCADE,"
 	"	rater_id INTEGER NOT NULL REFERENCES rater(id) ON DELETE CASCADE,"
-	"	rated_ms INTEGER NOT NULL,"
+	"	seen INTEGER NOT NULL, rated_ms INTEGER NOT NULL,"
 	"	PRIMARY KEY (question_id, rater_id)"
 	") STRICT, WITHOUT ROWID;"
 	"CREATE INDEX rating_rater ON rating(rater_id);"
 	"CREATE INDEX vote_rater ON vote(rater_id);"
 	"ALTER TABLE question ADD COLUMN n_ratings INTEGER NOT NULL DEFAULT 0;"
-	"INSERT INTO rating(question_id, rater_id, rated_ms) SELECT cell_id / 64, rater_id, min(created_ms) FROM vote GROUP BY 1, 2;"
+	"ALTER TABLE question ADD COLUMN seen INTEGER NOT NULL DEFAULT -1;" /* by everybody who rated it */
+	"INSERT INTO rating(question_id, rater_id, seen, rated_ms)"
+	" SELECT cell_id / 64, rater_id, -1, min(created_ms) FROM vote GROUP BY 1, 2;"
 	"UPDATE question SET n_ratings = (SELECT count(*) FROM rating r WHERE r.question_id = question.id) WHERE n_likes > 0;"
 	"CREATE INDEX question_rated ON question(run_id) WHERE n_ratings > 0;";
 

@@ -20,9 +20,9 @@ pytestmark = pytest.mark.skipif(not os.path.exists(MODEL), reason="ASSAY_TEST_MO
 class Rater:
     """A browser that came by a link."""
 
-    def __init__(self, server, link, name, to=LAN):
+    def __init__(self, server, link, name, to=LAN, **more):
         self.server, self.to = server, to
-        self.reply = server.send("POST", "/api/v1/rating/session", {"code": link.split("#p=")[1], "name": name}, to=to)
+        self.reply = server.send("POST", "/api/v1/rating/session", {"code": link.split("#p=")[1], "name": name, **more}, to=to)
         self.halves = {}
         if self.reply.status == 200:
             self.halves = {"Cookie": self.reply.headers["Set-Cookie"].split(";")[0], "X-Assay": self.reply.json["key"]}
@@ -216,6 +216,60 @@ def test_a_browser_may_come_to_several_panels(lan, asked):
         assert rater.ask("GET", "/rating").json["title"] == title
 
 
+def test_who_lost_the_first_reply_comes_in_again(lan, asked):
+    link = invite(lan, asked, max_raters=1)["link"]
+    first, again = (Rater(lan, link, "Ann", nonce="a" * 32) for _ in range(2))
+    refused(first.ask("GET", "/rating"), 401, "err_gate_rater")  # its session is another now
+    assert again.ask("GET", "/rating").json["name"] == "Ann"
+    refused(Rater(lan, link, "Ann", nonce="b" * 32).reply, 409, "err_rater_name")
+
+
+def test_closed_links_leave_their_places_to_others(lan, asked):
+    """256 raters may be logged in; those of closed links are told so until somebody needs their place."""
+    raters = []
+    for panel in range(3):
+        made = invite(lan, asked, max_raters=100)
+        raters += [Rater(lan, made["link"], f"rater {i}") for i in range(100)]
+        if panel < 2:
+            assert {r.reply.status for r in raters[-100:]} == {200}
+            lan.api("POST", f"/panels/{made['id']}/close")
+    assert {r.reply.status for r in raters} == {200}
+    assert raters[-1].ask("GET", "/rating").status == 200
+
+
+@pytest.mark.parametrize("path", ["/rating/session", "/session"])
+def test_strangers_may_send_little(lan, path):
+    to = LAN if path.startswith("/rating") else "127.0.0.1"
+    big = json.dumps({"code": "x", "name": "y", "z": "z" * 5000})
+    reply = lan.send("POST", "/api/v1" + path, big, {"Content-Type": "application/json"}, to=to)
+    assert reply.status == 413 and reply.json["error"]["code"] == "limit"
+
+    pieces = [big[at:at + 1000].encode() for at in range(0, len(big), 1000)]
+    chunked = b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
+    reply = lan.send("POST", "/api/v1" + path, chunked, {"Content-Type": "application/json", "Transfer-Encoding": "chunked"}, to=to)
+    assert reply.status == 413
+
+
+def test_a_stopped_validation_that_goes_on_blames_nobody_for_what_was_not_there(lan):
+    run = answered(lan, QUESTIONS[:2])
+    with sqlite3.connect(lan.data / "assay.db") as db:  # as if its last column had not come so far
+        last, = db.execute('SELECT max(id) FROM "column" WHERE run_id = ?', (run,)).fetchone()
+        db.execute("UPDATE cell SET state = 3 WHERE column_id = ?", (last,))
+        db.execute('UPDATE "column" SET n_done = 0, n_cancelled = 2 WHERE id = ?', (last,))
+    rater = Rater(lan, invite(lan, run)["link"], "Ann")
+    assert len(rater.question(1)["answers"]) == COLUMNS - 1
+    rater.like(1, *[a["text"] for a in rater.question(1)["answers"]])
+    lan.api("POST", f"/runs/{run}/resume")
+    deadline = time.monotonic() + 60
+    while lan.api("GET", f"/runs/{run}").json["state"] != "done":
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert [(c["likes"], c["rated"]) for c in columns_of(lan, run)] == [(1, 1)] * (COLUMNS - 1) + [(0, 0)]
+    standing = lan.api("GET", f"/runs/{run}/standing").json
+    assert standing["n_raters"] == 1 and [c["n_losses"] for c in standing["columns"]] == [0] * COLUMNS
+    assert len(rater.question(1)["answers"]) == COLUMNS  # now it is there
+
+
 def test_what_there_is_not_is_not_found(lan, asked):
     rater = Rater(lan, invite(lan, asked)["link"], "Ann")
     refused(rater.ask("GET", "/rating/questions/5"), 404, "err_rating_question")
@@ -266,6 +320,7 @@ def test_the_network_gets_the_page_of_raters(lan):
     for path in ("/", "/rate/7", "/validate", "/settings"):
         assert b"rate-" in gunzip(lan.send("GET", path, headers={"Accept-Encoding": "gzip"}, to=LAN).body)
     assert b"rate-" in gunzip(lan.send("GET", "/rate/7", headers={"Accept-Encoding": "gzip"}).body)
+    assert b"rate-" in gunzip(lan.send("GET", "/index.html", headers={"Accept-Encoding": "gzip"}, to=LAN).body)
     assert b"index-" in gunzip(lan.send("GET", "/", headers={"Accept-Encoding": "gzip"}).body)
     assert lan.send("GET", "/healthz", to=LAN).body == b"ok"
     wrong = lan.send("GET", "/", headers={"Host": "evil.test"}, to=LAN)

@@ -2,7 +2,7 @@
 import type { Browser, BrowserContext, Page } from "@playwright/test";
 import { hostname } from "node:os";
 import { look_at, look_at_both } from "./look";
-import { ask, cell, expect, open_empty, test } from "./page";
+import { ask, cell, expect, open_empty, server, test } from "./page";
 
 /** A browser of somebody else: it has nothing but the link. */
 async function guest(browser: Browser, link: string, size = { width: 1280, height: 800 }): Promise<{ context: BrowserContext; page: Page; wrong: string[] }> {
@@ -63,9 +63,12 @@ test("somebody is invited by a link, rates every question, and the owner sees th
 	await theirs.keyboard.press("0");
 	await expect(theirs.getByRole("button", { name: /Answer B/ })).toHaveAttribute("aria-pressed", "false");
 	await theirs.keyboard.press("1");
-	await theirs.keyboard.press("Enter");
+	await theirs.keyboard.down("Enter");
+	for (let repeated = 0; repeated < 5; repeated++) await theirs.keyboard.down("Enter"); // held: once is meant
+	await theirs.keyboard.up("Enter");
 	await expect(theirs.getByRole("heading", { level: 2 })).toHaveText("Name a bird.");
 	await expect(theirs.getByRole("status")).toContainText("3");
+	await expect(dialog).toContainText("2 of 3 rated");
 	await theirs.getByRole("button", { name: "None is good, finish" }).click();
 	await expect(theirs.getByRole("heading", { name: "Thank you" })).toBeVisible();
 	await expect(dialog).toContainText("3 of 3 rated");
@@ -88,6 +91,9 @@ test("somebody is invited by a link, rates every question, and the owner sees th
 	await page.getByRole("button", { name: "Invite raters" }).click();
 	await expect(page.getByRole("dialog")).not.toContainText("Copy it now"); // shown once
 	await page.getByRole("button", { name: "Remove Ann and all their ratings" }).click();
+	await expect(page.getByRole("dialog").last()).toContainText("What this person rated (3 questions)");
+	await look_at(page, "rating-remove-en-light");
+	await page.getByRole("dialog").last().getByRole("button", { name: "Remove" }).click();
 	await expect(page.getByRole("dialog")).toContainText("Nobody has come yet.");
 	await page.keyboard.press("Escape");
 	await expect.poll(likes).toBe(1);
@@ -193,6 +199,16 @@ test("who comes by the name of the machine, from a page that is no secure contex
 	await expect(theirs.getByRole("heading", { name: "這個網頁需要評分連結" })).toBeVisible();
 	expect(wrong.filter((line) => !line.includes("401"))).toEqual([]);
 	await far.close();
+});
+
+test("others are invited from the list of validations too", async ({ page }) => {
+	await open_empty(page, 8);
+	await ask(page, "Say hi.");
+	await page.goto(`${server()}/results`);
+	await page.getByRole("button", { name: "Actions for Say hi." }).first().click();
+	await page.getByRole("menuitem", { name: "Invite raters" }).click();
+	await page.getByRole("dialog").getByRole("button", { name: "Make a rating link" }).click();
+	await expect(page.getByRole("dialog").locator("code")).toContainText("/rate/");
 });
 
 test("the invitation in Chinese and dark", async ({ page }) => {

@@ -32,6 +32,8 @@ static void an_address_of_the_sixth_version_stands_in_brackets(void **state)
 	assert_string_equal(lan.names[0], "[::1]");
 	lan_set_port(&lan, 80);
 	assert_string_equal(lan.url, "http://[::1]:80");
+	assert_int_equal(lan_open(&lan, "0:0:0:0::1", &err), ERR_OK);
+	assert_string_equal(lan.names[0], "[::1]"); /* as browsers spell it */
 }
 
 static void what_is_no_address_of_this_machine_is_refused(void **state)

@@ -108,6 +108,23 @@ static void what_has_expired_makes_room_before_the_oldest(void **state)
 	sessions_free(s);
 }
 
+static void only_those_that_are_named_are_kept(void **state)
+{
+	(void)state;
+	struct sessions *s = sessions_new();
+	struct session_row rows[4];
+	for (int64_t i = 0; i < 4; i++) {
+		rows[i] = (struct session_row){ .id = i + 1, .expires_ms = 10 };
+		sessions_add(s, &rows[i], 0, NULL);
+	}
+	sessions_keep(s, &rows[1], 2);
+	for (int64_t i = 1; i <= 4; i++)
+		assert_int_equal(sessions_has(s, i, 0), i == 2 || i == 3);
+	sessions_keep(s, NULL, 0);
+	assert_false(sessions_has(s, 2, 0));
+	sessions_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -117,6 +134,7 @@ int main(void)
 		cmocka_unit_test(a_session_needs_both_of_its_halves_and_its_time),
 		cmocka_unit_test(the_oldest_session_makes_room),
 		cmocka_unit_test(what_has_expired_makes_room_before_the_oldest),
+		cmocka_unit_test(only_those_that_are_named_are_kept),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -67,6 +67,19 @@ static void rate(struct db *db, int64_t run_id, int64_t position, int64_t rater_
 	arena_free(a);
 }
 
+static size_t n_told;
+static int64_t told[2];
+static bool was_answered[8][2];
+
+static void tell(void *user, const bool *answered, const int64_t *likes)
+{
+	(void)user;
+	assert_true(n_told < 8);
+	memcpy(was_answered[n_told++], answered, sizeof was_answered[0]);
+	told[0] = likes[0];
+	told[1] = likes[1];
+}
+
 static void a_panel_is_found_by_its_code_while_it_is_open(void **state)
 {
 	struct db *db = *state;
@@ -183,6 +196,73 @@ static void ratings_of_several_people_are_counted_together(void **state)
 	assert_int_equal(n, 10); /* Ann's, of the first */
 }
 
+/* A stopped validation that is continued: the answer is no worse for not having been there. */
+static void what_came_after_a_rating_was_not_seen(void **state)
+{
+	struct db *db = *state;
+	int64_t run = add_run_of(db, 2, 2), changed[2], likes, column_likes;
+	struct panel_row panel = add_panel(db, run, "one", 5, LATER);
+	int64_t ann = add_rater(db, &panel, "Ann");
+	struct arena *a = arena_new();
+	struct column_row *columns;
+	struct run_row now;
+	size_t n;
+
+	answer(db, cell_id_of(db, run, 0, 0), "an answer");
+	rate(db, run, 0, ann, true, false, changed);
+	rate(db, run, 1, ann, false, false, changed); /* nothing there yet */
+	answer(db, cell_id_of(db, run, 0, 1), "another");
+	answer(db, cell_id_of(db, run, 1, 0), "a");
+	answer(db, cell_id_of(db, run, 1, 1), "b");
+	assert_ok(run_store_get(db, a, run, &now, &columns, &n, err));
+	assert_int_equal(columns[0].n_rated, 1);
+	assert_int_equal(columns[1].n_rated, 0);
+	n_told = 0;
+	assert_ok(vote_store_each(db, run, tell, NULL, err));
+	assert_int_equal(n_told, 2);
+	assert_true(was_answered[0][0] && !was_answered[0][1] && !was_answered[1][0] && !was_answered[1][1]);
+	/* Who looks again has seen it; the owner sees whatever comes. */
+	rate(db, run, 0, ann, true, false, changed);
+	assert_ok(vote_store_set(db, cell_id_of(db, run, 0, 0), 1, true, &likes, &column_likes, err));
+	assert_ok(run_store_get(db, a, run, &now, &columns, &n, err));
+	assert_int_equal(columns[0].n_rated, 2);
+	assert_int_equal(columns[1].n_rated, 2);
+	n_told = 0;
+	assert_ok(vote_store_each(db, run, tell, NULL, err));
+	assert_true(was_answered[0][0] && was_answered[0][1] && !was_answered[1][0]);
+	/* With the one who had not seen it goes what was not seen. */
+	assert_ok(rater_store_remove(db, ann, err));
+	assert_ok(run_store_get(db, a, run, &now, &columns, &n, err));
+	assert_int_equal(columns[0].n_rated, 1);
+	assert_int_equal(columns[0].n_likes, 1);
+	assert_int_equal(columns[1].n_rated, 1);
+	assert_ok(db_number(db, err, &likes, 0, "SELECT count(*) FROM question WHERE seen = -1", ""));
+	assert_int_equal(likes, 2);
+	arena_free(a);
+}
+
+static void who_comes_again_with_the_nonce_is_the_same(void **state)
+{
+	struct db *db = *state;
+	struct arena *a = arena_new();
+	int64_t run = add_answered(db, 1, 2);
+	struct panel_row panel = add_panel(db, run, "one", 1, LATER);
+	struct rater_row ann = { .name = "Ann", .nonce_hash = "n1", .session = { .cookie_hash = "c1" }, .salt = "s1" };
+	struct rater_row again = { .name = "Ann", .nonce_hash = "n1", .session = { .cookie_hash = "c2" }, .salt = "s2" };
+	struct rater_row other = { .name = "Ann", .nonce_hash = "n2" }, none = { .name = "Ann" }, back;
+
+	assert_ok(rater_store_add(db, &panel, &ann, err));
+	assert_ok(rater_store_add(db, &panel, &again, err)); /* also where all seats are taken */
+	assert_int_equal(again.id, ann.id);
+	assert_int_equal(again.session.id, ann.id);
+	assert_ok(rater_store_get(db, a, ann.id, &back, err));
+	assert_string_equal(back.session.cookie_hash, "c2");
+	assert_string_equal(back.salt, "s1");
+	assert_err(rater_store_add(db, &panel, &other, err), ERR_CONFLICT, "err_rater_name");
+	assert_err(rater_store_add(db, &panel, &none, err), ERR_CONFLICT, "err_rater_name");
+	arena_free(a);
+}
+
 static void what_has_no_answer_cannot_be_liked(void **state)
 {
 	struct db *db = *state;
@@ -218,18 +298,6 @@ static void what_was_said_is_told_to_the_one_who_said_it(void **state)
 	assert_true(!is_rated && !liked[1]);
 }
 
-static size_t n_told;
-static int64_t told[2];
-
-static void tell(void *user, const bool *answered, const int64_t *likes)
-{
-	(void)user;
-	assert_true(answered[0] && answered[1]);
-	n_told++;
-	told[0] = likes[0];
-	told[1] = likes[1];
-}
-
 static void people_who_rate_one_question_are_one_piece_of_evidence(void **state)
 {
 	struct db *db = *state;
@@ -241,6 +309,7 @@ static void people_who_rate_one_question_are_one_piece_of_evidence(void **state)
 	n_told = 0;
 	assert_ok(vote_store_each(db, run, tell, NULL, err));
 	assert_int_equal(n_told, 1);
+	assert_true(was_answered[0][0] && was_answered[0][1]);
 	assert_int_equal(told[0], 2);
 	assert_int_equal(told[1], 1);
 }
@@ -273,6 +342,8 @@ int main(void)
 		TEST(names_are_a_raters_own_and_seats_are_counted),
 		TEST(ratings_of_several_people_are_counted_together),
 		TEST(what_has_no_answer_cannot_be_liked),
+		TEST(what_came_after_a_rating_was_not_seen),
+		TEST(who_comes_again_with_the_nonce_is_the_same),
 		TEST(what_was_said_is_told_to_the_one_who_said_it),
 		TEST(people_who_rate_one_question_are_one_piece_of_evidence),
 		TEST(a_run_that_is_removed_takes_its_raters_along),

@@ -7,7 +7,7 @@ export type Rating = Reply<"getRating">;
 export type RatingQuestion = Reply<"getRatingQuestion">;
 
 export const rating_api = {
-	join: (code: string, name: string) => call<Reply<"joinPanel">>("POST", "/rating/session", { json: { code, name } }),
+	join: (code: string, name: string, nonce: string) => call<Reply<"joinPanel">>("POST", "/rating/session", { json: { code, name, nonce } }),
 	rating: () => call<Rating>("GET", "/rating"),
 	question: (number: number) => call<RatingQuestion>("GET", `/rating/questions/${number}`),
 	rate: (number: number, likes: number[]) => call<Reply<"rateQuestion">>("PUT", `/rating/questions/${number}`, { json: { likes } }),

@@ -1,9 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a rater sees: one question after another, and what was said of them. Every thumb is on the server's disk when its reply comes.
 import { ApiError, problem_of } from "../services/api";
+import * as prefs from "../services/prefs";
 import { keep_session_key, session_key, take_code } from "../services/session";
 import type { Problem } from "../types";
 import { rating_api, type Rating, type RatingQuestion } from "./api";
+
+/** What is to be stored: the last opinion on a question. */
+interface Opinion { question: RatingQuestion; likes: number[] }
+
+/** By which the server knows this browser again where its first reply was lost. */
+function nonce(): string {
+	const kept = prefs.load("rater.nonce", "", prefs.is_string);
+	if (kept) return kept;
+	const made = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+	prefs.store("rater.nonce", made);
+	return made;
+}
 
 export class RatingStore {
 	/** "join": there is a link, and a name is needed; "away": nothing can be done until `problem` is. */
@@ -15,10 +28,11 @@ export class RatingStore {
 	likes = $state.raw<number[]>([]);
 	busy = $state(false);
 	#code = "";
-	#next: { number: number; question: Promise<RatingQuestion> } | null = null;
-	/** What is being sent, and what is to be sent after it. */
+	#ahead: { number: number; question: Promise<RatingQuestion | null> } | null = null;
+	#unsent: Opinion | null = null;
 	#sending: Promise<void> | null = null;
-	#unsent = false;
+	/** The step that failed and is done again on request. */
+	#failed: (() => Promise<void>) | null = null;
 
 	async start(): Promise<void> {
 		this.problem = null;
@@ -36,13 +50,14 @@ export class RatingStore {
 		this.busy = true;
 		this.problem = null;
 		try {
-			keep_session_key((await rating_api.join(this.#code, name)).key);
-			await this.#enter();
+			keep_session_key((await rating_api.join(this.#code, name, nonce())).key);
 		} catch (error) {
 			this.problem = problem_of(error);
-		} finally {
 			this.busy = false;
+			return;
 		}
+		this.busy = false;
+		await this.start();
 	}
 	async #enter(): Promise<void> {
 		this.rating = await rating_api.rating();
@@ -51,86 +66,88 @@ export class RatingStore {
 		else await this.#show(at);
 	}
 	async #show(number: number): Promise<void> {
-		const ahead = this.#next?.number === number ? this.#next.question : null;
-		this.#next = null;
-		const question = await (ahead ?? rating_api.question(number));
+		const ahead = this.#ahead?.number === number ? await this.#ahead.question : null;
+		const question = ahead ?? (await rating_api.question(number));
 		this.question = question;
 		this.likes = question.answers.filter((answer) => answer.liked).map((answer) => answer.slot);
 		this.state = "rating";
 		this.problem = null;
-		if (number < (this.rating?.n_questions ?? 0)) {
-			const next = rating_api.question(number + 1);
-			next.catch(() => {}); // asked again when it is needed
-			this.#next = { number: number + 1, question: next };
-		}
+		// Nothing waits for it, and where it fails the question is asked for when it is needed.
+		const more = number < (this.rating?.n_questions ?? 0);
+		this.#ahead = more ? { number: number + 1, question: rating_api.question(number + 1).catch(() => null) } : null;
 	}
-	#fail(error: unknown): void {
+	#fail(error: unknown, again: (() => Promise<void>) | null = null): void {
 		this.problem = problem_of(error);
+		this.#failed = again;
 		if (!this.question || (error instanceof ApiError && [401, 403].includes(error.status))) this.state = "away";
 	}
 
 	/** Likes an answer or takes that back, at once on the screen; the last press counts. */
 	toggle(slot: number): void {
-		this.likes = this.likes.includes(slot) ? this.likes.filter((one) => one !== slot) : [...this.likes, slot];
-		void this.#save();
+		this.#say(this.likes.includes(slot) ? this.likes.filter((one) => one !== slot) : [...this.likes, slot]);
 	}
 	none(): void {
-		this.likes = [];
+		this.#say([]);
+	}
+	#say(likes: number[]): void {
+		if (!this.question || this.busy) return; // while the page turns nobody can tell of which question a press speaks
+		this.likes = likes;
 		void this.#save();
 	}
+	/** Ends when all that was said is stored, or could not be. */
 	#save(): Promise<void> {
-		this.#unsent = true;
+		if (this.question) this.#unsent = { question: this.question, likes: this.likes };
 		return (this.#sending ??= this.#send().finally(() => (this.#sending = null)));
 	}
 	async #send(): Promise<void> {
-		try {
-			while (this.#unsent && this.question) {
-				this.#unsent = false;
-				const [question, likes] = [this.question, this.likes];
-				const { n_rated } = await rating_api.rate(question.number, likes);
+		while (this.#unsent) {
+			const opinion = this.#unsent;
+			try {
+				const { n_rated } = await rating_api.rate(opinion.question.number, opinion.likes);
+				opinion.question.rated = true;
 				if (this.rating) this.rating = { ...this.rating, n_rated };
-				if (this.question === question) this.question.rated = true;
+				this.problem = null;
+			} catch (error) {
+				this.#fail(error, () => this.#save());
+				return;
 			}
-			this.problem = null;
-		} catch (error) {
-			this.#unsent = true;
-			this.#fail(error);
+			if (this.#unsent === opinion) this.#unsent = null;
 		}
 	}
 	/** Goes on; where nothing was liked that is an opinion too. Stays where it could not be stored. */
-	async next(): Promise<void> {
-		const { question, rating } = this;
-		if (!question || !rating || this.busy) return;
-		this.busy = true;
-		try {
-			if (!question.rated || this.#unsent || this.#sending) await this.#save();
+	next(): Promise<void> {
+		return this.#turn(async (number, last) => {
+			if (!this.question?.rated || this.#unsent) await this.#save();
 			if (this.#unsent) return;
-			if (question.number >= rating.n_questions) this.state = "done";
-			else await this.#show(question.number + 1);
-		} catch (error) {
-			this.#fail(error);
-		} finally {
-			this.busy = false;
-		}
+			if (number >= last) this.state = "done";
+			else await this.#show(number + 1);
+		}, () => this.next());
 	}
-	async back(): Promise<void> {
-		const number = this.state === "done" ? (this.rating?.n_questions ?? 1) : (this.question?.number ?? 1) - 1;
-		if (number < 1 || this.busy) return;
+	back(): Promise<void> {
+		return this.#turn(async (number, last) => {
+			if (this.#unsent) await this.#save();
+			const before = this.state === "done" ? last : number - 1;
+			if (!this.#unsent && before >= 1) await this.#show(before);
+		}, () => this.back());
+	}
+	/** One step at a time. */
+	async #turn(step: (number: number, last: number) => Promise<void>, again: () => Promise<void>): Promise<void> {
+		if (!this.rating || this.busy) return;
 		this.busy = true;
 		try {
-			await this.#sending;
-			if (!this.#unsent) await this.#show(number);
+			await step(this.question?.number ?? this.rating.n_questions + 1, this.rating.n_questions);
 		} catch (error) {
-			this.#fail(error);
+			this.#fail(error, again);
 		} finally {
 			this.busy = false;
 		}
 	}
-	/** Tries again what failed. */
+	/** Does again what failed. */
 	async retry(): Promise<void> {
-		if (this.state === "away") await this.start();
-		else if (this.#unsent) await this.#save();
-		else this.problem = null;
+		const again = this.#failed;
+		this.#failed = null;
+		if (this.state === "away" || !again) await this.start();
+		else await again();
 	}
 }
 

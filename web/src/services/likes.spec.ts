@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from "vitest";
 import type { Run } from "../types";
-import { most_likes } from "./likes";
+import { locale } from "../stores/locale.svelte";
+import { likes_of, most_likes } from "./likes";
 
 describe("the most likes that a column could have", () => {
 	it("is a like for each question of every rater, and of one where nobody has rated yet", () => {
@@ -10,5 +11,15 @@ describe("the most likes that a column could have", () => {
 		expect(most_likes(run(8, 1))).toBe(8);
 		expect(most_likes(run(8, 3))).toBe(24);
 		expect(most_likes(null)).toBe(0);
+	});
+});
+
+describe("likes as people read them", () => {
+	it("are of questions where one person rated, and of all that could be where several did", async () => {
+		expect(likes_of(6, 8)).toBe("6 of 8");
+		locale.set("zh-TW");
+		await locale.ready();
+		expect([likes_of(6, 8, 1), likes_of(9, 16, 2)]).toEqual(["6 個讚（共 8 題）", "9／16 個讚"]);
+		locale.set("en");
 	});
 });
