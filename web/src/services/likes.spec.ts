@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import type { Run } from "../types";
 import { locale } from "../stores/locale.svelte";
-import { likes_of, most_likes } from "./likes";
+import { likes_label, likes_of, most_likes } from "./likes";
 
 describe("the most likes that a column could have", () => {
 	it("is a like for each question of every rater, and of one where nobody has rated yet", () => {
@@ -16,10 +16,10 @@ describe("the most likes that a column could have", () => {
 
 describe("likes as people read them", () => {
 	it("are of questions where one person rated, and of all that could be where several did", async () => {
-		expect(likes_of(6, 8)).toBe("6 of 8");
+		expect([likes_of(6, 8), likes_label(6, 8), likes_label(9, 16, 2)]).toEqual(["6 of 8", "likes: 6 of 8", "likes: 9 of 16"]);
 		locale.set("zh-TW");
 		await locale.ready();
-		expect([likes_of(6, 8, 1), likes_of(9, 16, 2)]).toEqual(["6 個讚（共 8 題）", "9／16 個讚"]);
+		expect([likes_of(6, 8, 1), likes_of(9, 16, 2), likes_label(9, 16, 2)]).toEqual(["6 個讚（共 8 題）", "9／16 個讚", "9／16 個讚"]);
 		locale.set("en");
 	});
 });

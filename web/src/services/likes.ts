@@ -12,3 +12,7 @@ export function most_likes(run: Run | null | undefined): number {
 export function likes_of(n: number, most: number, n_raters = 0): string {
 	return (n_raters > 1 ? m.validate_likes_people : m.validate_likes)({ n: number(n), m: number(most) });
 }
+/** The same where no thumb stands before it. */
+export function likes_label(n: number, most: number, n_raters = 0): string {
+	return (n_raters > 1 ? m.validate_likes_people_label : m.validate_likes_label)({ n: number(n), m: number(most) });
+}
