@@ -54,7 +54,7 @@ static void name_host(struct lan *lan)
 {
 	size_t n = 0;
 	lan->names[n++] = lan->address;
-	if (gethostname(lan->host, sizeof lan->host) == 0 && memchr(lan->host, 0, sizeof lan->host) && lan->host[0]) {
+	if (gethostname(lan->host, sizeof lan->host) == 0 && memchr(lan->host, 0, sizeof lan->host) && lan->host[0] && strcmp(lan->host, "localhost") != 0) {
 		lan->names[n++] = lan->host;
 		if (str_format(lan->local, sizeof lan->local, "%s.local", lan->host))
 			lan->names[n++] = lan->local;

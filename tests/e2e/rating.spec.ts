@@ -177,6 +177,7 @@ test("a link that is wrong, a name that is taken, and a server that is away are 
 });
 
 test("who comes by the name of the machine, from a page that is no secure context, can rate", async ({ page, playwright }) => {
+	test.skip(hostname() === "localhost" || !/^[a-z0-9.-]+$/i.test(hostname()), "this machine has no name of its own");
 	await open_empty(page, 8);
 	await ask(page, "Say hi.");
 	const link = new URL(await invite(page, ""));

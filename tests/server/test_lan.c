@@ -15,9 +15,13 @@ static void an_address_of_this_machine_gets_its_names_and_its_link(void **state)
 	assert_int_equal(lan_open(&lan, "127.0.0.2", &err), ERR_OK);
 	assert_string_equal(lan.names[0], "127.0.0.2");
 	assert_int_equal(gethostname(host, sizeof host), 0);
-	assert_string_equal(lan.names[1], host);
-	assert_string_equal(lan.names[2] + strlen(host), ".local");
-	assert_null(lan.names[3]);
+	if (!strcmp(host, "localhost")) { /* no name that others could use */
+		assert_null(lan.names[1]);
+	} else {
+		assert_string_equal(lan.names[1], host);
+		assert_string_equal(lan.names[2] + strlen(host), ".local");
+		assert_null(lan.names[3]);
+	}
 	lan_set_port(&lan, 7878);
 	assert_string_equal(lan.url, "http://127.0.0.2:7878");
 }
