@@ -94,6 +94,7 @@ test("somebody is invited by a link, rates every question, and the owner sees th
 	await expect(page.getByRole("dialog").last()).toContainText("What this person rated (3 questions)");
 	await look_at(page, "rating-remove-en-light");
 	await page.getByRole("dialog").last().getByRole("button", { name: "Remove" }).click();
+	await expect(page.getByRole("dialog")).toHaveCount(1); // the one that asked is gone
 	await expect(page.getByRole("dialog")).toContainText("Nobody has come yet.");
 	await page.keyboard.press("Escape");
 	await expect.poll(likes).toBe(1);
