@@ -97,6 +97,18 @@ uint64_t random_u64(void)
 	return value;
 }
 
+void random_hex(char *out, size_t n_bytes)
+{
+	static const char digits[] = "0123456789abcdef";
+	uint8_t bytes[32];
+	random_bytes(bytes, n_bytes);
+	for (size_t i = 0; i < n_bytes; i++) {
+		out[2 * i] = digits[bytes[i] >> 4];
+		out[2 * i + 1] = digits[bytes[i] & 15];
+	}
+	out[2 * n_bytes] = 0;
+}
+
 /* One step of splitmix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014). */
 static uint64_t splitmix64(uint64_t x)
 {

@@ -29,6 +29,8 @@ void clock_set_test(const int64_t *mono_us, const int64_t *wall_ms);
 void random_bytes(void *out, size_t size);
 /* Eight bytes of random_bytes(). */
 uint64_t random_u64(void);
+/* `n_bytes` of them, 32 at most, as hexadecimal digits with a NUL. */
+void random_hex(char *out, size_t n_bytes);
 
 /* splitmix64 of two values: the seed of a cell from the run's seed and its position.  Reproducible for ever. */
 uint64_t seed_mix(uint64_t a, uint64_t b);

@@ -76,6 +76,13 @@ void hash_bytes(const void *data, size_t len, uint8_t out[HASH_SIZE])
 	hash_finish(h, out);
 }
 
+void hash_bytes_hex(const void *data, size_t len, char out[HASH_HEX_SIZE])
+{
+	uint8_t digest[HASH_SIZE];
+	hash_bytes(data, len, digest);
+	hash_hex(digest, out);
+}
+
 void hash_hex(const uint8_t digest[HASH_SIZE], char out[HASH_HEX_SIZE])
 {
 	static const char digits[] = "0123456789abcdef";

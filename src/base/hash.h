@@ -33,6 +33,8 @@ void hash_free(struct hash *h);
 
 /* The digest of bytes in memory. */
 void hash_bytes(const void *data, size_t len, uint8_t out[HASH_SIZE]);
+/* The same as hash_hex() writes it. */
+void hash_bytes_hex(const void *data, size_t len, char out[HASH_HEX_SIZE]);
 /* Lower-case hexadecimal, NUL-terminated; of a shorter digest the first 40 digits. */
 void hash_hex(const uint8_t digest[HASH_SIZE], char out[HASH_HEX_SIZE]);
 

@@ -181,12 +181,9 @@ struct check_errand {
 static void hash_template(const struct gguf *g, char hex[65])
 {
 	struct buf text = BUF_INIT(LIMIT_TEMPLATE);
-	uint8_t digest[HASH_SIZE];
 
-	if (gguf_get_text(g, "tokenizer.chat_template", &text)) {
-		hash_bytes(text.ptr, text.len, digest);
-		hash_hex(digest, hex);
-	}
+	if (gguf_get_text(g, "tokenizer.chat_template", &text))
+		hash_bytes_hex(text.ptr, text.len, hex);
 	buf_release(&text);
 }
 

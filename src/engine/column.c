@@ -276,14 +276,12 @@ static void start_hash(struct engine *e, struct active_column *c)
 static void template_hash(const struct engine *e, const struct active_column *c, char hex[HASH_HEX_SIZE])
 {
 	const char *own = c->row.params.template;
-	uint8_t digest[HASH_SIZE];
 
 	if (!own || !*own) {
 		str_format(hex, HASH_HEX_SIZE, "%s", e->host.template_hash);
 		return;
 	}
-	hash_bytes(own, strlen(own), digest);
-	hash_hex(digest, hex);
+	hash_bytes_hex(own, strlen(own), hex);
 }
 
 /* Fixed at the column's first start: the groups follow from it, also when the run goes on on another day. */

@@ -319,14 +319,12 @@ static void make_calibration_key(struct engine *e)
 {
 	struct host *h = &e->host;
 	struct stat st = { 0 };
-	uint8_t digest[HASH_SIZE];
 	char hex[HASH_HEX_SIZE];
 
 	(void)!stat(h->base_path, &st);
 	char *text = mem_printf("%s|%lld|%lld|%s|%s|%lld", h->base_path, (long long)st.st_size, (long long)st.st_mtime, h->build,
 				h->device, (long long)h->gpu_layers);
-	hash_bytes(text, strlen(text), digest);
-	hash_hex(digest, hex);
+	hash_bytes_hex(text, strlen(text), hex);
 	mem_free(text);
 	mem_free(h->calibration_key);
 	h->calibration_key = mem_strdup(hex);

@@ -107,7 +107,6 @@ static enum err_code take_text(struct request *r, struct adding *add, struct str
 	struct str decoded;
 	const char *encoding;
 	struct buf text = BUF_INIT(LIMIT_DOCUMENT_BYTES);
-	uint8_t digest[HASH_SIZE];
 	enum err_code code = encoding_decode(r->arena, bytes, &decoded, &encoding, request_cancelled(r), err);
 	if (code == ERR_DATA)
 		return err_set(err, ERR_DATA, "err_document_binary", "name=%s", add->name);
@@ -119,8 +118,7 @@ static enum err_code take_text(struct request *r, struct adding *add, struct str
 		err_set(err, ERR_LIMIT, "err_document_size", "limit=%llu|found=%zu", LIMIT_DOCUMENT_BYTES, decoded.len);
 	else if (!str_trim(buf_str(&text)).len)
 		err_set(err, ERR_DATA, "err_document_empty", "name=%s", add->name);
-	hash_bytes(bytes.ptr, bytes.len, digest);
-	hash_hex(digest, add->sha256);
+	hash_bytes_hex(bytes.ptr, bytes.len, add->sha256);
 	add->row = (struct document_row){ .workspace_id = r->id, .name = add->name, .format = document_format_name(format),
 					  .sha256 = add->sha256, .size_bytes = (int64_t)bytes.len };
 	add->row.text = (struct str){ arena_strndup(r->arena, text.len ? text.ptr : "", text.len), text.len };

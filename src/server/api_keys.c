@@ -78,18 +78,11 @@ static void note_use(struct app *app, struct api_key_row *row)
 	store_write(app->store, &note->task);
 }
 
-static void hash_key(struct str key, char out[HASH_HEX_SIZE])
-{
-	uint8_t digest[HASH_SIZE];
-	hash_bytes(key.ptr, key.len, digest);
-	hash_hex(digest, out);
-}
-
 int64_t keys_check(struct app *app, struct str key)
 {
 	char hash[HASH_HEX_SIZE];
 	struct api_key_row *found = NULL;
-	hash_key(key, hash);
+	hash_bytes_hex(key.ptr, key.len, hash);
 	for (size_t i = 0; i < app->keys->n; i++)
 		if (hash_equal(app->keys->rows[i].hash, hash, HASH_HEX_SIZE - 1))
 			found = &app->keys->rows[i];
@@ -145,13 +138,9 @@ static void key_stored(struct request *r)
 
 static void make_key(struct new_key *new)
 {
-	uint8_t secret[SECRET_BYTES];
-	size_t at = sizeof KEY_PREFIX - 1;
 	memcpy(new->key, KEY_PREFIX, sizeof KEY_PREFIX);
-	random_bytes(secret, sizeof secret);
-	for (size_t i = 0; i < sizeof secret; i++, at += 2)
-		(void)str_format(new->key + at, 3, "%02x", secret[i]);
-	hash_key(str_of(new->key), new->row.hash);
+	random_hex(new->key + sizeof KEY_PREFIX - 1, SECRET_BYTES);
+	hash_bytes_hex(new->key, strlen(new->key), new->row.hash);
 	(void)str_format(new->row.last4, sizeof new->row.last4, "%s", new->key + strlen(new->key) - 4);
 }
 

@@ -87,14 +87,13 @@ void api_list_panels(struct request *r)
 
 struct invitation {
 	struct panel_row panel;
-	int64_t days;
 	char code[CODE_SIZE];
 };
 
 static void make_code(struct invitation *in)
 {
 	random_hex(in->code, (CODE_SIZE - 1) / 2);
-	panel_code_hash(in->code, in->panel.code_hash);
+	hash_bytes_hex(in->code, CODE_SIZE - 1, in->panel.code_hash);
 }
 
 /* In the fragment, which no server and no log ever sees. */
@@ -151,8 +150,7 @@ void api_add_panel(struct request *r)
 	in->panel.run_id = r->id;
 	in->panel.title = body_text(r->json, "title", 0, LIMIT_NAME_BYTES, "", &err);
 	in->panel.max_raters = json_get_int(r->json, "max_raters", 1, LIMIT_RATERS, RATERS, &err);
-	in->days = json_get_int(r->json, "days", 1, LIMIT_RATING_DAYS, DAYS, &err);
-	in->panel.expires_ms = clock_wall_ms() + in->days * DAY_MS;
+	in->panel.expires_ms = clock_wall_ms() + json_get_int(r->json, "days", 1, LIMIT_RATING_DAYS, DAYS, &err) * DAY_MS;
 	if (err.code != ERR_OK) {
 		request_fail(r, &err);
 		return;

@@ -15,13 +15,6 @@
 #include "store/audit_store.h"
 #include "store/run_store.h"
 
-void panel_code_hash(const char *code, char out[HASH_HEX_SIZE])
-{
-	uint8_t digest[HASH_SIZE];
-	hash_bytes(code, strlen(code), digest);
-	hash_hex(digest, out);
-}
-
 void panel_order(const char *salt, int64_t root, size_t n, size_t *order)
 {
 	uint8_t keys[LIMIT_COLUMNS][HASH_SIZE];
@@ -113,9 +106,9 @@ void api_join_panel(struct request *r)
 	}
 	/* 128 bits cannot be guessed: slowing everybody down would only keep those out who have the right one.  Who has not does not
 	 * get as far as the writer's thread, on which votes wait. */
-	panel_code_hash(code, in->code_hash);
+	hash_bytes_hex(code, strlen(code), in->code_hash);
 	if (*nonce)
-		panel_code_hash(nonce, in->rater.nonce_hash);
+		hash_bytes_hex(nonce, strlen(nonce), in->rater.nonce_hash);
 	in->is_crowded = !sessions_have_room(r->app->raters, clock_wall_ms());
 	sessions_make(clock_wall_ms(), &in->rater.session, in->cookie, in->key);
 	random_hex(in->rater.salt, (HALF_SIZE - 1) / 2);
@@ -242,14 +235,20 @@ static bool read_slots(struct request *r, struct rating *s)
 	return true;
 }
 
+/* What the rater has seen is what the reader finds: texts stay off the thread on which everybody's votes wait. */
+static void read_rating(struct request *r, struct db *db)
+{
+	struct rating *s = r->state;
+	if (find_question(r, db, s))
+		(void)read_slots(r, s);
+}
+
 static void store_rating(struct request *r, struct db *db)
 {
 	struct rating *s = r->state;
 	struct err *err = request_err(r);
-	if (!find_question(r, db, s) || !read_slots(r, s) ||
-	    vote_store_rate(db, s->question, s->rater.id, s->liked, s->column_likes, err) != ERR_OK)
-		return;
-	err_kept(rater_store_get(db, r->arena, s->rater.id, &s->rater, err));
+	if (find_rater(r, db, s) && vote_store_rate(db, s->question, s->rater.id, s->liked, s->column_likes, err) == ERR_OK)
+		err_kept(rater_store_get(db, r->arena, s->rater.id, &s->rater, err));
 }
 
 /* The owner's tables follow.  Called after the commit: what is acknowledged is on the disk. */
@@ -266,6 +265,11 @@ static void rating_stored(struct request *r)
 	request_reply(r, 200);
 }
 
+static void rating_read(struct request *r)
+{
+	request_defer(r, LANE_WRITE, store_rating, rating_stored);
+}
+
 void api_rate_question(struct request *r)
 {
 	struct err err = { 0 };
@@ -279,5 +283,5 @@ void api_rate_question(struct request *r)
 		request_fail(r, &err);
 		return;
 	}
-	request_defer(r, LANE_WRITE, store_rating, rating_stored);
+	request_defer(r, LANE_READ, read_rating, rating_read);
 }

@@ -61,10 +61,8 @@ char *app_socket_path(const char *data_dir)
 	char *path = fs_join(dir, "assay.sock");
 	if (strlen(path) > SOCKET_PATH_MAX) {
 		/* Too long for a socket address: a name in /tmp that only this directory has. */
-		uint8_t digest[HASH_SIZE];
 		char hex[HASH_HEX_SIZE];
-		hash_bytes(dir, strlen(dir), digest);
-		hash_hex(digest, hex);
+		hash_bytes_hex(dir, strlen(dir), hex);
 		mem_free(path);
 		path = mem_printf("/tmp/assay-%u-%.16s.sock", (unsigned)geteuid(), hex);
 	}

@@ -21,6 +21,8 @@
 #define THROWN_MAX (1 * GIB) /* of a refused body: what is left unread would take the refusal from the client */
 #define BODY_GRACE_MS 10000
 #define NEXT_HEAD_MS 60000
+#define OWNER_COOKIES 4  /* another port of this host may have set a cookie of the same name */
+#define RATER_COOKIES 32 /* a browser keeps one for each panel until that ends */
 
 struct exchange {
 	struct http *http;
@@ -250,12 +252,10 @@ static bool pass_gate(struct exchange *x, const struct gate_rule *rule, const st
 	struct app *app = x->http->app;
 	const struct gate_config config = {
 		.port = x->http->port,
-		.cookie_name = app->cookie_name,
-		.session = check_session,
+		.owner = { app->cookie_name, OWNER_COOKIES, check_session, "err_gate_login" },
+		.raters = { app->rater_cookies, RATER_COOKIES, check_rater, "err_gate_rater" },
 		.user = app,
 		.api_key = check_api_key,
-		.rater_cookies = app->rater_cookies,
-		.rater = check_rater,
 		.lan_hosts = app->lan.names,
 	};
 	struct err err = { 0 };

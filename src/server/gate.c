@@ -5,8 +5,6 @@
 #include <string.h>
 #include <strings.h>
 
-#define COOKIES_TRIED 4 /* another port of this host may have set a cookie of the same name */
-#define PANELS_TRIED 32 /* a rater's browser keeps one for each panel until that ends */
 
 bool gate_is_safe(const char *method)
 {
@@ -100,13 +98,19 @@ static int check_source(const struct gate_rule *rule, const struct gate_headers 
 
 /* --- 3. credentials --- */
 
-/* The next cookie in `*rest` whose name is the wanted one, or begins with it; false at the end. */
-static bool next_cookie(struct str *rest, const char *name, bool begins, struct str *value)
+static bool is_cookie(struct str name, const char *wanted)
+{
+	bool is_numbered = wanted[strlen(wanted) - 1] == '_';
+	return is_numbered ? str_starts(name, wanted) : str_eq_text(name, wanted);
+}
+
+/* The next cookie of the wanted name in `*rest`; false at the end. */
+static bool next_cookie(struct str *rest, const char *wanted, struct str *value)
 {
 	while (rest->ptr && rest->len) {
 		struct str pair = str_split(rest, ';');
-		struct str key = str_trim(str_split(&pair, '='));
-		if (pair.ptr && (begins ? str_starts(key, name) : str_eq_text(key, name))) {
+		struct str name = str_trim(str_split(&pair, '='));
+		if (pair.ptr && is_cookie(name, wanted)) {
 			*value = str_trim(pair);
 			return true;
 		}
@@ -114,16 +118,13 @@ static bool next_cookie(struct str *rest, const char *name, bool begins, struct 
 	return false;
 }
 
-static bool has_session(const struct gate_config *config, bool is_rater, const struct gate_headers *h, int64_t *session)
+static bool has_session(const struct gate_sessions *s, void *user, const struct gate_headers *h, int64_t *session)
 {
-	const char *name = is_rater ? config->rater_cookies : config->cookie_name;
-	int tries = is_rater ? PANELS_TRIED : COOKIES_TRIED;
-	gate_session_fn check = is_rater ? config->rater : config->session;
 	struct str rest = str_of(h->cookie), value;
 	if (h->n_key != 1 || !h->key || !*h->key || !h->cookie)
 		return false;
-	for (int i = 0; i < tries && next_cookie(&rest, name, is_rater, &value); i++)
-		if (value.len && check(config->user, value, str_of(h->key), session))
+	for (int i = 0; i < s->n_tried && next_cookie(&rest, s->cookie, &value); i++)
+		if (value.len && s->check(user, value, str_of(h->key), session))
 			return true;
 	return false;
 }
@@ -146,16 +147,15 @@ static int check_key(const struct gate_config *config, const struct gate_headers
 static int check_credentials(const struct gate_config *config, const struct gate_rule *rule, const struct gate_headers *h,
 			     int64_t *session, struct err *err)
 {
-	bool is_rater = rule->role == GATE_RATER;
-	const char *login = is_rater ? "err_gate_rater" : "err_gate_login";
+	const struct gate_sessions *sessions = rule->role == GATE_RATER ? &config->raters : &config->owner;
 	if (rule->role == GATE_PUBLIC || rule->role == GATE_LOCAL)
 		return 0;
 	if (rule->role == GATE_KEY)
 		return check_key(config, h, err);
 	if (h->n_authorization)
-		return h->cookie || h->n_key ? refuse(err, 403, "err_gate_two_credentials") : refuse(err, 401, login);
-	if (!has_session(config, is_rater, h, session))
-		return refuse(err, 401, login);
+		return h->cookie || h->n_key ? refuse(err, 403, "err_gate_two_credentials") : refuse(err, 401, sessions->refusal);
+	if (!has_session(sessions, config->user, h, session))
+		return refuse(err, 401, sessions->refusal);
 	return 0;
 }
 
@@ -197,7 +197,7 @@ int gate_check(const struct gate_config *config, const struct gate_rule *rule, c
 	if (h->is_lan && rule->role != GATE_PUBLIC && rule->role != GATE_RATER)
 		return refuse(err, 403, "err_gate_lan");
 	if (h->is_unix && rule->role == GATE_RATER)
-		return refuse(err, 403, "err_gate_rater");
+		return refuse(err, 403, config->raters.refusal);
 	if (!h->is_unix && (status = check_credentials(config, rule, h, session, err)))
 		return status;
 	if ((status = check_type(rule, h, err)))

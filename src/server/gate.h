@@ -56,14 +56,19 @@ typedef bool (*gate_session_fn)(void *user, struct str cookie, struct str key, i
 /* True if this is an API key. */
 typedef bool (*gate_key_fn)(void *user, struct str key);
 
+/* Sessions of one kind: the owner's, or those of people who were invited. */
+struct gate_sessions {
+	const char *cookie;      /* the name of its cookie; a number may follow where it ends in '_', one for each panel of a browser */
+	int n_tried;             /* cookies of that name that are looked at */
+	gate_session_fn check;
+	const char *refusal;     /* message key for who has none */
+};
+
 struct gate_config {
 	int port;                /* ours; 0: no port is right */
-	const char *cookie_name;
-	gate_session_fn session;
+	struct gate_sessions owner, raters;
 	void *user;
 	gate_key_fn api_key;     /* NULL: no key is right */
-	const char *rater_cookies; /* how the names of their cookies begin: one for each panel that a browser has come to */
-	gate_session_fn rater;     /* as `session`, of people who were invited */
 	const char *const *lan_hosts; /* names of this machine on the network, ended by NULL; NULL: none */
 };
 

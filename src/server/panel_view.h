@@ -14,9 +14,6 @@ void vote_publish(struct app *app, const struct cell_row *cell, int64_t column_l
 /* Tells them that something about the raters of a run changed.  Thread: loop. */
 void panel_changed(struct request *r, int64_t run_id);
 
-/* What is kept of a link's code.  Thread: any. */
-void panel_code_hash(const char *code, char out[HASH_HEX_SIZE]);
-
 /* The order of `n` answers for a rater, the same for all turns of a conversation, whose first turn is at position `root`:
  * order[slot] is a column's position.  Without the salt nobody can tell which slot is which.  Thread: any. */
 void panel_order(const char *salt, int64_t root, size_t n, size_t *order);

@@ -32,18 +32,6 @@ void sessions_free(struct sessions *s)
 	mem_free(s);
 }
 
-void random_hex(char *out, size_t n_bytes)
-{
-	static const char digits[] = "0123456789abcdef";
-	uint8_t bytes[32];
-	random_bytes(bytes, n_bytes);
-	for (size_t i = 0; i < n_bytes; i++) {
-		out[2 * i] = digits[bytes[i] >> 4];
-		out[2 * i + 1] = digits[bytes[i] & 15];
-	}
-	out[2 * n_bytes] = 0;
-}
-
 void sessions_add_code(struct sessions *s, int64_t mono_ms, char out[CODE_SIZE])
 {
 	struct code *code = &s->codes[s->next_code++ % CODES_MAX];
@@ -77,20 +65,13 @@ bool sessions_take_code(struct sessions *s, const char *code, int64_t mono_ms)
 	return right;
 }
 
-static void half_hash(struct str half, char out[HASH_HEX_SIZE])
-{
-	uint8_t digest[HASH_SIZE];
-	hash_bytes(half.ptr, half.len, digest);
-	hash_hex(digest, out);
-}
-
 void sessions_make(int64_t wall_ms, struct session_row *row, char cookie[HALF_SIZE], char key[HALF_SIZE])
 {
 	random_hex(cookie, (HALF_SIZE - 1) / 2);
 	random_hex(key, (HALF_SIZE - 1) / 2);
 	*row = (struct session_row){ .id = (int64_t)(random_u64() >> 11) + 1, .expires_ms = wall_ms + SESSION_LIFE_MS };
-	half_hash(str_of(cookie), row->cookie_hash);
-	half_hash(str_of(key), row->key_hash);
+	hash_bytes_hex(cookie, HALF_SIZE - 1, row->cookie_hash);
+	hash_bytes_hex(key, HALF_SIZE - 1, row->key_hash);
 }
 
 static void drop_row(struct sessions *s, size_t at)
@@ -150,8 +131,8 @@ bool sessions_check(const struct sessions *s, struct str cookie, struct str key,
 {
 	char cookie_hash[HASH_HEX_SIZE], key_hash[HASH_HEX_SIZE];
 	bool found = false;
-	half_hash(cookie, cookie_hash);
-	half_hash(key, key_hash);
+	hash_bytes_hex(cookie.ptr, cookie.len, cookie_hash);
+	hash_bytes_hex(key.ptr, key.len, key_hash);
 	for (size_t i = 0; i < s->n_rows; i++) {
 		const struct session_row *row = &s->rows[i];
 		bool cookie_ok = hash_equal(row->cookie_hash, cookie_hash, HASH_HEX_SIZE - 1);

@@ -35,8 +35,6 @@ bool sessions_take_code(struct sessions *s, const char *code, int64_t mono_ms);
 /* False while too many wrong codes were tried in the last minute. */
 bool sessions_may_try(struct sessions *s, int64_t mono_ms);
 
-/* 2 * n_bytes random hexadecimal digits and a NUL; 32 bytes at most. */
-void random_hex(char *out, size_t n_bytes);
 /* Makes the two halves and the row to store, of a session of SESSION_LIFE_MS; it counts only after sessions_add(). */
 void sessions_make(int64_t wall_ms, struct session_row *row, char cookie[HALF_SIZE], char key[HALF_SIZE]);
 /* Takes a stored row in.  `*dropped` (may be NULL) is the id of the one that had to go for it, or 0: one that has expired, else the

@@ -17,13 +17,9 @@ static const char *const origin_names[TEMPLATE_ORIGINS] = { "", "checkpoint", "m
 
 static void sha_of(const char *text, char hex[HASH_HEX_SIZE])
 {
-	uint8_t digest[HASH_SIZE];
-
 	hex[0] = 0;
-	if (!*text)
-		return;
-	hash_bytes(text, strlen(text), digest);
-	hash_hex(digest, hex);
+	if (*text)
+		hash_bytes_hex(text, strlen(text), hex);
 }
 
 /* --- what scans find --- */

@@ -122,8 +122,8 @@ static enum err_code rate_cell(struct db *db, struct cell_row *cell, int64_t rat
 	enum err_code code = vote_write(db, cell->id, cell->column_id, rater_id, liked, &changed, err);
 	if (code != ERR_OK || !changed)
 		return code;
-	cell->n_likes += liked ? 1 : -1;
-	return db_number(db, err, column_likes, 0, "SELECT n_likes FROM \"column\" WHERE id = ?1", "i", cell->column_id);
+	code = db_number(db, err, &cell->n_likes, 0, "SELECT count(*) FROM vote WHERE cell_id = ?1", "i", cell->id);
+	return code != ERR_OK ? code : db_number(db, err, column_likes, 0, "SELECT n_likes FROM \"column\" WHERE id = ?1", "i", cell->column_id);
 }
 
 enum err_code vote_store_rate(struct db *db, struct run_question *question, int64_t rater_id, const bool *liked,

@@ -165,14 +165,11 @@ static void measure_places(struct loaded *m, struct shim_places *places, int64_t
 static json_t *describe(struct loaded *m)
 {
 	char architecture[128] = "", description[256] = "", hex[HASH_HEX_SIZE] = "";
-	uint8_t digest[HASH_SIZE];
 	const char *template = llama_model_chat_template(m->model, NULL);
 	llama_model_meta_val_str(m->model, "general.architecture", architecture, sizeof(architecture));
 	llama_model_desc(m->model, description, sizeof(description));
-	if (template) {
-		hash_bytes(template, strlen(template), digest);
-		hash_hex(digest, hex);
-	}
+	if (template)
+		hash_bytes_hex(template, strlen(template), hex);
 	bool shown = template && strlen(template) <= LIMIT_TEMPLATE;
 	struct shim_places places;
 	int64_t kv_bytes, kv_host_bytes;

@@ -203,8 +203,9 @@ static bool check_session(void *user, struct str cookie, struct str key, int64_t
 /* As exchange.c: what no rule lets pass is no request.  Over TCP nobody has a session, so the gate is asked twice. */
 static bool pass_gate(struct request *r, struct gate_headers *h)
 {
-	const struct gate_config config = { .port = PORT, .cookie_name = "assay_7878_0", .session = check_session, .user = app.sessions,
-					    .rater_cookies = "assay_rater_7878_0_", .rater = check_session };
+	const struct gate_config config = { .port = PORT, .user = app.sessions,
+					    .owner = { "assay_7878_0", 4, check_session, "err_gate_login" },
+					    .raters = { "assay_rater_7878_0_", 32, check_session, "err_gate_rater" } };
 	struct err err = { 0 };
 	int64_t session = 0;
 

@@ -30,9 +30,9 @@ static bool rater(void *user, struct str cookie, struct str key, int64_t *id)
 
 static const char *const lan_hosts[] = { "192.168.1.20", "tower", "tower.local", NULL };
 
-static const struct gate_config config = { .port = 7878, .cookie_name = "assay_7878_0badcafe", .session = session,
-					   .api_key = api_key, .rater_cookies = "assay_rater_7878_0badcafe_", .rater = rater,
-					   .lan_hosts = lan_hosts };
+static const struct gate_config config = { .port = 7878, .owner = { "assay_7878_0badcafe", 4, session, "err_gate_login" },
+					   .raters = { "assay_rater_7878_0badcafe_", 32, rater, "err_gate_rater" },
+					   .api_key = api_key, .lan_hosts = lan_hosts };
 
 enum rule { PAGE, GET_OWNER, POST_JSON, POST_BYTES, POST_NOTHING, LOGIN, JOIN, GET_RATER, PUT_RATER, UNIX_ONLY, PROGRAM };
 static const struct gate_rule rules[] = {

@@ -56,6 +56,22 @@ static inline char *temp_dir(void)
 	return dir;
 }
 
+/* For cmocka: a database of its own for each test. */
+static inline int open_memory_db(void **state)
+{
+	struct db *db;
+
+	assert_ok(db_open_plain(":memory:", &db, err));
+	*state = db;
+	return 0;
+}
+
+static inline int close_memory_db(void **state)
+{
+	db_close(*state);
+	return 0;
+}
+
 static inline struct question question_of(const char *text, const char *reference)
 {
 	return (struct question){ .text = str_of(text), .reference = str_of(reference), .system = str_of(""),

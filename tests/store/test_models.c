@@ -7,20 +7,6 @@
 #include "store/question_store.h"
 #include "store/setting_store.h"
 
-static int open_db(void **state)
-{
-	struct db *db;
-	assert_ok(db_open_plain(":memory:", &db, err));
-	*state = db;
-	return 0;
-}
-
-static int close_db(void **state)
-{
-	db_close(*state);
-	return 0;
-}
-
 static struct found_model base_model(const char *path, const char *name)
 {
 	return (struct found_model){ .kind = MODEL_BASE, .path = path, .name = name, .size_bytes = 1000,
@@ -491,7 +477,7 @@ static void a_base_keeps_how_its_weights_are_used(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, open_db, close_db)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_memory_db, close_memory_db)
 	const struct CMUnitTest tests[] = {
 		TEST(a_scan_reads_back_in_order_with_its_base),
 		TEST(a_second_scan_keeps_ids_names_and_hashes),

@@ -6,20 +6,6 @@
 
 #define LATER (clock_wall_ms() + 60 * 1000)
 
-static int open_db(void **state)
-{
-	struct db *db;
-	assert_ok(db_open_plain(":memory:", &db, err));
-	*state = db;
-	return 0;
-}
-
-static int close_db(void **state)
-{
-	db_close(*state);
-	return 0;
-}
-
 static struct panel_row add_panel(struct db *db, int64_t run_id, const char *code, int64_t max_raters, int64_t expires_ms)
 {
 	struct panel_row row = { .run_id = run_id, .title = "Which is better?", .max_raters = max_raters, .expires_ms = expires_ms };
@@ -333,7 +319,7 @@ static void a_run_that_is_removed_takes_its_raters_along(void **state)
 	assert_int_equal(n, 1);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, open_db, close_db)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_memory_db, close_memory_db)
 
 int main(void)
 {

@@ -4,20 +4,6 @@
 #include "base/limits.h"
 #include "store/gen_params.h"
 
-static int open_db(void **state)
-{
-	struct db *db;
-	assert_ok(db_open_plain(":memory:", &db, err));
-	*state = db;
-	return 0;
-}
-
-static int close_db(void **state)
-{
-	db_close(*state);
-	return 0;
-}
-
 static void read_run(struct db *db, struct arena *a, int64_t id, struct run_row *run, struct column_row **columns)
 {
 	size_t n;
@@ -711,7 +697,7 @@ static void a_late_cell_stays_late(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, open_db, close_db)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_memory_db, close_memory_db)
 	const struct CMUnitTest tests[] = {
 		TEST(a_new_run_reads_back_as_it_was_given),
 		TEST(runs_over_the_limits_are_refused),
