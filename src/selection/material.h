@@ -30,7 +30,7 @@ struct material {
 	struct str *references;	      /* NFC, of all questions together; question q has [starts[q], starts[q + 1]) */
 	size_t *starts;
 	bool *is_short;	  /* of each question: its reference */
-	double *thumbs;	  /* [question * n_columns + column]: 0 or 1; NAN: the question is not rated */
+	double *thumbs;	  /* [question * n_columns + column]: share of its raters, 0 to 1; NAN: not rated, or not all there then */
 	size_t *lengths;  /* [question * n_columns + column]: characters */
 	unsigned char *groups; /* of each question: enum leak_group; NULL: no training file was given */
 	size_t n_examples;     /* in the training file */

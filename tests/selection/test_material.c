@@ -3,6 +3,8 @@
  * What is known of a run from round to round. */
 #include "selection/material.h"
 
+#include <math.h>
+
 #include "support/check.h"
 
 static void opinions_follow_their_questions(void **state)
@@ -32,11 +34,50 @@ static void the_base_is_what_most_stand_on(void **state)
 	assert_true(material_find_base(models + 2, 2) == EVIDENCE_NO_BASE);
 }
 
+/* Three people rated: thumbs are their shares, and what came after somebody rated leaves the question open. */
+static void thumbs_are_shares_of_those_who_have_seen_all(void **state)
+{
+	enum { QUESTIONS = 4, COLUMNS = 2 };
+	static const struct {
+		int64_t n_ratings, seen, likes[COLUMNS];
+		enum cell_state second;
+		double thumbs[COLUMNS]; /* below 0: not rated */
+	} rows[QUESTIONS] = {
+		{ 3, -1, { 3, 1 }, CELL_DONE, { 1, 1.0 / 3 } },
+		{ 3, -1, { 0, 0 }, CELL_DONE, { 0, 0 } },
+		{ 3, 1, { 3, 0 }, CELL_DONE, { -1, -1 } },   /* the second answer came later */
+		{ 3, 1, { 3, 0 }, CELL_FAILED, { 1, 0 } },   /* and here never */
+	};
+	struct cell_row cells[QUESTIONS][COLUMNS];
+	struct run_question questions[QUESTIONS];
+	struct material m = { .arena = arena_new(), .questions = questions, .n_questions = QUESTIONS, .n_columns = COLUMNS };
+	atomic_bool cancel = false;
+	struct err err = { 0 };
+
+	(void)state;
+	for (size_t q = 0; q < QUESTIONS; q++) {
+		questions[q] = (struct run_question){ .q.text = STR("Why?"), .cells = cells[q], .n_ratings = rows[q].n_ratings,
+						      .seen = rows[q].seen };
+		for (size_t c = 0; c < COLUMNS; c++)
+			cells[q][c] = (struct cell_row){ .state = c ? rows[q].second : CELL_DONE, .text = "Because.", .thinking = "",
+							 .n_likes = rows[q].likes[c] };
+	}
+	assert_int_equal(material_score(&m, "", &cancel, &err), ERR_OK);
+	for (size_t q = 0; q < QUESTIONS; q++)
+		for (size_t c = 0; c < COLUMNS; c++) {
+			double found = m.thumbs[q * COLUMNS + c];
+			if (rows[q].thumbs[c] < 0 ? !isnan(found) : fabs(found - rows[q].thumbs[c]) > 1e-12)
+				fail_msg("question %zu, column %zu: %g", q, c, found);
+		}
+	arena_free(m.arena);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(opinions_follow_their_questions),
 		cmocka_unit_test(the_base_is_what_most_stand_on),
+		cmocka_unit_test(thumbs_are_shares_of_those_who_have_seen_all),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
