@@ -132,7 +132,7 @@ static void store_panel(struct request *r, struct db *db)
 	if (!check_run(r, db) || panel_store_add(db, &in->panel, err) != ERR_OK ||
 	    panel_store_get(db, r->arena, in->panel.id, &in->panel, err) != ERR_OK)
 		return;
-	audit_note(r, db, "add_panel", arena_printf(r->arena, "%lld, run %lld", (long long)in->panel.id, (long long)in->panel.run_id));
+	audit_note(r, db, "add_panel", arena_printf(r->arena, "%lld%s%s", (long long)in->panel.id, *in->panel.title ? ", " : "", in->panel.title));
 	view_panel(r, db, &in->panel, link_of(r, in));
 }
 
