@@ -358,7 +358,8 @@ size_t engine_columns(const struct engine *e, int64_t run_id, struct column_live
 					       .progress = loading ? e->host.progress : 0,
 					       .bytes = loading ? (int64_t)(e->host.progress * (double)e->host.file_bytes) : 0,
 					       .bytes_total = loading ? e->host.file_bytes : 0,
-					       .is_converting = loading && e->host.state == HOST_CONVERTING };
+					       .is_converting = loading && e->host.state == HOST_CONVERTING,
+					       .problem = c->state == COLUMN_FAILED ? &c->problem : NULL };
 	}
 	return n;
 }

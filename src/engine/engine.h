@@ -89,6 +89,7 @@ struct column_live {
 	int64_t bytes, bytes_total; /* of loading */
 	bool is_converting;       /* loading: made into a GGUF first */
 	int64_t n_running;        /* cells being answered */
+	const struct err *problem; /* failed: why, perhaps not yet in its row; borrowed until the loop turns */
 };
 /* Fills up to `max`; returns how many.  0 for a run that is not active. */
 size_t engine_columns(const struct engine *e, int64_t run_id, struct column_live *out, size_t max);

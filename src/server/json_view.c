@@ -477,8 +477,9 @@ void view_column(struct buf *b, enum lang lang, const struct column_row *c, cons
 	json_cstr(b, "model_hash", c->model_hash);
 	json_cstr(b, "adapter_hash", c->adapter_hash);
 	json_cstr(b, "template_hash", c->template_hash);
-	if (c->problem.code != ERR_OK)
-		view_problem(b, "problem", lang, &c->problem);
+	const struct err *problem = now && now->problem ? now->problem : &c->problem;
+	if (problem->code != ERR_OK)
+		view_problem(b, "problem", lang, problem);
 	json_close(b, '}');
 }
 

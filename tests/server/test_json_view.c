@@ -176,6 +176,15 @@ static void a_column_says_what_the_engine_knows(void **state)
 	assert_true(json_is_null(json_object_get(v, "epoch")));
 	assert_int_equal(json_integer_value(json_object_get(v, "n_total")), 2);
 	json_decref(v);
+
+	struct err cause = { 0 }; /* its row is written a moment later */
+	(void)!err_set(&cause, ERR_LIMIT, "err_disk_full", NULL);
+	live.columns[0] = (struct column_live){ .column_id = 3, .state = COLUMN_FAILED, .problem = &cause };
+	view_column(&b, LANG_EN, &c, &live);
+	v = parsed(&b);
+	assert_string_equal(text_of(v, "state"), "failed");
+	assert_string_equal(text_of(json_object_get(v, "problem"), "code"), "limit");
+	json_decref(v);
 }
 
 static void check_body(const char *text, enum err_code code, const char *field)
