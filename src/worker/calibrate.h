@@ -11,7 +11,7 @@ struct rate {
 	double tokens_per_s; /* 0: not measured */
 };
 
-/* The smallest number of slots whose rate is within 3 % of the best.  1 where nothing was measured. */
+/* The smallest number of slots whose rate is within 8 % of the best.  1 where nothing was measured. */
 int calibrate_choose(const struct rate *rates, size_t n);
 
 /* `*reply` is the body of MSG_CALIBRATED (owned). */
