@@ -71,7 +71,7 @@ static int exec_serve(struct cli *cli)
 	fflush(stdout);
 	mem_free(link);
 	if (*app_lan_url(app))
-		cli_say(cli, stderr, "cli_serve_lan", "url=%s", app_lan_url(app));
+		cli_say(cli, stderr, "core_lan", "url=%s", app_lan_url(app));
 	tell_ready(notify);
 	mem_free(notify);
 	cli_say(cli, stderr, "cli_serve_stop", NULL);

@@ -143,6 +143,17 @@ static void check_port(struct request *r)
 	view_check(r, &c);
 }
 
+/* Only where raters come in by the network. */
+static void check_lan(struct request *r)
+{
+	struct check c = { .name = "lan", .state = "ok", .key = "core_lan" };
+
+	if (!*app_lan_url(r->app))
+		return;
+	(void)str_format(c.args, sizeof c.args, "url=%s", app_lan_url(r->app));
+	view_check(r, &c);
+}
+
 /* "NVIDIA H100 80GB HBM3 (78.2 of 79.2 GiB free), ..." */
 static void name_gpus(const struct devices *d, char *out, size_t size)
 {
@@ -199,7 +210,7 @@ static void check_ollama(struct request *r)
 static void reply_doctor(struct request *r)
 {
 	static void (*const checks[])(struct request *) = { check_sandbox, check_memory, check_limit, check_disk, check_cache,
-							    check_worker,  check_port,   check_gpu,   check_ollama };
+							    check_worker,  check_port,   check_lan,   check_gpu,  check_ollama };
 	struct doctor *d = r->state;
 
 	held_ask_take(r, &d->ask);

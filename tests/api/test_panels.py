@@ -88,6 +88,12 @@ def test_the_link_leads_to_the_network_and_is_shown_once(lan, asked):
         assert not path.is_file() or code not in path.read_bytes(), path
 
 
+def test_the_doctor_says_that_raters_come_in_by_the_network(lan, server):
+    check, = [c for c in lan.api("GET", "/doctor", Accept_Language="en").json["checks"] if c["name"] == "lan"]
+    assert check["state"] == "ok" and f"http://{LAN}:{lan.port}" in check["message"]
+    assert not [c for c in server.api("GET", "/doctor").json["checks"] if c["name"] == "lan"]
+
+
 def test_a_rater_sees_answers_and_nothing_else(lan, asked):
     rater = Rater(lan, invite(lan, asked, title="Which?")["link"], "Ann")
     cookie = rater.reply.headers["Set-Cookie"]
