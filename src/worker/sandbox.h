@@ -4,8 +4,8 @@
  *
  * The ladder, best first: "full" (Landlock + seccomp + rlimits), "seccomp" (no Landlock in this kernel, or a GPU whose
  * driver opens devices that are not known), "rlimit", "none" (asked for by --no-sandbox).  A level is only reported after its canary:
- * the process tries to open /etc/passwd, to write to /dev/null, to make a socket and to run a program, and each must be
- * refused.
+ * the process tries to open /etc/passwd, to write to /dev/null, to reach others by a socket and to run a program, and each
+ * must be refused.
  * Thread: the main thread, before any other is started. */
 #ifndef ASSAY_WORKER_SANDBOX_H
 #define ASSAY_WORKER_SANDBOX_H
