@@ -5,11 +5,13 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -57,6 +59,42 @@ static int remove_root(void **state)
 	if (fs_list(root, 1000, remove_entry, root, &err) != ERR_OK)
 		return -1;
 	return rmdir(root);
+}
+
+/* --- what reaches the disk, and when: these stand in for the C library's --- */
+
+static char tape[16]; /* f: the file's bytes, d: its folder's names, m: a new name */
+static int fsync_error; /* of the next fsync of a file */
+
+static void note(char what)
+{
+	size_t n = strlen(tape);
+	if (n + 1 < sizeof tape)
+		tape[n] = what, tape[n + 1] = 0;
+}
+
+int fsync(int fd)
+{
+	struct stat st;
+	bool is_dir = fstat(fd, &st) == 0 && S_ISDIR(st.st_mode);
+	note(is_dir ? 'd' : 'f');
+	if (is_dir || !fsync_error)
+		return (int)syscall(SYS_fsync, fd);
+	errno = fsync_error;
+	fsync_error = 0;
+	return -1;
+}
+
+int rename(const char *from, const char *to)
+{
+	note('m');
+	return (int)syscall(SYS_rename, from, to);
+}
+
+int renameat2(int from_dir, const char *from, int to_dir, const char *to, unsigned flags)
+{
+	note('m');
+	return (int)syscall(SYS_renameat2, from_dir, from, to_dir, to, flags);
 }
 
 struct names {
@@ -207,6 +245,44 @@ static void publishing_as_new_leaves_what_is_there(void **state)
 	assert_false(fs_exists(in_root("n.part")));
 	assert_int_equal(fs_read(in_root("fresh"), &b, &err), ERR_OK);
 	assert_string_equal(buf_text(&b), "new");
+	buf_release(&b);
+}
+
+static int make_part(void)
+{
+	int fd = open(in_root("o.part"), O_WRONLY | O_CREAT | O_EXCL, 0600);
+	assert_int_equal(write(fd, "new", 3), 3);
+	tape[0] = 0;
+	return fd;
+}
+
+/* A power cut leaves the old file or the whole new one: bytes first, then the name, then the folder. */
+static void a_name_reaches_the_disk_after_its_bytes(void **state)
+{
+	(void)state;
+	struct err err = { 0 };
+	tape[0] = 0;
+	assert_int_equal(fs_write(in_root("o"), "old", 3, &err), ERR_OK);
+	assert_string_equal(tape, "fmd");
+	assert_int_equal(fs_publish(make_part(), in_root("o.part"), in_root("o"), &err), ERR_OK);
+	assert_string_equal(tape, "fmd");
+	assert_int_equal(fs_publish_new(make_part(), in_root("o.part"), in_root("o2"), &err), ERR_OK);
+	assert_string_equal(tape, "fmd");
+}
+
+static void bytes_that_did_not_reach_the_disk_get_no_name(void **state)
+{
+	(void)state;
+	struct err err = { 0 };
+	struct buf b = BUF_INIT(10);
+	assert_int_equal(fs_write(in_root("k"), "old", 3, &err), ERR_OK);
+	int fd = make_part();
+	fsync_error = EIO;
+	assert_int_equal(fs_publish(fd, in_root("o.part"), in_root("k"), &err), ERR_IO);
+	assert_string_equal(tape, "f"); /* and not tried again */
+	assert_false(fs_exists(in_root("o.part")));
+	assert_int_equal(fs_read(in_root("k"), &b, &err), ERR_OK);
+	assert_string_equal(buf_text(&b), "old");
 	buf_release(&b);
 }
 
@@ -389,6 +465,8 @@ int main(void)
 		cmocka_unit_test(a_file_that_ends_early_says_where),
 		cmocka_unit_test(publishing_replaces_the_old_file_or_cleans_up),
 		cmocka_unit_test(publishing_as_new_leaves_what_is_there),
+		cmocka_unit_test(a_name_reaches_the_disk_after_its_bytes),
+		cmocka_unit_test(bytes_that_did_not_reach_the_disk_get_no_name),
 		cmocka_unit_test(folders_are_made_with_all_their_parents),
 		cmocka_unit_test(folders_are_listed_in_byte_order),
 		cmocka_unit_test(paths_are_joined_and_cut),
