@@ -17,9 +17,10 @@ static _Atomic(struct app *) app_to_stop;
 static void on_signal(int number)
 {
 	int old = errno;
-	if (seen)
+	if (seen && number != SIGHUP) /* a terminal that closes may say so twice: nobody is in a hurry there */
 		_exit(EXIT_INTERRUPTED);
-	seen = number;
+	if (!seen)
+		seen = number;
 	struct app *app = atomic_load(&app_to_stop);
 	if (app)
 		app_stop(app);
@@ -33,6 +34,9 @@ void interrupt_install(struct app *app)
 	sigemptyset(&action.sa_mask);
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
+	struct sigaction old;
+	if (sigaction(SIGHUP, NULL, &old) == 0 && old.sa_handler != SIG_IGN) /* nohup */
+		sigaction(SIGHUP, &action, NULL);
 }
 
 bool interrupt_seen(void)
@@ -53,5 +57,6 @@ void interrupt_block(bool block)
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
 	pthread_sigmask(block ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
 }

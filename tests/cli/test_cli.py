@@ -163,16 +163,28 @@ def test_open_needs_a_server_and_gives_a_fresh_link(tmp_path):
         live.stop()
 
 
-def test_serve_prints_one_line_and_ends_on_a_signal(tmp_path):
+@pytest.mark.parametrize("numbers", [[signal.SIGINT], [signal.SIGTERM], [signal.SIGHUP], [signal.SIGHUP] * 3])
+def test_serve_prints_one_line_and_ends_on_a_signal(tmp_path, numbers):
     server = subprocess.Popen([support.ASSAY, "serve", "--data", tmp_path, "--port", str(support.free_port())],
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment())
     link = server.stdout.readline()
     assert link.startswith("http://127.0.0.1:")
     again = assay("serve", data=tmp_path)
     assert again.returncode == 3 and str(server.pid) in again.stderr
-    server.send_signal(signal.SIGINT)
+    for number in numbers:
+        server.send_signal(number)
     rest, complaints = server.communicate(timeout=20)
     assert server.returncode == 0 and rest == "" and "Ctrl-C" in complaints
+
+
+def test_a_server_under_nohup_stays(tmp_path):
+    server = subprocess.Popen(["nohup", support.ASSAY, "serve", "--data", tmp_path, "--port", str(support.free_port())],
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment())
+    assert server.stdout.readline().startswith("http://127.0.0.1:")
+    server.send_signal(signal.SIGHUP)
+    assert assay("models", "list", "--json", data=tmp_path).returncode == 0
+    server.send_signal(signal.SIGTERM)
+    assert server.wait(20) == 0
 
 
 def test_a_model_that_is_not_there_ends_with_4(tmp_path):
@@ -385,7 +397,7 @@ def test_a_replay_asks_with_every_accepted_answer_and_the_own_ids(demo, tmp_path
 
 
 @needs_model
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_stops_cleanly_and_resume_goes_on(demo, tmp_path, number):
     path = tmp_path / "many.txt"
     path.write_text("".join(f"Which CPU does the Kestrel K{n} use?\n" for n in range(40)), "utf-8")
