@@ -40,7 +40,7 @@ static void fill_slots(struct run *r)
 		c->start_us = clock_mono_us();
 		cell_open_sampler(c, r->e->model, r->g->sampling);
 		if (c->shared > 0)
-			shim_seq_copy(r->e->ctx, 0, s + 1, c->shared == r->g->column->prefix.n ? -1 : c->shared);
+			shim_seq_copy(r->e->ctx, 0, s + 1, c->shared == r->g->prefix.n ? -1 : c->shared);
 	}
 }
 
@@ -177,7 +177,7 @@ static enum err_code run_steps(struct run *r, struct err *err)
 	if (left == 0)
 		return ERR_OK;
 	if (engine_prepare(e, g->slots, g->plan.n_ctx, err) != ERR_OK ||
-	    engine_begin(e, g->column, g->lora, &prefix_us, err) != ERR_OK)
+	    engine_begin(e, g->is_prefix_of_column ? g->column : NULL, &g->prefix, g->lora, &prefix_us, err) != ERR_OK)
 		return err->code;
 	r->prompt_us += prefix_us;
 	while (r->n_done < g->n) {
@@ -198,7 +198,7 @@ enum err_code batch_group(struct engine *e, const json_t *request, json_t **stat
 	}
 	if (group_open(&g, e, request, err) == ERR_OK && run_steps(&r, err) == ERR_OK) {
 		*stats = json_pack("{s:{s:i, s:i, s:i, s:I, s:I, s:I, s:I, s:I}}", "stats", "n_ctx", g.plan.n_ctx, "slots",
-				   g.plan.slots, "prefix_tokens", g.column->prefix.n, "prompt_tokens",
+				   g.plan.slots, "prefix_tokens", g.prefix.n, "prompt_tokens",
 				   (json_int_t)r.prompt_tokens, "generated_tokens", (json_int_t)r.generated_tokens,
 				   "prompt_us", (json_int_t)r.prompt_us, "decode_us", (json_int_t)r.decode_us, "wall_us",
 				   (json_int_t)(clock_mono_us() - r.start_us));

@@ -128,21 +128,32 @@ enum err_code engine_decode_in(struct engine *e, struct llama_context *ctx, stru
 	return err_set(err, ERR_INTERNAL, "err_decode", "code=%d|reason=%s", rc, reason);
 }
 
-static enum err_code compute_prefix(struct engine *e, struct column *c, struct err *err)
+static enum err_code compute_prefix(struct engine *e, const struct tokens *prefix, struct err *err)
 {
-	for (int at = 0; at < c->prefix.n;) {
-		int end = at + ENGINE_STEP_TOKENS < c->prefix.n ? at + ENGINE_STEP_TOKENS : c->prefix.n;
+	for (int at = 0; at < prefix->n;) {
+		int end = at + ENGINE_STEP_TOKENS < prefix->n ? at + ENGINE_STEP_TOKENS : prefix->n;
 		/* llama.cpp wants an output in each batch. */
 		for (; at < end; at++)
-			engine_add(e, c->prefix.ids[at], at, 0, at == end - 1);
+			engine_add(e, prefix->ids[at], at, 0, at == end - 1);
 		if (engine_decode(e, err) != ERR_OK)
 			return err->code;
 	}
 	return ERR_OK;
 }
 
-enum err_code engine_begin(struct engine *e, struct column *c, struct llama_adapter_lora *lora, int64_t *us,
-			   struct err *err)
+/* Leaves it to the next time where it cannot be kept. */
+static void keep_prefix(struct engine *e, struct column *c)
+{
+	size_t size = shim_state_size(e->ctx, 0);
+	uint8_t *state = size > 0 ? mem_try_alloc(size) : NULL;
+	if (state && shim_state_get(e->ctx, 0, state, size))
+		column_keep_state(&e->columns, c, state, size);
+	else
+		mem_free(state);
+}
+
+enum err_code engine_begin(struct engine *e, struct column *c, const struct tokens *prefix, struct llama_adapter_lora *lora,
+			   int64_t *us, struct err *err)
 {
 	struct shim_why why;
 	int64_t start = clock_mono_us();
@@ -150,25 +161,15 @@ enum err_code engine_begin(struct engine *e, struct column *c, struct llama_adap
 	e->batch.n_tokens = 0;
 	if (!shim_clear(e->ctx) || !shim_set_adapter(e->ctx, lora, &why))
 		return err_set(err, ERR_INTERNAL, "err_decode", "code=%d|reason=%s", 0, "the adapter could not be set");
-	if (c->prefix.n == 0)
+	if (prefix->n == 0)
 		return ERR_OK;
-	if (!c->state) {
-		if (compute_prefix(e, c, err) != ERR_OK)
-			return err->code;
-		size_t size = shim_state_size(e->ctx, 0);
-		uint8_t *state = size > 0 ? mem_try_alloc(size) : NULL;
-		*us = clock_mono_us() - start;
-		if (!state)
-			return ERR_OK;
-		if (!shim_state_get(e->ctx, 0, state, size)) {
-			mem_free(state);
-			return ERR_OK;
-		}
-		column_keep_state(&e->columns, c, state, size);
-		return ERR_OK;
-	}
-	if (!shim_state_set(e->ctx, 0, c->state, c->state_size))
+	bool is_kept = c && c->state;
+	if (is_kept && !shim_state_set(e->ctx, 0, c->state, c->state_size))
 		return err_set(err, ERR_INTERNAL, "err_decode", "code=%d|reason=%s", 0, "the kept prefix could not be restored");
+	if (!is_kept && compute_prefix(e, prefix, err) != ERR_OK)
+		return err->code;
+	if (!is_kept && c)
+		keep_prefix(e, c);
 	*us = clock_mono_us() - start;
 	return ERR_OK;
 }

@@ -43,9 +43,10 @@ MUST_USE enum err_code engine_prepare(struct engine *e, int slots, int n_ctx, st
 /* Frees the context; the next engine_prepare() makes a new one. */
 void engine_drop(struct engine *e);
 
-/* Empties the cache, sets the adapter and puts the column's prefix into sequence 0. `*us` is what computing it took. */
-MUST_USE enum err_code engine_begin(struct engine *e, struct column *c, struct llama_adapter_lora *lora, int64_t *us,
-				    struct err *err);
+/* Empties the cache, sets the adapter and puts the prefix into sequence 0.  `c` (NULL: none): the column whose prefix it is, which
+ * keeps what was computed for the next time.  `*us` is what computing it took. */
+MUST_USE enum err_code engine_begin(struct engine *e, struct column *c, const struct tokens *prefix, struct llama_adapter_lora *lora,
+				    int64_t *us, struct err *err);
 
 /* Adds a token to the batch; returns its index. */
 int engine_add(struct engine *e, llama_token token, int pos, int seq, bool logits);

@@ -6,6 +6,7 @@
 
 #define CELLS_MAX 4096
 #define KV_TOKENS_MAX (1 << 24)
+#define SHARED_MORE_MIN 32 /* tokens */
 
 enum err_code group_settings(struct group *g, const struct loaded *m, const json_t *request, struct err *err)
 {
@@ -65,6 +66,33 @@ static enum err_code measure_cell(struct group *g, struct engine *e, struct cell
 	return ERR_OK;
 }
 
+/* A document or a system prompt that stands in every row of a file is no part of the column's prefix, which two made-up questions
+ * taught: where all cells begin alike for longer, that is computed once for the group.  Short ones are left as they are: "What is" is
+ * no document. */
+static void share_more(struct group *g)
+{
+	const struct cell *first = NULL;
+	size_t n_open = 0;
+	int shared = 0;
+	for (size_t i = 0; i < g->n; i++) {
+		const struct cell *c = &g->cells[i];
+		if (c->max_new <= 0)
+			continue;
+		if (!first) {
+			first = c;
+			shared = c->prompt.n - 1;
+		}
+		shared = tokens_common(&first->prompt, &c->prompt, shared);
+		n_open++;
+	}
+	if (n_open < 2 || shared < g->column->prefix.n + SHARED_MORE_MIN)
+		return;
+	g->prefix = (struct tokens){ .ids = first->prompt.ids, .n = shared };
+	g->is_prefix_of_column = false;
+	for (size_t i = 0; i < g->n; i++)
+		g->cells[i].shared = shared;
+}
+
 void group_fail_cell(struct group *g, struct engine *e, struct cell *c, const struct err *err)
 {
 	(void)g;
@@ -81,6 +109,17 @@ void group_fail_rest(struct group *g, struct engine *e, const struct err *err)
 		group_fail_cell(g, e, &g->cells[i], err);
 }
 
+static void plan_cells(struct group *g)
+{
+	int *own = mem_array(g->n, sizeof(*own));
+	for (size_t i = 0; i < g->n; i++) {
+		const struct cell *c = &g->cells[i];
+		own[i] = c->max_new > 0 ? c->prompt.n - c->shared + c->max_new : 0;
+	}
+	g->plan = plan_group(own, g->n, g->prefix.n, g->slots, g->kv_tokens);
+	mem_free(own);
+}
+
 enum err_code group_open(struct group *g, struct engine *e, const json_t *request, struct err *err)
 {
 	*g = (struct group){ 0 };
@@ -91,16 +130,16 @@ enum err_code group_open(struct group *g, struct engine *e, const json_t *reques
 	    column_get(&e->columns, e->model, e->stream, request, &g->column, err) != ERR_OK ||
 	    ending_open(&g->ending, g->column, e->model, request, err) != ERR_OK || read_cells(g, cells, err) != ERR_OK)
 		return err->code;
-	int *own = mem_array(g->n, sizeof(*own));
 	for (size_t i = 0; i < g->n; i++) {
 		struct cell *c = &g->cells[i];
 		struct err cell_err = { 0 };
 		if (measure_cell(g, e, c, json_array_get(cells, i), &cell_err) != ERR_OK)
 			group_fail_cell(g, e, c, &cell_err);
-		own[i] = c->max_new > 0 ? c->prompt.n - c->shared + c->max_new : 0;
 	}
-	g->plan = plan_group(own, g->n, g->column->prefix.n, g->slots, g->kv_tokens);
-	mem_free(own);
+	g->prefix = g->column->prefix;
+	g->is_prefix_of_column = true;
+	share_more(g);
+	plan_cells(g);
 	return ERR_OK;
 }
 

@@ -17,6 +17,8 @@ struct group {
 	struct llama_adapter_lora *lora;
 	struct cell *cells;
 	size_t n;
+	struct tokens prefix;   /* borrowed: what the cells' prompts share, the column's unless they share much more */
+	bool is_prefix_of_column;
 	struct plan plan;
 };
 

@@ -2,9 +2,9 @@
  *
  * llama_shim - llama.cpp as plain C: every call that may throw is caught here and returns a failure with its reason.
  *
- * The one C++ file of assay.  Calls of llama.h that cannot throw (vocabulary look-ups, default parameters, sizes) are made
- * directly by the other files of this room.  What aborts or crashes inside llama.cpp ends the process: that is what the
- * worker is for.  Thread: the main thread only. */
+ * C++, as llama.cpp is; the only other such file is ggml_plugin.cpp.  Calls of llama.h that cannot throw (vocabulary look-ups,
+ * default parameters, sizes) are made directly by the other files of this room.  What aborts or crashes inside llama.cpp ends the
+ * process: that is what the worker is for.  Thread: the main thread only. */
 #ifndef ASSAY_WORKER_LLAMA_SHIM_H
 #define ASSAY_WORKER_LLAMA_SHIM_H
 

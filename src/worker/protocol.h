@@ -40,7 +40,7 @@ enum worker_request {
 	/* Find the best number of slots by short decodes.  {"max_slots": int, "kv_tokens": int, "budget_ms": int}
 	 * -> MSG_CALIBRATED* | MSG_FAILED* */
 	REQ_CALIBRATE = 3,
-	/* Answer one group of one column.  The worker starts from a cleared cache and the column's prefix, fills and refills
+	/* Answer one group of one column.  The worker starts from a cleared cache and the prefix that the cells share, fills and refills
 	 * its slots in the order of "cells"; the batch plan depends on this frame alone.
 	 * {"adapter": id or 0, "slots": n, "kv_tokens": most KV cells it may use,
 	 *  "system": text, "template": Jinja override or "", "thinking": bool,

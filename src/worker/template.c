@@ -373,12 +373,18 @@ enum err_code column_get(struct columns *all, struct loaded *m, uint32_t stream,
 	return ERR_OK;
 }
 
-int column_shared(const struct column *c, const struct tokens *prompt)
+int tokens_common(const struct tokens *a, const struct tokens *b, int most)
 {
 	int n = 0;
-	while (n < c->prefix.n && n < prompt->n - 1 && c->prefix.ids[n] == prompt->ids[n])
+	most = most < a->n ? most : a->n;
+	while (n < most && n < b->n - 1 && a->ids[n] == b->ids[n])
 		n++;
 	return n;
+}
+
+int column_shared(const struct column *c, const struct tokens *prompt)
+{
+	return tokens_common(&c->prefix, prompt, c->prefix.n);
 }
 
 void column_keep_state(struct columns *all, struct column *c, uint8_t *state, size_t size)

@@ -53,6 +53,9 @@ MUST_USE enum err_code column_get(struct columns *all, struct loaded *m, uint32_
 MUST_USE enum err_code column_prompt(struct column *c, struct loaded *m, uint32_t stream, const json_t *messages,
 				     struct tokens *out, struct buf *text, struct err *err);
 
+/* Tokens by which both begin, at most `most`; the last one of `b` is never counted. */
+int tokens_common(const struct tokens *a, const struct tokens *b, int most);
+
 /* Length of the part of `prompt` that the column's prefix covers; at least one token stays outside. */
 int column_shared(const struct column *c, const struct tokens *prompt);
 

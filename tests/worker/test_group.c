@@ -133,6 +133,46 @@ static void a_group_gives_the_same_bits_whenever_and_however_it_is_computed(void
 	worker_reply_release(&first);
 }
 
+/* A group of three whose rows bring the same long document along, as a question set with a context or a system prompt does. */
+static json_t *document_group(int slots, const char *last_document)
+{
+	static const char *const asked[] = { "Which CPU does it use?", "How much does it weigh?", "Who makes it?" };
+	struct buf document = BUF_INIT(64 * KIB);
+	json_t *cells = json_array();
+	for (int i = 0; i < 40; i++)
+		buf_printf(&document, "Paragraph %d of the handbook says nothing new about the Kestrel K7. ", i);
+	for (int i = 0; i < 3; i++)
+		json_array_append_new(cells, json_pack("{s:i, s:i, s:[{s:s, s:s}, {s:s, s:s}]}", "cell", i + 1, "seed", i, "messages",
+						       "role", "system", "content",
+						       i == 2 && last_document ? last_document : buf_text(&document), "role", "user",
+						       "content", asked[i]));
+	buf_release(&document);
+	return json_pack("{s:i, s:i, s:i, s:i, s:o}", "adapter", 0, "slots", slots, "kv_tokens", 8192, "max_tokens", 16, "cells", cells);
+}
+
+static int64_t stat_of(const struct worker_reply *r, const char *name)
+{
+	return json_integer_value(json_object_get(json_object_get(r->body, "stats"), name));
+}
+
+static void a_document_that_all_cells_share_is_read_once(void **state)
+{
+	(void)state;
+	struct worker_reply shared = ask(&two, document_group(4, NULL)), other = ask(&two, document_group(4, "Be brief."));
+	assert_int_equal(shared.kind, MSG_OK);
+	assert_int_equal(json_array_size(shared.cells), 3);
+	int64_t n_prompt = json_integer_value(json_object_get(worker_reply_cell(&shared, 1, NULL), "n_prompt"));
+	assert_true(n_prompt > 500);
+	assert_true(stat_of(&shared, "prefix_tokens") > n_prompt - 20 && stat_of(&shared, "prefix_tokens") < n_prompt);
+	assert_true(stat_of(&shared, "prompt_tokens") < 3 * 20);
+	assert_true(stat_of(&other, "prefix_tokens") < 40);
+	assert_true(stat_of(&other, "prompt_tokens") > 2 * (n_prompt - 40));
+	assert_ask_same(&two, document_group(4, NULL), &shared);
+	assert_ask_same(&one, document_group(4, NULL), &shared);
+	worker_reply_release(&shared);
+	worker_reply_release(&other);
+}
+
 static void a_single_long_question_does_not_depend_on_the_threads(void **state)
 {
 	(void)state;
@@ -563,6 +603,7 @@ int main(void)
 	}
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_group_gives_the_same_bits_whenever_and_however_it_is_computed),
+		cmocka_unit_test(a_document_that_all_cells_share_is_read_once),
 		cmocka_unit_test(a_single_long_question_does_not_depend_on_the_threads),
 		cmocka_unit_test(drawing_repeats_with_the_same_seed_only),
 		cmocka_unit_test(a_cancelled_group_ends_soon_and_leaves_nothing_behind),
