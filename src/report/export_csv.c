@@ -8,6 +8,7 @@ struct csv_user {
 	struct export *e;
 	struct csv_style style;
 	const char **settings; /* of each column */
+	bool *thinks;          /* each column: it has a field for its thinking */
 };
 
 static void text_field(struct csv_user *u, struct str text)
@@ -32,7 +33,7 @@ static void headings(struct csv_user *u, const char *title, const char *const *k
 
 static void head(struct csv_user *u)
 {
-	static const char *const likes[] = { "report_likes" };
+	static const char *const likes[] = { "report_likes" }, *const thinking[] = { "report_thinking_of" };
 	static const char *const details[] = { "report_model", "report_settings", "report_tokens", "report_seconds",
 					       "report_state" };
 	const struct export *e = u->e;
@@ -47,6 +48,8 @@ static void head(struct csv_user *u)
 	}
 	for (size_t i = 0; i < e->n_columns; i++) {
 		text_field(u, str_of(e->titles[i]));
+		if (u->thinks[i])
+			headings(u, e->titles[i], thinking, 1);
 		headings(u, e->titles[i], likes, 1);
 	}
 	for (size_t i = 0; i < e->n_columns; i++)
@@ -64,6 +67,18 @@ static void state_field(struct csv_user *u, const struct column_row *c, const st
 	export_remark(u->e, &text, c, cell);
 	text_field(u, text.len ? buf_str(&text) : str_of(export_state(u->e, cell->state)));
 	buf_release(&text);
+}
+
+static bool answer_fields(struct csv_user *u, size_t column, const struct cell_row *cell)
+{
+	text_field(u, str_of(cell->text));
+	if (u->thinks[column]) {
+		if (!export_pass_on(u->e))
+			return false;
+		text_field(u, str_of(cell->thinking));
+	}
+	csv_number(&u->e->out, (double)cell->n_likes);
+	return export_pass_on(u->e);
 }
 
 static void detail_fields(struct csv_user *u, size_t column, const struct cell_row *cell)
@@ -92,12 +107,9 @@ static bool row(void *user, const struct run_question *q, size_t n_columns)
 		csv_number(&e->out, (double)export_conversation(q));
 		csv_number(&e->out, (double)q->q.turn + 1);
 	}
-	for (size_t i = 0; i < n_columns && i < e->n_columns; i++) {
-		text_field(u, str_of(q->cells[i].text));
-		csv_number(&e->out, (double)q->cells[i].n_likes);
-		if (!export_pass_on(e))
+	for (size_t i = 0; i < n_columns && i < e->n_columns; i++)
+		if (!answer_fields(u, i, &q->cells[i]))
 			return false;
-	}
 	for (size_t i = 0; i < n_columns && i < e->n_columns; i++)
 		detail_fields(u, i, &q->cells[i]);
 	csv_end_row(&e->out);
@@ -110,8 +122,13 @@ enum err_code export_csv(struct export *e, struct err *err)
 		.e = e,
 		.style.excel = e->format == EXPORT_CSV_EXCEL,
 		.settings = arena_array(e->arena, e->n_columns + 1, sizeof *u.settings),
+		.thinks = arena_array(e->arena, e->n_columns + 1, sizeof *u.thinks),
 	};
 
+	/* The head comes before the first answer is read: one query that reads no texts, where writing reads all of them. */
+	enum err_code code = run_store_thinking(e->db, e->run.id, e->n_columns, u.thinks, err);
+	if (code != ERR_OK)
+		return code;
 	for (size_t i = 0; i < e->n_columns; i++)
 		u.settings[i] = export_settings(e, &e->columns[i]);
 	head(&u);

@@ -193,6 +193,26 @@ enum err_code run_store_has_turns(struct db *db, int64_t run_id, bool *has, stru
 	return code;
 }
 
+enum err_code run_store_thinking(struct db *db, int64_t run_id, size_t n_columns, bool *thinks, struct err *err)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < n_columns; i++)
+		thinks[i] = false;
+	/* NULL is known from a row's header: no text is read, however long. */
+	struct query q = query_start(db, err,
+				     "SELECT c.id & 63 FROM question q CROSS JOIN cell c ON c.id BETWEEN q.id * 64 AND q.id * 64 + 63"
+				     " WHERE q.run_id = ?1 AND c.thinking IS NOT NULL",
+				     "i", run_id);
+	while (n < n_columns && query_next(&q)) {
+		size_t column = (size_t)row_int(&q, 0);
+		n += column < n_columns && !thinks[column];
+		if (column < n_columns)
+			thinks[column] = true;
+	}
+	return query_end(&q);
+}
+
 /* The turn before a question stands somewhere before it, so that its sum is known. */
 static enum err_code extent_of_turns(struct db *db, int64_t run_id, struct run_extent *out, struct err *err)
 {

@@ -179,6 +179,9 @@ MUST_USE enum err_code run_store_first_prompt(struct db *db, int64_t run_id, int
 /* True where it has conversations of several turns. */
 MUST_USE enum err_code run_store_has_turns(struct db *db, int64_t run_id, bool *has, struct err *err);
 
+/* Sets `thinks` of each of the run's columns (by position): whether any of its answers has thinking. */
+MUST_USE enum err_code run_store_thinking(struct db *db, int64_t run_id, size_t n_columns, bool *thinks, struct err *err);
+
 /* How long what is asked gets. */
 struct run_extent {
 	int64_t bytes; /* of the longest question, with its own system prompt and all questions before it in its conversation */

@@ -116,6 +116,21 @@ def test_thinking_and_answer_are_told_apart_while_they_stream(server, real, open
         assert text.startswith(cell["text"]) and thinking.startswith(cell.get("thinking", "")), (cell, text, thinking)
 
 
+def test_a_table_has_the_thinking_of_columns_that_think_even_where_nothing_else_was_said(server, real):
+    body = {"columns": [{"model_id": real}, {"model_id": real, "params": {"template": thinker(True)}}],
+            "questions": ["Is fire hot?", "What is two plus two?"], "params": {"max_tokens": 2}}
+    run = server.api("POST", "/runs", body).json["id"]
+    wait(server, run)
+    pages = [[said(c) for c in q["cells"]] for q in server.api("GET", f"/runs/{run}/questions").json["questions"]]
+    assert all(text == "" and thinking for _, (text, thinking) in pages), "two tokens are to end within the thinking"
+    for form in ("csv", "csv-excel"):
+        text = server.api("GET", f"/runs/{run}/export?format={form}&lang=en").body.decode("utf-8-sig")
+        head, *rows = csv.reader(io.StringIO(text))
+        (at,) = [i for i, name in enumerate(head) if name.endswith(" thinking")]
+        assert head[at - 1] + " thinking" == head[at] and head[at - 1] + " likes" == head[at + 1]
+        assert [(row[at - 1], row[at]) for row in rows] == [answers[1] for answers in pages]
+
+
 def test_a_vote_is_stored_told_to_others_and_taken_back(server, real):
     run = start(server, real, ["Say yes."], 4)
     columns = wait(server, run)["columns"]

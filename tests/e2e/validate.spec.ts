@@ -57,6 +57,27 @@ test("thumbs count at once, can be taken back, follow the keyboard, and are ther
 	await expect(cell(page, 0, 1).locator(".thumb")).toHaveAttribute("aria-pressed", "true");
 });
 
+test("the line that digits vote on is marked, and comes into sight before it gets a thumb", async ({ page }) => {
+	await open_empty(page);
+	await page.setViewportSize({ width: 1440, height: 420 });
+	await ask(page, "One?", "Two?", "Three?", "Four?");
+	const mark = (line: number): Promise<string> => page.getByRole("rowheader").nth(line).evaluate((head) => getComputedStyle(head).boxShadow);
+	expect(await mark(0)).not.toBe("none");
+	await cell(page, 1, 0).getByRole("button", { name: /^Like/ }).click();
+	expect([await mark(0), await mark(1)].map((one) => one === "none")).toEqual([true, false]);
+	const grid = page.getByRole("grid");
+	await grid.evaluate((table) => table.scrollTo(0, table.scrollHeight));
+	await expect(cell(page, 1, 0)).not.toBeInViewport();
+	await page.keyboard.press("2");
+	await expect(cell(page, 1, 1).locator(".thumb")).toHaveAttribute("aria-pressed", "true");
+	await expect(cell(page, 1, 1).locator(".thumb")).toBeInViewport();
+	// What is in sight stays where it is.
+	const top = await grid.evaluate((table) => table.scrollTop);
+	await page.keyboard.press("2");
+	await expect(cell(page, 1, 1).locator(".thumb")).toHaveAttribute("aria-pressed", "false");
+	expect(await grid.evaluate((table) => table.scrollTop)).toBe(top);
+});
+
 test.describe("with a refusal", () => {
 	test.use({ refusals: 1 });
 

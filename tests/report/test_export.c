@@ -128,29 +128,32 @@ static void plain_csv_gives_every_text_back(void **state)
 
 	csv_reader_init(&reader, buf_str(&t.all), ',');
 	assert_true(csv_reader_next(&reader, &record));
-	assert_int_equal(record.n, 3 + 3 * 2 + 3 * 5);
+	assert_int_equal(record.n, 3 + 3 * 2 + 1 + 3 * 5);
 	static const char *const heads[] = { "ID", "Question", "Reference answer", "kestrel · epoch 4",
 					     "kestrel · epoch 4 likes", "kestrel · epoch 4 (2)",
-					     "kestrel · epoch 4 (2) likes", "base|<b>", "base|<b> likes",
-					     "kestrel · epoch 4 model", "kestrel · epoch 4 settings",
+					     "kestrel · epoch 4 (2) thinking", "kestrel · epoch 4 (2) likes", "base|<b>",
+					     "base|<b> likes", "kestrel · epoch 4 model", "kestrel · epoch 4 settings",
 					     "kestrel · epoch 4 tokens", "kestrel · epoch 4 seconds",
 					     "kestrel · epoch 4 state" };
 	for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
 		assert_true(str_eq_text(record.fields[i], heads[i]));
 	for (size_t i = 0; i < N_HOSTILE; i++) {
 		assert_true(csv_reader_next(&reader, &record));
-		assert_int_equal(record.n, 24);
+		assert_int_equal(record.n, 25);
 		assert_true(str_eq_text(record.fields[1], hostile[i][0] ? hostile[i] : "q"));
 		assert_true(str_eq_text(record.fields[2], hostile[(i + 1) % N_HOSTILE]));
 		assert_true(str_eq_text(record.fields[3], hostile[i]));
 		assert_true(str_eq_text(record.fields[4], i == 1 ? "1" : "0"));
-		assert_true(str_eq_text(record.fields[7], ""));
-		assert_true(str_ends(record.fields[10], " seed=7 num_ctx=512 stop=[\"</s>\"]"));
-		assert_true(str_eq_text(record.fields[11], "10"));
-		assert_true(str_eq_text(record.fields[12], "1.234"));
-		assert_true(str_eq_text(record.fields[13], i == 1 ? "cut at 256 tokens" : "done"));
-		assert_true(str_eq_text(record.fields[21], ""));
-		assert_true(str_eq_text(record.fields[23],
+		assert_true(str_eq_text(record.fields[5], hostile[i]));
+		assert_true(str_eq_text(record.fields[6], hostile[(i + 3) % N_HOSTILE])); /* also where there is no more than that */
+		assert_true(str_eq_text(record.fields[7], "0"));
+		assert_true(str_eq_text(record.fields[8], ""));
+		assert_true(str_ends(record.fields[11], " seed=7 num_ctx=512 stop=[\"</s>\"]"));
+		assert_true(str_eq_text(record.fields[12], "10"));
+		assert_true(str_eq_text(record.fields[13], "1.234"));
+		assert_true(str_eq_text(record.fields[14], i == 1 ? "cut at 256 tokens" : "done"));
+		assert_true(str_eq_text(record.fields[22], ""));
+		assert_true(str_eq_text(record.fields[24],
 					i == 0 ? "failed: There is no model with the number <9>." : "waiting"));
 		if (i == 2)
 			assert_true(str_eq_text(record.fields[0], "=own-id"));
@@ -171,19 +174,43 @@ static void excel_csv_has_a_bom_crlf_and_no_formula(void **state)
 
 	assert_memory_equal(buf_text(&t.all), "\xEF\xBB\xBF", 3);
 	assert_true(str_ends(buf_str(&t.all), "\"\r\n"));
-	assert_true(holds(&t.all, "\"編號\",\"問題\",\"參考答案\",\"kestrel - 第 4 週期\",\"kestrel - 第 4 週期 讚\""));
+	assert_true(holds(&t.all, "\"編號\",\"問題\",\"參考答案\",\"kestrel - 第 4 週期\",\"kestrel - 第 4 週期 讚\","
+				  "\"kestrel - 第 4 週期 (2)\",\"kestrel - 第 4 週期 (2) 思考過程\",\"kestrel - 第 4 週期 (2) 讚\","));
 	csv_reader_init(&reader, (struct str){ t.all.ptr + 3, t.all.len - 3 }, ',');
 	assert_true(csv_reader_next(&reader, &record));
 	for (size_t i = 0; i < N_HOSTILE; i++) {
 		assert_true(csv_reader_next(&reader, &record));
-		assert_int_equal(record.n, 24);
-		bool is_formula = i < 4;
-		assert_int_equal(str_starts(record.fields[3], "'"), is_formula);
+		assert_int_equal(record.n, 25);
+		assert_int_equal(str_starts(record.fields[3], "'"), i < 4);
+		assert_int_equal(str_starts(record.fields[6], "'"), (i + 3) % N_HOSTILE < 4);
 		if (i == 2)
 			assert_true(str_eq_text(record.fields[0], "'=own-id"));
 	}
 	csv_reader_release(&reader);
 	buf_release(&t.all);
+}
+
+/* To the byte what programs have read since the first version. */
+static void where_nobody_thinks_csv_has_no_column_for_it(void **state)
+{
+	struct fixture *f = *state;
+	static const char settings[] =
+		"max_tokens=256 temperature=0 top_p=0.95 top_k=40 min_p=0 repeat_penalty=1 thinking=off seed=7";
+	char want[512];
+
+	f->run_id = add_run_of(f->db, 1, 1);
+	answer(f->db, cell_id_of(f->db, f->run_id, 0, 0), "=2");
+	for (int excel = 0; excel < 2; excel++) {
+		struct taker t = export_of(f, excel ? EXPORT_CSV_EXCEL : EXPORT_CSV, LANG_EN);
+		str_format(want, sizeof want,
+			   "%s\"ID\",\"Question\",\"Reference answer\",\"model · epoch 0\",\"model · epoch 0 likes\","
+			   "\"model · epoch 0 model\",\"model · epoch 0 settings\",\"model · epoch 0 tokens\","
+			   "\"model · epoch 0 seconds\",\"model · epoch 0 state\"\r\n"
+			   "\"1\",\"question 0\",\"reference\",\"%s=2\",0,\"model · epoch 0\",\"%s\",10,0.001,\"done\"\r\n",
+			   excel ? "\xEF\xBB\xBF" : "", excel ? "'" : "", settings);
+		assert_string_equal(buf_text(&t.all), want);
+		buf_release(&t.all);
+	}
 }
 
 static json_t *line_of(struct str *rest)
@@ -378,6 +405,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(plain_csv_gives_every_text_back),
 		TEST(excel_csv_has_a_bom_crlf_and_no_formula),
+		TEST(where_nobody_thinks_csv_has_no_column_for_it),
 		TEST(jsonl_has_everything),
 		TEST(html_runs_and_loads_nothing),
 		TEST(junit_is_clean_xml_with_a_suite_for_each_column),

@@ -85,11 +85,39 @@ static void a_models_speed_is_that_of_its_last_answers_of_this_length(void **sta
 	db_close(db);
 }
 
+static void a_column_thinks_where_any_of_its_answers_does(void **state)
+{
+	struct db *db;
+	bool thinks[3] = { true, true, true }, equal;
+
+	(void)state;
+	assert_ok(db_open_plain(":memory:", &db, err));
+	int64_t other = add_run_of(db, 2, 3), id = add_run_of(db, 3, 3);
+	for (int64_t i = 0; i < 9; i++) { /* only the last answer of the last column, which says nothing else */
+		struct cell_row cell = answer_of(cell_id_of(db, id, i / 3, (size_t)i % 3), i == 8 ? "" : "x", "x");
+		cell.thinking = i == 8 ? "hm" : "";
+		assert_ok(run_store_answer(db, &cell, &equal, err));
+	}
+	assert_ok(run_store_thinking(db, id, 3, thinks, err));
+	assert_true(!thinks[0] && !thinks[1] && thinks[2]);
+	assert_ok(run_store_thinking(db, other, 3, thinks, err));
+	assert_true(!thinks[0] && !thinks[1] && !thinks[2]);
+	for (int64_t i = 0; i < 3; i++) {
+		struct cell_row cell = answer_of(cell_id_of(db, other, 0, (size_t)i), "x", "x");
+		cell.thinking = "hm";
+		assert_ok(run_store_answer(db, &cell, &equal, err));
+	}
+	assert_ok(run_store_thinking(db, other, 3, thinks, err));
+	assert_true(thinks[0] && thinks[1] && thinks[2]);
+	db_close(db);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(questions_with_references_are_counted),
 		cmocka_unit_test(the_first_question_says_how_long_reading_takes),
+		cmocka_unit_test(a_column_thinks_where_any_of_its_answers_does),
 		cmocka_unit_test(a_models_speed_is_that_of_its_last_answers_of_this_length),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,4 +7,16 @@ globalThis.ResizeObserver ??= class {
 	unobserve(): void { /* nothing has a size */ }
 	disconnect(): void { /* nothing has a size */ }
 };
+globalThis.IntersectionObserver ??= class {
+	readonly root = null;
+	readonly rootMargin = "";
+	readonly scrollMargin = "";
+	readonly thresholds = [];
+	observe(): void { /* nothing comes into sight */ }
+	unobserve(): void { /* nothing comes into sight */ }
+	disconnect(): void { /* nothing comes into sight */ }
+	takeRecords(): [] { return []; }
+};
+Element.prototype.scrollTo ??= () => undefined;
+HTMLDialogElement.prototype.showModal ??= () => undefined;
 await Promise.all([load_texts("en"), load_texts("zh-TW")]);

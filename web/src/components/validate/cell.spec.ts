@@ -13,7 +13,7 @@ const answer = new CellView({
 	id: 1, question_id: 1, column_id: 1, state: "done", text: "It is an AVR, see [the sheet](https://example.org/a).", likes: 0, liked: false, finish: "length", n_generated: 31, total_ms: 1500, tokens_per_s: 21, reused_run_id: 4,
 });
 function show(props: { tools?: boolean; view?: CellView } = {}): HTMLElement {
-	const shown = mount(Cell, { target: document.body, props: { view: answer, label: "Answer of A to question 1", max_tokens: 32, onprompt: () => undefined, ...props } });
+	const shown = mount(Cell, { target: document.body, props: { view: answer, label: "Answer of A to question 1", onprompt: () => undefined, ...props } });
 	flushSync();
 	const copy = document.body.cloneNode(true) as HTMLElement;
 	void unmount(shown);
@@ -21,11 +21,18 @@ function show(props: { tools?: boolean; view?: CellView } = {}): HTMLElement {
 }
 
 test("while names are hidden neither length nor speed tells whose an answer is", () => {
-	expect(show().querySelector(".facts")?.textContent).toMatch(/31 tok.*1\.5 s.*21 t\/s.*from validation 4.*cut at 32 tokens/s);
+	expect(show().querySelector(".facts")?.textContent).toMatch(/31 tok.*1\.5 s.*21 t\/s.*from validation 4.*cut at 31 tokens/s);
 	validate.draft.blind = true;
 	const hidden = show();
 	expect(hidden.querySelector(".facts")?.textContent?.trim()).toBe("cut short");
-	expect(hidden.innerHTML.match(/\b(31|32|21)\b/)).toBeNull();
+	expect(hidden.innerHTML.match(/\b(31|21)\b/)).toBeNull();
+});
+test("an answer that was cut says after how many tokens, whatever was allowed; where a provider counts none it says only that", () => {
+	const cut = (count: { n_generated?: number } = {}): string => {
+		const view = new CellView({ id: 1, question_id: 1, column_id: 1, state: "done", text: "It is", likes: 0, liked: false, finish: "length", ...count });
+		return show({ view }).querySelector(".cut")?.textContent ?? "";
+	};
+	expect([cut({ n_generated: 1480 }), cut({ n_generated: 0 }), cut()]).toEqual(["cut at 1,480 tokens", "cut short", "cut short"]);
 });
 test("Tab reaches what is in the current cell, and nothing in the others", () => {
 	const stops = (tools: boolean): number[] => [...show({ tools }).querySelectorAll<HTMLElement>("button, a, summary")].map((one) => one.tabIndex);
