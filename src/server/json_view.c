@@ -504,6 +504,8 @@ void view_run(struct buf *b, enum lang lang, const struct run_row *run, const st
 	json_int(b, "n_done", run->n_done);
 	json_int(b, "n_failed", run->n_failed);
 	json_int(b, "n_raters", run->n_raters);
+	if (run->n_complete >= 0)
+		json_int(b, "n_complete", run->n_complete);
 	if (live->is_active && live->eta_ms >= 0)
 		json_int(b, "eta_ms", live->eta_ms);
 	const struct err *cause = live->is_unsaved ? &live->cause : &run->problem;

@@ -55,6 +55,7 @@ static enum err_code row_run(const struct query *q, struct arena *a, struct run_
 		.n_done = row_int(q, 13),
 		.n_failed = row_int(q, 14),
 		.n_raters = row_int(q, 16),
+		.n_complete = -1,
 	};
 	out->n_cells = out->n_questions * out->n_columns;
 	err_from_text(&out->problem, row_peek(q, 15));
@@ -146,6 +147,21 @@ static enum err_code read_columns(struct db *db, struct arena *a, int64_t run_id
 	return code != ERR_OK ? code : bad;
 }
 
+/* As many as have no cell that is open: those are in an index. */
+static enum err_code count_complete(struct db *db, struct run_row *run, struct err *err)
+{
+	int64_t n_open = 0;
+
+	if (run->state == RUN_WAITING || run->state == RUN_RUNNING)
+		return ERR_OK;
+	enum err_code code = db_number(db, err, &n_open, 0,
+				       "SELECT count(DISTINCT c.id / 64) FROM \"column\" k CROSS JOIN cell c"
+				       " ON c.column_id = k.id AND c.state <> 1 WHERE k.run_id = ?1",
+				       "i", run->id);
+	run->n_complete = run->n_questions - n_open;
+	return code;
+}
+
 enum err_code run_store_get(struct db *db, struct arena *a, int64_t id, struct run_row *run, struct column_row **columns,
 			    size_t *n_columns, struct err *err)
 {
@@ -162,6 +178,8 @@ enum err_code run_store_get(struct db *db, struct arena *a, int64_t id, struct r
 		code = err_set(err, ERR_NOT_FOUND, "err_run_not_found", "id=%lld", (long long)id);
 	if (code == ERR_OK)
 		code = bad;
+	if (code == ERR_OK)
+		code = count_complete(db, run, err);
 	if (code == ERR_OK)
 		code = read_columns(db, a, id, columns, n_columns, err);
 	return code;

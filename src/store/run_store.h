@@ -83,6 +83,7 @@ struct run_row {
 	int64_t n_questions, n_columns;
 	int64_t n_done, n_failed, n_cells; /* filled by reads */
 	int64_t n_raters;                  /* the same: people who rated anything, the owner among them */
+	int64_t n_complete; /* questions that every column answered; -1 in lists, and while it waits or runs: it changes all the time */
 };
 
 struct cell_row {

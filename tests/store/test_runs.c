@@ -268,6 +268,36 @@ static void questions_are_appended_and_the_run_waits_again(void **state)
 	arena_free(a);
 }
 
+/* Each column lacks another question. */
+static void a_question_is_complete_where_every_column_answered_it(void **state)
+{
+	struct db *db = *state;
+	struct arena *a = arena_new();
+	int64_t id = add_run_of(db, 4, 2);
+	struct run_row run;
+	struct column_row *columns;
+	struct err problem;
+
+	err_set(&problem, ERR_IO, "err_worker_died", "reason=%s", "signal 9");
+	for (int i = 0; i < 4; i++) {
+		if (i != 1)
+			answer(db, cell_id_of(db, id, i, 0), "a");
+		if (i != 2)
+			answer(db, cell_id_of(db, id, i, 1), "b");
+	}
+	assert_ok(run_store_cell_failed(db, cell_id_of(db, id, 1, 0), &problem, err));
+	assert_ok(run_store_cell_failed(db, cell_id_of(db, id, 2, 1), &problem, err));
+	assert_ok(run_store_set_state(db, id, RUN_RUNNING, err));
+	read_run(db, a, id, &run, &columns);
+	assert_int_equal(run.n_complete, -1);
+	assert_ok(run_store_set_state(db, id, RUN_DONE, err));
+	read_run(db, a, id, &run, &columns);
+	assert_int_equal(columns[0].n_done, 3);
+	assert_int_equal(columns[1].n_done, 3);
+	assert_int_equal(run.n_complete, 2);
+	arena_free(a);
+}
+
 static void cancelled_and_failed_cells_can_be_asked_again(void **state)
 {
 	struct db *db = *state;
@@ -290,6 +320,7 @@ static void cancelled_and_failed_cells_can_be_asked_again(void **state)
 	assert_int_equal(columns[1].n_cancelled, 2);
 	assert_int_equal(columns[0].n_waiting + columns[1].n_waiting, 0);
 	assert_int_equal(run.n_failed, 1);
+	assert_int_equal(run.n_complete, -1); /* it waits, as far as its row knows */
 	assert_int_equal(page_size(db, id, RUN_FAILED, &total), 3);
 	assert_ok(cell_store_get(db, a, cell_id_of(db, id, 0, 1), &cell, err));
 	assert_int_equal(cell.state, CELL_FAILED);
@@ -708,6 +739,7 @@ int main(void)
 		TEST(pages_give_questions_and_cells_in_order),
 		TEST(a_column_gives_its_own_cells),
 		TEST(questions_are_appended_and_the_run_waits_again),
+		TEST(a_question_is_complete_where_every_column_answered_it),
 		TEST(cancelled_and_failed_cells_can_be_asked_again),
 		TEST(an_answer_that_comes_after_the_stop_counts_once),
 		TEST(the_plan_of_a_column_is_set_once),
