@@ -143,10 +143,10 @@ static void call_finish(struct http_call *call)
 	call_free(call);
 }
 
-static void fail_timeout(struct http_call *call, int64_t limit_ms)
+static void fail_timeout(struct http_call *call, const char *key, int64_t limit_ms)
 {
 	if (call->err.code == ERR_OK)
-		err_set(&call->err, ERR_IO, "err_http_timeout", "url=%s|seconds=%lld", call->url.origin,
+		err_set(&call->err, ERR_IO, key, "url=%s|seconds=%lld", call->url.origin,
 			(long long)(limit_ms + 999) / 1000);
 }
 
@@ -167,7 +167,7 @@ static void explain(struct http_call *call, CURLcode result)
 		err_set(&call->err, ERR_IO, "err_http_connect", "url=%s|reason=%s", url, why ? strerror((int)why) : reason);
 		break;
 	case CURLE_OPERATION_TIMEDOUT:
-		fail_timeout(call, call->request.limits.connect_ms);
+		fail_timeout(call, "err_http_timeout", call->request.limits.connect_ms);
 		break;
 	case CURLE_PEER_FAILED_VERIFICATION:
 	case CURLE_SSL_CONNECT_ERROR:
@@ -499,9 +499,9 @@ static void on_watch(void *user)
 	if (resolve <= 0)
 		err_set(&call->err, ERR_IO, "err_http_resolve", "url=%s|host=%s", call->url.origin, call->url.host);
 	else if (wait <= 0)
-		fail_timeout(call, patience(call));
+		fail_timeout(call, "err_http_timeout", patience(call));
 	else if (total <= 0)
-		fail_timeout(call, l->total_ms);
+		fail_timeout(call, "err_http_slow", l->total_ms);
 	if (call->err.code != ERR_OK) {
 		call_finish(call);
 		return;

@@ -10,7 +10,6 @@
 #include "engine/chat.h"
 #include "engine/remote_answer.h"
 
-#define BYTES_A_CHUNK 1024 /* around each token of a stream */
 
 struct remote_turn {
 	struct engine *e;
@@ -143,10 +142,8 @@ static void send(struct remote_turn *r)
 	r->answer.user = r;
 	char *url = mem_printf("%s%s", r->remote.row.url, dialect->path);
 	struct http_request request = { .method = "POST", .url = url, .json = buf_str(&body),
-					.limits = http_limits_default(), .on_data = on_data, .done = on_done, .user = r };
+					.limits = remote_limits(&r->remote, p->max_tokens), .on_data = on_data, .done = on_done, .user = r };
 	remote_introduce(&r->remote, &request);
-	request.limits.first_byte_ms = r->remote.row.timeout_s * 1000;
-	request.limits.body_max = LIMIT_ANSWER_BYTES + (uint64_t)p->max_tokens * BYTES_A_CHUNK;
 	r->call = http_client_start(r->e->options.http_client, &request);
 	buf_release(&body);
 	mem_free(url);

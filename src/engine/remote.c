@@ -3,15 +3,28 @@
 
 #include <string.h>
 
+#include "base/limits.h"
 #include "store/secret_store.h"
 
 #define REASON_MAX 300
+#define BYTES_A_CHUNK 1024 /* around each token of a stream */
+#define TOKEN_MS 5000
 
 void remote_introduce(const struct remote *remote, struct http_request *request)
 {
 	request->bearer = remote->key;
 	request->key_command = secret_command(remote->row.key_source);
 	request->trust = (struct tls_trust){ .ca_file = remote->row.ca_file, .pin = remote->row.pin };
+}
+
+struct http_limits remote_limits(const struct remote *remote, int64_t max_tokens)
+{
+	struct http_limits limits = http_limits_default();
+
+	limits.first_byte_ms = remote->row.timeout_s * 1000;
+	limits.total_ms = limits.connect_ms + limits.first_byte_ms + max_tokens * TOKEN_MS;
+	limits.body_max = LIMIT_ANSWER_BYTES + (uint64_t)max_tokens * BYTES_A_CHUNK;
+	return limits;
 }
 
 void remote_reason(struct str body, char *out, size_t out_size)

@@ -21,6 +21,10 @@ struct remote {
  * The request borrows from `remote`. */
 void remote_introduce(const struct remote *remote, struct http_request *request);
 
+/* For a request whose answer has at most `max_tokens` tokens: the provider's own time to the first byte, room for what stands around
+ * each token, and an end for a server that only drips: five seconds for each token are more than any machine takes that is of use. */
+struct http_limits remote_limits(const struct remote *remote, int64_t max_tokens);
+
 /* The reason that a server gave, cleaned for printing: {"error":"..."}, {"error":{"message":"..."}}, {"message":...}, or the
  * beginning of plain text. */
 void remote_reason(struct str body, char *out, size_t out_size);

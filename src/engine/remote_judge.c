@@ -274,9 +274,8 @@ static void send(void *user)
 	json_decref(json);
 	char *url = mem_printf("%s%s", remote->row.url, provider_dialect_of(remote->row.kind)->path);
 	struct http_request request = { .method = "POST", .url = url, .json = buf_str(&body),
-					.limits = http_limits_default(), .done = on_done, .user = q };
+					.limits = remote_limits(remote, REPLY_TOKENS), .done = on_done, .user = q };
 	remote_introduce(remote, &request);
-	request.limits.first_byte_ms = remote->row.timeout_s * 1000;
 	request.limits.body_max = REPLY_BYTES;
 	q->call = http_client_start(q->judge->options.http_client, &request);
 	buf_release(&body);

@@ -19,7 +19,6 @@
 #define PAUSE_MS 10000
 #define PAUSES_MAX 3        /* without an answer between them, then its columns fail */
 #define PAGE_CELLS 32
-#define BYTES_A_CHUNK 1024  /* around each token of a stream */
 
 /* One provider, for all columns of the run. */
 struct remote_endpoint {
@@ -387,10 +386,8 @@ static void send(struct remote_flight *f)
 	f->first_us = 0;
 	char *url = mem_printf("%s%s", r->remote.row.url, dialect->path);
 	struct http_request request = { .method = "POST", .url = url, .json = buf_str(&body),
-					.limits = http_limits_default(), .on_data = on_data, .done = on_done, .user = f };
+					.limits = remote_limits(&r->remote, c->row.params.max_tokens), .on_data = on_data, .done = on_done, .user = f };
 	remote_introduce(&r->remote, &request);
-	request.limits.first_byte_ms = r->remote.row.timeout_s * 1000;
-	request.limits.body_max = LIMIT_ANSWER_BYTES + (uint64_t)c->row.params.max_tokens * BYTES_A_CHUNK;
 	f->call = http_client_start(f->e->options.http_client, &request);
 	buf_release(&body);
 	mem_free(url);

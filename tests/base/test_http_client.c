@@ -462,7 +462,7 @@ static void a_silent_server_ends_at_its_limit(void **state)
 	r = request_for("GET", "/stall");
 	r.limits.total_ms = 100;
 	run(&r);
-	assert_err(&result, "err_http_timeout");
+	assert_err(&result, "err_http_slow");
 }
 
 static void what_is_broken_or_too_big_fails_with_its_reason(void **state)

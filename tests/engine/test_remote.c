@@ -3,6 +3,7 @@
  * Columns that a provider answers: every question ends answered, whole, or failed with its reason, whatever the server does. */
 #include "engine/chat.h"
 #include "engine/engine_test.h"
+#include "engine/remote.h"
 #include "support/stub.h"
 
 #include "store/provider_store.h"
@@ -616,6 +617,17 @@ static void a_conversation_whose_provider_fails_says_why(void **state)
 	heard_release(&h);
 }
 
+static void a_server_that_drips_comes_to_an_end(void **state)
+{
+	(void)state;
+	const struct remote remote = { .row = { .timeout_s = 30 } };
+	struct http_limits few = remote_limits(&remote, 16), many = remote_limits(&remote, 256);
+	assert_int_equal(few.first_byte_ms, 30000);
+	assert_true(few.total_ms > few.first_byte_ms && few.total_ms <= 40000 + 16 * 10000);
+	assert_true(many.total_ms - few.total_ms >= 240 * 1000); /* one token a second is no drip */
+	assert_true(many.body_max > few.body_max && few.body_max >= LIMIT_ANSWER_BYTES);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -628,6 +640,7 @@ int main(void)
 		TEST(what_stays_wrong_fails_with_its_reason),
 		TEST(a_server_that_is_gone_ends_its_column_and_not_the_run),
 		TEST(fields_that_a_server_refuses_are_left_out),
+		TEST(a_server_that_drips_comes_to_an_end),
 		TEST(in_the_worst_of_worlds_nothing_is_cut_in_silence),
 		TEST(a_conversation_is_sent_whole),
 		TEST(what_follows_a_turn_without_answer_fails),
