@@ -42,9 +42,11 @@ struct check {
 static void view_check(struct request *r, const struct check *check)
 {
 	struct buf text = BUF_INIT(8 * KIB);
-	char hint[80];
+	char label[80], hint[80];
+	(void)str_format(label, sizeof label, "core_check_%s", check->name);
 	json_open(&r->out, NULL, '{');
 	json_cstr(&r->out, "name", check->name);
+	json_cstr(&r->out, "label", msg_text(r->lang, label));
 	json_cstr(&r->out, "state", check->state);
 	msg_render(&text, r->lang, check->key, check->args);
 	json_str(&r->out, "message", buf_str(&text));

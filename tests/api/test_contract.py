@@ -44,7 +44,7 @@ def test_status_doctor_and_settings(server):
     status = server.api("GET", "/status").json
     assert status["memory_total"] > 0 and status["disk_free"] > 0 and status["data_dir"] == str(server.data)
     for check in server.api("GET", "/doctor").json["checks"]:
-        assert check["state"] in ("ok", "warn", "fail") and not check["message"].startswith("core_")
+        assert check["state"] in ("ok", "warn", "fail") and check["label"] and not check["message"].startswith("core_")
     assert server.api("PATCH", "/settings", {"language": "zh-TW", "n_threads": 2}).json["n_threads"] == 2
     assert problem(server.api("GET", "/runs/999999"), 404, "not_found")["message"].startswith("找不到")
     english = problem(server.api("GET", "/runs/999999", Accept_Language="en"), 404, "not_found")
