@@ -163,10 +163,15 @@ def test_open_needs_a_server_and_gives_a_fresh_link(tmp_path):
         live.stop()
 
 
+def hear_hangups():
+    """Tests that run under nohup hand its deafness down."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("numbers", [[signal.SIGINT], [signal.SIGTERM], [signal.SIGHUP], [signal.SIGHUP] * 3])
 def test_serve_prints_one_line_and_ends_on_a_signal(tmp_path, numbers):
     server = subprocess.Popen([support.ASSAY, "serve", "--data", tmp_path, "--port", str(support.free_port())],
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment())
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(), preexec_fn=hear_hangups)
     link = server.stdout.readline()
     assert link.startswith("http://127.0.0.1:")
     again = assay("serve", data=tmp_path)
@@ -402,7 +407,7 @@ def test_a_signal_stops_cleanly_and_resume_goes_on(demo, tmp_path, number):
     path = tmp_path / "many.txt"
     path.write_text("".join(f"Which CPU does the Kestrel K{n} use?\n" for n in range(40)), "utf-8")
     process = subprocess.Popen([support.ASSAY, "run", path, "--model", "kestrel@2", "--max-tokens", "16", "--data", demo],
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment())
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(), preexec_fn=hear_hangups)
     while "answering" not in process.stderr.readline() and process.poll() is None:
         pass
     time.sleep(0.2)

@@ -221,18 +221,19 @@ struct attempt {
 	int kinds;        /* of worker that must not */
 	bool is_deadly;   /* ends the process */
 	bool is_landlock; /* refused by Landlock alone */
-	bool is_of_kernel; /* may not work without a sandbox either */
+	bool is_of_kernel; /* may not work without a sandbox either: not everywhere, or not for everybody */
 };
 
 #define A(function, ...) { .name = #function, .try = function, .kinds = __VA_ARGS__ }
 static const struct attempt attempts[] = {
-	A(reaches_the_network, ALL), A(reaches_the_network_by_ipv6, ALL), A(reaches_the_kernel_by_netlink, ALL),
+	A(reaches_the_network, ALL), A(reaches_the_network_by_ipv6, ALL, .is_of_kernel = true), A(reaches_the_kernel_by_netlink, ALL),
 	A(reaches_the_owners_socket, ALL), A(listens, ALL), A(makes_a_pair, CPU), A(runs_a_program, ALL),
 	A(runs_a_program_by_descriptor, ALL), A(forks, ALL), A(clones, ALL), A(clones_by_clone3, ALL),
 	A(reads_a_file, CPU | NVIDIA, .is_landlock = true), A(writes_a_file, ALL), A(makes_a_file, ALL),
 	A(writes_by_an_open_descriptor, ALL), A(makes_a_folder, ALL), A(renames, ALL), A(removes, ALL), A(links, ALL),
 	A(opens_to_all, ALL), A(empties, ALL), A(kills, ALL), A(kills_a_thread_of_another, ALL), A(opens_a_process, ALL),
-	A(traces, ALL, .is_deadly = true), A(reads_memory_of_another, ALL, .is_deadly = true), A(makes_code_by_mmap, CPU),
+	A(traces, ALL, .is_deadly = true, .is_of_kernel = true),
+	A(reads_memory_of_another, ALL, .is_deadly = true, .is_of_kernel = true), A(makes_code_by_mmap, CPU),
 	A(makes_code_by_mprotect, CPU), A(becomes_traceable, CPU), A(takes_a_namespace, ALL, .is_deadly = true, .is_of_kernel = true),
 	A(asks_for_keys, ALL, .is_deadly = true, .is_of_kernel = true), A(makes_a_ring, ALL, .is_deadly = true, .is_of_kernel = true),
 };
