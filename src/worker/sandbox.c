@@ -51,8 +51,8 @@ bool sandbox_harden(int keep_fd)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		return false;
+	write_text("/proc/self/oom_score_adj", "800"); /* first: afterwards its /proc belongs to root */
 	prctl(PR_SET_DUMPABLE, 0);
-	write_text("/proc/self/oom_score_adj", "800");
 	limit(RLIMIT_CORE, 0);
 	setenv("GGML_NO_BACKTRACE", "1", 1);
 	syscall(SYS_close_range, keep_fd + 1, ~0U, 0);
