@@ -37,6 +37,7 @@
 #include "server/template_look.h"
 #include "server/upload.h"
 #include "store/artifact_store.h"
+#include "store/backup.h"
 #include "store/chat_store.h"
 #include "store/panel_store.h"
 #include "store/provider_store.h"
@@ -205,17 +206,41 @@ static void uploads_cleaned(struct task *task)
 	app->is_cleaning = false;
 }
 
+static void back_up(struct task *task, void *context)
+{
+	struct app *app = (struct app *)((char *)task - offsetof(struct app, backup));
+	int64_t now = clock_wall_ms();
+	(void)context;
+	if (!atomic_load(&task->cancelled) && backup_is_due(store_data_dir(app->store), now))
+		err_kept(backup_make(app->store, now, &task->cancelled, &task->err));
+}
+
+static void backed_up(struct task *task)
+{
+	struct app *app = (struct app *)((char *)task - offsetof(struct app, backup));
+	app->is_backing_up = false;
+	if (task->err.code != ERR_OK && task->err.code != ERR_CANCELLED)
+		log_warn("app", "no backup this time: %s %s", task->err.key, task->err.args);
+}
+
 static void housekeeping(void *user)
 {
 	struct app *app = user;
 	loop_timer_set(app->housekeeping, CLEAN_MS);
-	if (app->is_cleaning || app->closing)
-		return;
-	app->is_cleaning = true;
-	memset(&app->cleaning, 0, sizeof app->cleaning);
-	app->cleaning.run = clean_uploads;
-	app->cleaning.done = uploads_cleaned;
-	executor_post(app->work, &app->cleaning);
+	if (!app->is_cleaning && !app->closing) {
+		app->is_cleaning = true;
+		memset(&app->cleaning, 0, sizeof app->cleaning);
+		app->cleaning.run = clean_uploads;
+		app->cleaning.done = uploads_cleaned;
+		executor_post(app->work, &app->cleaning);
+	}
+	if (!app->is_backing_up && !app->closing) {
+		app->is_backing_up = true;
+		memset(&app->backup, 0, sizeof app->backup);
+		app->backup.run = back_up;
+		app->backup.done = backed_up;
+		executor_post(app->create, &app->backup); /* where what takes long is done */
+	}
 }
 
 static void beat(void *user)
@@ -466,6 +491,7 @@ void app_close(struct app *app)
 	creations_free(app->creations);
 	if (app->finding)
 		app->finding->cancelled = true;
+	app->backup.cancelled = true;
 	engine_free(app->engine); /* posts its last writes */
 	app->engine = NULL;
 	conversion_close(app->conversion);

@@ -44,6 +44,8 @@ struct app {
 	struct loop_timer *beat;         /* heartbeat of the event streams */
 	struct task cleaning;            /* of old uploads */
 	bool is_cleaning;
+	struct task backup;              /* of the database, where one is due */
+	bool is_backing_up;
 	struct loop_timer *free_timer;   /* api_memory.c: when it looks again whether Ollama has let go, */
 	struct request *freeing;	 /* and for whom; NULL: for nobody */
 	struct task *finding;            /* found_models.c: under way since the start; NULL: not */

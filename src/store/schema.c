@@ -5,6 +5,7 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "store/backup.h"
 
 #define CHECK_WHOLE_BYTES (64 << 20)
 
@@ -389,31 +390,15 @@ const char *const schema_steps[] = { step_1, step_2, step_3, step_4, step_5, ste
 				      step_7, step_8, step_9, step_10, step_11, step_12, step_13, step_14, step_15 };
 const size_t schema_n_steps = sizeof schema_steps / sizeof *schema_steps;
 
-/* Copies the file as it is, by the backup API (a plain copy would miss the WAL and drop SQLite's locks). */
-static enum err_code backup_copy(struct db *db, int64_t version, const char *backup_dir, struct err *err)
+static enum err_code backup_before(struct db *db, int64_t version, const char *backup_dir, struct err *err)
 {
 	char *path = mem_printf("%s/assay-v%lld-%lld.db", backup_dir, (long long)version, (long long)clock_wall_ms());
-	sqlite3 *copy = NULL;
-	sqlite3_backup *backup = NULL;
-	enum err_code code = fs_make_dirs(backup_dir, err);
-	int rc = SQLITE_OK;
 
-	if (code != ERR_OK)
-		goto out;
-	rc = sqlite3_open_v2(path, &copy, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
-	if (rc == SQLITE_OK)
-		backup = sqlite3_backup_init(copy, "main", db->conn, "main");
-	if (backup) {
-		sqlite3_backup_step(backup, -1);
-		rc = sqlite3_backup_finish(backup);
-	}
-	if (rc != SQLITE_OK || !backup)
-		code = err_set(err, ERR_IO, "err_store_backup", "path=%s|reason=%s", path,
-			       copy ? sqlite3_errmsg(copy) : sqlite3_errstr(rc));
-	else
+	enum err_code code = fs_make_dirs(backup_dir, err);
+	if (code == ERR_OK)
+		code = backup_write(db, path, NULL, err);
+	if (code == ERR_OK)
 		log_info("store", "backup before migration path=%s", path);
-out:
-	sqlite3_close(copy);
 	mem_free(path);
 	return code;
 }
@@ -450,7 +435,7 @@ enum err_code schema_migrate(struct db *db, const char *const *steps, size_t n_s
 	if (version < 0 || version > (int64_t)n_steps)
 		return err_set(err, ERR_DATA, "err_schema_newer", "found=%lld|known=%zu", (long long)version, n_steps);
 	if (version > 0 && version < (int64_t)n_steps && backup_dir)
-		code = backup_copy(db, version, backup_dir, err);
+		code = backup_before(db, version, backup_dir, err);
 	for (size_t i = (size_t)version; i < n_steps && code == ERR_OK; i++)
 		code = apply_step(db, steps[i], (int64_t)i + 1, err);
 	return code;
