@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/mem.h"
 #include "cli/models_gpu.h"
 #include "cli/show.h"
+#include "store/recover.h"
 
 static const char *state_word(const struct cli *cli, const char *state)
 {
@@ -33,6 +37,33 @@ static void print_checks(const struct cli *cli, const json_t *checks)
 	table_free(t);
 }
 
+static int recover_database(struct cli *cli)
+{
+	struct err err = { 0 };
+	struct recovery r;
+	char *dir = fs_data_dir(cli->data_dir);
+	char made[32] = "";
+	enum err_code code = store_recover(dir, &r, &err);
+	bool is_damaged = r.problem.code != ERR_OK;
+	if (is_damaged)
+		clock_format_utc(r.made_ms, made);
+	if (code == ERR_OK && cli->json) {
+		json_t *reply = json_pack("{s:b}", "damaged", is_damaged);
+		if (is_damaged)
+			(void)json_object_update_new(reply, json_pack("{s:s, s:s, s:s}", "copy", r.copy, "made", made, "kept", r.kept));
+		cli_print_json(reply);
+		json_decref(reply);
+	} else if (code == ERR_OK && is_damaged) {
+		cli_say(cli, stdout, "cli_recovered", "copy=%s|made=%s|kept=%s", r.copy, made, r.kept);
+	} else if (code == ERR_OK) {
+		cli_say(cli, stdout, "cli_not_damaged", NULL);
+	}
+	int result = code == ERR_OK ? EXIT_DONE : cli_fail(cli, &err);
+	recovery_free(&r);
+	mem_free(dir);
+	return result;
+}
+
 static int exec_doctor(struct cli *cli)
 {
 	struct client *c = NULL;
@@ -41,6 +72,8 @@ static int exec_doctor(struct cli *cli)
 	const json_t *check;
 	int result = EXIT_DONE;
 	size_t i;
+	if (args_has(cli->args, "recover"))
+		return recover_database(cli);
 	enum err_code code = cli_connect(cli, &c, &err);
 	if (code == ERR_OK && args_has(cli->args, "free")) {
 		result = memory_free(cli, c);
@@ -65,6 +98,7 @@ static int exec_doctor(struct cli *cli)
 
 static const struct arg_option doctor_options[] = {
 	{ "free", NULL, "cli_opt_free", false },
+	{ "recover", NULL, "cli_opt_recover", false },
 	{ NULL, NULL, NULL, false },
 };
 static const struct arg_option *const tables[] = { doctor_options, machine_options, NULL };

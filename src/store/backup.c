@@ -17,6 +17,7 @@
 #define WEEK_MS (7 * 24 * 60 * 60 * 1000LL)
 #define PREFIX "assay-week-"
 #define SUFFIX ".db"
+#define NAME_BYTES 64
 #define FOLDER_ENTRIES 10000
 #define STEP_PAGES 512 /* then whoever else wants the disk has a turn */
 #define STEP_PAUSE_US 2000
@@ -42,6 +43,8 @@ static enum err_code copy_pages(struct db *db, struct db *copy, const char *path
 			usleep(STEP_PAUSE_US);
 	}
 	int ended = sqlite3_backup_finish(backup);
+	if (rc == SQLITE_DONE && ended == SQLITE_OK) /* a file of its own: no journal appears beside it when it is read */
+		ended = sqlite3_exec(copy->conn, "PRAGMA journal_mode=DELETE", NULL, NULL, NULL);
 	if (rc == SQLITE_DONE)
 		return ended == SQLITE_OK ? ERR_OK : failed(ended, path, err);
 	return rc == SQLITE_OK ? err_set(err, ERR_CANCELLED, "err_cancelled", NULL) : failed(rc, path, err);
@@ -75,15 +78,20 @@ enum err_code backup_write(struct db *db, const char *path, const atomic_bool *s
 /* Visits a folder for the newest copy that is not newer than `before_ms`. */
 struct search {
 	int64_t before_ms, found_ms; /* found_ms -1: none */
+	bool weekly;                 /* only these */
+	char name[NAME_BYTES];
 };
 
-static bool weekly_time(const char *name, int64_t *ms)
+/* "assay-week-MS.db", or "assay-vVERSION-MS.db" from before an update. */
+static bool time_of(const char *name, bool weekly, int64_t *ms)
 {
 	struct str text = str_of(name);
+	const char *time = strrchr(name, '-');
 
-	if (!str_starts(text, PREFIX) || !str_ends(text, SUFFIX))
+	if (!time || !str_starts(text, weekly ? PREFIX : "assay-") || !str_ends(text, SUFFIX) || text.len >= NAME_BYTES)
 		return false;
-	text = (struct str){ text.ptr + strlen(PREFIX), text.len - strlen(PREFIX) - strlen(SUFFIX) };
+	text = str_of(time + 1);
+	text.len -= strlen(SUFFIX);
 	return str_to_i64(text, ms) && *ms >= 0;
 }
 
@@ -92,27 +100,35 @@ static bool look_at(void *user, const char *name, bool is_dir)
 	struct search *search = user;
 	int64_t ms;
 
-	if (!is_dir && weekly_time(name, &ms) && ms <= search->before_ms && ms > search->found_ms)
+	if (!is_dir && time_of(name, search->weekly, &ms) && ms <= search->before_ms && ms > search->found_ms) {
 		search->found_ms = ms;
+		(void)str_format(search->name, sizeof search->name, "%s", name);
+	}
 	return true;
 }
 
-static char *weekly_path(const char *data_dir, int64_t ms)
-{
-	return mem_printf("%s/backup/" PREFIX "%lld" SUFFIX, data_dir, (long long)ms);
-}
-
-char *backup_newest(const char *data_dir, int64_t before_ms, int64_t *made_ms)
+static char *newest(const char *data_dir, bool weekly, int64_t before_ms, int64_t *made_ms)
 {
 	char *dir = fs_join(data_dir, "backup");
-	struct search search = { before_ms, -1 };
+	struct search search = { .before_ms = before_ms, .found_ms = -1, .weekly = weekly };
 	struct err ignored;
 
 	if (fs_list(dir, FOLDER_ENTRIES, look_at, &search, &ignored) != ERR_OK)
 		log_debug("store", "no backups yet in %s", dir);
+	char *path = search.found_ms < 0 ? NULL : fs_join(dir, search.name);
 	mem_free(dir);
 	*made_ms = search.found_ms;
-	return search.found_ms < 0 ? NULL : weekly_path(data_dir, search.found_ms);
+	return path;
+}
+
+char *backup_newest(const char *data_dir, int64_t before_ms, int64_t *made_ms)
+{
+	return newest(data_dir, true, before_ms, made_ms);
+}
+
+char *backup_newest_of_all(const char *data_dir, int64_t before_ms, int64_t *made_ms)
+{
+	return newest(data_dir, false, before_ms, made_ms);
 }
 
 bool backup_is_due(const char *data_dir, int64_t wall_ms)
@@ -156,7 +172,7 @@ enum err_code backup_make(const struct store *s, int64_t wall_ms, const atomic_b
 {
 	const char *data_dir = store_data_dir(s);
 	char *dir = fs_join(data_dir, "backup");
-	char *path = weekly_path(data_dir, wall_ms);
+	char *path = mem_printf("%s/" PREFIX "%lld" SUFFIX, dir, (long long)wall_ms);
 	struct db *db = NULL;
 
 	enum err_code code = check_room(data_dir, err);

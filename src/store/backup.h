@@ -24,5 +24,7 @@ MUST_USE enum err_code backup_make(const struct store *s, int64_t wall_ms, const
 
 /* Owned: the weekly copy that is as old as `before_ms` or older, NULL: none; `*made_ms` is when it was made. */
 char *backup_newest(const char *data_dir, int64_t before_ms, int64_t *made_ms);
+/* The same of all copies, those before updates too. */
+char *backup_newest_of_all(const char *data_dir, int64_t before_ms, int64_t *made_ms);
 
 #endif

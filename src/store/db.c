@@ -67,7 +67,7 @@ static enum err_code db_configure(struct db *db, struct err *err)
 		       err);
 }
 
-static enum err_code db_open(const char *path, bool is_writer, struct db **out, struct err *err)
+enum err_code db_open_file(const char *path, bool is_writer, struct db **out, struct err *err)
 {
 	struct db *db = mem_alloc(sizeof *db);
 	int flags = SQLITE_OPEN_NOMUTEX | (is_writer ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY);
@@ -92,7 +92,7 @@ static enum err_code db_open(const char *path, bool is_writer, struct db **out, 
 
 static enum err_code db_open_migrated(const char *path, const char *backup_dir, struct db **out, struct err *err)
 {
-	enum err_code code = db_open(path, true, out, err);
+	enum err_code code = db_open_file(path, true, out, err);
 
 	if (code == ERR_OK)
 		code = schema_migrate(*out, schema_steps, schema_n_steps, backup_dir, err);
@@ -312,7 +312,7 @@ static enum err_code open_both(struct store *s, struct err *err)
 
 	enum err_code code = db_open_migrated(path, backup_dir, &s->writer, err);
 	if (code == ERR_OK)
-		code = db_open(path, false, &s->reader, err);
+		code = db_open_file(path, false, &s->reader, err);
 	mem_free(path);
 	mem_free(backup_dir);
 	return code;
@@ -381,7 +381,7 @@ bool store_low_space(const struct store *s)
 enum err_code store_open_reader(const struct store *s, struct db **out, struct err *err)
 {
 	char *path = fs_join(s->dir, "assay.db");
-	enum err_code code = db_open(path, false, out, err);
+	enum err_code code = db_open_file(path, false, out, err);
 
 	if (code == ERR_OK)
 		code = db_exec(*out, "BEGIN", err);

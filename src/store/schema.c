@@ -452,6 +452,11 @@ static enum err_code check_with(struct db *db, const char *sql, struct err *err)
 	return wrong != ERR_OK ? wrong : code;
 }
 
+enum err_code schema_check_all(struct db *db, struct err *err)
+{
+	return check_with(db, "PRAGMA quick_check(1)", err);
+}
+
 enum err_code schema_check(struct db *db, struct err *err)
 {
 	static const char *const small[] = {
@@ -467,7 +472,7 @@ enum err_code schema_check(struct db *db, struct err *err)
 	if (code != ERR_OK)
 		return code;
 	if (pages * page_size <= CHECK_WHOLE_BYTES)
-		return check_with(db, "PRAGMA quick_check(1)", err);
+		return schema_check_all(db, err);
 	for (size_t i = 0; i < sizeof small / sizeof *small && code == ERR_OK; i++)
 		code = check_with(db, small[i], err);
 	return code;

@@ -18,5 +18,7 @@ MUST_USE enum err_code schema_migrate(struct db *db, const char *const *steps, s
 
 /* quick_check, bounded: all of a file up to 64 MiB, of larger ones the small tables.  ERR_DATA "err_store_corrupt". */
 MUST_USE enum err_code schema_check(struct db *db, struct err *err);
+/* The same of all of a file, however large. */
+MUST_USE enum err_code schema_check_all(struct db *db, struct err *err);
 
 #endif

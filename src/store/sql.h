@@ -43,6 +43,9 @@ struct query {
 	bool cached;
 };
 
+/* A connection to one file as it is, neither migrated nor checked; the writer makes the file where it is missing. */
+MUST_USE enum err_code db_open_file(const char *path, bool is_writer, struct db **out, struct err *err);
+
 /* Prepares (or takes from the cache) and binds.  A failure shows at query_end(). */
 struct query query_start(struct db *db, struct err *err, const char *sql, const char *types, ...);
 /* Forgets the current row and runs again with other values. */

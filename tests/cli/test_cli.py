@@ -151,6 +151,31 @@ def test_doctor_checks_this_machine(tmp_path):
     assert assay("doctor", data=tmp_path).returncode == done.returncode
 
 
+def test_a_damaged_database_goes_back_to_its_weekly_copy(tmp_path):
+    data = tmp_path / "data"
+    live = support.Live(data).start()
+    try:
+        until = time.monotonic() + 30
+        while not list(data.glob("backup/assay-week-*.db")):  # made soon after the first start
+            assert time.monotonic() < until, "no copy was made"
+            time.sleep(0.1)
+    finally:
+        live.stop()
+    done = assay("doctor", "--recover", data=data)
+    assert done.returncode == 0 and "not damaged" in done.stdout
+    database = data / "assay.db"
+    whole = database.read_bytes()
+    database.write_bytes(whole[:4096] + b"Z" * (len(whole) - 4096))
+    refused = assay("models", "list", data=data)
+    assert refused.returncode == 4 and "assay doctor --recover" in refused.stderr
+    done = assay("doctor", "--recover", "--json", data=data)
+    told = json.loads(done.stdout)
+    assert done.returncode == 0 and told["damaged"] is True
+    assert pathlib.Path(told["kept"], "assay.db").stat().st_size == len(whole)
+    assert assay("models", "list", data=data).returncode == 0
+    assert {p.suffix for p in (data / "backup").iterdir()} == {".db"}
+
+
 def test_open_needs_a_server_and_gives_a_fresh_link(tmp_path):
     missing = assay("open", data=tmp_path)
     assert missing.returncode == 3 and "assay serve" in missing.stderr

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "base/fs.h"
+#include "base/log.h"
 #include "store/backup.h"
 #include "store/setting_store.h"
 #include "store/sql.h"
@@ -148,5 +149,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_copy_from_the_future_is_none, setup, teardown),
 		cmocka_unit_test_setup_teardown(one_that_is_stopped_leaves_nothing, setup, teardown),
 	};
+	log_set_quiet(true);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
