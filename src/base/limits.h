@@ -37,6 +37,8 @@
 #define LIMIT_API_KEYS 100
 #define LIMIT_RATERS 100      /* of one rating link */
 #define LIMIT_RATING_DAYS 90  /* that a rating link may be valid for */
+#define LIMIT_REQUESTS_DEFAULT 10000    /* to a provider that is not of this network, in one validation, where nobody chose */
+#define LIMIT_REQUESTS_CHOICE 10000000 /* the most that can be chosen */
 #define LIMIT_PANELS 20       /* open rating links of one run */
 #define LIMIT_CHAT_TOKENS 32768 /* of the context of a conversation, whatever the model could */
 

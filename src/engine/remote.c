@@ -10,6 +10,13 @@
 #define BYTES_A_CHUNK 1024 /* around each token of a stream */
 #define TOKEN_MS 5000
 
+enum err_code remote_may_ask(const struct remote *remote, int64_t n_asked, struct err *err)
+{
+	if (remote->row.max_requests == 0 || n_asked < remote->row.max_requests)
+		return ERR_OK;
+	return err_set(err, ERR_LIMIT, "err_provider_requests", "provider=%s|limit=%lld", remote->row.name, (long long)remote->row.max_requests);
+}
+
 void remote_introduce(const struct remote *remote, struct http_request *request)
 {
 	request->bearer = remote->key;

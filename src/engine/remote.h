@@ -25,6 +25,9 @@ void remote_introduce(const struct remote *remote, struct http_request *request)
  * each token, and an end for a server that only drips: five seconds for each token are more than any machine takes that is of use. */
 struct http_limits remote_limits(const struct remote *remote, int64_t max_tokens);
 
+/* ERR_LIMIT "err_provider_requests" where `n_asked` requests are all that this provider may get in one validation. */
+MUST_USE enum err_code remote_may_ask(const struct remote *remote, int64_t n_asked, struct err *err);
+
 /* The reason that a server gave, cleaned for printing: {"error":"..."}, {"error":{"message":"..."}}, {"message":...}, or the
  * beginning of plain text. */
 void remote_reason(struct str body, char *out, size_t out_size);

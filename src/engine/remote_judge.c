@@ -41,6 +41,7 @@ struct remote_judge {
 	void *user;
 	struct inquiry *questions; /* in the order asked */
 	int n_open;
+	int64_t n_asked;  /* requests sent */
 	size_t asking;	  /* that it took */
 	bool has_asking;
 	int busy;      /* callbacks that are running */
@@ -267,6 +268,13 @@ static void send(void *user)
 {
 	struct inquiry *q = user;
 	const struct remote *remote = q->judge->options.remote;
+	struct err cause;
+
+	if (remote_may_ask(remote, q->judge->n_asked, &cause) != ERR_OK) {
+		fail(q->judge, &cause); /* which may free it */
+		return;
+	}
+	q->judge->n_asked++;
 	struct buf body = BUF_INIT(LIMIT_PROMPT_BYTES);
 	json_t *json = body_of(q);
 
@@ -291,14 +299,20 @@ static void advance(struct remote_judge *j)
 		j->events->idle(j->user);
 		return;
 	}
-	for (struct inquiry *q = j->questions; q && j->n_open < j->options.remote->row.concurrency; q = q->next) {
+	const struct remote *remote = j->options.remote;
+	struct err cause = { 0 };
+	for (struct inquiry *q = j->questions; q && j->n_open < remote->row.concurrency; q = q->next) {
 		if (q->is_open)
 			continue;
+		if (remote_may_ask(remote, j->n_asked, &cause) != ERR_OK)
+			break;
 		q->is_open = true;
 		q->asking = j->asking;
 		j->n_open++;
 		send(q);
 	}
+	if (cause.code != ERR_OK && j->n_open == 0)
+		loop_timer_set(j->questions->retry, 0); /* where it is told: not in the middle of somebody's asking */
 }
 
 /* --- life --- */

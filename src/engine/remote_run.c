@@ -2,7 +2,8 @@
  *
  * Columns that a provider answers.  Each cell is one request; a provider gets at most its number of them at once, whatever the
  * number of its columns.  A request that fails for a reason that may pass is sent again (6 tries, full jitter, Retry-After);
- * after several failures in a row the provider gets a pause, and after several pauses its columns fail. */
+ * after several failures in a row the provider gets a pause, and after several pauses its columns fail.  Where the requests that one
+ * validation may send it are used up, its columns fail too: continuing or retrying them is a decision to send as many again. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -25,6 +26,7 @@ struct remote_endpoint {
 	int64_t provider_id;
 	struct engine *e;
 	int n_open;             /* requests under way or waiting for another try */
+	int64_t n_asked;        /* requests sent, also those that failed */
 	int n_failures, n_pauses; /* in a row */
 	bool is_paused, is_closed; /* closed: the program ends */
 	struct loop_timer *pause;
@@ -201,15 +203,20 @@ size_t remote_cells(const struct active *a, struct cell_live *out, size_t n, siz
 /* --- one answer --- */
 
 static void send(struct remote_flight *f);
+static void end_failed(struct remote_flight *f, const struct err *cause);
 
 static void on_retry(void *user)
 {
 	struct remote_flight *f = user;
+	struct remote_column *r = column_of(f);
+	struct err cause;
 
-	if (column_of(f)->endpoint->is_paused)
+	if (r->endpoint->is_paused)
 		loop_timer_set(f->retry, f->e->options.quick_retries ? 5 : BACKOFF_MS);
-	else
+	else if (remote_may_ask(&r->remote, r->endpoint->n_asked, &cause) == ERR_OK)
 		send(f);
+	else
+		end_failed(f, &cause);
 }
 
 /* All questions of the column would fail in the same way. */
@@ -388,6 +395,7 @@ static void send(struct remote_flight *f)
 	struct http_request request = { .method = "POST", .url = url, .json = buf_str(&body),
 					.limits = remote_limits(&r->remote, c->row.params.max_tokens), .on_data = on_data, .done = on_done, .user = f };
 	remote_introduce(&r->remote, &request);
+	r->endpoint->n_asked++;
 	f->call = http_client_start(f->e->options.http_client, &request);
 	buf_release(&body);
 	mem_free(url);
@@ -514,7 +522,8 @@ static bool has_room(const struct remote_column *r)
 	return !p->is_paused && !p->is_closed && p->n_open < (p->n_pauses > 0 ? 1 : r->remote.row.concurrency);
 }
 
-/* Asks what comes next.  False where it has to wait for the turns before it: when they are over it is read again. */
+/* Asks what comes next.  False where it has to wait for the turns before it (when they are over it is read again), and where no more
+ * may be asked: then the column fails once what is under way has ended. */
 static bool ask_next(struct engine *e, size_t column)
 {
 	struct active_column *c = &e->active->columns[column];
@@ -534,6 +543,11 @@ static bool ask_next(struct engine *e, size_t column)
 			c->next = q->position;
 			r->n_questions = r->at;
 		}
+		return false;
+	}
+	if (remote_may_ask(&r->remote, r->endpoint->n_asked, &cause) != ERR_OK) {
+		if (r->n_open == 0 && c->n_storing == 0)
+			column_fail(e, c, &cause);
 		return false;
 	}
 	r->at++;

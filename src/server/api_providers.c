@@ -152,6 +152,7 @@ static void read_change(struct request *r, struct change *c, struct err *err)
 	c->key = body_text(r->json, "key", 0, LIMIT_KEY_BYTES, NULL, err);
 	c->row.concurrency = json_get_int(r->json, "concurrency", 1, CONCURRENCY_MAX, 0, err);
 	c->row.timeout_s = json_get_int(r->json, "timeout_s", 1, TIMEOUT_MAX_S, 0, err);
+	c->row.max_requests = json_get_int(r->json, "max_requests", 0, LIMIT_REQUESTS_CHOICE, -1, err);
 	if (err->code != ERR_OK)
 		return;
 	read_key_source(r, c, err);
@@ -238,6 +239,7 @@ static void merge_change(struct request *r, struct db *db, struct change *c, str
 	row->name = c->row.name ? c->row.name : row->name;
 	row->concurrency = c->row.concurrency ? c->row.concurrency : row->concurrency;
 	row->timeout_s = c->row.timeout_s ? c->row.timeout_s : row->timeout_s;
+	row->max_requests = c->row.max_requests >= 0 ? c->row.max_requests : row->max_requests;
 	choose_key(r, c, row);
 	if (err->code == ERR_OK)
 		choose_trust(c, row, err);
@@ -308,8 +310,11 @@ void api_add_provider(struct request *r)
 	if (err.code == ERR_OK && !c->row.url)
 		err_set(&err, ERR_INVALID, "err_field_needed", "field=url");
 	struct url_parts url;
-	if (err.code == ERR_OK && !c->row.name && url_parse(c->row.url, &url, &err) == ERR_OK)
-		c->row.name = arena_strdup(r->arena, url.host);
+	if (err.code == ERR_OK && url_parse(c->row.url, &url, &err) == ERR_OK) {
+		c->row.name = c->row.name ? c->row.name : arena_strdup(r->arena, url.host);
+		if (c->row.max_requests < 0) /* elsewhere answers may have a price */
+			c->row.max_requests = url.is_private ? 0 : LIMIT_REQUESTS_DEFAULT;
+	}
 	if (err.code != ERR_OK) {
 		request_fail(r, &err);
 		return;

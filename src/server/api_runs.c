@@ -162,7 +162,8 @@ static void store_run(struct request *r, struct db *db)
 	for (size_t i = 0; i < body->n_columns; i++)
 		if (run_fill_column(db, r->arena, body->given[i], &body->columns[i], err) != ERR_OK)
 			return;
-	if (run_share_weights(db, r->arena, &body->run.params, body->columns, body->n_columns, err) != ERR_OK)
+	if (run_check_requests(db, r->arena, body->columns, body->n_columns, n, err) != ERR_OK ||
+	    run_share_weights(db, r->arena, &body->run.params, body->columns, body->n_columns, err) != ERR_OK)
 		return;
 	if (!*body->run.name && set_id && run_question_set(db, r->arena, set_id, &set, err) == ERR_OK)
 		body->run.name = set.name;

@@ -124,6 +124,7 @@ void view_provider(struct buf *b, enum lang lang, const struct provider_row *p, 
 	json_cstr(b, "key_last4", p->key_last4);
 	json_int(b, "concurrency", p->concurrency);
 	json_int(b, "timeout_s", p->timeout_s);
+	json_int(b, "max_requests", p->max_requests);
 	tls_pin_format(p->pin, pin);
 	(void)err_arg(&h->problem, "fingerprint", seen, sizeof seen);
 	json_cstr(b, "ca_file", p->ca_file);

@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "server/model_name.h"
 #include "server/question_body.h"
+#include "store/provider_store.h"
 #include "store/template_store.h"
 
 enum err_code run_name_column(struct db *db, struct arena *a, const struct model_list *list, const char *field,
@@ -69,6 +70,31 @@ enum err_code run_questions(struct db *db, struct arena *a, int64_t set_id, cons
 	if (code == ERR_OK && *n == 0)
 		code = err_set(err, ERR_INVALID, "err_questions_none", "field=%s", set_id ? "question_set_id" : "questions");
 	return code;
+}
+
+enum err_code run_check_requests(struct db *db, struct arena *a, const struct column_row *columns, size_t n, size_t n_questions,
+				 struct err *err)
+{
+	struct provider_row provider = { 0 };
+	struct model_row model;
+	int64_t ids[LIMIT_COLUMNS];
+
+	for (size_t i = 0; i < n; i++) {
+		if (model_store_get(db, a, columns[i].model_id, &model, err) != ERR_OK)
+			return err->code;
+		ids[i] = model.provider_id;
+	}
+	for (size_t i = 0; i < n; i++) {
+		int64_t n_requests = 0;
+		for (size_t k = 0; k < n; k++)
+			n_requests += ids[k] == ids[i] ? (int64_t)n_questions : 0;
+		if (ids[i] && provider_store_get(db, a, ids[i], &provider, err) != ERR_OK)
+			return err->code;
+		if (ids[i] && provider.max_requests > 0 && n_requests > provider.max_requests)
+			return err_set(err, ERR_LIMIT, "err_provider_requests_known", "field=columns[%zu].model_id|provider=%s|n=%lld|limit=%lld", i,
+				       provider.name, (long long)n_requests, (long long)provider.max_requests);
+	}
+	return ERR_OK;
 }
 
 enum err_code run_question_set(struct db *db, struct arena *a, int64_t set_id, struct question_set_row *out, struct err *err)

@@ -31,6 +31,11 @@ MUST_USE enum err_code run_share_weights(struct db *db, struct arena *a, struct 
 MUST_USE enum err_code run_questions(struct db *db, struct arena *a, int64_t set_id, const json_t *array, int64_t limit,
 				     struct question **out, size_t *n, struct err *err);
 
+/* Before anything is asked: ERR_LIMIT "err_provider_requests_known" where `n_questions` questions in these columns are more requests than
+ * a provider of theirs may get in one validation. */
+MUST_USE enum err_code run_check_requests(struct db *db, struct arena *a, const struct column_row *columns, size_t n, size_t n_questions,
+					  struct err *err);
+
 /* ERR_NOT_FOUND "err_question_set_not_found". */
 MUST_USE enum err_code run_question_set(struct db *db, struct arena *a, int64_t set_id, struct question_set_row *out,
 					struct err *err);

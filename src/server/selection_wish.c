@@ -216,6 +216,8 @@ static enum err_code store_run(struct db *db, struct arena *a, struct selection_
 	if (w->body->question_set_id &&
 	    run_questions(db, a, *set_id, NULL, is_part ? PLAN_QUESTIONS_MIN : 0, &questions, &n, err) != ERR_OK)
 		return err->code;
+	if (run_check_requests(db, a, w->columns, w->n_columns, n, err) != ERR_OK)
+		return err->code;
 	if (is_part)
 		n = PLAN_QUESTIONS_MIN;
 	w->run = (struct run_row){ .name = name_of(a, w, &questions[0]), .created_ms = clock_wall_ms(), .state = RUN_WAITING,

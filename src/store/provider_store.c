@@ -22,7 +22,7 @@ const char *provider_kind_name(enum provider_kind kind)
 
 #define PROVIDER_FIELDS \
 	"id, kind, name, url, key_source, key_last4, concurrency, timeout_s, created_ms," \
-	" id = ifnull((SELECT value FROM setting WHERE name = 'default_provider'), 0) + 0, ca_file, pin"
+	" id = ifnull((SELECT value FROM setting WHERE name = 'default_provider'), 0) + 0, ca_file, pin, max_requests"
 
 static void row_provider(const struct query *q, struct arena *a, struct provider_row *out)
 {
@@ -39,6 +39,7 @@ static void row_provider(const struct query *q, struct arena *a, struct provider
 		.is_default = row_int(q, 9) != 0,
 		.ca_file = row_text(q, a, 10),
 		.pin = row_text(q, a, 11),
+		.max_requests = row_int(q, 12),
 	};
 }
 
@@ -76,9 +77,9 @@ static enum err_code insert(struct db *db, struct provider_row *row, struct err 
 	row->created_ms = clock_wall_ms();
 	enum err_code code = db_run(db, err,
 				    "INSERT INTO provider(kind, name, url, key_source, key_last4, concurrency, timeout_s, created_ms, ca_file,"
-				    " pin) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-				    "tttttiiitt", provider_kind_name(row->kind), row->name, row->url, row->key_source, row->key_last4,
-				    row->concurrency, row->timeout_s, row->created_ms, row->ca_file, row->pin);
+				    " pin, max_requests) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+				    "tttttiiitti", provider_kind_name(row->kind), row->name, row->url, row->key_source, row->key_last4,
+				    row->concurrency, row->timeout_s, row->created_ms, row->ca_file, row->pin, row->max_requests);
 	row->id = db_last_id(db);
 	return code;
 }
@@ -136,9 +137,9 @@ enum err_code provider_store_set(struct db *db, struct arena *a, const struct pr
 	if (code == ERR_OK)
 		code = db_run_one(db, err, "err_provider_not_found", row->id,
 				  "UPDATE provider SET name = ?2, url = ?3, key_source = ?4, key_last4 = ?5, concurrency = ?6,"
-				  " timeout_s = ?7, ca_file = ?8, pin = ?9 WHERE id = ?1",
-				  "ittttiitt", row->id, row->name, row->url, row->key_source, row->key_last4, row->concurrency,
-				  row->timeout_s, row->ca_file, row->pin);
+				  " timeout_s = ?7, ca_file = ?8, pin = ?9, max_requests = ?10 WHERE id = ?1",
+				  "ittttiitti", row->id, row->name, row->url, row->key_source, row->key_last4, row->concurrency,
+				  row->timeout_s, row->ca_file, row->pin, row->max_requests);
 	return code;
 }
 

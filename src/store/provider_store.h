@@ -19,6 +19,7 @@ struct provider_row {
 	const char *key_last4;   /* "" where the key is too short to show a part of it */
 	int64_t concurrency;     /* requests at once, 1..64 */
 	int64_t timeout_s;       /* to the first byte of an answer, 1..3600 */
+	int64_t max_requests;    /* of one validation, or of its judge, from its start or continuing on; 0: no limit */
 	const char *ca_file, *pin; /* see base/tls_trust.h, "" none */
 	bool is_default;         /* the Ollama of OLLAMA_HOST */
 	int64_t created_ms;

@@ -197,6 +197,32 @@ def test_models_of_providers_are_columns_like_any_other(server, provider, ollama
     server.api("DELETE", f"/providers/{stub['id']}")
 
 
+def test_what_a_validation_would_ask_too_often_is_told_before_it_asks(server, openai):
+    stub = server.api("POST", "/providers", {"kind": "openai", "url": f"http://127.0.0.1:{openai.port}", "key": KEY}).json
+    assert stub["max_requests"] == 0  # on this machine nothing has a price
+    openai.key = KEY
+    stub = server.api("PATCH", f"/providers/{stub['id']}", {"max_requests": 3}).json
+    assert stub["max_requests"] == 3
+    small, lora = (server.api("POST", f"/providers/{stub['id']}/models/use", {"name": name}).json["id"] for name in ("small", "small-lora"))
+    asked = len(openai.bodies)
+    body = {"columns": [{"model_id": small}, {"model_id": lora}], "questions": ["one", "two"]}
+    refused = problem(server.api("POST", "/runs", body), 413, "limit", "columns[0].model_id")
+    assert "4" in refused["message"] and "3" in refused["message"] and len(openai.bodies) == asked
+    run = server.api("POST", "/runs", {**body, "columns": body["columns"][:1]})
+    assert run.status == 201 and finished(server, run.json)["columns"][0]["n_done"] == 2
+    server.api("DELETE", f"/providers/{stub['id']}")
+
+
+def test_a_provider_elsewhere_has_a_limit_unless_somebody_chose_another(server):
+    add = {"kind": "openai", "url": "https://203.0.113.7/v1"}
+    far = server.api("POST", "/providers", add).json
+    assert far["max_requests"] == 10000
+    assert server.api("PATCH", f"/providers/{far['id']}", {"max_requests": 0}).json["max_requests"] == 0
+    assert server.api("PATCH", f"/providers/{far['id']}", {"name": "far"}).json["max_requests"] == 0
+    problem(server.api("PATCH", f"/providers/{far['id']}", {"max_requests": -1}), 400, "invalid", "max_requests")
+    server.api("DELETE", f"/providers/{far['id']}")
+
+
 def held_by(server):
     """Everything that the server has written, printed, sent to its children or shows of itself."""
     kept = [f.read_bytes() for f in server.data.rglob("*") if f.is_file() and f.name not in ("secrets", "ballast")]

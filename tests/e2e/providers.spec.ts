@@ -188,7 +188,16 @@ test.describe("with a certificate of its own", () => {
 			await page.getByRole("menuitem", { name: "Change settings" }).click();
 			await expect(dialog.getByLabel("SHA-256 fingerprint")).toHaveValue(fingerprint);
 			await dialog.getByLabel("Certificate").selectOption({ label: "checked by this machine's authorities" });
+			await expect(dialog.getByLabel("Requests in one validation, at most")).toHaveValue(""); // none in one's own network
+			await dialog.getByLabel("Requests in one validation, at most").fill("250");
 			await dialog.getByRole("button", { name: "Save" }).click();
+			await expect(dialog).toHaveCount(0);
+			await page.getByRole("button", { name: "Actions for NAS" }).click();
+			await page.getByRole("menuitem", { name: "Change settings" }).click();
+			await dialog.getByText("Advanced").click();
+			await expect(dialog.getByLabel("Requests in one validation, at most")).toHaveValue("250");
+			await look_at(page, "providers-most-en-light");
+			await page.keyboard.press("Escape");
 			await expect(nas.getByRole("alert")).toContainText("signed its certificate itself");
 			await forget(page, "NAS");
 		});

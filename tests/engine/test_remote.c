@@ -16,7 +16,7 @@ static struct stub openai, ollama;
 struct provider_task {
 	enum provider_kind kind;
 	const char *url, *model, *key_source;
-	int64_t concurrency, provider_id, model_id;
+	int64_t concurrency, max_requests, provider_id, model_id;
 };
 
 static void add_provider(struct db *db, void *user, struct err *err)
@@ -24,7 +24,7 @@ static void add_provider(struct db *db, void *user, struct err *err)
 	struct provider_task *t = user;
 	struct arena *a = arena_new();
 	struct provider_row row = { .kind = t->kind, .name = "stub", .url = t->url, .key_source = t->key_source ? t->key_source : "", .ca_file = "", .pin = "",
-				    .key_last4 = "", .concurrency = t->concurrency, .timeout_s = 5 };
+				    .key_last4 = "", .concurrency = t->concurrency, .max_requests = t->max_requests, .timeout_s = 5 };
 	struct remote_model model = { .name = t->model, .architecture = "", .file_type = "" };
 	if (t->provider_id || provider_store_add(db, a, &row, err) == ERR_OK) {
 		t->provider_id = t->provider_id ? t->provider_id : row.id;
@@ -154,6 +154,38 @@ static void a_provider_gets_no_more_at_once_than_it_is_said_to_take(void **state
 	assert_int_equal(bench_count(&r, CELL_DONE), 40);
 	assert_int_equal(stub_number("most"), 3);
 	assert_int_equal(stub_number("requests"), 40);
+}
+
+static void a_validation_sends_no_more_requests_than_it_may_until_it_is_continued(void **state)
+{
+	(void)state;
+	provider.max_requests = 5;
+	int64_t models[2] = { remote_model("small"), remote_model("small-lora") };
+	int64_t run = bench_run(&bench, models, 2, 4);
+	bench_follow(&bench, run);
+	struct bench_result r = bench_result(&bench, run);
+	assert_int_equal(bench_count(&r, CELL_DONE), 5); /* of both columns together: what was under way is kept */
+	assert_int_equal(stub_number("requests"), 5);
+	assert_true(r.columns[0].n_done == 4 || r.columns[1].n_done < 4);
+	assert_err(&r.columns[r.columns[0].n_done == 4].problem, "err_provider_requests");
+	bench_store(&bench, bench_reset, &run);
+	bench_follow(&bench, run);
+	r = bench_result(&bench, run);
+	assert_int_equal(bench_count(&r, CELL_DONE), 8);
+	assert_int_equal(stub_number("requests"), 8);
+}
+
+static void requests_that_fail_count_too(void **state)
+{
+	(void)state;
+	provider.max_requests = 3;
+	reset(json_pack("{s:[s,s,s,s,s,s]}", "faults", "503", "503", "503", "503", "503", "503"));
+	int64_t model = remote_model("small");
+	int64_t run = bench_run(&bench, &model, 1, 1);
+	bench_follow(&bench, run);
+	struct bench_result r = bench_result(&bench, run);
+	assert_int_equal(stub_number("requests"), 3);
+	assert_err(&r.questions[0].cells[0].problem, "err_provider_requests");
 }
 
 static void local_and_remote_columns_go_on_side_by_side(void **state)
@@ -633,6 +665,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(answers_come_with_their_text_and_counts),
 		TEST(a_provider_gets_no_more_at_once_than_it_is_said_to_take),
+		TEST(a_validation_sends_no_more_requests_than_it_may_until_it_is_continued),
+		TEST(requests_that_fail_count_too),
 		TEST(local_and_remote_columns_go_on_side_by_side),
 		TEST(what_passes_by_itself_is_asked_again),
 		TEST(odd_streams_are_read_as_they_are_meant),

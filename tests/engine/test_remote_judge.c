@@ -121,6 +121,24 @@ static void a_server_that_tells_none_is_read_in_words(void **state)
 		assert_true(heard.n[i] == 1 && heard.readings[i].a > 0.99 && heard.readings[i].b < 0.01);
 }
 
+static void a_judge_is_asked_no_more_often_than_it_may(void **state)
+{
+	(void)state;
+	remote.row.max_requests = 7;
+	reset(json_object());
+	ask("small", N);
+	assert_int_equal(heard.n_failed, 1);
+	assert_string_equal(heard.err.key, "err_provider_requests");
+	size_t n_read = 0;
+	for (size_t i = 0; i < N; i++)
+		n_read += (size_t)heard.n[i];
+	assert_int_equal(n_read, 7); /* what was under way is taken */
+	json_t *seen = stub_ask(&openai, bench.loop, "/stub/state", NULL);
+	assert_int_equal(json_integer_value(json_object_get(seen, "requests")), 7);
+	json_decref(seen);
+	remote.row.max_requests = 0;
+}
+
 /* What only some servers know does not cost the probabilities of those that know less. */
 static void what_a_server_does_not_know_is_left_away_alone(void **state)
 {
@@ -242,6 +260,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(probabilities_of_the_labels_are_read),
 		cmocka_unit_test(a_server_that_tells_none_is_read_in_words),
+		cmocka_unit_test(a_judge_is_asked_no_more_often_than_it_may),
 		cmocka_unit_test(what_a_server_does_not_know_is_left_away_alone),
 		cmocka_unit_test(a_prompt_that_is_refused_costs_the_others_nothing),
 		cmocka_unit_test(ollama_tells_probabilities_too),

@@ -2,7 +2,7 @@
 import { afterEach, expect, test, vi } from "vitest";
 import { ProviderStore } from "./providers.svelte";
 
-const provider = { id: 1, kind: "ollama", name: "Ollama", url: "http://127.0.0.1:11434", is_default: true, key_source: "", key_last4: "", concurrency: 1, timeout_s: 60, state: "ok", version: "0.17.1", warnings: [] };
+const provider = { id: 1, kind: "ollama", name: "Ollama", url: "http://127.0.0.1:11434", is_default: true, key_source: "", key_last4: "", concurrency: 1, max_requests: 0, timeout_s: 60, state: "ok", version: "0.17.1", warnings: [] };
 /** A server that notes what it is asked. */
 function server(calls: string[], models: () => Response): void {
 	vi.stubGlobal("fetch", async (address: string, init: RequestInit) => {
