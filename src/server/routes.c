@@ -136,6 +136,7 @@ static const struct route table[] = {
 	{ "DELETE", "/providers/{id}/models", OWNER(GATE_MAYBE_JSON), api_remove_provider_model },
 	{ "POST", "/providers/{id}/models/use", OWNER(GATE_JSON), api_use_provider_model },
 	{ "POST", "/providers/{id}/models/unload", OWNER(GATE_JSON), api_unload_provider_model },
+	{ "POST", "/providers/{id}/adapters", OWNER(GATE_JSON), api_load_provider_adapters },
 	{ "POST", "/providers/{id}/test", OWNER(GATE_JSON), api_test_provider },
 	{ "GET", "/events", OWNER(GATE_NO_BODY), api_events },
 	/* not below /api/v1: where clients of OpenAI look */

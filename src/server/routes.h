@@ -158,6 +158,7 @@ void api_list_provider_models(struct request *r);
 void api_use_provider_model(struct request *r);
 void api_remove_provider_model(struct request *r);
 void api_unload_provider_model(struct request *r);
+void api_load_provider_adapters(struct request *r);
 void api_test_provider(struct request *r);
 
 #endif

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import shutil
 import ssl
 import stat
 import subprocess
@@ -17,6 +18,7 @@ from openai_stub import Stub as OpenAIStub, answer, serve as serve_openai  # noq
 from conftest import Server  # noqa: E402
 from test_contract import problem  # noqa: E402
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 KEY = "sk-planted-0123456789abcdef"
 TINY = {"blob": "sha256:" + "0" * 64, "size": 105, "template": None, "system": "", "parameters": {}, "digest": "d1"}
 
@@ -221,6 +223,45 @@ def test_a_provider_elsewhere_has_a_limit_unless_somebody_chose_another(server):
     assert server.api("PATCH", f"/providers/{far['id']}", {"name": "far"}).json["max_requests"] == 0
     problem(server.api("PATCH", f"/providers/{far['id']}", {"max_requests": -1}), 400, "invalid", "max_requests")
     server.api("DELETE", f"/providers/{far['id']}")
+
+
+def test_epochs_become_models_of_a_vllm_that_runs(server, openai, tmp_path):
+    shutil.copytree(ROOT / "demo" / "checkpoints", tmp_path / "kestrel")
+    added = server.api("POST", "/models", {"path": str(tmp_path / "kestrel")}).json
+    family = added["family_ids"][0]
+    stub = server.api("POST", "/providers", {"kind": "openai", "url": f"http://127.0.0.1:{openai.port}"}).json
+    load = f"/providers/{stub['id']}/adapters"
+    refused = problem(server.api("POST", load, {"family_id": family}), 422, "unsupported")
+    assert "VLLM_ALLOW_RUNTIME_LORA_UPDATING" in refused["hint"]
+
+    openai.loads = {}
+    name = next(f["name"] for f in server.api("GET", "/models").json["families"] if f["id"] == family)
+    slug = name.replace(" ", "-")
+    loaded = server.api("POST", load, {"family_id": family}).json["adapters"]
+    assert [a["name"] for a in loaded] == [f"{slug}-epoch-{n}" for n in (1, 2, 4, 8)]
+    assert not any(a["was_there"] or "problem" in a for a in loaded)
+    assert all(path.startswith(str(tmp_path / "kestrel")) for path in openai.loads.values())
+    models = server.api("GET", f"/providers/{stub['id']}/models").json["models"]
+    assert [m["parent"] for m in models if m["name"].startswith(slug)] == ["small"] * 4
+    assert [a["was_there"] for a in server.api("POST", load, {"family_id": family}).json["adapters"]] == [True] * 4
+
+    # Where the server runs on another machine, it has the folder elsewhere.
+    openai.loads = {}
+    (tmp_path / "there").mkdir()
+    shutil.copytree(tmp_path / "kestrel", tmp_path / "there" / "k")
+    for gone in sorted((tmp_path / "there" / "k").iterdir())[:1]:
+        shutil.rmtree(gone)
+    loaded = server.api("POST", load, {"family_id": family, "folder": f"{tmp_path}/there/k/"}).json["adapters"]
+    assert sum("problem" in a for a in loaded) == 1 and len(openai.loads) == 3
+    assert all(path.startswith(f"{tmp_path}/there/k/") for path in openai.loads.values())
+    assert "No adapter found" in next(a["problem"]["message"] for a in loaded if "problem" in a)
+
+    problem(server.api("POST", load, {}), 400, "invalid", "family_id")
+    problem(server.api("POST", load, {"family_id": 999999}), 404, "not_found", "family_id")
+    mine = next(p["id"] for p in server.api("GET", "/providers").json["providers"] if p["is_default"])
+    problem(server.api("POST", f"/providers/{mine}/adapters", {"family_id": family}), 422, "unsupported")
+    server.api("DELETE", f"/families/{family}")
+    server.api("DELETE", f"/providers/{stub['id']}")
 
 
 def held_by(server):

@@ -204,6 +204,41 @@ test.describe("with a certificate of its own", () => {
 	});
 });
 
+test.describe("a vLLM", () => {
+	let vllm: ChildProcess;
+	let url = "";
+	const reset = (wanted: unknown) => fetch(`${url}/stub/reset`, { method: "POST", body: JSON.stringify(wanted) });
+
+	test.beforeAll(async () => {
+		vllm = spawn("python3", [STUB.replace("ollama_stub", "openai_stub")], { stdio: ["pipe", "pipe", "inherit"] });
+		const port = await new Promise<string>((resolve) => vllm.stdout?.once("data", (data: Buffer) => resolve(data.toString().trim())));
+		url = `http://127.0.0.1:${port}`;
+	});
+	test.afterAll(() => { vllm.kill(); });
+
+	test.describe("and what it refuses", () => {
+		test.use({ refusals: 1 });
+
+		test("takes the epochs of a fine-tuned model, where it was started for that", async ({ page }) => {
+			await reset({});
+			const server = await add(page, "openai", `${url}/v1`, "vLLM");
+			await expect(server.getByText("small-lora")).toBeVisible();
+			await page.getByRole("button", { name: "Actions for vLLM" }).click();
+			await page.getByRole("menuitem", { name: "Load a fine-tuned model" }).click();
+			const dialog = page.getByRole("dialog", { name: "Load a fine-tuned model into vLLM" });
+			await dialog.getByRole("button", { name: "Add" }).click();
+			await expect(dialog.getByRole("alert")).toContainText("VLLM_ALLOW_RUNTIME_LORA_UPDATING");
+			await look_at(page, "providers-adapters-refused-en-light");
+			await reset({ loads: {} });
+			await dialog.getByRole("button", { name: "Add" }).click();
+			await expect(page.getByText("Epochs loaded into vLLM: 4.")).toBeVisible();
+			await expect(server.getByText(/-epoch-8$/)).toBeVisible();
+			await look_at(page, "providers-adapters-en-light");
+			await forget(page, "vLLM");
+		});
+	});
+});
+
 for (const language of ["en", "zh-TW"] as const) {
 	for (const theme of themes(language)) {
 		test(`axe finds nothing on AI providers, ${language}, ${theme}`, async ({ page }) => {

@@ -11,6 +11,7 @@ import difflib
 import http.server
 import json
 import math
+import os
 import random
 import re
 import socket
@@ -46,6 +47,7 @@ class Stub:
             self.always, self.refuses_text = wanted.get("always"), wanted.get("refuses_text")
             self.truth = wanted.get("truth", {})
             self.keys = []  # as each request said them
+            self.loads = wanted.get("loads")  # a vLLM that loads adapters: {name: path} of those it has; None: it does not
 
     def judge(self, prompt):
         """Probability of A: by how close the two answers are to what is known to be right."""
@@ -107,8 +109,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif self.is_stranger():
             self.reply(401, {"error": {"message": "Incorrect API key provided", "code": "invalid_api_key"}})
         elif self.path == "/v1/models":
+            loaded = [{"id": name, "object": "model", "parent": "small"} for name in stub.loads or {}]
             self.reply(200, {"object": "list", "data": [{"id": "small", "object": "model", "created": 1788229230},
-                                                        {"id": "small-lora", "object": "model", "parent": "small"}]})
+                                                        {"id": "small-lora", "object": "model", "parent": "small"}, *loaded]})
         else:
             self.reply(404, {"error": {"message": "not found"}})
 
@@ -120,6 +123,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.reply(200, {})
         elif self.is_stranger():
             self.reply(401, {"error": {"message": "Incorrect API key provided", "code": "invalid_api_key"}})
+        elif self.path == "/v1/load_lora_adapter" and stub.loads is not None:
+            self.load(body["lora_name"], body["lora_path"])
         elif self.path != "/v1/chat/completions":
             self.reply(404, {"error": {"message": "not found"}})
         else:
@@ -132,6 +137,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
             finally:
                 with stub.lock:
                     stub.now -= 1
+
+    def load(self, name, path):
+        """As vLLM answers."""
+        with self.stub.lock:
+            if name in self.stub.loads:
+                return self.reply(400, {"object": "error", "message": f"The lora adapter '{name}' has already been loaded.", "code": 400})
+            if not os.path.isfile(os.path.join(path, "adapter_config.json")):
+                return self.reply(404, {"object": "error", "message": f"Loading lora {name} failed: No adapter found for {path}", "code": 404})
+            self.stub.loads[name] = path
+        return self.reply(200, f"Success: LoRA adapter '{name}' added successfully.")
 
     def complete(self, body):
         stub, fault = self.stub, self.stub.next_fault()

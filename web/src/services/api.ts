@@ -171,6 +171,7 @@ export const api = {
 	use_provider_model: (id: number, name: string) => call<Reply<"useProviderModel">>("POST", `/providers/${id}/models/use`, { json: { name } }),
 	remove_provider_model: (id: number, name: string) => call<void>("DELETE", `/providers/${id}/models`, { json: { name } }),
 	unload_provider_model: (id: number, name: string) => call<void>("POST", `/providers/${id}/models/unload`, { json: { name } }),
+	load_adapters: (id: number, json: Body<"loadProviderAdapters">) => call<Reply<"loadProviderAdapters">>("POST", `/providers/${id}/adapters`, { json }),
 	test_provider: (id: number, name: string, text: string) => call<Reply<"testProvider">>("POST", `/providers/${id}/test`, { json: { name, text } }),
 
 	standing: (run: number) => get<Reply<"getStanding">>(`/runs/${run}/standing`),
