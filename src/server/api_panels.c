@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * api_panels - the owner invites people to rate a run: links, who came by them, how far they are. */
+#include <string.h>
+
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/limits.h"
@@ -48,6 +50,7 @@ static void view_panel(struct request *r, struct db *db, const struct panel_row 
 	json_open(b, NULL, '{');
 	json_int(b, "id", panel->id);
 	json_int(b, "run_id", panel->run_id);
+	json_cstr(b, "run_name", panel->run_name);
 	json_cstr(b, "title", panel->title);
 	json_cstr(b, "state", state_of(panel, clock_wall_ms()));
 	json_int(b, "created_ms", panel->created_ms);
@@ -64,12 +67,8 @@ static void view_panel(struct request *r, struct db *db, const struct panel_row 
 	json_close(b, '}');
 }
 
-static void list_panels(struct request *r, struct db *db)
+static void view_panels(struct request *r, struct db *db, const struct panel_row *panels, size_t n)
 {
-	struct panel_row *panels;
-	size_t n;
-	if (panel_store_list(db, r->arena, r->id, &panels, &n, request_err(r)) != ERR_OK)
-		return;
 	json_open(&r->out, NULL, '{');
 	json_open(&r->out, "panels", '[');
 	for (size_t i = 0; i < n; i++)
@@ -78,9 +77,42 @@ static void list_panels(struct request *r, struct db *db)
 	json_close(&r->out, '}');
 }
 
+static void list_panels(struct request *r, struct db *db)
+{
+	struct panel_row *panels;
+	size_t n;
+	if (panel_store_list(db, r->arena, r->id, &panels, &n, request_err(r)) == ERR_OK)
+		view_panels(r, db, panels, n);
+}
+
 void api_list_panels(struct request *r)
 {
 	request_defer(r, LANE_READ, list_panels, NULL);
+}
+
+static void search_panels(struct request *r, struct db *db)
+{
+	struct panel_row *panels;
+	size_t n;
+	if (panel_store_search(db, r->arena, r->state, &panels, &n, request_err(r)) == ERR_OK)
+		view_panels(r, db, panels, n);
+}
+
+void api_list_all_panels(struct request *r)
+{
+	struct err err = { 0 };
+	struct panel_search *search = r->state = arena_alloc(r->arena, sizeof *search);
+	const char *state = request_query(r, "state");
+	search->is_open = state ? !strcmp(state, "open") : -1;
+	search->wall_ms = clock_wall_ms();
+	search->before_id = request_query_int(r, "before", 0, INT64_MAX, 0, &err);
+	search->limit = request_query_int(r, "limit", 1, 1000, 100, &err);
+	if (err.code == ERR_OK && state && !search->is_open && strcmp(state, "ended") != 0)
+		err_set(&err, ERR_INVALID, "err_field_choice", "field=state|choices=open, ended");
+	if (err.code != ERR_OK)
+		request_fail(r, &err);
+	else
+		request_defer(r, LANE_READ, search_panels, NULL);
 }
 
 /* --- links --- */

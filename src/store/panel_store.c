@@ -8,7 +8,7 @@
 
 #define PANEL_FIELDS \
 	"p.id, p.run_id, p.title, p.code_hash, p.max_raters, p.created_ms, p.expires_ms, p.closed_ms," \
-	" (SELECT n_questions FROM run WHERE id = p.run_id)"
+	" (SELECT n_questions FROM run WHERE id = p.run_id), (SELECT name FROM run WHERE id = p.run_id)"
 #define RATER_FIELDS \
 	"r.id, r.panel_id, r.name, r.cookie_hash, r.key_hash, r.salt, r.created_ms," \
 	" (SELECT count(*) FROM rating g WHERE g.rater_id = r.id), (SELECT count(*) FROM vote v WHERE v.rater_id = r.id)," \
@@ -30,6 +30,7 @@ static void row_panel(const struct query *q, struct arena *a, struct panel_row *
 		.expires_ms = row_int(q, 6),
 		.closed_ms = row_int(q, 7),
 		.n_questions = row_int(q, 8),
+		.run_name = row_text(q, a, 9),
 	};
 	(void)str_format(out->code_hash, sizeof out->code_hash, "%s", row_peek(q, 3));
 }
@@ -59,6 +60,23 @@ enum err_code panel_store_list(struct db *db, struct arena *a, int64_t run_id, s
 	*n = 0;
 	struct query q = query_start(db, err, "SELECT " PANEL_FIELDS " FROM panel p WHERE p.run_id = ?1 ORDER BY p.id DESC", "i",
 				     run_id);
+	while (query_next(&q))
+		row_panel(&q, a, LIST_ADD(a, *rows, *n, cap));
+	return query_end(&q);
+}
+
+enum err_code panel_store_search(struct db *db, struct arena *a, const struct panel_search *search, struct panel_row **rows,
+				 size_t *n, struct err *err)
+{
+	size_t cap = 0;
+
+	*rows = NULL;
+	*n = 0;
+	struct query q = query_start(db, err,
+				     "SELECT " PANEL_FIELDS " FROM panel p"
+				     " WHERE (?1 < 0 OR (p.closed_ms = 0 AND p.expires_ms > ?2) = ?1) AND (?3 = 0 OR p.id < ?3)"
+				     " ORDER BY p.id DESC LIMIT ?4", "iiii", (int64_t)search->is_open, search->wall_ms, search->before_id,
+				     search->limit);
 	while (query_next(&q))
 		row_panel(&q, a, LIST_ADD(a, *rows, *n, cap));
 	return query_end(&q);

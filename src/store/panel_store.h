@@ -17,6 +17,14 @@ struct panel_row {
 	int64_t max_raters;
 	int64_t created_ms, expires_ms, closed_ms; /* wall; closed_ms 0: not closed */
 	int64_t n_questions;                       /* filled by reads: of its run */
+	const char *run_name;                      /* the same */
+};
+
+struct panel_search {
+	int is_open;       /* 1: those that are open at wall_ms, 0: those that are not, -1: all */
+	int64_t wall_ms;
+	int64_t before_id; /* older than this one, 0: from the newest */
+	int64_t limit;     /* so many at most */
 };
 
 struct rater_row {
@@ -35,6 +43,9 @@ bool panel_is_open(const struct panel_row *panel, int64_t wall_ms);
 /* Newest first. */
 MUST_USE enum err_code panel_store_list(struct db *db, struct arena *a, int64_t run_id, struct panel_row **rows, size_t *n,
 					struct err *err);
+/* Of all runs, newest first. */
+MUST_USE enum err_code panel_store_search(struct db *db, struct arena *a, const struct panel_search *search, struct panel_row **rows,
+					  size_t *n, struct err *err);
 /* ERR_NOT_FOUND "err_panel_not_found". */
 MUST_USE enum err_code panel_store_get(struct db *db, struct arena *a, int64_t id, struct panel_row *out, struct err *err);
 /* The open one whose link has this code.  ERR_DENIED "err_panel_code". */

@@ -88,6 +88,32 @@ def test_the_link_leads_to_the_network_and_is_shown_once(lan, asked):
         assert not path.is_file() or code not in path.read_bytes(), path
 
 
+def test_links_of_all_runs_are_listed_with_their_runs(fresh):
+    runs = [answered(fresh, QUESTIONS[:1]) for _ in range(2)]
+    fresh.api("PATCH", f"/runs/{runs[0]}", {"name": "the first"})
+    first, second, third = (invite(fresh, run, title=title) for run, title in zip((*runs, runs[0]), ("a", "b", "c")))
+    rater = Rater(fresh, first["link"], "Ann", to="127.0.0.1")
+    assert rater.reply.status == 200
+
+    def listed(query=""):
+        return fresh.api("GET", f"/panels{query}").json["panels"]
+    assert [(p["id"], p["run_id"], p["title"], p["state"]) for p in listed()] == \
+        [(third["id"], runs[0], "c", "open"), (second["id"], runs[1], "b", "open"), (first["id"], runs[0], "a", "open")]
+    assert [p["run_name"] for p in listed()][::2] == ["the first", "the first"]
+    assert [r["name"] for r in listed()[2]["raters"]] == ["Ann"] and not any("link" in p for p in listed())
+    fresh.api("POST", f"/panels/{third['id']}/close")
+    with sqlite3.connect(fresh.data / "assay.db") as db:
+        db.execute("UPDATE panel SET expires_ms = 1 WHERE id = ?", (second["id"],))
+    assert [(p["id"], p["state"]) for p in listed("?state=open")] == [(first["id"], "open")]
+    assert [(p["id"], p["state"]) for p in listed("?state=ended")] == [(third["id"], "closed"), (second["id"], "expired")]
+    assert [p["id"] for p in listed("?limit=1")] == [third["id"]]
+    assert [p["id"] for p in listed(f"?state=ended&before={third['id']}")] == [second["id"]]
+    for query in ("?state=closed", "?limit=0", "?limit=1001", "?before=-1", "?before=x"):
+        assert fresh.api("GET", f"/panels{query}").status == 400, query
+    fresh.api("DELETE", f"/runs/{runs[0]}")
+    assert [p["id"] for p in listed()] == [second["id"]]
+
+
 def test_the_doctor_says_that_raters_come_in_by_the_network(lan, server):
     check, = [c for c in lan.api("GET", "/doctor", Accept_Language="en").json["checks"] if c["name"] == "lan"]
     assert check["state"] == "ok" and f"http://{LAN}:{lan.port}" in check["message"]

@@ -102,6 +102,39 @@ static void a_panel_is_found_by_its_code_while_it_is_open(void **state)
 	arena_free(a);
 }
 
+static void panels_of_all_runs_are_searched(void **state)
+{
+	struct db *db = *state;
+	struct arena *a = arena_new();
+	int64_t one = add_answered(db, 2, 2), two = add_answered(db, 1, 2), now = clock_wall_ms();
+	struct panel_row first = add_panel(db, one, "one", 5, LATER), second = add_panel(db, two, "two", 5, LATER),
+			 expired = add_panel(db, two, "three", 5, now), *found;
+	struct panel_search all = { .is_open = -1, .wall_ms = now, .limit = 10 }, open = all, ended = all;
+	size_t n;
+
+	open.is_open = 1;
+	ended.is_open = 0;
+	assert_ok(panel_store_search(db, a, &all, &found, &n, err));
+	assert_int_equal(n, 3);
+	assert_int_equal(found[0].id, expired.id);
+	assert_int_equal(found[2].run_id, one);
+	assert_int_equal(found[2].n_questions, 2);
+	assert_string_equal(found[2].run_name, "a run");
+	assert_ok(panel_store_close(db, second.id, err));
+	assert_ok(panel_store_search(db, a, &open, &found, &n, err));
+	assert_int_equal(n, 1);
+	assert_int_equal(found[0].id, first.id);
+	ended.limit = 1;
+	assert_ok(panel_store_search(db, a, &ended, &found, &n, err));
+	assert_int_equal(n, 1);
+	assert_int_equal(found[0].id, expired.id);
+	ended.before_id = expired.id;
+	assert_ok(panel_store_search(db, a, &ended, &found, &n, err));
+	assert_int_equal(n, 1);
+	assert_int_equal(found[0].id, second.id);
+	arena_free(a);
+}
+
 static void names_are_a_raters_own_and_seats_are_counted(void **state)
 {
 	struct db *db = *state;
@@ -325,6 +358,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_panel_is_found_by_its_code_while_it_is_open),
+		TEST(panels_of_all_runs_are_searched),
 		TEST(names_are_a_raters_own_and_seats_are_counted),
 		TEST(ratings_of_several_people_are_counted_together),
 		TEST(what_has_no_answer_cannot_be_liked),
