@@ -6,6 +6,9 @@ import { api } from "./api";
 
 export interface Added { path: string; names: string[]; refusals: ModelList["refusals"] }
 
+/** "Kestrel bot: 4 epochs". */
+export const with_epochs = (name: string, n: number): string => (n === 1 ? m.models_added_family_one({ name }) : m.models_added_family({ name, n }));
+
 /** Names of what a scan found, families with their number of epochs, in `list` (fetched after the scan). */
 export function added(path: string, scan: Reply<"addModels">, list: ModelList): Added {
 	const ids = new Set(scan.model_ids);
@@ -13,8 +16,7 @@ export function added(path: string, scan: Reply<"addModels">, list: ModelList): 
 	for (const model of list.models) if (ids.has(model.id)) names.push(model.name);
 	for (const family of list.families) {
 		const n = family.checkpoints.filter((model) => ids.has(model.id)).length;
-		if (n === 1) names.push(m.models_added_family_one({ name: family.name }));
-		else if (n > 1) names.push(m.models_added_family({ name: family.name, n }));
+		if (n) names.push(with_epochs(family.name, n));
 	}
 	return { path, names, refusals: scan.refusals };
 }

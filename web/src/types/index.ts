@@ -26,6 +26,7 @@ export type Format = Schemas["Format"];
 export type Hub = Schemas["Hub"];
 export type HubChoice = Schemas["HubChoice"];
 export type HubModel = Schemas["HubModel"];
+export type LimitGroup = Schemas["LimitGroup"];
 export type Match = Schemas["Match"];
 export type MatchResult = Schemas["MatchResult"];
 export type Message = Schemas["Message"];
