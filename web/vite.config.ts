@@ -33,7 +33,7 @@ const no_hydration: Plugin = {
 	},
 };
 
-/** The languages are all that is loaded later; nothing has to be loaded before them, which is what Vite's own helper is for. */
+/** The languages, QR codes and the settings are all that is loaded later; nothing has to be loaded before them, which is what Vite's own helper is for. */
 const plain_import: Plugin = {
 	name: "plain-import",
 	apply: "build",
@@ -93,7 +93,7 @@ export default defineConfig(({ mode }) => ({
 			input: mode === "rate" ? "rate.html" : "index.html",
 			...(mode === "rate" && { output: { assetFileNames: "assets/rate-[hash][extname]" } }),
 		},
-		// One script and one style for all pages: together they compress to a tenth less than apart.  Only the languages are files of their own.
+		// One script and one style for all pages: together they compress to a tenth less than apart.  Only the languages and what is seldom seen are files of their own.
 		cssCodeSplit: false,
 	},
 	server: { proxy: { "/api": { target: SERVER, changeOrigin: true, headers: { Origin: SERVER } } } },

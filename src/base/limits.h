@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * limits - every limit of assay in one place; docs/limits.md is the same list for users. */
+ * limits - every limit of assay in one place; docs/limits.md and server/api_limits.c are the same list for users. */
 #ifndef ASSAY_BASE_LIMITS_H
 #define ASSAY_BASE_LIMITS_H
 

@@ -74,7 +74,7 @@ static const struct limit table[] = {
 	FIRST("hub", HUB_REPLY, BYTES, "refused"),
 	LIMIT(HUB_FILES, COUNT, "refused"),
 	LIMIT(HUB_CHOICES, COUNT, "refused"),
-	LIMIT(HUB_FILE_BYTES, BYTES, "refused"),
+	LIMIT(HUB_FILE_BYTES, BYTES, "file"),
 	LIMIT(DOWNLOADS, COUNT, "refused"),
 	FIRST("server", JSON_BODY, BYTES, "refused"),
 	LIMIT(OPEN_BODY, BYTES, "refused"),

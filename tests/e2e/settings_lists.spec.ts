@@ -5,7 +5,7 @@ import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { dress, look_at } from "./look";
+import { dress, look_at, themes } from "./look";
 import { expect, server, test } from "./page";
 import { call } from "./setup";
 
@@ -98,8 +98,9 @@ test("folders and files behind the models are listed, looked into again and remo
 	await expect(page.getByText(`New in ${home}: Wren: 1 epoch`)).toBeVisible();
 	await expect(row).toContainText("Wren: 2 epochs");
 	await expect(row.getByRole("link", { name: "cannot be used: 1" })).toHaveAttribute("href", "/models");
-	await look_at(page, "settings-places-en-light");
-	await look_at(page, "settings-places-zh-TW-dark", { language: "zh-TW", theme: "dark" });
+	for (const language of ["en", "zh-TW"] as const) {
+		for (const theme of themes(language)) await look_at(page, `settings-places-${language}-${theme}`, { language, theme });
+	}
 	await dress(page, { language: "en", theme: "light" });
 
 	await row.getByRole("button", { name: `Remove ${home} from the list` }).click();
