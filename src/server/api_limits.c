@@ -67,6 +67,8 @@ static const struct limit table[] = {
 	LIMIT(VOCAB, COUNT, "file"),
 	LIMIT(MODEL_CACHE, BYTES, "unused"),
 	FIRST("providers", REMOTE_MODELS, COUNT, "first"),
+	LIMIT(REQUESTS_DEFAULT, COUNT, "requests"),
+	LIMIT(REQUESTS_CHOICE, COUNT, "refused"),
 	LIMIT(REMOTE_TRIES, COUNT, "tries"),
 	LIMIT(STREAM_LINE, BYTES, "fails"),
 	LIMIT(KEY_BYTES, BYTES, "refused"),
