@@ -17,6 +17,8 @@
 #define LIMIT_YAML_JSON (2 * LIMIT_UPLOAD) /* that a file in YAML stands for: JSON has a few more signs */
 #define LIMIT_QUESTIONS 200000
 #define LIMIT_QUESTION_BYTES (256 * KIB)
+#define LIMIT_RECORD_BYTES (256 * KIB) /* of the other fields of a question's row */
+#define LIMIT_RECORD_DEPTH (LIMIT_JSON_DEPTH - 8) /* of one of them: they are sent inside of something */
 #define LIMIT_FIELDS 64 /* columns of a table in a question file; fields of its entries to choose from */
 #define LIMIT_COLUMNS 16
 #define LIMIT_TURNS 32 /* of a conversation in a question set */

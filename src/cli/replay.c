@@ -51,6 +51,7 @@ static json_t *export_of(struct client *client, int64_t run_id, struct err *err)
 	while (code == ERR_OK && rest.len > 0) {
 		struct str line = str_split(&rest, '\n');
 		json_t *row = line.len > 0 ? json_parse_python(line, "export", err) : NULL;
+		json_object_del(row, "record"); /* long, and nothing here looks at it */
 		if (row)
 			json_array_append_new(rows, row);
 		else if (line.len > 0)

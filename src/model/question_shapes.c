@@ -61,29 +61,31 @@ static void read_others(const json_t *base, struct question_row *row)
 		row->notes |= 1U << QUESTION_NOTE_ANSWERS;
 }
 
+static const char *const system_names[] = { "system", "system_prompt", "系統", "系统", "系統提示詞", NULL };
+
 /* What every format may have beside question and reference. */
 static void read_rest(const json_t *base, struct question_row *row)
 {
-	static const char *const ids[] = { "id", "question_id", "qid", "idx", "doc_id", "編號", NULL };
-	static const char *const systems[] = { "system", "system_prompt", "系統", "系统", "系統提示詞", NULL };
+	static const char *const ids[] = { "id", "question_id", "qid", "idx", "doc_id", "編號", "record_id", NULL };
 
 	/* An empty one says that there is none: "question_id" beside it is assay's number. */
 	if (!json_is_string(json_object_get(base, "id")) || json_string_length(json_object_get(base, "id")))
 		question_first_read(base, ids, &row->id);
-	question_first_read(base, systems, &row->system);
+	question_first_read(base, system_names, &row->system);
 	read_tags(base, &row->tags);
 }
+
+static const char *const conversation_names[] = { "conversation", "Conversation", "對話", NULL };
+static const char *const turn_names[] = { "turn", "Turn", "第幾輪", NULL };
 
 /* A file with a row for each turn says which conversation it belongs to, as assay's own exports do. */
 static void read_place(const json_t *base, struct question_row *row)
 {
-	static const char *const conversations[] = { "conversation", "Conversation", "對話", NULL };
-	static const char *const turns[] = { "turn", "Turn", "第幾輪", NULL };
 	struct buf turn = BUF_INIT(32);
 	int64_t n = 0;
 
-	question_first_read(base, conversations, &row->conversation);
-	question_first_read(base, turns, &turn);
+	question_first_read(base, conversation_names, &row->conversation);
+	question_first_read(base, turn_names, &turn);
 	if (row->conversation.len && str_to_i64(str_trim(buf_str(&turn)), &n) && n >= 1 && n <= LIMIT_TURNS)
 		row->turn = n;
 	buf_release(&turn);
@@ -664,4 +666,61 @@ enum question_problem_kind question_shape_read(const struct question_plan *plan,
 	if (plan->chosen_question && plan->shape->read != read_harness)
 		return read_fields(plan, value, row);
 	return plan->shape->read(plan, value, row);
+}
+
+/* --- what is left of a row --- */
+
+static bool is_among(const char *key, const char *const *names)
+{
+	for (; *names; names++) {
+		if (strcmp(key, *names) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The fields that a format reads besides those of the plan. */
+static bool reads_also(const struct question_shape *shape, const char *key)
+{
+	static const char *const alpaca[] = { "input", "history", NULL };
+
+	if (shape->read == read_alpaca)
+		return is_among(key, alpaca);
+	if (shape->read == read_anythingllm_alpaca)
+		return strcmp(key, "instruction") == 0;
+	return false;
+}
+
+/* False where the reference answer is another one, or none: what stood there is then in no other place. */
+static bool gave_reference(const struct question_row *row, const json_t *value)
+{
+	if (row->notes & 1ULL << QUESTION_NOTE_RATING)
+		return false;
+	return row->reference.len || row->n_earlier || json_is_null(value) || (json_is_string(value) && !json_string_length(value));
+}
+
+static bool is_system_prompt(const struct question_row *row, const char *key, const json_t *value)
+{
+	return is_among(key, system_names) && row->system.len && json_is_string(value) &&
+	       str_eq(buf_str(&row->system), (struct str){ json_string_value(value), json_string_length(value) });
+}
+
+bool question_shape_uses(const struct question_plan *plan, const struct question_row *row, const char *key, const json_t *value,
+			 bool is_base)
+{
+	bool is_harness_row = plan->shape->read == read_harness;
+
+	if ((is_base || is_harness_row) && strcmp(key, plan->question_field) == 0)
+		return true;
+	if (is_base && *plan->reference_field && strcmp(key, plan->reference_field) == 0)
+		return gave_reference(row, value);
+	if (is_harness_row && !is_base && strcmp(key, "target") == 0)
+		return gave_reference(row, value);
+	if (is_base && *plan->reference_field && strcmp(key, "other_references") == 0)
+		return true;
+	if (!plan->chosen_question && reads_also(plan->shape, key))
+		return true;
+	if (is_base && row->turn && (is_among(key, conversation_names) || is_among(key, turn_names)))
+		return true;
+	return is_system_prompt(row, key, value);
 }

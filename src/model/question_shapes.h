@@ -27,6 +27,11 @@ const char *question_shape_instead(const struct question_shape *shape);
 /* The object inside a row that holds the fields (promptfoo's "vars"); the row itself for most.  Borrowed, may be NULL. */
 const json_t *question_shape_base(const struct question_shape *shape, const json_t *row);
 
+/* True for a field that a row was read from, or that says which turn it is: nothing else has to keep it.  `is_base`: it stands
+ * among the fields (question_shape_base()) and not beside them. */
+bool question_shape_uses(const struct question_plan *plan, const struct question_row *row, const char *key, const json_t *value,
+			 bool is_base);
+
 /* Reads a row that is an object. */
 enum question_problem_kind question_shape_read(const struct question_plan *plan, const json_t *value,
 					       struct question_row *row);

@@ -151,6 +151,7 @@ static void parse_row(struct question_source *s, struct str raw, struct question
 	if (row->problem)
 		return;
 	row->value = json_loadb(raw.ptr, raw.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+	row->raw = row->found;
 	if (!row->value)
 		explain(row->found, &error, row);
 }

@@ -56,6 +56,7 @@ struct question_source_row {
 	json_t *value;                      /* the caller's; NULL where there is a problem */
 	enum question_problem_kind problem; /* also with a value: a note */
 	struct str found;                   /* borrowed, until the next row */
+	struct str raw;                     /* with a value that is JSON in the file: as it stands there, borrowed from the text */
 	unsigned long long number;
 };
 

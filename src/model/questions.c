@@ -7,6 +7,7 @@
 #include "model/encoding.h"
 #include "model/question_fields.h"
 #include "model/question_problems.h"
+#include "model/question_record.h"
 #include "model/question_source.h"
 #include "model/question_yaml.h"
 
@@ -39,6 +40,7 @@ struct import {
 	struct seen conversations;  /* the latest turn: its place in the list and its number, see link_turn() */
 	uint64_t seed; /* so that nobody can make rows collide on purpose */
 	struct buf composed;
+	struct buf record;
 	struct buf json; /* what a file in YAML became */
 };
 
@@ -152,6 +154,26 @@ static void link_turn(struct import *in, struct question *q, int64_t line)
 	*latest = place * (LIMIT_TURNS + 1) + q->turn + 1;
 }
 
+static bool has_enough(const struct import *in)
+{
+	return in->options->max_preview && in->out->n_questions == in->options->max_preview;
+}
+
+/* Reads what else stands in the row, for the question that is taken next. */
+static void read_record(struct import *in, const struct question_source_row *from)
+{
+	bool is_short = from->raw.len && from->raw.len <= LIMIT_RECORD_BYTES;
+
+	buf_clear(&in->record);
+	if (has_enough(in) && is_short)
+		return;
+	question_record_read(&in->plan, &in->row, from->raw, from->value, &in->record);
+	if (!in->record.overflow)
+		return;
+	buf_clear(&in->record);
+	question_problems_note(&in->problems, QUESTION_NOTE_RECORD, from->place, 1);
+}
+
 /* Counts a question and keeps it, unless this is a preview that has enough. */
 static void take_question(struct import *in, const struct question *place, const struct buf *text, const struct buf *reference,
 			  const struct buf *other_references)
@@ -160,7 +182,7 @@ static void take_question(struct import *in, const struct question *place, const
 
 	out->n_total++;
 	out->n_with_reference += reference->len > 0;
-	if (in->options->max_preview && out->n_questions == in->options->max_preview)
+	if (has_enough(in))
 		return;
 	if (out->n_questions == in->cap) {
 		in->cap = in->cap ? 2 * in->cap : 64;
@@ -174,6 +196,9 @@ static void take_question(struct import *in, const struct question *place, const
 	q->system = keep(in, &in->row.system);
 	q->tags = keep(in, &in->row.tags);
 	q->id = keep(in, &in->row.id);
+	if (in->record.len)
+		q->record = (struct str){ arena_strndup(in->arena, in->record.ptr, in->record.len), in->record.len };
+	buf_clear(&in->record);
 }
 
 /* True for the second row of a question of which a file has several. */
@@ -206,6 +231,7 @@ static void take(struct import *in, const struct question_source_row *from)
 		if (row->notes & 1ULL << kind)
 			question_problems_note(&in->problems, (enum question_problem_kind)kind, from->place, 1);
 	}
+	read_record(in, from);
 	out->n_conversations += row->n_earlier > 0;
 	out->n_turns += row->n_earlier ? row->n_earlier + 1 : 0;
 	for (size_t i = 0; i < row->n_earlier; i++) {
@@ -381,6 +407,7 @@ static void import_release(struct import *in)
 	question_source_close(&in->source);
 	question_row_release(&in->row);
 	buf_release(&in->composed);
+	buf_release(&in->record);
 	buf_release(&in->json);
 	mem_free(in->questions);
 	mem_free(in->texts.slots);
@@ -403,6 +430,7 @@ enum err_code questions_read(struct arena *a, struct str text, const struct ques
 			       (unsigned long long)((text.len + MIB - 1) / MIB), (unsigned long long)(LIMIT_UPLOAD / MIB));
 	question_row_init(&in.row);
 	buf_init(&in.composed, 8 * LIMIT_JSON_ELEMENT);
+	buf_init(&in.record, LIMIT_RECORD_BYTES);
 	code = encoding_decode(a, bytes, &text, &out->encoding, cancel, err);
 	if (!code && question_yaml_is(text, name)) {
 		code = question_yaml_read(text, &in.json, cancel, err);

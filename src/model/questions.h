@@ -35,6 +35,8 @@ struct question {
 	/* A later turn of a conversation is asked after the turn before it and the model's own answer to that. */
 	int64_t turn; /* turns before it; 0: it begins */
 	int64_t back; /* the turn before stands so many places before it in the list; 0 where `turn` is */
+	struct str record;   /* the other fields of its row, see question_record; the first turn of a row has it; empty: none */
+	int64_t record_of;   /* instead, where it was read from the store: the question there that has the record; 0: none */
 };
 
 struct question_problem {

@@ -320,6 +320,8 @@ enum err_code run_export(struct db *db, int64_t run_id, enum export_format forma
 
 	enum err_code code = export_open(&e, db, run_id, lang, sink, user, err);
 	e.format = format;
+	if (code == ERR_OK && (format == EXPORT_CSV || format == EXPORT_CSV_EXCEL || format == EXPORT_JSONL))
+		code = run_store_records(db, run_id, &e.records, err);
 	if (code == ERR_OK)
 		code = formats[format].write(&e, err);
 	return export_close(&e, code, err);

@@ -40,6 +40,10 @@ static void head(struct csv_user *u)
 
 	csv_begin(&u->e->out, &u->style);
 	text_field(u, str_of(msg_text(e->lang, "report_id")));
+	if (e->records.ids)
+		text_field(u, STR("record_id"));
+	if (e->records.categories)
+		text_field(u, STR("category"));
 	text_field(u, str_of(msg_text(e->lang, "report_question")));
 	text_field(u, str_of(msg_text(e->lang, "report_reference")));
 	if (e->has_turns) {
@@ -93,6 +97,19 @@ static void detail_fields(struct csv_user *u, size_t column, const struct cell_r
 	state_field(u, &e->columns[column], cell);
 }
 
+static bool category_field(struct csv_user *u, const struct run_question *q)
+{
+	struct export *e = u->e;
+	struct arena *a = arena_new();
+	struct str category = STR("");
+	int64_t first = q->q.turn ? q->earlier[0].position : q->position;
+	bool ok = run_store_category(e->db, a, e->run.id, q->position, first, &category, &e->failed) == ERR_OK;
+
+	text_field(u, category);
+	arena_free(a);
+	return ok;
+}
+
 static bool row(void *user, const struct run_question *q, size_t n_columns)
 {
 	struct csv_user *u = user;
@@ -101,6 +118,10 @@ static bool row(void *user, const struct run_question *q, size_t n_columns)
 
 	str_format(number, sizeof number, "%lld", (long long)q->position + 1);
 	text_field(u, q->q.id.len ? q->q.id : str_of(number));
+	if (e->records.ids)
+		text_field(u, q->q.id);
+	if (e->records.categories && !category_field(u, q))
+		return false;
 	text_field(u, q->q.text);
 	text_field(u, q->q.reference);
 	if (e->has_turns) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "report/json_out.h"
+#include "store/question_store.h"
 
 static void put_run(struct export *e)
 {
@@ -16,6 +17,21 @@ static bool put_cell(struct export *e, const struct cell_row *cell, size_t colum
 	put_cell_members(e, cell, column);
 	buf_add_char(&e->out, '}');
 	return export_pass_on(e);
+}
+
+/* What else stood in the question's row. */
+static bool put_record(struct export *e, const struct run_question *q)
+{
+	struct arena *a = arena_new();
+	struct str record = STR("");
+	bool ok = question_record_get(e->db, a, &q->q, &record, &e->failed) == ERR_OK;
+
+	if (record.len) {
+		put_key(&e->out, "record");
+		buf_add_str(&e->out, record);
+	}
+	arena_free(a);
+	return ok;
 }
 
 static bool line(void *user, const struct run_question *q, size_t n_columns)
@@ -38,6 +54,8 @@ static bool line(void *user, const struct run_question *q, size_t n_columns)
 		put_int(out, "conversation", export_conversation(q));
 		put_int(out, "turn", q->q.turn + 1);
 	}
+	if (e->records.any && !put_record(e, q))
+		return false;
 	put_key(out, "answers");
 	buf_add_char(out, '[');
 	for (size_t i = 0; i < n_columns && i < e->n_columns; i++) {

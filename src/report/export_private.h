@@ -24,6 +24,7 @@ struct export {
 	int64_t *parts; /* positions where groups of answers begin anew */
 	size_t n_parts;
 	bool has_turns; /* of conversations */
+	struct run_records records;
 };
 
 /* Reads the run and makes the titles; to be ended by export_close() however that went. */

@@ -273,8 +273,10 @@ static void read_set(struct request *r, struct db *db)
 	json_open(&r->out, NULL, '{');
 	json_int(&r->out, "total", total);
 	json_open(&r->out, "questions", '[');
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n && code == ERR_OK; i++) {
+		code = question_record_get(db, r->arena, &questions[i], &questions[i].record, request_err(r));
 		view_question(&r->out, &questions[i], positions ? positions[i] : page->offset + (int64_t)i);
+	}
 	json_close(&r->out, ']');
 	json_close(&r->out, '}');
 }

@@ -421,6 +421,9 @@ static void read_page(struct request *r, struct db *db)
 			      int64_t *, struct err *) = page->by_conversation ? run_store_read_page : run_store_page;
 	if (read(db, r->arena, r->id, page->filter, page->view.offset, page->limit, &questions, &n, &page->view.total, err) != ERR_OK)
 		return;
+	for (size_t i = 0; i < n; i++)
+		if (question_record_get(db, r->arena, &questions[i].q, &questions[i].q.record, err) != ERR_OK)
+			return;
 	view_page(&r->out, &page->view, questions, n, n_columns);
 }
 

@@ -331,6 +331,8 @@ static void question_fields(struct buf *b, const struct question *q, int64_t pos
 	optional_lines(b, "other_references", q->other_references);
 	optional_str(b, "system", q->system);
 	optional_str(b, "tags", q->tags);
+	if (q->record.len)
+		json_raw(b, "record", q->record.ptr);
 	if (!q->turn)
 		return;
 	json_int(b, "turn", q->turn + 1);

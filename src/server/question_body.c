@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "model/encoding.h"
+#include "model/question_record.h"
 #include "server/request.h"
 
 #define TITLE_POINTS 60
@@ -45,6 +46,18 @@ static void read_references(struct arena *a, const json_t *item, struct question
 	buf_release(&others);
 }
 
+static void read_record(struct arena *a, const json_t *item, struct question *q, struct err *err)
+{
+	struct buf text = BUF_INIT(LIMIT_RECORD_BYTES);
+
+	question_record_write(json_is_object(item) ? json_get_object(item, "record", err) : NULL, &text);
+	if (text.overflow && err->code == ERR_OK)
+		err_set(err, ERR_LIMIT, "err_question_record", "field=record|limit=%llu|depth=%d", LIMIT_RECORD_BYTES / KIB,
+			LIMIT_RECORD_DEPTH);
+	q->record = (struct str){ arena_strndup(a, buf_text(&text), text.len), text.len };
+	buf_release(&text);
+}
+
 static void read_one(struct arena *a, const json_t *item, struct question *q, struct err *err)
 {
 	bool plain = json_is_string(item);
@@ -66,6 +79,7 @@ static void read_one(struct arena *a, const json_t *item, struct question *q, st
 	q->system = kept_text(a, item, "system", err);
 	q->tags = kept_text(a, item, "tags", err);
 	q->id = kept_text(a, item, "id", err);
+	read_record(a, item, q, err);
 }
 
 /* The turn before it, by its index. */

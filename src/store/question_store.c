@@ -69,9 +69,10 @@ static enum err_code compare(struct db *db, int64_t set_id, const struct questio
 		int64_t found;
 		code = db_number(db, err, &found, 0,
 				 "SELECT 1 FROM question WHERE set_id = ?1 AND position = ?2 AND text = ?3 AND reference = ?4"
-				 " AND system = ?5 AND tags = ?6 AND source_id = ?7 AND other_references = ?8 AND turn = ?9 AND back = ?10",
-				 "iissssssii", set_id, (int64_t)i, q->text, q->reference, q->system, q->tags, q->id,
-				 q->other_references, q->turn, q->back);
+				 " AND system = ?5 AND tags = ?6 AND source_id = ?7 AND other_references = ?8 AND turn = ?9 AND back = ?10"
+				 " AND record IS nullif(?11, '')",
+				 "iissssssiis", set_id, (int64_t)i, q->text, q->reference, q->system, q->tags, q->id,
+				 q->other_references, q->turn, q->back, q->record);
 		*is_same = found != 0;
 	}
 	return code;
@@ -183,6 +184,17 @@ enum err_code question_set_read_page(struct db *db, struct arena *a, int64_t id,
 			break;
 		row_question(&q, a, &(*out)[*n]);
 	}
+	return query_end(&q);
+}
+
+enum err_code question_record_get(struct db *db, struct arena *a, const struct question *of, struct str *out, struct err *err)
+{
+	*out = of->record;
+	if (out->len || !of->record_of)
+		return ERR_OK;
+	struct query q = query_start(db, err, "SELECT record FROM question WHERE id = ?1", "i", of->record_of);
+	if (query_next(&q))
+		*out = row_str(&q, a, 0);
 	return query_end(&q);
 }
 

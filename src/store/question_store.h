@@ -38,6 +38,10 @@ MUST_USE enum err_code question_set_read(struct db *db, struct arena *a, int64_t
 MUST_USE enum err_code question_set_read_page(struct db *db, struct arena *a, int64_t id, int64_t offset, int64_t limit,
 					      struct question **out, int64_t **positions, size_t *n, int64_t *total, struct err *err);
 
+/* The record of a question that was read, in the arena where it is still in the store; empty: none. */
+MUST_USE enum err_code question_record_get(struct db *db, struct arena *a, const struct question *of, struct str *out,
+					   struct err *err);
+
 /* store; runs keep their own questions. */
 MUST_USE enum err_code question_set_remove(struct db *db, int64_t id, struct err *err);
 

@@ -13,10 +13,11 @@ enum err_code question_insert(struct db *db, int64_t set_id, int64_t run_id, int
 {
 	return db_run(db, err,
 		      "INSERT INTO question(set_id, run_id, position, line, text, reference, system, tags, source_id,"
-		      " other_references, turn, back)"
-		      " VALUES (nullif(?1, 0), nullif(?2, 0), ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
-		      "iiiissssssii", set_id, run_id, position, q->line, q->text, q->reference, q->system, q->tags, q->id,
-		      q->other_references, q->turn, q->back);
+		      " other_references, turn, back, record)"
+		      " VALUES (nullif(?1, 0), nullif(?2, 0), ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,"
+		      " ifnull(nullif(?13, ''), (SELECT record FROM question WHERE id = ?14)))",
+		      "iiiissssssiisi", set_id, run_id, position, q->line, q->text, q->reference, q->system, q->tags, q->id,
+		      q->other_references, q->turn, q->back, q->record, q->record_of);
 }
 
 void row_question(const struct query *q, struct arena *a, struct question *out)
@@ -31,6 +32,7 @@ void row_question(const struct query *q, struct arena *a, struct question *out)
 		.other_references = row_str(q, a, 8),
 		.turn = row_int(q, 9),
 		.back = row_int(q, 10),
+		.record_of = row_int(q, 0), /* long ones are read where somebody looks at them */
 	};
 }
 

@@ -556,6 +556,40 @@ enum err_code run_store_read_page(struct db *db, struct arena *a, int64_t run_id
 	return collect(&rows, a, 0, n_columns, out, n, err);
 }
 
+#define CATEGORY "coalesce(json_extract(record, '$.category'), json_extract(record, '$.\"類別\"'), json_extract(record, '$.\"分類\"'))"
+
+enum err_code run_store_records(struct db *db, int64_t run_id, struct run_records *out, struct err *err)
+{
+	int64_t any = 0, ids = 0, categories = 0;
+
+	enum err_code code = db_number(db, err, &any, 0, "SELECT EXISTS(SELECT 1 FROM question WHERE run_id = ?1 AND record IS NOT NULL)",
+				       "i", run_id);
+	if (code == ERR_OK && any)
+		code = db_number(db, err, &ids, 0,
+				 "SELECT EXISTS(SELECT 1 FROM question WHERE run_id = ?1 AND record IS NOT NULL AND source_id <> '')", "i",
+				 run_id);
+	if (code == ERR_OK && any)
+		code = db_number(db, err, &categories, 0,
+				 "SELECT EXISTS(SELECT 1 FROM question WHERE run_id = ?1 AND record IS NOT NULL AND " CATEGORY
+				 " IS NOT NULL)",
+				 "i", run_id);
+	*out = (struct run_records){ any, ids, categories };
+	return code;
+}
+
+enum err_code run_store_category(struct db *db, struct arena *a, int64_t run_id, int64_t position, int64_t first, struct str *out,
+				 struct err *err)
+{
+	*out = STR("");
+	struct query q = query_start(db, err,
+				     "SELECT " CATEGORY " AS category FROM question WHERE run_id = ?1 AND position IN (?2, ?3)"
+				     " AND category IS NOT NULL ORDER BY position DESC LIMIT 1",
+				     "iii", run_id, position, first);
+	if (query_next(&q))
+		*out = row_str(&q, a, 0);
+	return query_end(&q);
+}
+
 enum err_code run_store_parts(struct db *db, struct arena *a, int64_t run_id, int64_t **out, size_t *n, struct err *err)
 {
 	size_t cap = 0;

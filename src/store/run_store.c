@@ -126,8 +126,8 @@ static enum err_code repeat_questions(struct db *db, int64_t of_id, int64_t run_
 	if (code == ERR_OK)
 		code = db_run(db, err,
 			      "INSERT INTO question(run_id, position, line, text, reference, system, tags, source_id,"
-			      " other_references, turn, back) SELECT ?2, position, line, text, reference, system, tags, source_id,"
-			      " other_references, turn, back FROM question WHERE run_id = ?1 ORDER BY position",
+			      " other_references, turn, back, record) SELECT ?2, position, line, text, reference, system, tags, source_id,"
+			      " other_references, turn, back, record FROM question WHERE run_id = ?1 ORDER BY position",
 			      "ii", of_id, run_id);
 	if (code == ERR_OK)
 		code = db_run(db, err,

@@ -130,6 +130,17 @@ struct run_question {
 MUST_USE enum err_code run_store_add(struct db *db, struct run_row *run, struct column_row *columns, size_t n_columns,
 				     const struct question *questions, size_t n_questions, struct err *err);
 
+/* What the questions of a run have of their rows, at least one of them. */
+struct run_records {
+	bool any, ids, categories; /* `ids`: with a record */
+};
+MUST_USE enum err_code run_store_records(struct db *db, int64_t run_id, struct run_records *out, struct err *err);
+
+/* The "category" of a question's record by its position, of a later turn for want of its own that of the conversation, which
+ * begins at `first`; in the arena. */
+MUST_USE enum err_code run_store_category(struct db *db, struct arena *a, int64_t run_id, int64_t position, int64_t first,
+					  struct str *out, struct err *err);
+
 /* store: a new run that waits to be asked what `of_id` was: its questions, where groups of answers begin, and of columns that were
  * planned the plan, so that in exact mode the same machine answers the same.  `run` and `columns` are those of `of_id` as
  * run_store_get() read them, and become the new one's. */

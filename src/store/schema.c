@@ -386,13 +386,17 @@ static const char step_15[] =
 	"UPDATE question SET n_ratings = (SELECT count(*) FROM rating r WHERE r.question_id = question.id) WHERE n_likes > 0;"
 	"CREATE INDEX question_rated ON question(run_id) WHERE n_ratings > 0;";
 
+/* What else stood in a question's row of its file: one JSON object, NULL where there was nothing. */
+static const char step_16[] = "ALTER TABLE question ADD COLUMN record TEXT;";
+
 /* What a provider that may cost something is asked at most in one validation; those that are there may. */
-static const char step_16[] =
+static const char step_17[] =
 	"ALTER TABLE provider ADD COLUMN max_requests INTEGER NOT NULL DEFAULT 0;"
 	"UPDATE provider SET max_requests = 10000 WHERE url LIKE 'https://%';"; /* LIMIT_REQUESTS_DEFAULT */
 
 const char *const schema_steps[] = { step_1, step_2, step_3, step_4, step_5, step_6,
-				      step_7, step_8, step_9, step_10, step_11, step_12, step_13, step_14, step_15, step_16 };
+				      step_7, step_8, step_9, step_10, step_11, step_12, step_13, step_14, step_15, step_16,
+				      step_17 };
 const size_t schema_n_steps = sizeof schema_steps / sizeof *schema_steps;
 
 static enum err_code backup_before(struct db *db, int64_t version, const char *backup_dir, struct err *err)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What each route answers: the status, the shape, the sentence."""
+import csv
 import gzip
+import io
 import json
 import pathlib
 import sqlite3
@@ -153,6 +155,32 @@ def test_an_upload_over_the_limit_is_refused_without_its_file(server):
     assert not [p for p in (server.data / "uploads").iterdir() if p.stat().st_size > 1024 * 1024]
 
 
+def test_the_other_fields_of_a_row_go_through_sets_runs_and_exports(server, model):
+    rows = [{"id": 1, "question": "a", "answer": "b", "category": "geo", "metadata": {"n": 1.5, "who": ["x", None]}},
+            {"question": "c", "answer": "d"}, {"turns": 2, "question": "e", "system": "s", "tags": ["t"]}]
+    others = [{"id": 1, "category": "geo", "metadata": {"n": 1.5, "who": ["x", None]}}, None, {"turns": 2, "tags": ["t"]}]
+    body = "".join(json.dumps(row) + "\n" for row in rows).encode()
+    upload = server.api("POST", "/uploads?name=q.jsonl", body, Content_Type="application/octet-stream").json
+    assert [q.get("record") for q in upload["questions"]] == others
+    number = server.api("POST", "/question-sets", {"upload": upload["upload"]}).json["id"]
+    for order in ("position", "conversation"):
+        shown = server.api("GET", f"/question-sets/{number}?order={order}").json["questions"]
+        assert [q.get("record") for q in shown] == others
+    run = server.api("POST", "/runs", {"columns": [{"model_id": model}], "question_set_id": number}).json["id"]
+    server.api("POST", f"/runs/{run}/questions", {"questions": [{"text": "f", "record": {"k": 1}}]})
+    for order in ("position", "conversation"):
+        shown = server.api("GET", f"/runs/{run}/questions?order={order}").json["questions"]
+        assert [q.get("record") for q in shown] == [*others, {"k": 1}]
+    lines = server.api("GET", f"/runs/{run}/export?format=jsonl").body.splitlines()[1:]
+    assert [json.loads(line).get("record") for line in lines] == [*others, {"k": 1}]
+    table = list(csv.DictReader(io.StringIO(server.api("GET", f"/runs/{run}/export?format=csv").body.decode())))
+    assert [(row["record_id"], row["category"]) for row in table] == [("1", "geo"), ("", ""), ("", ""), ("", "")]
+    again = server.api("POST", "/uploads?name=again.jsonl", b"\n".join(lines), Content_Type="application/octet-stream").json
+    assert [q.get("record") for q in again["questions"]] == [*others, {"k": 1}]
+    plain = server.api("POST", "/runs", {"columns": [{"model_id": model}], "questions": [{"text": "a", "id": "k"}]}).json["id"]
+    assert server.api("GET", f"/runs/{plain}/export?format=csv").body.decode().startswith('"ID","Question"')
+
+
 def test_question_sets_from_the_body(server):
     reply = server.api("POST", "/question-sets", {"questions": ["e\u0301", {"text": "b", "reference": "r", "id": "7"}]})
     number = reply.json["id"]
@@ -166,6 +194,12 @@ def test_question_sets_from_the_body(server):
     for wrong, field in (([1], "[0]"), ("x", "")):
         problem(server.api("POST", "/question-sets", {"questions": [{"text": "e", "other_references": wrong}]}), 400, "invalid",
                 f"questions[0].other_references{field}")
+    record = {"id": 7, "n": [0.1, 9007199254740993, None], "o": {}}
+    number = server.api("POST", "/question-sets", {"questions": [{"text": "f", "record": record}, {"text": "g", "record": {}}]}).json["id"]
+    assert server.api("GET", f"/question-sets/{number}").json["questions"] == [
+        {"position": 0, "text": "f", "record": {**record, "n": [0.1, "9007199254740993", None]}}, {"position": 1, "text": "g"}]
+    for wrong, status, code in (([1], 400, "invalid"), ({"x": "x" * 262144}, 413, "limit")):
+        problem(server.api("POST", "/question-sets", {"questions": [{"text": "h", "record": wrong}]}), status, code, "questions[0].record")
     problem(server.api("POST", "/question-sets", {}), 400, "invalid", "questions")
     problem(server.api("POST", "/question-sets", {"questions": []}), 400, "invalid", "questions")
     problem(server.api("POST", "/question-sets", {"questions": [""]}), 400, "invalid", "questions[0]")

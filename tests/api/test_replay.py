@@ -21,7 +21,8 @@ def questions(server, run):
 
 def test_the_same_is_asked_again(server, model):
     body = {"columns": [{"model_id": model}, {"model_id": model, "params": {"temperature": 0.5, "max_tokens": 3}}], "name": "once",
-            "questions": ["a", {"text": "b", "reference": "2", "other_references": ["two"], "system": "Be brief.", "id": "k"},
+            "questions": ["a", {"text": "b", "reference": "2", "other_references": ["two"], "system": "Be brief.", "id": "k",
+                           "record": {"id": "k", "level": [1, {"x": None}]}},
                           {"text": "c", "follows": 0}],
             "params": {"max_tokens": 7, "system": "Be kind."}, "seed": 9, "mode": "fast", "blind": True, "parts": [1]}
     first = server.api("POST", "/runs", body).json

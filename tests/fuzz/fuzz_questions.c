@@ -4,6 +4,7 @@
  * has a cause.  The first byte chooses the file name and the options. */
 #include <stddef.h>
 
+#include "base/json.h"
 #include "base/limits.h"
 #include "base/str.h"
 #include "model/questions.h"
@@ -14,6 +15,16 @@ static void check_text(struct str text)
 {
 	if (!utf8_valid(text, NULL))
 		BUG("not UTF-8");
+}
+
+/* Whoever reads an export or the API must be able to read it. */
+static void check_record(struct str record)
+{
+	json_t *value = record.len ? json_parse(record, "record", NULL) : NULL;
+
+	if (record.len && (!json_object_size(value) || record.len > LIMIT_RECORD_BYTES || memchr(record.ptr, '\n', record.len)))
+		BUG("record");
+	json_decref(value);
 }
 
 static void check_import(const struct question_import *import, size_t max_preview)
@@ -34,6 +45,7 @@ static void check_import(const struct question_import *import, size_t max_previe
 		check_text(q->system);
 		check_text(q->tags);
 		check_text(q->id);
+		check_record(q->record);
 	}
 	for (size_t i = 0; i < import->n_problems && i < 100; i++) {
 		if (!str_starts(str_of(import->problems[i].err.key), "err_question_") || import->problems[i].line < 1)

@@ -273,6 +273,69 @@ static void jsonl_has_everything(void **state)
 	buf_release(&t.all);
 }
 
+/* A conversation, of which the first turn has the record, around a question without one. */
+static void add_run_with_records(struct fixture *f)
+{
+	struct run_row run = { .params = gen_params_default() };
+	struct column_row column = column_of("m", NAN);
+	struct question q[4] = { question_of("a", "r"), question_of("b", ""), question_of("c", ""), question_of("a2", "") };
+
+	q[0].id = q[3].id = STR("k1");
+	q[0].record = STR("{\"id\":\"k1\",\"category\":\"geo\",\"meta\":{\"n\":[1,2]}}");
+	q[2].id = STR("=k3");
+	q[2].record = STR("{\"id\":\"=k3\",\"類別\":\"=1+1\"}");
+	q[3].turn = 1;
+	q[3].back = 3;
+	assert_ok(run_store_add(f->db, &run, &column, 1, q, 4, err));
+	f->run_id = run.id;
+}
+
+static void jsonl_has_the_whole_record(void **state)
+{
+	static const char *const records[] = { "{\"id\":\"k1\",\"category\":\"geo\",\"meta\":{\"n\":[1,2]}}", NULL, NULL,
+					       "{\"id\":\"=k3\",\"類別\":\"=1+1\"}" };
+	struct fixture *f = *state;
+
+	add_run_with_records(f);
+	struct taker t = export_of(f, EXPORT_JSONL, LANG_EN);
+	struct str rest = buf_str(&t.all);
+	json_decref(line_of(&rest));
+	for (size_t i = 0; i < 4; i++) {
+		json_t *line = line_of(&rest), *record = json_object_get(line, "record");
+		struct buf text = BUF_INIT(1000);
+		assert_int_equal(record != NULL, records[i] != NULL);
+		if (record)
+			json_write(&text, record);
+		assert_string_equal(buf_text(&text), records[i] ? records[i] : "");
+		buf_release(&text);
+		json_decref(line);
+	}
+	buf_release(&t.all);
+}
+
+static void csv_has_id_and_category_of_the_record_after_the_number(void **state)
+{
+	static const char *const ids[] = { "k1", "k1", "", "'=k3" }, *const categories[] = { "geo", "geo", "", "'=1+1" };
+	struct fixture *f = *state;
+	struct csv_reader reader;
+	struct csv_record record;
+
+	add_run_with_records(f);
+	struct taker t = export_of(f, EXPORT_CSV_EXCEL, LANG_ZH_TW);
+	csv_reader_init(&reader, (struct str){ t.all.ptr + 3, t.all.len - 3 }, ',');
+	assert_true(csv_reader_next(&reader, &record));
+	assert_true(str_eq_text(record.fields[1], "record_id"));
+	assert_true(str_eq_text(record.fields[2], "category"));
+	assert_true(str_eq_text(record.fields[3], "問題"));
+	for (size_t i = 0; i < 4; i++) {
+		assert_true(csv_reader_next(&reader, &record));
+		assert_true(str_eq_text(record.fields[1], ids[i]));
+		assert_true(str_eq_text(record.fields[2], categories[i]));
+	}
+	csv_reader_release(&reader);
+	buf_release(&t.all);
+}
+
 static void html_runs_and_loads_nothing(void **state)
 {
 	struct fixture *f = *state;
@@ -407,6 +470,8 @@ int main(void)
 		TEST(excel_csv_has_a_bom_crlf_and_no_formula),
 		TEST(where_nobody_thinks_csv_has_no_column_for_it),
 		TEST(jsonl_has_everything),
+		TEST(jsonl_has_the_whole_record),
+		TEST(csv_has_id_and_category_of_the_record_after_the_number),
 		TEST(html_runs_and_loads_nothing),
 		TEST(junit_is_clean_xml_with_a_suite_for_each_column),
 		TEST(long_answers_come_in_bounded_chunks),

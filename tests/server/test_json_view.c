@@ -143,7 +143,8 @@ static void a_question_of_a_run_has_all_that_asking_it_again_needs(void **state)
 {
 	(void)state;
 	struct buf b = BUF_INIT(MIB);
-	struct question question = { .text = STR("q"), .reference = STR("a"), .other_references = STR("b\nc"), .id = STR("k-1") };
+	struct question question = { .text = STR("q"), .reference = STR("a"), .other_references = STR("b\nc"), .id = STR("k-1"),
+				     .record = STR("{\"n\":1}") };
 	struct run_question q[2] = { { .id = 9, .q = question }, { .id = 10, .position = 1, .q = { .text = STR("r") } } };
 	struct page_view page = { .lang = LANG_EN, .total = 2 };
 	view_page(&b, &page, q, 2, 0);
@@ -153,12 +154,15 @@ static void a_question_of_a_run_has_all_that_asking_it_again_needs(void **state)
 	assert_string_equal(text_of(shown, "source_id"), "k-1");
 	assert_int_equal(json_array_size(others), 2);
 	assert_string_equal(json_string_value(json_array_get(others, 1)), "c");
+	assert_int_equal(json_integer_value(json_object_get(json_object_get(shown, "record"), "n")), 1);
 	assert_null(json_object_get(json_array_get(json_object_get(v, "questions"), 1), "other_references"));
+	assert_null(json_object_get(json_array_get(json_object_get(v, "questions"), 1), "record"));
 	json_decref(v);
 	view_question(&b, &question, 0);
 	v = parsed(&b);
 	assert_string_equal(text_of(v, "id"), "k-1");
 	assert_int_equal(json_array_size(json_object_get(v, "other_references")), 2);
+	assert_int_equal(json_integer_value(json_object_get(json_object_get(v, "record"), "n")), 1);
 	json_decref(v);
 }
 

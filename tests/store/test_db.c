@@ -483,6 +483,31 @@ static void votes_of_an_older_version_are_ratings(void **state)
 	mem_free(path);
 }
 
+/* Questions of before have no record, and new ones beside them have. */
+static void questions_of_an_older_version_have_no_record(void **state)
+{
+	struct fixture *f = *state;
+	char *path = fs_join(f->dir, "assay.db");
+	struct db old = { 0 }, *db = NULL;
+
+	assert_int_equal(sqlite3_open(path, &old.conn), SQLITE_OK);
+	for (int i = 0; i < 15; i++)
+		assert_int_equal(sqlite3_exec(old.conn, schema_steps[i], NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(old.conn, "PRAGMA user_version = 15;"
+				      " INSERT INTO run VALUES (1, 'r', 0, 0, 3, 0, 0, 0, 1, '{}', 0, 1, 1, NULL);"
+				      " INSERT INTO question(id, run_id, position, line, text, reference, system, tags, source_id)"
+				      " VALUES (1, 1, 0, 0, 'a', '', '', '', 'k')", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(old.conn);
+	assert_ok(db_open_plain(path, &db, err));
+	assert_int_equal(number(db, "SELECT count(*) FROM question WHERE text = 'a' AND record IS NULL"), 1);
+	struct question q = question_of("b", "");
+	q.record = STR("{\"n\":1}");
+	assert_ok(run_store_add_questions(db, 1, &q, 1, err));
+	assert_int_equal(number(db, "SELECT record = '{\"n\":1}' FROM question WHERE run_id = 1 AND position = 1"), 1);
+	db_close(db);
+	mem_free(path);
+}
+
 /* Names that were the same until then. */
 static void workspaces_get_names_of_their_own(void **state)
 {
@@ -656,6 +681,7 @@ int main(void)
 		TEST(votes_of_an_older_version_are_ratings),
 		TEST(workspaces_get_names_of_their_own),
 		TEST(older_entries_of_the_audit_say_what_and_to_what),
+		TEST(questions_of_an_older_version_have_no_record),
 		TEST(a_migration_killed_midway_is_done_again),
 		TEST(flipped_bytes_never_crash),
 		TEST(a_file_that_is_no_database_is_named_as_damaged),

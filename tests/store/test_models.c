@@ -267,6 +267,39 @@ static void a_hidden_model_is_kept_for_its_runs(void **state)
 
 /* --- question sets --- */
 
+/* A set, a run of it, and the questions that are added to a run from it. */
+static void a_record_goes_with_its_question(void **state)
+{
+	struct db *db = *state;
+	struct arena *a = arena_new();
+	struct question q[2] = { question_of("a", ""), question_of("b", "") }, *back;
+	struct run_row run = { .params = gen_params_default() };
+	struct column_row column = column_of("m", NAN);
+	struct run_question *asked;
+	struct str record;
+	int64_t id, other, found, total;
+	size_t n;
+
+	assert_ok(question_set_keep(db, "without", "csv", q, 2, &other, err));
+	q[1].record = STR("{\"n\":1}");
+	assert_ok(question_set_keep(db, "with", "csv", q, 2, &id, err));
+	assert_int_not_equal(id, other);
+	assert_ok(question_set_find(db, q, 2, &found, err));
+	assert_int_equal(found, id);
+	assert_ok(question_set_read(db, a, id, 0, 2, &back, &n, &total, err));
+	assert_int_equal(back[1].record.len, 0); /* a whole set has no room for them */
+	assert_ok(run_store_add(db, &run, &column, 1, back, 2, err));
+	assert_ok(run_store_add_questions(db, run.id, &back[1], 1, err));
+	assert_ok(question_set_remove(db, id, err));
+	assert_ok(run_store_page(db, a, run.id, RUN_ALL, 0, 10, &asked, &n, &total, err));
+	assert_int_equal(n, 3);
+	for (size_t i = 0; i < n; i++) {
+		assert_ok(question_record_get(db, a, &asked[i].q, &record, err));
+		assert_true(str_eq_text(record, i ? "{\"n\":1}" : ""));
+	}
+	arena_free(a);
+}
+
 static void a_question_set_is_read_in_pages(void **state)
 {
 	struct db *db = *state;
@@ -489,6 +522,7 @@ int main(void)
 		TEST(a_hidden_model_is_kept_for_its_runs),
 		TEST(a_base_keeps_how_its_weights_are_used),
 		TEST(a_question_set_is_read_in_pages),
+		TEST(a_record_goes_with_its_question),
 		TEST(the_same_questions_are_one_set),
 		TEST(texts_come_back_byte_for_byte),
 		TEST(settings_are_set_replaced_and_removed),

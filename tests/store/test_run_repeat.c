@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/store_test.h"
 
+#include "store/question_store.h"
+
 struct asked {
 	struct run_row run;
 	struct column_row *columns;
@@ -34,6 +36,7 @@ static int64_t add_source(struct db *db)
 	questions[0].id = str_of("k-1");
 	questions[1].system = str_of("be brief");
 	questions[1].tags = str_of("short");
+	questions[1].record = STR("{\"level\":\"easy\"}");
 	questions[2].turn = 1;
 	questions[2].back = 2;
 	run.params.max_tokens = 9;
@@ -87,6 +90,9 @@ static void the_same_is_asked_again_and_nothing_is_answered(void **state)
 		assert_true(str_eq(q->other_references, was->other_references));
 		assert_int_equal(q->turn, was->turn);
 		assert_int_equal(q->back, was->back);
+		struct str record;
+		assert_ok(question_record_get(db, a, q, &record, err));
+		assert_true(str_eq_text(record, i % 2 ? "{\"level\":\"easy\"}" : ""));
 		for (size_t c = 0; c < 2; c++) {
 			assert_int_equal(again.questions[i].cells[c].state, CELL_WAITING);
 			assert_int_equal(again.questions[i].cells[c].column_id, again.columns[c].id);

@@ -205,7 +205,7 @@ test("a run that could not be read says why", async () => {
 	expect(view.problem?.message).toBe("gone");
 });
 test("its questions are asked again with every accepted answer and their own ids", async () => {
-	const asked = { text: "a", reference: "1", other_references: ["one", "uno"], system: "Be brief.", tags: "x" };
+	const asked = { text: "a", reference: "1", other_references: ["one", "uno"], system: "Be brief.", tags: "x", record: { id: "k-1", level: [1] } };
 	const row = { ...asked, id: 71, position: 0, source_id: "k-1", cells: [] };
 	vi.stubGlobal("fetch", async (url: string) => new Response(JSON.stringify(url.includes("/questions") ? { total: 2, offset: 0, event_id: 1, questions: [row, { id: 72, position: 1, text: "b", cells: [] }] } : run({ n_questions: 2 }))));
 	const view = await opened();

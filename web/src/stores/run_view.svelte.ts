@@ -281,10 +281,10 @@ export class RunView {
 	/** Its questions, as another run can ask them. */
 	async questions(): Promise<QuestionInput[]> {
 		const places = new Map<number, number>();
-		return (await this.everything()).map(({ position, text, reference, other_references, system, tags, source_id: id, follows }, place) => {
+		return (await this.everything()).map(({ position, text, reference, other_references, system, tags, source_id: id, record, follows }, place) => {
 			const before = follows === undefined ? undefined : places.get(follows);
 			places.set(position, place);
-			const known = Object.entries({ reference, other_references, system, tags, id, follows: before }).filter(([, value]) => value !== undefined);
+			const known = Object.entries({ reference, other_references, system, tags, id, record, follows: before }).filter(([, value]) => value !== undefined);
 			return { text, ...Object.fromEntries(known) };
 		});
 	}
