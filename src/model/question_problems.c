@@ -39,6 +39,7 @@ static const char *const keys[QUESTION_PROBLEM_KINDS] = {
 	[QUESTION_NOTE_AGAIN] = "err_question_note_again",
 	[QUESTION_NOTE_COMMENTS] = "err_question_note_comments",
 	[QUESTION_NOTE_ENCODING] = "err_question_note_encoding",
+	[QUESTION_NOTE_AROUND] = "err_question_note_around",
 	[QUESTION_NOTE_RECORD] = "err_question_note_record",
 };
 

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "model/question_around.h"
 #include "model/question_values.h"
 
 /* AnythingLLM's Alpaca export repeats its system prompt: in so many rows of a hundred, of at least so many rows. */
@@ -230,7 +231,7 @@ static bool is_promptfoo_csv(const json_t *row)
 	json_t *value;
 
 	json_object_foreach((json_t *)row, key, value) {
-		if (strncmp(key, "__expected", strlen("__expected")) == 0)
+		if (strncmp(key, "__expected", strlen("__expected")) == 0 || strcmp(key, "__prefix") == 0 || strcmp(key, "__suffix") == 0)
 			return true;
 	}
 	return false;
@@ -261,9 +262,13 @@ static enum question_problem_kind read_promptfoo(const struct question_plan *pla
 						 struct question_row *row)
 {
 	enum question_problem_kind problem = read_fields(plan, value, row);
+	const json_t *options = json_object_get(value, "options");
 	json_t *check;
 	size_t i;
 
+	if (!problem)
+		question_around_put(json_object_get(options, "prefix"), json_object_get(options, "suffix"),
+				    json_object_get(value, "vars"), row);
 	json_array_foreach(json_object_get(value, "assert"), i, check) {
 		const char *type = json_string_value(json_object_get(check, "type"));
 
@@ -325,6 +330,8 @@ static enum question_problem_kind read_promptfoo_csv(const struct question_plan 
 	const char *key;
 	json_t *cell;
 
+	if (!problem)
+		question_around_put(json_object_get(value, "__prefix"), json_object_get(value, "__suffix"), value, row);
 	json_object_foreach((json_t *)value, key, cell) {
 		if (strncmp(key, "__expected", strlen("__expected")) == 0 && json_is_string(cell))
 			read_expected(json_string_value(cell), row);

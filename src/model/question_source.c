@@ -354,17 +354,22 @@ static enum err_code tests_elsewhere(const struct question_source *s, struct err
 		       (int)(found.len < 200 ? found.len : 200), found.ptr);
 }
 
-/* Of promptfoo's "defaultTest": the variables that a test does not set, and checks behind its own. */
+/* Of promptfoo's "defaultTest": the variables and options that a test does not set, and checks behind its own. */
 static void add_defaults(json_t *test, const json_t *defaults)
 {
-	json_t *vars = json_object_get(defaults, "vars"), *checks = json_object_get(defaults, "assert");
+	static const char *const objects[] = { "vars", "options" };
+	json_t *checks = json_object_get(defaults, "assert");
 
 	if (!json_is_object(test))
 		return;
-	if (json_is_object(vars) && !json_object_get(test, "vars"))
-		json_object_set_new(test, "vars", json_copy(vars));
-	else if (json_is_object(vars) && json_is_object(json_object_get(test, "vars")))
-		json_object_update_missing(json_object_get(test, "vars"), vars);
+	for (size_t i = 0; i < sizeof(objects) / sizeof(objects[0]); i++) {
+		json_t *given = json_object_get(defaults, objects[i]), *own = json_object_get(test, objects[i]);
+
+		if (json_is_object(given) && !own)
+			json_object_set_new(test, objects[i], json_copy(given));
+		else if (json_is_object(given) && json_is_object(own))
+			json_object_update_missing(own, given);
+	}
 	if (json_is_array(checks) && !json_object_get(test, "assert"))
 		json_object_set_new(test, "assert", json_copy(checks));
 	else if (json_is_array(checks) && json_is_array(json_object_get(test, "assert")))

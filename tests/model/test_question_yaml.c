@@ -139,6 +139,34 @@ static void defaults_of_promptfoo_count_in_json_too(void **state)
 	assert_problem(0, 1, "err_question_elsewhere");
 }
 
+/* As promptfoo puts them together: prefix + prompt + suffix, nothing between, a test's own before those of defaultTest. */
+static void prefix_and_suffix_of_promptfoo_stand_around_the_question(void **state)
+{
+	(void)state;
+	assert_int_equal(read_as("promptfooconfig.yaml", "prompts: ['{{question}}']\n"
+							 "defaultTest:\n  options:\n    prefix: 'In {{ lang }}: '\n    suffix: ' ({{ none }})'\n"
+							 "tests:\n  - vars: {question: a, lang: French}\n"
+							 "  - vars: {question: b}\n    options: {prefix: '', suffix: '!'}\n"
+							 "  - vars: {question: c}\n    options: {suffix: file://s.txt, prefix: 5}\n"), ERR_OK);
+	assert_question(0, 7, "In French: a ({{ none }})", "");
+	assert_question(1, 8, "b!", "");
+	assert_question(2, 10, "5c", "");
+	assert_problem(0, 7, "err_question_note_around");
+	assert_string_equal(sentence(&result.problems[0].err),
+			    "3 questions have a prefix or a suffix, as promptfoo writes it (first in line 7). It is put before or after the question.");
+	assert_int_equal(read_as("q.csv", "question,lang,__prefix,__suffix\na,zh,\"Say in {{lang}}: \",.\nb,zh,,\n"), ERR_OK);
+	assert_string_equal(result.format, "promptfoo");
+	assert_question(0, 2, "Say in zh: a.", "");
+	assert_question(1, 3, "b", "");
+	assert_int_equal(read_as("q.jsonl", "{\"question\": \"a\", \"__prefix\": \"x \", \"__expected\": \"b\"}\n{\"question\": \"c\"}\n"), ERR_OK);
+	assert_question(0, 1, "x a", "b");
+	/* Of a conversation before its first turn and behind its last. */
+	assert_int_equal(read_as("q.json", "[{\"options\": {\"prefix\": \"<\", \"suffix\": \">\"}, \"vars\": {\"question\": [{\"role\": \"user\", "
+					   "\"content\": \"a\"}, {\"role\": \"assistant\", \"content\": \"b\"}, {\"role\": \"user\", \"content\": \"c\"}]}}]"), ERR_OK);
+	assert_question(0, 1, "<a", "b");
+	assert_question(1, 1, "c>", "");
+}
+
 static void tests_of_another_file_are_asked_for(void **state)
 {
 	static const char *const texts[] = {
@@ -344,6 +372,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_promptfoo_configuration_is_read_with_its_lines),
 		TEST(defaults_of_promptfoo_count_in_json_too),
+		TEST(prefix_and_suffix_of_promptfoo_stand_around_the_question),
 		TEST(tests_of_another_file_are_asked_for),
 		TEST(lists_in_yaml_are_read_as_those_in_json),
 		TEST(yaml_is_told_from_what_people_write),
