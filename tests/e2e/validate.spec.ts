@@ -106,6 +106,22 @@ test.describe("with a refusal", () => {
 	});
 });
 
+test("the questions of an appended file stand behind those that were typed before, and are asked in that order", async ({ page }) => {
+	await open_empty(page, 8);
+	await box(page).fill("Which came first?");
+	await box(page).press("Enter");
+	await drop(page, "more.json", JSON.stringify(["Which came second?", "Which came third?"]));
+	await page.getByRole("dialog").getByRole("button", { name: "Append" }).click();
+	await box(page).fill("Which came last?");
+	await box(page).press("Enter");
+	const wanted = ["first", "second", "third", "last"].map((word) => new RegExp(`Which came ${word}`));
+	await expect(page.getByRole("rowheader")).toHaveText(wanted);
+	await page.getByRole("button", { name: "Submit" }).click();
+	await done(page);
+	await expect(page.getByRole("rowheader")).toHaveText(wanted);
+	await expect(page.locator('.cell[data-state="done"]')).toHaveCount(8);
+});
+
 test("Reset clears the questions only, and can be undone", async ({ page }) => {
 	await open_empty(page);
 	await ask(page, "Which GPU drives the displays of the Osprey O5?");
@@ -283,18 +299,18 @@ test("several files that are dropped are shown one after another, and none is lo
 	await expect(page.getByRole("rowheader").last()).toContainText("From c?");
 });
 
-test("every accepted answer and the file's own ids go along when one question is removed and all is asked again", async ({ page }) => {
+test("every accepted answer and the file's other fields go along when one question is removed and all is asked again", async ({ page }) => {
 	await open_empty(page);
-	const rows = ["One?", "Two?", "Three?"].map((question, at) => ({ id: `k-${at}`, question, answer: [`${at}`, `number ${at}`, "any"] }));
+	const rows = ["One?", "Two?", "Three?"].map((question, at) => ({ id: `k-${at}`, question, answer: [`${at}`, `number ${at}`, "any"], level: { n: at } }));
 	await drop(page, "q.json", JSON.stringify(rows));
 	await page.getByRole("dialog").getByRole("button", { name: "Add" }).click();
 	await page.getByRole("rowheader").nth(1).getByRole("button", { name: "Remove this question" }).click();
 	await expect(page.getByRole("rowheader")).toHaveCount(2);
 	const kept = async (): Promise<unknown> => {
 		const { questions } = (await call(page, "GET", `/runs/${page.url().split("/").pop()}/questions`)) as { questions: Record<string, unknown>[] };
-		return questions.map(({ text, reference, other_references, source_id }) => ({ text, reference, other_references, source_id }));
+		return questions.map(({ text, reference, other_references, source_id, record }) => ({ text, reference, other_references, source_id, record }));
 	};
-	const wanted = [0, 2].map((at) => ({ text: rows[at]?.question, reference: `${at}`, other_references: [`number ${at}`, "any"], source_id: `k-${at}` }));
+	const wanted = [0, 2].map((at) => ({ text: rows[at]?.question, reference: `${at}`, other_references: [`number ${at}`, "any"], source_id: `k-${at}`, record: { id: `k-${at}`, level: { n: at } } }));
 	await page.getByRole("button", { name: "Submit" }).click();
 	await done(page);
 	const first = page.url();

@@ -22,12 +22,12 @@ test("the draft survives a reload", () => {
 	draft.add(3);
 	draft.add(4, { temperature: 0.5 });
 	draft.params.max_tokens = 99;
-	draft.typed = [{ text: "Why?" }];
+	draft.questions = [{ text: "Why?" }];
 	flushSync();
 	const again = new Draft();
 	expect(again.is_first_visit).toBe(true); // nothing was proposed yet: the first page seen may be another one
 	expect(again.columns.map((c) => [c.model_id, c.own])).toEqual([[3, null], [4, { temperature: 0.5 }]]);
-	expect([again.params.max_tokens, again.typed]).toEqual([99, [{ text: "Why?" }]]);
+	expect([again.params.max_tokens, again.questions]).toEqual([99, [{ text: "Why?" }]]);
 });
 test("weights are the choice of the base model, not of the run that was opened", () => {
 	const draft = new Draft();
@@ -89,6 +89,15 @@ test("the turns of a conversation travel in the same request, each naming the tu
 	const parts = [...batches(questions)];
 	expect(parts.map((part) => part.map((question) => question.follows))).toEqual(Array.from({ length: 2 }, () => [undefined, 0, 1, undefined, 3, 4]));
 });
+test("what an older page stored is all there, sets first as it showed them", () => {
+	const set = { id: 5, name: "s", n: 2, n_with_reference: 0 };
+	localStorage.setItem("assay.draft", JSON.stringify({
+		columns: [], params: {}, mode: "exact", seed: null, blind: false, questions: { sets: [set], typed: [{ text: "a" }] }, waiting: { 7: { sets: [], typed: [{ text: "b" }] } },
+	}));
+	const draft = new Draft();
+	expect([draft.questions, draft.questions_at(7), draft.n_questions]).toEqual([[set, { text: "a" }], [{ text: "b" }], 3]);
+	expect([0, 1, 2, 3].map((at) => draft.part_at(at))).toEqual([[set, 0], [set, 1], [{ text: "a" }, 0], undefined]);
+});
 /** What a browser does in this tab when another one has stored something. */
 function told(): void {
 	window.dispatchEvent(new StorageEvent("storage", { key: "assay.draft" }));
@@ -99,27 +108,27 @@ test("two tabs have the same draft: what one adds, the other takes over, and nei
 	flushSync();
 	there.move_to(7); // looks at a run meanwhile
 	there.adopt(run());
-	there.typed = [{ text: "of 7" }];
+	there.questions = [{ text: "of 7" }];
 	flushSync();
 	told();
 	here.add(3);
-	here.typed = [{ text: "a" }];
+	here.questions = [{ text: "a" }];
 	flushSync();
 	told();
 	expect(there.columns.map((column) => column.model_id)).toEqual([11, 12]);
-	expect([there.typed, there.questions_at(0).typed]).toEqual([[{ text: "of 7" }], [{ text: "a" }]]);
+	expect([there.questions, there.questions_at(0)]).toEqual([[{ text: "of 7" }], [{ text: "a" }]]);
 	there.move_to(0);
 	there.release();
 	there.restore();
-	there.typed = [...there.typed, { text: "b" }];
+	there.questions = [...there.questions, { text: "b" }];
 	there.params.temperature = 0.3;
 	flushSync();
 	const [column] = here.columns;
 	told();
-	expect([here.typed, here.questions_at(7).typed, here.params.temperature]).toEqual([[{ text: "a" }, { text: "b" }], [{ text: "of 7" }], 0.3]);
+	expect([here.questions, here.questions_at(7), here.params.temperature]).toEqual([[{ text: "a" }, { text: "b" }], [{ text: "of 7" }], 0.3]);
 	expect(here.columns[0]).toBe(column); // what is drawn of it stays
 	const stored = localStorage.getItem("assay.draft");
 	told();
 	expect(localStorage.getItem("assay.draft")).toBe(stored);
-	expect([new Draft().typed.length, new Draft().columns.length]).toEqual([2, 1]);
+	expect([new Draft().questions.length, new Draft().columns.length]).toEqual([2, 1]);
 });

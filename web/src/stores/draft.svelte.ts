@@ -19,18 +19,27 @@ export interface DraftColumn {
 	run_column: number | null;
 }
 export interface DraftSet { id: number; name: string; n: number; n_with_reference: number; n_later?: number | undefined }
-export interface Questions { sets: DraftSet[]; typed: QuestionInput[] }
+/** A whole set, or one question. */
+export type Part = DraftSet | QuestionInput;
+/** What is to be asked, in the order in which it was added. */
+export type Questions = Part[];
 /** Columns and settings. */
 interface Setup { columns: Omit<DraftColumn, "key" | "run_column">[]; params: Params; mode: "exact" | "fast"; seed: number | null; blind: boolean }
-interface Stored extends Setup { questions: Questions; waiting?: Record<number, Questions>; first?: boolean }
-
-const NONE: Questions = { sets: [], typed: [] };
+/** An older page stored sets and single questions apart. */
+type StoredQuestions = Questions | { sets: DraftSet[]; typed: QuestionInput[] };
+interface Stored extends Setup { questions: StoredQuestions; waiting?: Record<number, StoredQuestions>; first?: boolean }
 
 const is_stored = (value: unknown): value is Stored =>
-	prefs.is_object(value) && Array.isArray(value.columns) && prefs.is_object(value.params) && prefs.is_object(value.questions);
+	prefs.is_object(value) && Array.isArray(value.columns) && prefs.is_object(value.params) && typeof value.questions === "object";
 
-/** Both, in their order. */
-export const joined = (a: Questions, b: Questions): Questions => ({ sets: [...a.sets, ...b.sets], typed: [...a.typed, ...b.typed] });
+const parts_of = (stored: StoredQuestions | null): Questions => (Array.isArray(stored) ? stored : [...(stored?.sets ?? []), ...(stored?.typed ?? [])]);
+
+export const is_set = (part: Part | undefined): part is DraftSet => part !== undefined && "n" in part;
+/** The questions at the start that stand in no set. */
+export function singles(parts: Questions): QuestionInput[] {
+	const at = parts.findIndex(is_set);
+	return (at < 0 ? parts : parts.slice(0, at)) as QuestionInput[];
+}
 
 /** Questions in requests that are small enough; the turns of a conversation, which stand one after another, stay together. */
 export function* batches(questions: QuestionInput[]): Generator<QuestionInput[]> {
@@ -57,8 +66,12 @@ export class Draft {
 	mode = $state<"exact" | "fast">("exact");
 	seed = $state<number | null>(null);
 	blind = $state(false);
-	sets = $state.raw<DraftSet[]>([]);
-	typed = $state.raw<QuestionInput[]>([]);
+	questions = $state.raw<Questions>([]);
+	/** Where each part begins, and where the last one ends. */
+	#starts = $derived.by(() => {
+		let n = 0;
+		return [0, ...this.questions.map((part) => (n += is_set(part) ? part.n : 1))];
+	});
 	/** Questions stay where they were typed: the run that is open (0: none), and what waits at the others. */
 	#place = $state(0);
 	#waiting = $state.raw<Record<number, Questions>>({});
@@ -85,7 +98,8 @@ export class Draft {
 		if (!stored) return false;
 		if (this.#place) this.kept = stored;
 		else this.#set_up(stored);
-		const { [this.#place]: questions = NONE, ...others } = { ...(prefs.is_object(stored.waiting) ? stored.waiting : {}), 0: stored.questions };
+		const all = Object.entries({ ...stored.waiting, 0: stored.questions }).map(([place, questions]) => [place, parts_of(questions)]);
+		const { [this.#place]: questions = [], ...others }: Record<number, Questions> = Object.fromEntries(all);
 		this.questions = questions;
 		this.#waiting = others;
 		this.is_first_visit = stored.first === true;
@@ -110,25 +124,34 @@ export class Draft {
 	}
 	#stored(): Stored {
 		const all = { ...this.#waiting, [this.#place]: this.questions };
-		const { 0: questions = NONE, ...waiting } = Object.fromEntries(Object.entries(all).filter(([, { sets, typed }]) => sets.length + typed.length > 0));
+		const { 0: questions = [], ...waiting } = Object.fromEntries(Object.entries(all).filter(([, parts]) => parts.length > 0));
 		const { columns, params, mode, seed, blind } = this.kept ?? this.#setup();
 		return { columns, params, mode, seed, blind, questions, waiting, first: this.is_first_visit };
 	}
 
 	get n_questions(): number {
-		return this.sets.reduce((n, set) => n + set.n, 0) + this.typed.length;
+		return this.#starts.at(-1) ?? 0;
 	}
-	get questions(): Questions {
-		return { sets: this.sets, typed: this.typed };
+	/** The part that a question belongs to, and which of its questions that is. */
+	part_at(index: number): [Part, number] | undefined {
+		let [low, high] = [0, this.questions.length];
+		while (low + 1 < high) {
+			const middle = (low + high) >> 1;
+			if ((this.#starts[middle] ?? 0) <= index) low = middle;
+			else high = middle;
+		}
+		const part = index < this.n_questions ? this.questions[low] : undefined;
+		return part && [part, index - (this.#starts[low] ?? 0)];
 	}
-	set questions(value: Questions) {
-		this.sets = Array.isArray(value.sets) ? value.sets : [];
-		this.typed = Array.isArray(value.typed) ? value.typed : [];
+	/** Takes out what was sent, or is not wanted. */
+	drop(parts: Part[]): void {
+		const gone = new Set(parts);
+		this.questions = this.questions.filter((part) => !gone.has(part));
 	}
 
 	/** The questions that wait at a run, or at none (0). */
 	questions_at(place: number): Questions {
-		return place === this.#place ? this.questions : (this.#waiting[place] ?? NONE);
+		return place === this.#place ? this.questions : (this.#waiting[place] ?? []);
 	}
 	put_questions(place: number, questions: Questions): void {
 		if (place === this.#place) this.questions = questions;
@@ -137,7 +160,7 @@ export class Draft {
 	/** Goes to a run, or to none (0): its questions come, those of the place before stay there. */
 	move_to(place: number): void {
 		if (place === this.#place) return;
-		const { [place]: questions = NONE, ...others } = this.#waiting;
+		const { [place]: questions = [], ...others } = this.#waiting;
 		this.#waiting = { ...others, [this.#place]: this.questions };
 		this.#place = place;
 		this.questions = questions;
@@ -207,8 +230,7 @@ export class Draft {
 	/** One question out of a set: the set becomes a list of single questions without it. */
 	async remove_from_set(set: DraftSet, index: number): Promise<void> {
 		const { questions } = await api.question_set(set.id, 0, 1000);
-		this.sets = this.sets.filter((other) => other !== set);
-		this.typed = [...questions.filter((_, at) => at !== index), ...this.typed];
+		this.questions = this.questions.flatMap((part) => (part === set ? questions.filter((_, at) => at !== index) : [part]));
 	}
 }
 

@@ -90,6 +90,39 @@ test("a question set is named, not copied; what was typed follows it", async () 
 		["/runs/7/questions", { questions: [{ text: "More?" }] }],
 	]);
 });
+test("sets and single questions stand, and are asked, in the order in which they were added", async () => {
+	const store = new ValidateStore();
+	store.draft.add(3);
+	store.add_questions([{ text: "First?" }, { text: "Second?" }]);
+	store.add_set({ id: 5, name: "kestrel", n: 2, n_with_reference: 0 }, false);
+	store.add_questions([{ text: "Last?" }]);
+	const answer = globalThis.fetch;
+	vi.stubGlobal("fetch", async (url: string, init: RequestInit) => (url.includes("/question-sets/5")
+		? new Response(JSON.stringify({ total: 2, questions: [{ position: 0, text: "Of a file?" }, { position: 1, text: "Too?" }] })) : answer(url, init)));
+	store.get_line(2);
+	await vi.waitFor(() => expect(store.get_line(2)).toBeDefined());
+	const shown = [0, 1, 2, 3, 4, 5].map((at) => store.get_line(at));
+	expect(shown.map((line) => line && [line.number, line.text])).toEqual([[1, "First?"], [2, "Second?"], [3, "Of a file?"], [4, "Too?"], [5, "Last?"], undefined]);
+	flushSync();
+	expect(new ValidateStore().draft.questions).toEqual(store.draft.questions); // after a reload
+	await store.submit();
+	expect(posts().map((call) => [call.path, call.body])).toEqual([
+		["/runs", expect.objectContaining({ questions: [{ text: "First?" }, { text: "Second?" }], name: "kestrel" })],
+		["/runs/7/questions", { question_set_id: 5 }],
+		["/runs/7/questions", { questions: [{ text: "Last?" }] }],
+	]);
+	expect(store.draft.questions_at(0)).toEqual([]);
+});
+test("a question that is taken out of a set leaves the others in their place", async () => {
+	const store = new ValidateStore();
+	store.add_questions([{ text: "First?" }]);
+	store.add_set({ id: 6, name: "s", n: 2, n_with_reference: 0 }, false);
+	store.add_questions([{ text: "Last?" }]);
+	vi.stubGlobal("fetch", async () => new Response(JSON.stringify({ total: 2, questions: [{ text: "a" }, { text: "b" }] })));
+	const [, set] = store.draft.questions;
+	if (set && "n" in set) await store.draft.remove_from_set(set, 0);
+	expect(store.draft.questions).toEqual([{ text: "First?" }, { text: "b" }, { text: "Last?" }]);
+});
 test("Reset clears the questions only, and Undo brings them back", () => {
 	const store = new ValidateStore();
 	store.draft.add(3);
@@ -178,13 +211,13 @@ test("only the last reset can be undone: an older message with Undo would bring 
 	toasts.list = [];
 	const store = new ValidateStore();
 	for (const text of ["Why?", "How?"]) {
-		store.draft.questions = { sets: [], typed: [{ text }] };
+		store.draft.questions = [{ text }];
 		store.reset();
 	}
 	const undo = toasts.list.filter((toast) => toast.action);
 	expect(undo).toHaveLength(1);
 	undo[0]?.action?.run();
-	expect(store.draft.typed).toEqual([{ text: "How?" }]);
+	expect(store.draft.questions).toEqual([{ text: "How?" }]);
 });
 
 test("a rating session goes by what the server asks for, shows nothing twice, and ends", async () => {
@@ -244,15 +277,15 @@ test("Undo after Reset keeps what was typed since", async () => {
 	store.add_questions([{ text: "b" }]);
 	store.box = "new";
 	toasts.list.at(-1)?.action?.run();
-	expect([store.draft.typed, store.box]).toEqual([[{ text: "a" }, { text: "b" }], "half\nnew"]);
+	expect([store.draft.questions, store.box]).toEqual([[{ text: "a" }, { text: "b" }], "half\nnew"]);
 	await store.open(7);
 	store.add_questions([{ text: "c" }]);
 	store.reset();
 	store.add_questions([{ text: "d" }]);
 	toasts.list.at(-1)?.action?.run();
-	expect([store.draft.typed, store.box]).toEqual([[{ text: "a" }, { text: "b" }, { text: "d" }], "half\nnew"]);
+	expect([store.draft.questions, store.box]).toEqual([[{ text: "a" }, { text: "b" }, { text: "d" }], "half\nnew"]);
 	await store.open(7);
-	expect(store.draft.typed).toEqual([{ text: "c" }]);
+	expect(store.draft.questions).toEqual([{ text: "c" }]);
 });
 test("an address without a number names no run, and nobody is asked", async () => {
 	const store = new ValidateStore();

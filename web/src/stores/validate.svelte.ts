@@ -6,8 +6,8 @@ import { events } from "../services/events";
 import * as prefs from "../services/prefs";
 import { router } from "../services/router.svelte";
 import { blind_order } from "../services/shuffle";
-import type { Problem, QuestionInput, Selection, Weights } from "../types";
-import { batches, Draft, joined, type DraftColumn, type DraftSet } from "./draft.svelte";
+import type { Problem, Selection, Weights } from "../types";
+import { batches, Draft, is_set, singles, type DraftColumn, type DraftSet, type Questions } from "./draft.svelte";
 import { frame } from "./frame.svelte";
 import { models } from "./models.svelte";
 import { RunView, type CellView, type Row } from "./run_view.svelte";
@@ -77,20 +77,16 @@ export class ValidateStore {
 		return { key: `p${at}`, row: null, ...found, number: (this.view?.run?.n_questions ?? 0) + found.number };
 	}
 	#pending(at: number): Omit<Line, "key" | "row"> | undefined {
-		let rest = at;
-		for (const set of this.draft.sets) {
-			if (rest < set.n) {
-				const question = set_pages.get(set.id, rest);
-				const index = rest;
-				/* Of a conversation nothing goes alone. */
-				const remove = set.n <= 1000 && !set.n_later ? () => void this.draft.remove_from_set(set, index).catch((error) => toasts.fail(error)) : null;
-				return question && { number: at - rest + (question.position ?? rest) + 1, text: question.text, reference: question.reference ?? "", turn: question.turn, remove };
-			}
-			rest -= set.n;
-		}
-		const question = this.draft.typed[rest];
-		const remove = (): void => { this.draft.typed = this.draft.typed.filter((other) => other !== question); };
-		return question && { number: at + 1, text: question.text, reference: question.reference ?? "", remove };
+		const found = this.draft.part_at(at);
+		if (!found) return undefined;
+		const [part, index] = found;
+		const question = is_set(part) ? set_pages.get(part.id, index) : part;
+		if (!question) return undefined;
+		const { text, reference = "" } = question;
+		if (!is_set(part)) return { number: at + 1, text, reference, remove: () => this.draft.drop([part]) };
+		/* Of a conversation nothing goes alone. */
+		const remove = part.n <= 1000 && !part.n_later ? () => void this.draft.remove_from_set(part, index).catch((error) => toasts.fail(error)) : null;
+		return { number: at - index + (question.position ?? index) + 1, text, reference, turn: question.turn, remove };
 	}
 	/** The cell of a line under the column at `place`; with hidden names every question has its own order. */
 	cell(row: Row, place: number): CellView | undefined {
@@ -161,20 +157,19 @@ export class ValidateStore {
 		this.draft.is_first_visit = false;
 		const { question_sets } = await api.question_sets().catch(() => ({ question_sets: [] }));
 		const [first] = question_sets;
-		if (first && this.draft.n_questions === 0 && !this.view) this.draft.questions = { sets: [draft_set(first)], typed: [] };
+		if (first && this.draft.n_questions === 0 && !this.view) this.draft.questions = [draft_set(first)];
 	}
 
 	add_set(set: DraftSet, replace: boolean): void {
 		if (replace) {
 			if (this.view) this.leave();
-			this.draft.sets = [];
-			this.draft.typed = [];
+			this.draft.questions = [];
 		}
-		// Typed questions stay behind the sets, so that every line keeps its place.
-		this.draft.sets = [...this.draft.sets, set];
+		this.add_questions([set]);
 	}
-	add_questions(questions: QuestionInput[]): void {
-		this.draft.typed = [...this.draft.typed, ...questions];
+	/** Behind those that wait already: every line keeps its place. */
+	add_questions(questions: Questions): void {
+		this.draft.questions = [...this.draft.questions, ...questions];
 	}
 	/** Moves what is typed into the list; false where nothing is typed. */
 	add_typed(): boolean {
@@ -211,38 +206,38 @@ export class ValidateStore {
 		const old = this.view;
 		const again = old ? (await old.questions()) : [];
 		const request = this.draft.request();
-		const [set] = this.draft.sets;
+		const [part] = this.draft.questions;
+		const name = old?.run?.name ?? this.draft.questions.find(is_set)?.name;
 		let id: number;
-		if (old === null && set) {
-			id = (await api.add_run({ ...request, question_set_id: set.id, name: set.name })).id;
-			this.draft.sets = this.draft.sets.slice(1);
+		if (old === null && is_set(part)) {
+			id = (await api.add_run({ ...request, question_set_id: part.id, name: part.name })).id;
+			this.draft.drop([part]);
 		} else {
-			const typed = this.draft.sets.length ? [] : this.draft.typed;
+			const typed = singles(this.draft.questions);
 			const [first, ...rest] = [...batches([...again, ...typed])];
 			if (!first) return;
-			id = (await api.add_run({ ...request, questions: first, ...(old?.run ? { name: old.run.name } : {}) })).id;
+			id = (await api.add_run({ ...request, questions: first, ...(name === undefined ? {} : { name }) })).id;
 			for (const questions of rest) await api.add_run_questions(id, { questions });
-			this.draft.typed = this.draft.typed.slice(typed.length);
+			this.draft.drop(typed);
 		}
 		await this.#send_questions(id);
 		// What was typed meanwhile belongs to the new run.
 		typing.set(`question ${id}`, this.box);
 		this.box = "";
 		// The next one is proposed as this one was asked, unless a draft waits.
-		const { sets, typed } = this.draft.questions_at(0);
-		if (sets.length + typed.length === 0) this.draft.kept = null;
+		if (this.draft.questions_at(0).length === 0) this.draft.kept = null;
 		await this.open(id);
 		router.go(`/validate/${id}`);
 	}
 	/** Sends the questions that wait; what arrived leaves the list at once, so that a failure repeats nothing. */
 	async #send_questions(id: number): Promise<void> {
-		for (const set of this.draft.sets) {
-			await api.add_run_questions(id, { question_set_id: set.id });
-			this.draft.sets = this.draft.sets.filter((other) => other !== set);
-		}
-		for (const questions of batches(this.draft.typed)) {
-			await api.add_run_questions(id, { questions });
-			this.draft.typed = this.draft.typed.slice(questions.length);
+		for (let rest = this.draft.questions; rest[0];) {
+			const [part] = rest;
+			const [typed = []] = batches(singles(rest));
+			await api.add_run_questions(id, is_set(part) ? { question_set_id: part.id } : { questions: typed });
+			const sent = is_set(part) ? [part] : typed;
+			this.draft.drop(sent);
+			rest = rest.slice(sent.length);
 		}
 	}
 	async control(action: "stop" | "resume" | "retry", column?: number, weights?: Weights): Promise<void> {
@@ -264,7 +259,7 @@ export class ValidateStore {
 		const { kept } = this.draft;
 		if (!run && !this.draft.n_questions && !this.box) return;
 		for (const place of places) {
-			this.draft.put_questions(place, { sets: [], typed: [] });
+			this.draft.put_questions(place, []);
 			typing.set(`question ${place}`, "");
 		}
 		this.draft.is_first_visit = false;
@@ -272,7 +267,7 @@ export class ValidateStore {
 		// What was typed since stays, behind what comes back.
 		const undo = (): void => {
 			for (const { place, questions, box } of before) {
-				this.draft.put_questions(place, joined(questions, this.draft.questions_at(place)));
+				this.draft.put_questions(place, [...questions, ...this.draft.questions_at(place)]);
 				typing.set(`question ${place}`, [box, typing.get(`question ${place}`)].filter(Boolean).join("\n"));
 			}
 			if (!run) return;

@@ -39,7 +39,7 @@ test("only what can be done is said, and each thing has one button", async () =>
 	expect([running.at(-1), running.includes(INVITE)]).toEqual([NEW, false]);
 });
 test("New validation leaves the run for the draft", async () => {
-	validate.draft.typed = [{ text: "How?" }];
+	validate.draft.questions = [{ text: "How?" }];
 	validate.view = new RunView(7);
 	validate.view.run = { id: 7, name: "r", created_ms: 0, state: "done", mode: "exact", seed: 1, blind: false, drifted: false, params: {}, n_questions: 0, n_columns: 0, n_cells: 0, n_done: 0, n_failed: 0, n_raters: 0 };
 	const shown = mount(RunBar, { target: document.body });
