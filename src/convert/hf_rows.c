@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "model/finite.h"
 #include "model/ggml_type.h"
 
 #define PIECE (512 * 1024) /* values; whole blocks of every type */
@@ -128,6 +129,14 @@ static void store_q8(const float *values, size_t n, uint8_t *out)
 	}
 }
 
+/* In Q8_0 they would become some number; elsewhere they stay what they are and are found when the file is used. */
+static enum err_code check(uint32_t type, const float *values, size_t n, const char *tensor, struct err *err)
+{
+	if (type != GGML_ID_Q8_0 || finite_values(GGML_ID_F32, values, n * sizeof(values[0])))
+		return ERR_OK;
+	return err_set(err, ERR_DATA, "err_values", "tensor=%s", tensor);
+}
+
 /* `n` singles in the type of the file; returns the bytes. */
 static size_t store(uint32_t type, const float *values, size_t n, uint8_t *out)
 {
@@ -200,7 +209,7 @@ static enum err_code convert_piece(struct hf_rows *r, const struct hf_out *o, ui
 	if (o->plus_one)
 		add_one(dtype, r->values, n);
 	*len = store(o->type, r->values, n, r->out);
-	return ERR_OK;
+	return check(o->type, r->values, n, o->name, err);
 }
 
 enum err_code hf_rows_write(struct hf_rows *r, const struct hf_out *o, struct gguf_writer *w, hf_rows_fn step, void *user,
@@ -237,6 +246,7 @@ enum err_code hf_rows_copy(struct hf_rows *r, const struct gguf *g, const struct
 			load(dtype, r->in, n, r->values);
 			len = store(type, r->values, n, r->out);
 			bytes = r->out;
+			rc = check(type, r->values, n, t->name, err);
 		}
 		if (rc == ERR_OK)
 			rc = gguf_writer_data(w, bytes, len, err);

@@ -48,7 +48,7 @@ struct job {
 	struct arena *arena;  /* freed with the job */
 	void (*home)(struct job *job); /* at home, on the loop; may look at task.err */
 	void (*drop)(struct job *job); /* instead of home() where the engine is gone: frees what the job owns; may be NULL */
-	bool is_long;                  /* on the work or hash thread: is cancelled when nobody waits any more */
+	bool is_long;                  /* on the work, hash or values thread: is cancelled when nobody waits any more */
 	struct job *next, **at;        /* of all jobs under way */
 };
 
@@ -62,6 +62,8 @@ void job_read(struct job *job);
 void job_work(struct job *job);
 /* As job_write(), on the hash thread: big files. */
 void job_hash(struct job *job);
+/* As job_write(), on the thread of weights that are about to be used. */
+void job_values(struct job *job);
 /* Ends a job that is not needed after all. */
 void job_home_now(struct job *job);
 /* Cancels what still computes on other threads for run `serial`, 0: for anybody. */
@@ -82,6 +84,8 @@ struct host {
 	char *base_path, *base_name; /* the file that is loaded; while it is converted, the folder that it is made of */
 	struct convert_job *converting;  /* NULL: nothing is being converted */
 	struct fit *fit; /* whether it fits is being found out; NULL: is not */
+	struct values_look *look; /* whether its weights are numbers is being found out; NULL: is not */
+	char base_known[FILE_STAMP_SIZE]; /* of the file when it was hashed last */
 	char base_stamp[FILE_STAMP_SIZE]; /* of the file that was loaded */
 	char **adapters;       /* files of the adapters in the process; id = index + 1 */
 	uint32_t *adapter_streams; /* of each: the request that loads it while that has no answer, else 0 */
@@ -108,7 +112,7 @@ struct host {
 	int n_open; /* requests without their final answer */
 	/* slots found by calibration for the loaded model, 0: not yet */
 	int64_t slots;
-	bool calibrating;
+	bool calibrating, awaits_look; /* all but the look is done */
 	char *calibration_key;
 };
 
@@ -250,6 +254,10 @@ struct engine {
 	struct chat_turn *holder;   /* the one that has the machine, or gets it when the groups under way are answered */
 	int64_t n_groups_since;     /* groups sent since a turn had the machine */
 	struct hashed hashed; /* thread: hash */
+	struct {
+		char *path;
+		char stamp[FILE_STAMP_SIZE];
+	} looked; /* the file whose weights were found to be numbers last */
 	struct loop_timer *events, *stop_timer, *unsaved_timer;
 	struct worker_facts probed; /* empty before */
 	struct prefetch_job *prefetching; /* NULL: none */

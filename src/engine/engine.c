@@ -25,6 +25,7 @@ static void engine_unref(struct engine *e)
 		mem_free(l);
 	}
 	mem_free(e->hashed.path);
+	mem_free(e->looked.path);
 	mem_free(e->worker_path);
 	mem_free(e->data_dir);
 	mem_free(e->device);
@@ -94,6 +95,12 @@ void job_hash(struct job *job)
 {
 	job->is_long = true;
 	executor_post(job->e->options.hash, &job->task);
+}
+
+void job_values(struct job *job)
+{
+	job->is_long = true;
+	executor_post(job->e->options.values, &job->task);
 }
 
 void job_home_now(struct job *job)

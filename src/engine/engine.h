@@ -27,6 +27,7 @@ struct engine_options {
 	struct http_client *http_client; /* for models of providers; NULL: they cannot be asked */
 	struct executor *work;     /* imports, conversions: long jobs */
 	struct executor *hash;     /* SHA-256 of big files */
+	struct executor *values;   /* looks at the weights of the file that is being loaded, which must not wait for other files */
 	const char *worker_path;   /* the assay-worker program */
 	int n_threads;             /* 0: one for each physical core */
 	struct gpu_use gpu;        /* the device's id is copied */

@@ -14,6 +14,7 @@
 #include "engine/machine.h"
 #include "engine/memory.h"
 #include "engine/model_cache.h"
+#include "engine/values_look.h"
 #include "model/gguf.h"
 #include "store/setting_store.h"
 #include "worker/protocol.h"
@@ -133,6 +134,11 @@ static void on_convert_look(void *user)
 {
 	struct engine *e = user;
 
+	if (e->host.look) {
+		e->host.progress = values_look_progress(e->host.look);
+		show_progress(e);
+		loop_timer_set(e->host.convert_timer, CONVERT_LOOK_MS);
+	}
 	if (!e->host.converting)
 		return;
 	int done = atomic_load(&e->host.converting->done), ahead = prefetch_done(e, e->host.converting->path, e->host.base_weights);
@@ -167,6 +173,9 @@ static void forget(struct host *h)
 	cancel_conversion(h);
 	fit_cancel(h->fit);
 	h->fit = NULL;
+	values_look_cancel(h->look);
+	h->look = NULL;
+	h->awaits_look = false;
 	worker_process_stop(h->process);
 	h->process = NULL;
 	h->n_open = 0;
@@ -261,7 +270,29 @@ bool host_adapter_frame(struct engine *e, uint32_t stream, uint8_t kind)
 	return true;
 }
 
-/* --- calibration --- */
+/* --- ready, once its weights are known to be numbers and its best number of slots is known --- */
+
+static void host_is_ready(struct engine *e);
+
+static void on_looked(void *user, const struct err *err)
+{
+	struct engine *e = user;
+
+	e->host.look = NULL;
+	if (err->code != ERR_OK)
+		host_fail(e, err);
+	else if (e->host.awaits_look)
+		host_is_ready(e);
+}
+
+static void start_look(struct engine *e)
+{
+	struct host *h = &e->host;
+
+	h->look = values_look_start(e, h->base_path, h->base_stamp, h->base_known, on_looked, e);
+	if (h->look)
+		loop_timer_set(h->convert_timer, CONVERT_LOOK_MS);
+}
 
 struct calibration_job {
 	struct job job;
@@ -282,10 +313,14 @@ static void run_calibration_set(struct task *task, void *context)
 	(void)!calibration_set(context, c->key, c->slots, c->rates, &task->err);
 }
 
+/* Loaded, with its slots known; but nothing is answered with weights that nobody has looked at. */
 static void host_is_ready(struct engine *e)
 {
 	struct engine_event event = { .kind = ENGINE_STATUS };
 
+	e->host.awaits_look = e->host.look != NULL;
+	if (e->host.awaits_look)
+		return;
 	e->host.state = HOST_READY;
 	e->host.calibrating = false;
 	e->host.n_loads_failed = 0;
@@ -407,6 +442,7 @@ static void on_ready(struct engine *e, const json_t *body)
 	}
 	h->state = HOST_LOADING;
 	h->load_stream = host_send(e, REQ_LOAD, load, fd);
+	start_look(e);
 }
 
 static void name_device(struct engine *e, int64_t n_layers)
@@ -439,7 +475,8 @@ static void on_load_message(struct engine *e, uint8_t kind, const json_t *body)
 	struct err err = { 0 };
 
 	if (kind == MSG_PROGRESS) {
-		h->progress = json_get_number(body, "fraction", 0, 1.001, 0, &err);
+		if (!h->look)
+			h->progress = json_get_number(body, "fraction", 0, 1.001, 0, &err);
 		show_progress(e);
 		return;
 	}
@@ -626,6 +663,8 @@ bool host_want(struct engine *e, const struct model_row *base)
 	mem_free(h->base_name);
 	h->base_path = mem_strdup(base->model.path);
 	h->base_name = mem_strdup(base->model.name);
+	str_format(h->base_known, sizeof h->base_known, "%s",
+		   base->weights == WEIGHTS_Q8_0 ? base->q8_sha256_of : base->sha256_of);
 	if (model_cache_wants_as(base->model.path, base->weights))
 		convert_base(e, base);
 	else

@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "model/catalogue.h"
+#include "model/finite.h"
 #include "model/ggml_type.h"
 #include "model/gguf.h"
 #include "model/gguf_write.h"
@@ -106,6 +107,15 @@ static enum err_code check_gguf(const char *adapter_path, const char *base_path,
 	gguf_close(g);
 	gguf_close(base);
 	arena_free(a);
+	return rc;
+}
+
+/* Only where the adapter is about to be used: it reads the whole file. */
+static enum err_code check_gguf_values(const char *adapter_path, const atomic_bool *cancel, struct err *err)
+{
+	struct gguf *g = gguf_open(adapter_path, err);
+	enum err_code rc = g ? finite_check(g, cancel, NULL, err) : err->code;
+	gguf_close(g);
 	return rc;
 }
 
@@ -224,6 +234,8 @@ enum err_code adapter_convert(const char *adapter_path, const char *base_path, c
 	struct err *to = err ? err : &local;
 	bool peft = fs_is_dir(adapter_path);
 	enum err_code rc = peft ? ERR_OK : adapter_check(adapter_path, base_path, to);
+	if (!peft && rc == ERR_OK)
+		rc = check_gguf_values(adapter_path, cancel, to);
 	if (rc != ERR_OK)
 		return rc;
 	static atomic_uint counter; /* two conversions to one place must not write one file */

@@ -105,7 +105,8 @@ MUST_USE enum err_code adapter_check(const char *adapter_path, const char *base_
 
 /* Writes the adapter as a llama.cpp LoRA GGUF to `out_path` (published by rename).  PEFT folders are converted (name map, row
  * permutation, alpha with rsLoRA and patterns); a GGUF LoRA is copied after the check.  Tensor data byte-equal to
- * convert_lora_to_gguf.py --outtype f16/f32 of the pinned llama.cpp.  Streams tensor by tensor. */
+ * convert_lora_to_gguf.py --outtype f16/f32 of the pinned llama.cpp.  Streams tensor by tensor.  ERR_DATA "err_values" names
+ * a tensor with values that are no numbers. */
 MUST_USE enum err_code adapter_convert(const char *adapter_path, const char *base_path, const char *out_path,
 				       const atomic_bool *cancel, struct err *err);
 

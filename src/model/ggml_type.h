@@ -18,6 +18,7 @@ enum {
 	GGML_ID_I64 = 27,
 	GGML_ID_F64 = 28,
 	GGML_ID_BF16 = 30,
+	GGML_ID_MXFP4 = 39,
 	GGML_ID_MAX = 63, /* every known id is below */
 };
 enum { FILE_TYPE_F32 = 0, FILE_TYPE_F16 = 1, FILE_TYPE_BF16 = 32, FILE_TYPE_GUESSED = 1024 };

@@ -51,7 +51,7 @@ void lora_plan_close(struct lora_plan *plan);
 uint32_t lora_b_type(const struct lora_plan *plan, const struct lora_pair *pair);
 
 /* The values of lora_a or lora_b as they stand in the output: right type, row order and scale.  `*out` (size
- * bytes) is the caller's. */
+ * bytes) is the caller's.  ERR_DATA "err_values" where one is no number. */
 MUST_USE enum err_code lora_values(const struct lora_plan *plan, const struct lora_pair *pair, bool is_b,
 				   void **out, size_t *size, struct err *err);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/mem.h"
+#include "model/finite.h"
 #include "model/ggml_type.h"
 #include "model/lora.h"
 
@@ -78,6 +79,9 @@ enum err_code lora_values(const struct lora_plan *plan, const struct lora_pair *
 		}
 	}
 	mem_free(in);
+	/* Looked at as they are written: one that was fine may have become infinite by its factor. */
+	if (rc == ERR_OK && !finite_values(half ? GGML_ID_F16 : GGML_ID_F32, to, (size_t)(rows * columns) * out_size))
+		rc = err_set(err, ERR_DATA, "err_values", "tensor=%.*s", (int)(t->name.len < 200 ? t->name.len : 200), t->name.ptr);
 	if (rc != ERR_OK) {
 		mem_free(to);
 		return rc;

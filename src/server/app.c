@@ -335,6 +335,7 @@ static void open_engine(struct app *app)
 		.http_client = app->http_client,
 		.work = app->work,
 		.hash = app->hash,
+		.values = app->values,
 		.worker_path = app->worker_path,
 		.n_threads = o->n_threads ? o->n_threads : (int)app->n_threads,
 		.gpu = app->gpu_used,
@@ -412,6 +413,7 @@ enum err_code app_open(const struct app_options *options, struct app **out, stru
 		app->lang = *app->language ? lang_from_tag(app->language, options->lang) : options->lang;
 		app->work = executor_start("work", NULL, NULL, app->home);
 		app->hash = executor_start("hash", NULL, NULL, app->home);
+		app->values = executor_start("values", NULL, NULL, app->home);
 		app->export = executor_start("export", NULL, NULL, app->home);
 		app->create = executor_start("create", NULL, NULL, app->home);
 		open_engine(app);
@@ -499,6 +501,7 @@ void app_close(struct app *app)
 	executor_stop(app->create);
 	executor_stop(app->work);
 	executor_stop(app->hash);
+	executor_stop(app->values);
 	(void)reaper_await(REAPER_AWAIT_MS); /* who has the data folder next finds nobody else writing there */
 	queue_drain(app->home); /* what ended on these threads may write once more */
 	store_close(app->store);

@@ -22,7 +22,7 @@ struct app {
 	struct queue *home;
 	struct loop_fd *home_watch;
 	struct store *store;
-	struct executor *work, *hash, *export, *create;
+	struct executor *work, *hash, *values, *export, *create;
 	struct engine *engine;
 	struct sessions *sessions;
 	struct sessions *raters;         /* of people who were invited; an id is a rater's */

@@ -121,6 +121,28 @@ static void only_matrices_of_whole_blocks_become_smaller(void **state)
 	gguf_close(g);
 }
 
+/* As Q8_0 they would be some number, and nobody could see it any more. */
+static void values_that_are_no_numbers_do_not_become_some(void **state)
+{
+	static const uint16_t nan = 0x7E00;
+	struct tiny_file f = { .w = gguf_writer_new() };
+	struct err err = { 0 };
+	(void)state;
+	gguf_writer_text(f.w, "general.architecture", "llama");
+	tiny_tensor(&f, "token_embd.weight", GGML_ID_F16, 64, 48);
+	const char *path = tiny_finish(&f, temp_path(&temp, "nan.gguf"));
+	const char *out = temp_path(&temp, "nan-q8.gguf");
+	assert_ok(gguf_q8_convert(path, out, NULL, NULL, NULL, &err));
+	unlink(out);
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	assert_int_equal(pwrite(fd, &nan, 2, lseek(fd, 0, SEEK_END) - 2), 2);
+	close(fd);
+	assert_int_equal(gguf_q8_convert(path, out, NULL, NULL, NULL, &err), ERR_DATA);
+	assert_err(&err, "err_values");
+	assert_string_equal(err.args, "tensor=token_embd.weight");
+	assert_false(fs_exists(out));
+}
+
 static void what_is_quantized_already_is_left_alone(void **state)
 {
 	struct err err = { 0 };
@@ -220,6 +242,7 @@ int main(void)
 		cmocka_unit_test(it_is_what_a_folder_becomes_at_once),
 		cmocka_unit_test(keys_stay_and_the_type_is_said),
 		cmocka_unit_test(only_matrices_of_whole_blocks_become_smaller),
+		cmocka_unit_test(values_that_are_no_numbers_do_not_become_some),
 		cmocka_unit_test(what_is_quantized_already_is_left_alone),
 		cmocka_unit_test(the_key_follows_from_the_file_and_not_from_its_place),
 		cmocka_unit_test(what_is_broken_off_leaves_nothing_and_a_killed_one_gives_way),

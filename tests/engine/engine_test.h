@@ -25,7 +25,7 @@ struct bench {
 	struct queue *home;
 	struct loop_fd *home_watch;
 	struct loop_timer *timeout, *kill_timer;
-	struct executor *work, *hash;
+	struct executor *work, *hash, *values;
 	struct store *store;
 	struct engine *engine;
 	struct engine_options options;
@@ -143,8 +143,9 @@ static inline void bench_open(struct bench *b, const char *worker)
 	b->kill_timer = loop_timer_new(b->loop, bench_on_kill, b);
 	b->work = executor_start("work", NULL, NULL, b->home);
 	b->hash = executor_start("hash", NULL, NULL, b->home);
+	b->values = executor_start("values", NULL, NULL, b->home);
 	assert_ok(store_open(temp_path(&b->temp, "data"), b->home, &b->store, &err));
-	b->options = (struct engine_options){ .loop = b->loop, .store = b->store, .work = b->work, .hash = b->hash,
+	b->options = (struct engine_options){ .loop = b->loop, .store = b->store, .work = b->work, .hash = b->hash, .values = b->values,
 					      .worker_path = worker, .n_threads = 2, .memory_reserve = 1,
 					      .quick_retries = true };
 	b->engine = engine_new(&b->options);
@@ -177,6 +178,7 @@ static inline void bench_close(struct bench *b)
 	engine_free(b->engine);
 	executor_stop(b->work);
 	executor_stop(b->hash);
+	executor_stop(b->values);
 	queue_drain(b->home);
 	store_close(b->store);
 	queue_drain(b->home);

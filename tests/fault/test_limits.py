@@ -8,7 +8,6 @@ import pathlib
 import random
 import re
 import socket
-import struct
 import subprocess
 import sys
 import threading
@@ -18,6 +17,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import gguf_places  # noqa: E402
 import hub_stub  # noqa: E402
 import live as support  # noqa: E402
 import chaos  # noqa: E402
@@ -317,37 +317,6 @@ def test_one_byte_more_than_64_mib_is_refused_at_once(server):
 
 # --- models that are made to hurt ---
 
-def gguf_end_of_header(data):
-    """Where the tensors' list of a GGUF begins and where its data begins."""
-    sizes = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
-    _, n_tensors, n_keys = struct.unpack_from("<IQQ", data, 4)
-    at = 24
-
-    def text(at):
-        return at + 8 + struct.unpack_from("<Q", data, at)[0]
-
-    for _ in range(n_keys):
-        at = text(at)
-        kind, at = struct.unpack_from("<I", data, at)[0], at + 4
-        if kind == 8:
-            at = text(at)
-        elif kind == 9:
-            kind, n = struct.unpack_from("<IQ", data, at)
-            at += 12
-            if kind == 8:
-                for _ in range(n):
-                    at = text(at)
-            else:
-                at += n * sizes[kind]
-        else:
-            at += sizes[kind]
-    tensors = at
-    for _ in range(n_tensors):
-        at = text(at)
-        at += 4 + 8 * struct.unpack_from("<I", data, at)[0] + 4 + 8
-    return tensors, at
-
-
 def hostile_model(path, head, tensors, size, rng):
     """A copy of the demo's model whose header has a few wrong bytes and whose weights are holes."""
     broken = bytearray(head)
@@ -366,10 +335,10 @@ def test_models_that_are_made_to_hurt_never_hurt_the_server(server, tmp_path):
     rng, size = random.Random(29), os.path.getsize(MODEL)
     with open(MODEL, "rb") as model:
         start = model.read(8 * MIB)
-    tensors, end = gguf_end_of_header(start)
+    places = gguf_places.Places(start)
     ids, refused = [], 0
     for n in range(1000 if FULL else 120):
-        path = hostile_model(tmp_path / f"hostile{n}.gguf", start[:end], tensors, size, rng)
+        path = hostile_model(tmp_path / f"hostile{n}.gguf", start[:places.end], places.list, size, rng)
         done = subprocess.run([support.ASSAY, "models", "add", path, "--data", server.data, "--json"], capture_output=True, text=True,
                               timeout=60)
         assert done.returncode in (0, 4), done.stderr

@@ -638,6 +638,76 @@ static void every_adapter_gets_its_verdict_on_every_base(void **state)
 	}
 }
 
+/* One value of an adapter in one place is no number; A is 2 x 32 and B 64 x 2. */
+static void check_value(const char *dtype, bool in_b, size_t at, uint32_t bits, const char *config, const char *key)
+{
+	uint8_t a[256] = { 0 }, b[512] = { 0 };
+	size_t size = strcmp(dtype, "F32") == 0 ? 4 : 2;
+	memcpy((in_b ? b : a) + at * size, &bits, size); /* little-endian, as the file is */
+	struct tiny_st st = tiny_st_new();
+	tiny_st_add(&st, "model.layers.0.mlp.up_proj.lora_A.weight", dtype, 2, 32, a, 64 * size);
+	tiny_st_add(&st, "model.layers.0.mlp.up_proj.lora_B.weight", dtype, 64, 2, b, 128 * size);
+	/* The alpha of this pair is the file's, and only the other one's B is multiplied. */
+	tiny_st_add(&st, "model.layers.1.mlp.up_proj.lora_A.weight", dtype, 2, 32, a, 64 * size);
+	tiny_st_add(&st, "model.layers.1.mlp.up_proj.lora_B.weight", dtype, 64, 2, b, 128 * size);
+	tiny_st_write(&st, &temp, "values/adapter_model.safetensors");
+	char text[512];
+	snprintf(text, sizeof(text), "{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":4%s}", config);
+	temp_text(&temp, "values/adapter_config.json", text);
+	struct err err = { 0 };
+	char out[512];
+	snprintf(out, sizeof(out), "%s", temp_path(&temp, "values.gguf"));
+	enum err_code rc = adapter_convert(temp_path(&temp, "values"), temp_path(&temp, "tiny.gguf"), out, NULL, &err);
+	if (strcmp(err.key, key) != 0 || (rc == ERR_OK) != (*key == 0))
+		fail_msg("%s %08x at %zu: \"%s\"", dtype, bits, at, err.key);
+	if (rc != ERR_OK) {
+		assert_true(strstr(err.args, in_b ? "up_proj.lora_B" : "up_proj.lora_A") != NULL);
+		assert_false(fs_exists(out));
+	} else {
+		unlink(out);
+	}
+}
+
+static void values_that_are_no_numbers_are_refused_by_tensor(void **state)
+{
+	(void)state;
+	const char *key = "err_values";
+	tiny_model_write(temp_path(&temp, "tiny.gguf"), (struct tiny_model){ 0 });
+	check_value("F32", false, 0, 0x7FC00000, "", key);  /* NaN */
+	check_value("F32", true, 127, 0xFF800000, "", key); /* -infinite */
+	check_value("F32", true, 127, 0x7F7FFFFF, "", "");  /* the largest number there is */
+	check_value("F16", false, 63, 0x7E00, "", key);
+	check_value("F16", true, 1, 0x7C00, "", key);
+	check_value("F16", true, 1, 0xFBFF, "", "");
+	check_value("BF16", false, 63, 0x7FC0, "", key);
+	check_value("BF16", true, 0, 0xFF80, "", key);
+	check_value("BF16", true, 0, 0x7F7F, "", "");
+	/* A number that the factor of its pair makes infinite. */
+	check_value("F32", true, 5, 0x7F7FFFFF, ",\"alpha_pattern\":{\"layers.1.mlp.up_proj\":64}", key);
+}
+
+static void a_gguf_adapter_with_values_that_are_no_numbers_is_refused_by_tensor(void **state)
+{
+	(void)state;
+	static const uint16_t nan = 0x7E00;
+	tiny_model_write(temp_path(&temp, "tiny.gguf"), (struct tiny_model){ 0 });
+	check_gguf_lora("adapter", "lora", true, "blk.1.attn_q.weight.lora_a", "blk.1.attn_q.weight.lora_b", 32, "");
+	char path[512], out[512];
+	snprintf(path, sizeof(path), "%s", temp_path(&temp, "lora.gguf"));
+	snprintf(out, sizeof(out), "%s", temp_path(&temp, "copy.gguf"));
+	const char *base = temp_path(&temp, "tiny.gguf");
+	struct err err = { 0 };
+	assert_ok(adapter_convert(path, base, out, NULL, &err));
+	unlink(out);
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	assert_int_equal(pwrite(fd, &nan, sizeof(nan), lseek(fd, 0, SEEK_END) - (off_t)sizeof(nan)), sizeof(nan)); /* the last of lora_b */
+	close(fd);
+	assert_int_equal(adapter_convert(path, base, out, NULL, &err), ERR_DATA);
+	assert_err(&err, "err_values");
+	assert_non_null(strstr(err.args, "blk.1.attn_q.weight.lora_b"));
+	assert_false(fs_exists(out));
+}
+
 static bool is_part(void *user, const char *name, bool is_dir)
 {
 	(void)is_dir;
@@ -698,6 +768,8 @@ int main(void)
 		cmocka_unit_test(tensors_that_do_not_fit_are_refused),
 		cmocka_unit_test(a_gguf_adapter_is_checked_before_llama_cpp_sees_it),
 		cmocka_unit_test(every_adapter_gets_its_verdict_on_every_base),
+		cmocka_unit_test(values_that_are_no_numbers_are_refused_by_tensor),
+		cmocka_unit_test(a_gguf_adapter_with_values_that_are_no_numbers_is_refused_by_tensor),
 		cmocka_unit_test(a_stopped_conversion_leaves_nothing_behind),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
