@@ -10,6 +10,7 @@
 
 #include "base/url.h"
 
+/* Link-local, or another address at which clouds give their machines credentials; also where it is carried in an IPv6 address. */
 bool address_is_link_local(const struct sockaddr *address);
 /* Written in numbers. */
 bool address_is_typed(const struct url_parts *url);

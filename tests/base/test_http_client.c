@@ -4,6 +4,8 @@
 #include "support/check.h"
 
 #include <arpa/inet.h>
+#include <dlfcn.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -139,7 +141,10 @@ static void answer(int fd, const char *path)
 		put(fd, text);
 	} else if (!strcmp(path, "/metadata"))
 		put(fd, "HTTP/1.1 302 Found\r\nLocation: http://169.254.1.2/latest\r\nContent-Length: 0\r\n\r\n");
-	else if (!strcmp(path, "/script"))
+	else if (!strcmp(path, "/named")) {
+		snprintf(text, sizeof text, "HTTP/1.1 302 Found\r\nLocation: http://inner.test:%d/ok\r\n" BYE "Content-Length: 0\r\n\r\n", port);
+		put(fd, text);
+	} else if (!strcmp(path, "/script"))
 		put(fd, "HTTP/1.1 302 Found\r\nLocation: javascript:alert(1)\r\nContent-Length: 0\r\n\r\n");
 	else if (!strcmp(path, "/part"))
 		put(fd, "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 2-4/5\r\nETag: \"e\"\r\nContent-Length: 3\r\n\r\nllo");
@@ -351,6 +356,80 @@ static void redirects_are_followed_where_that_is_allowed_and_the_key_stays_behin
 		assert_err(&result, cases[i].key);
 		assert_keys_sent(cases[i].keys);
 	}
+}
+
+/* --- names: libcurl's look-up of what ends in .test finds what the test says, one after another --- */
+
+static const char *const *lookups;
+static atomic_int n_lookups;
+
+int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **result_list)
+{
+	typedef int (*getaddrinfo_fn)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+	getaddrinfo_fn real;
+	*(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
+	if (node && str_ends(str_of(node), ".test"))
+		node = lookups[atomic_fetch_add(&n_lookups, 1)];
+	return real(node, service, hints, result_list);
+}
+
+static struct http_request named(const char *host, const char *const *found)
+{
+	static char url[256];
+	struct http_request r = request_for("GET", "/ok");
+	snprintf(url, sizeof url, "http://%s:%d/ok", host, port);
+	r.url = url;
+	lookups = found;
+	atomic_store(&n_lookups, 0);
+	n_done = 0;
+	return r;
+}
+
+static void a_name_that_leads_to_where_machines_keep_credentials_is_not_connected_to(void **state)
+{
+	static const char *const found[] = { "169.254.169.254", "fe80::1", "fd00:ec2::254", "::ffff:169.254.169.254", "100.100.100.200" };
+	(void)state;
+	for (size_t i = 0; i < sizeof found / sizeof found[0]; i++) {
+		struct http_request r = named("metadata.test", &found[i]);
+		int before = atomic_load(&n_requests);
+		r.limits.connect_ms = 3000;
+		close_client(NULL); /* one that has looked nothing up yet */
+		open_client(NULL);
+		run(&r);
+		assert_err(&result, "err_http_address");
+		assert_int_equal(atomic_load(&n_lookups), 1);
+		assert_int_equal(atomic_load(&n_requests), before);
+	}
+}
+
+static void a_redirect_to_such_a_name_is_not_followed(void **state)
+{
+	static const char *const found[] = { "169.254.169.254" };
+	struct http_request r = request_for("GET", "/named");
+	(void)state;
+	lookups = found;
+	atomic_store(&n_lookups, 0);
+	r.redirects = 5;
+	run(&r);
+	assert_err(&result, "err_http_address");
+	assert_int_equal(atomic_load(&n_lookups), 1);
+}
+
+/* A name is not looked up to be judged and once more to be connected to: the address that is connected to is the one judged. */
+static void a_name_that_leads_elsewhere_the_second_time_is_judged_again(void **state)
+{
+	static const char *const found[] = { "127.0.0.1", "169.254.169.254" };
+	struct http_request r = named("rebind.test", found);
+	(void)state;
+	run(&r);
+	assert_err(&result, "");
+	assert_string_equal(buf_text(&got), "hello");
+	assert_int_equal(atomic_load(&n_lookups), 1);
+	close_client(NULL);
+	open_client(NULL);
+	run(&r);
+	assert_err(&result, "err_http_address");
+	assert_int_equal(atomic_load(&n_lookups), 2);
 }
 
 static char seen_etag[16];
@@ -592,6 +671,7 @@ static int open_server(void **state)
 	socklen_t size = sizeof address;
 	(void)state;
 	setenv("http_proxy", "http://127.0.0.1:1", 1); /* would break everything if loopback went through it */
+	setenv("no_proxy", ".test", 1);
 	listener = socket(AF_INET, SOCK_STREAM, 0);
 	if (bind(listener, (struct sockaddr *)&address, sizeof address) != 0 || listen(listener, 16) != 0 ||
 	    getsockname(listener, (struct sockaddr *)&address, &size) != 0)
@@ -617,6 +697,9 @@ int main(void)
 		TEST(a_status_is_a_reply_and_not_a_failure),
 		TEST(a_redirect_is_shown_and_not_followed),
 		TEST(redirects_are_followed_where_that_is_allowed_and_the_key_stays_behind),
+		TEST(a_name_that_leads_to_where_machines_keep_credentials_is_not_connected_to),
+		TEST(a_redirect_to_such_a_name_is_not_followed),
+		TEST(a_name_that_leads_elsewhere_the_second_time_is_judged_again),
 		TEST(own_headers_are_sent_and_those_of_the_reply_can_be_read),
 		TEST(a_call_that_is_held_waits_and_loses_nothing),
 		TEST(a_body_is_sent_as_json_or_from_a_file),
