@@ -171,6 +171,7 @@ struct active_column {
 	uint32_t adapter_stream;      /* of the request that loads it, 0: answered */
 	int64_t adapter_id;           /* in that process, 0: none */
 	bool preparing, prepared;
+	char base_stamp[FILE_STAMP_SIZE]; /* of the file that it was prepared with */
 	int64_t next;          /* first position of the next group to look at */
 	bool first_group_done; /* handed out */
 	bool exhausted;

@@ -311,9 +311,21 @@ static void plan_column(struct engine *e, struct active_column *c)
 		start_hash(e, c);
 }
 
+/* A worker that dies is replaced by one that loads what is there now: a column's answers are not to be of two files. */
+static bool was_replaced(struct engine *e, struct active_column *c)
+{
+	struct err cause;
+
+	if (!c->prepared || strcmp(c->base_stamp, e->host.base_stamp) == 0)
+		return false;
+	err_set(&cause, ERR_CONFLICT, "err_model_replaced", NULL);
+	column_fail(e, c, &cause);
+	return true;
+}
+
 bool column_prepare(struct engine *e, struct active_column *c)
 {
-	if (c->state == COLUMN_FAILED || c->preparing)
+	if (c->state == COLUMN_FAILED || c->preparing || was_replaced(e, c))
 		return false;
 	if (c->model.model.kind == MODEL_ADAPTER && !c->adapter_file) {
 		convert_adapter(e, c);
@@ -324,6 +336,7 @@ bool column_prepare(struct engine *e, struct active_column *c)
 	if (!c->prepared) {
 		plan_column(e, c);
 		c->prepared = true;
+		str_format(c->base_stamp, sizeof c->base_stamp, "%s", e->host.base_stamp);
 	}
 	return true;
 }

@@ -261,6 +261,11 @@ static void describe_end(struct worker_process *w, int status, struct err *cause
 		err_set(cause, ERR_IO, "err_worker_cpu", "what=%s", strsignal(SIGILL));
 		return;
 	}
+	/* Its file is mapped: this is what the pages say that are no longer there. */
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS) {
+		err_set(cause, ERR_IO, "err_worker_file", NULL);
+		return;
+	}
 	if (WIFSIGNALED(status)) {
 		err_set(cause, ERR_IO, "err_worker_crashed", "signal=%s|log=%s", strsignal(WTERMSIG(status)), w->last_log);
 		return;

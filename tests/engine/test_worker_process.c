@@ -160,7 +160,7 @@ static void every_end_has_its_sentence(void **state)
 		const char *script, *key;
 	} ends[] = {
 		{ "* ready signal 6\n", "err_worker_crashed" },  { "* ready signal 11\n", "err_worker_crashed" },
-		{ "* ready signal 7\n", "err_worker_crashed" },  { "* ready signal 4\n", "err_worker_cpu" },
+		{ "* ready signal 7\n", "err_worker_file" },  { "* ready signal 4\n", "err_worker_cpu" },
 		{ "* ready signal 8\n", "err_worker_crashed" },  { "* ready signal 31\n", "err_worker_crashed" },
 		{ "* ready signal 15\n", "err_worker_crashed" }, { "* ready signal 9\n", "err_worker_killed" },
 		{ "* ready exit 65\n", "err_worker_exit" },      { "* ready exit 0\n", "err_worker_exit" },

@@ -6,6 +6,7 @@ import math
 import os
 import pathlib
 import shutil
+import signal
 import struct
 import sys
 import time
@@ -18,6 +19,8 @@ import gguf_places  # noqa: E402
 import live as support  # noqa: E402
 
 MODEL = os.environ.get("ASSAY_TEST_MODEL", "")
+MAPPED = os.environ.get("ASSAY_DEMO_MODEL", "")  # its weights stay in the file; those of the other are copied when it is loaded
+needs_mapped = pytest.mark.skipif(not MAPPED, reason="ASSAY_DEMO_MODEL names no model")
 pytestmark = pytest.mark.skipif(not MODEL, reason="ASSAY_TEST_MODEL names no model")
 QUESTIONS = ["Why is the sky blue?", "What is two plus two?", "Who are you?"]
 
@@ -109,3 +112,78 @@ def test_an_adapter_with_a_value_that_is_no_number_is_refused_by_its_tensor(serv
     assert run["columns"][0]["state"] == "failed" and problem["key"] == "err_values", run["columns"][0]
     assert tensor in problem["message"] and problem["hint"]
     assert all(c["state"] == "failed" for c in bad) and all(c["state"] == "done" for c in good)
+
+
+# --- files that change while they are in use ---
+
+MANY = [f"Tell me about the number {n}." for n in range(24)]
+
+
+def begin(server, *paths):
+    """A run of these files of which something is answered already, and of which more is to come."""
+    run = server.call("POST", "/runs", {"columns": [{"model_id": add(server, path)} for path in paths], "questions": MANY,
+                                        "params": {"max_tokens": 12}})
+    deadline = time.monotonic() + 120
+    while sum(c["state"] == "done" for c in server.cells(run["id"])) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return run["id"]
+
+
+def columns_of(server, run_id):
+    page = server.call("GET", f"/runs/{run_id}/questions?limit=1000")
+    return list(zip(*(question["cells"] for question in page["questions"])))
+
+
+def replace(path, source):
+    shutil.copyfile(source, f"{path}.new")
+    os.replace(f"{path}.new", path)
+
+
+@needs_mapped
+def test_a_file_that_is_cut_off_while_it_is_in_use_fails_its_column_with_the_cause(server, tmp_path):
+    path = tmp_path / "cut.gguf"
+    shutil.copyfile(MAPPED, path)
+    run_id = begin(server, path, MODEL)
+    workers = server.workers()
+    kept = [c for c in columns_of(server, run_id)[0] if c["state"] == "done"]
+    os.truncate(path, gguf_places.places(path).data)
+    run = server.wait_run(run_id, 240)
+    cut, whole = run["columns"]
+    assert run["state"] == "done" and (cut["state"], cut["problem"]["key"]) == ("failed", "err_gguf_truncated"), cut
+    assert "incomplete" in cut["problem"]["message"] and cut["problem"]["hint"]
+    assert (whole["state"], whole["n_done"]) == ("done", len(MANY)), whole
+    assert not any(support.alive(pid) for pid in workers), "the pages that were gone were not asked for: this proved nothing"
+    after = {c["id"]: c["text"] for c in columns_of(server, run_id)[0] if c["state"] == "done"}
+    assert kept and all(after[c["id"]] == c["text"] for c in kept), "a finished answer is gone"
+
+
+@needs_mapped
+def test_a_file_that_is_replaced_while_it_is_in_use_answers_to_the_end(server, tmp_path):
+    path = tmp_path / "model.gguf"
+    shutil.copyfile(MAPPED, path)
+    run_id = begin(server, path)
+    replace(path, MODEL)
+    run = server.wait_run(run_id, 240)
+    texts = [c["text"] for c in columns_of(server, run_id)[0]]
+    assert run["columns"][0]["n_done"] == len(MANY) and not run["drifted"]
+    undisturbed = server.wait_run(begin(server, MAPPED), 240)
+    assert texts == [c["text"] for c in columns_of(server, undisturbed["id"])[0]], "answers of the new file stand among those of the old one"
+    again = server.wait_run(begin(server, path), 240)
+    assert [c["text"] for c in columns_of(server, again["id"])[0]] != texts, "the next run asks the new file"
+
+
+@needs_mapped
+def test_a_worker_that_dies_is_not_followed_by_one_of_another_file(server, tmp_path):
+    path = tmp_path / "model.gguf"
+    shutil.copyfile(MAPPED, path)
+    run_id = begin(server, path, MODEL)
+    kept = sum(c["state"] == "done" for c in columns_of(server, run_id)[0])
+    replace(path, MODEL)
+    for pid in server.workers():
+        os.kill(pid, signal.SIGKILL)
+    run = server.wait_run(run_id, 240)
+    replaced, whole = run["columns"]
+    assert (replaced["state"], replaced["problem"]["key"]) == ("failed", "err_model_replaced"), replaced
+    assert kept <= replaced["n_done"] < len(MANY) and replaced["problem"]["hint"]
+    assert (whole["state"], whole["n_done"]) == ("done", len(MANY)), whole
