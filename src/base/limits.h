@@ -75,6 +75,8 @@
 #define LIMIT_DOWNLOADS 100         /* unfinished or told of */
 #define LIMIT_SSE_CLIENTS 200
 #define LIMIT_SSE_QUEUE (256 * KIB)
-#define LIMIT_CONNECTIONS 512
+#define LIMIT_CONNECTIONS 512 /* of a listener; all together leave a quarter of the descriptors to files and workers, and at least: */
+#define LIMIT_OWN_FILES 40
+#define LIMIT_FILES_LEAST 64 /* descriptors that there must be */
 
 #endif

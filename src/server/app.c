@@ -270,14 +270,17 @@ static int64_t prepare(void *user)
 
 /* --- open --- */
 
-static void raise_limits(void)
+static enum err_code raise_limits(struct err *err)
 {
 	struct rlimit files;
 	signal(SIGPIPE, SIG_IGN);
 	if (getrlimit(RLIMIT_NOFILE, &files) != 0)
-		return;
+		return ERR_OK;
 	files.rlim_cur = files.rlim_max < 65536 ? files.rlim_max : 65536;
 	(void)setrlimit(RLIMIT_NOFILE, &files);
+	if (files.rlim_cur >= LIMIT_FILES_LEAST)
+		return ERR_OK;
+	return err_set(err, ERR_IO, "err_few_files", "n=%llu|limit=%d", (unsigned long long)files.rlim_cur, LIMIT_FILES_LEAST);
 }
 
 static void open_selections(struct app *app, const struct engine_options *engine)
@@ -385,11 +388,12 @@ static enum err_code open_http(struct app *app, const char *instance, struct err
 
 enum err_code app_open(const struct app_options *options, struct app **out, struct err *err)
 {
+	*out = NULL;
+	if (raise_limits(err) != ERR_OK)
+		return err->code;
 	struct app *app = mem_alloc(sizeof *app);
 	char instance[16] = "";
 	char *dir = fs_data_dir(options->data_dir);
-	raise_limits();
-	*out = NULL;
 	app->options = *options;
 	app->url = mem_strdup("");
 	app->worker_path = options->worker_path ? mem_strdup(options->worker_path) : worker_program();

@@ -38,6 +38,8 @@ struct http {
 	bool must_run; /* a connection was resumed in this turn */
 	struct loop_timer *sweeper;
 	struct conn *conns;
+	size_t n_conns, max_conns; /* of all listeners */
+	int spare; /* a descriptor for the moment in which there is no other, -1: none */
 	struct exchange *exchanges;
 };
 

@@ -3,9 +3,11 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <microhttpd.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -23,6 +25,7 @@
 #define STALL_S 30
 #define PER_ADDRESS 300
 #define SWEEP_MS 1000
+#define OWN_CONNS 8 /* of the unix socket alone: whoever sits at the machine gets in */
 #define DEFAULT_PORT 7878
 #define PORTS_TRIED 10
 
@@ -54,6 +57,7 @@ static void on_connection(void *cls, struct MHD_Connection *c, void **slot, enum
 		while (*at != conn)
 			at = &(*at)->next;
 		*at = conn->next;
+		l->http->n_conns--;
 		mem_free(conn);
 		return;
 	}
@@ -74,7 +78,53 @@ static void on_connection(void *cls, struct MHD_Connection *c, void **slot, enum
 	if (!conn->next)
 		loop_timer_set(l->http->sweeper, SWEEP_MS);
 	l->http->conns = conn;
+	l->http->n_conns++;
 	*slot = conn;
+}
+
+/* Connections are not all that wants descriptors: what comes after the last is closed, and workers and files find some. */
+static enum MHD_Result admit(void *cls, const struct sockaddr *from, socklen_t size)
+{
+	(void)from, (void)size;
+	const struct listener *l = cls;
+	size_t most = l->http->max_conns;
+	return l->http->n_conns < (l->is_unix ? most : most - OWN_CONNS) ? MHD_YES : MHD_NO;
+}
+
+static size_t choose_max_conns(void)
+{
+	struct rlimit files = { .rlim_cur = 1024 };
+	size_t most = (size_t)LIMIT_CONNECTIONS * LISTENERS_MAX;
+	(void)getrlimit(RLIMIT_NOFILE, &files);
+	size_t n = files.rlim_cur > 1 << 20 ? 1 << 20 : (size_t)files.rlim_cur, own = n / 4 > LIMIT_OWN_FILES ? n / 4 : LIMIT_OWN_FILES;
+	size_t room = n > own + 2 * OWN_CONNS ? n - own : 2 * OWN_CONNS;
+	return room < most ? room : most;
+}
+
+/* All descriptors are in use all the same.  The library would try to accept for ever, as fast as it can, or stop listening for
+ * good: those who wait are taken and sent away. */
+static void shed(struct listener *l)
+{
+	struct http *h = l->http;
+	int fd;
+	close(h->spare);
+	while ((fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC)) >= 0)
+		close(fd);
+	h->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	log_debug("http", "no descriptor was left for a connection");
+}
+
+static void run_daemon(struct listener *l)
+{
+	struct http *h = l->http;
+	int other = h->spare >= 0 ? fcntl(h->spare, F_DUPFD_CLOEXEC, 0) : open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (h->spare < 0)
+		h->spare = other;
+	else if (other >= 0)
+		close(other);
+	else if (l->fd >= 0)
+		shed(l);
+	MHD_run(l->daemon);
 }
 
 /* Deadlines that the library does not have: total time of a head, and the rate of a body. */
@@ -122,7 +172,7 @@ static bool start_daemon(struct http *h, int fd, bool is_unix)
 	*l = (struct listener){ .http = h, .is_unix = is_unix, .fd = fd };
 	unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
 	l->daemon = MHD_start_daemon(
-		flags, 0, NULL, NULL, exchange_on_request, l, MHD_OPTION_EXTERNAL_LOGGER, no_log, NULL,
+		flags, 0, admit, l, exchange_on_request, l, MHD_OPTION_EXTERNAL_LOGGER, no_log, NULL,
 		MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)LIMIT_CONNECTIONS,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEAD_MAX, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)STALL_S,
 		MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)(is_unix ? 0 : PER_ADDRESS), MHD_OPTION_NOTIFY_COMPLETED,
@@ -237,7 +287,7 @@ static enum err_code open_unix(struct http *h, const char *path, struct err *err
 static void on_epoll(void *user, int events)
 {
 	(void)events;
-	MHD_run(user);
+	run_daemon(user);
 }
 
 enum err_code http_open(struct app *app, const struct app_options *options, const char *socket_path, struct http **out,
@@ -246,6 +296,8 @@ enum err_code http_open(struct app *app, const struct app_options *options, cons
 	struct http *h = mem_alloc(sizeof *h);
 	h->app = app;
 	h->sweeper = loop_timer_new(app->loop, sweep, h);
+	h->max_conns = choose_max_conns();
+	h->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	enum err_code code = open_unix(h, socket_path, err);
 	if (code == ERR_OK && options->tcp)
 		code = open_tcp(h, options, err);
@@ -254,7 +306,7 @@ enum err_code http_open(struct app *app, const struct app_options *options, cons
 	for (size_t i = 0; code == ERR_OK && i < h->n_listeners; i++) {
 		struct listener *l = &h->listeners[i];
 		int fd = MHD_get_daemon_info(l->daemon, MHD_DAEMON_INFO_EPOLL_FD)->listen_fd;
-		l->watch = loop_add_fd(app->loop, fd, LOOP_READ, on_epoll, l->daemon);
+		l->watch = loop_add_fd(app->loop, fd, LOOP_READ, on_epoll, l);
 	}
 	*out = h;
 	return code;
@@ -275,7 +327,7 @@ int64_t http_prepare(struct http *h)
 		struct MHD_Daemon *d = h->listeners[i].daemon;
 		bool has = MHD_get_timeout(d, &ms) == MHD_YES;
 		if (must_run || (has && ms == 0)) {
-			MHD_run(d);
+			run_daemon(&h->listeners[i]);
 			has = MHD_get_timeout(d, &ms) == MHD_YES;
 		}
 		if (has && (wait < 0 || (int64_t)ms < wait))
@@ -305,5 +357,7 @@ void http_close(struct http *h)
 		MHD_stop_daemon(l->daemon);
 	}
 	loop_timer_free(h->sweeper);
+	if (h->spare >= 0)
+		close(h->spare);
 	mem_free(h);
 }

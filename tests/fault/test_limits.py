@@ -7,6 +7,7 @@ import os
 import pathlib
 import random
 import re
+import resource
 import socket
 import subprocess
 import sys
@@ -448,3 +449,86 @@ def test_the_two_hundred_and_first_event_stream_is_told_so(server):
     for s, _ in streams[10:]:
         s.close()
     late.close()
+
+
+# --- few descriptors ---
+
+def cpu_s(pid):
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def descriptors(live):
+    return len(os.listdir(f"/proc/{live.process.pid}/fd"))
+
+
+def asked_over_tcp(port, session):
+    """The status of a reply, None where the connection was closed instead."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/api/v1/status", headers=session)
+        return connection.getresponse().status
+    except (OSError, http.client.HTTPException):
+        return None
+    finally:
+        connection.close()
+
+
+def test_too_few_descriptors_are_told_at_the_start(tmp_path):
+    done = subprocess.run(["sh", "-c", 'ulimit -n 40; exec "$@"', "sh", support.ASSAY, "serve", "--data", tmp_path / "data",
+                           "--port", str(support.free_port())], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 3 and "Only 40 files" in done.stderr and "ulimit -n" in done.stderr, done
+    assert not done.stdout
+
+
+@pytest.mark.parametrize("files", [64, 256])
+def test_with_few_descriptors_new_clients_are_sent_away_and_nothing_spins(tmp_path, files):
+    live = support.Live(tmp_path / "data", files=files).start()
+    try:
+        port, session = login(live)
+        clients = []
+        for _ in range(2 * files):
+            client = socket.create_connection(("127.0.0.1", port), timeout=10)
+            try:
+                client.sendall(head("GET", "/events", session) + b"\r\n")
+            except OSError:
+                pass  # it was sent away already
+            clients.append(client)
+        used = cpu_s(live.process.pid)
+        time.sleep(2)
+        used = (cpu_s(live.process.pid) - used) / 2
+        print(f"{files} descriptors, {len(clients)} clients: {descriptors(live)} in use, {100 * used:.0f} % of a processor")
+        assert used < 0.2, "it spins"
+        assert live.call("GET", "/status", timeout=5), "who sits at the machine gets in"
+        found = live.call("POST", "/uploads?name=q.txt", b"one\ntwo\n", timeout=5)
+        assert live.call("POST", "/question-sets", {"upload": found["upload"], "name": "s"})["n_questions"] == 2
+        for client in clients:
+            client.close()
+        until = time.monotonic() + 20
+        while asked_over_tcp(port, session) != 200:  # the server looks once a second who has gone
+            assert time.monotonic() < until, "clients do not get in again"
+            time.sleep(0.1)
+    finally:
+        live.stop()
+
+
+def test_when_the_last_descriptor_is_gone_nothing_spins_and_it_recovers(tmp_path):
+    """Taken away from outside: the limit is lowered below what is in use."""
+    live = support.Live(tmp_path / "data").start()
+    try:
+        port, session = login(live)
+        before = resource.prlimit(live.process.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(live.process.pid, resource.RLIMIT_NOFILE, (descriptors(live), before[1]))
+        waiting = [socket.create_connection(("127.0.0.1", port), timeout=10) for _ in range(5)]
+        with pytest.raises(support.ServerGone):
+            live.call("GET", "/status", timeout=5)
+        used = cpu_s(live.process.pid)
+        time.sleep(2)
+        assert cpu_s(live.process.pid) - used < 0.4, "it spins"
+        resource.prlimit(live.process.pid, resource.RLIMIT_NOFILE, before)
+        assert live.call("GET", "/status", timeout=5), "it does not recover"
+        assert asked_over_tcp(port, session) == 200
+        for client in waiting:
+            client.close()
+    finally:
+        live.stop()

@@ -35,14 +35,16 @@ class UnixConnection(http.client.HTTPConnection):
 
 
 class Live:
-    def __init__(self, data, *options, env=None):
+    def __init__(self, data, *options, env=None, files=None):
+        """`files`: descriptors that it may have, as `ulimit -n` says."""
         self.data = pathlib.Path(data)
         self.options = options
         self.env = env
+        self.words = ["sh", "-c", f'ulimit -n {files}; exec "$@"', "sh", ASSAY] if files else [ASSAY]
         self.process = None
 
     def start(self, wait_s=60):
-        self.process = subprocess.Popen([ASSAY, "serve", "--data", self.data, "--port", str(free_port()), *self.options],
+        self.process = subprocess.Popen([*self.words, "serve", "--data", self.data, "--port", str(free_port()), *self.options],
                                         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=self.env)
         line = self.process.stdout.readline().strip()
         if not line:
