@@ -7,8 +7,8 @@ export type Rating = Reply<"getRating">;
 export type RatingQuestion = Reply<"getRatingQuestion">;
 
 export const rating_api = {
-	join: (code: string, name: string, nonce: string) => call<Reply<"joinPanel">>("POST", "/rating/session", { json: { code, name, nonce } }),
-	rating: () => call<Rating>("GET", "/rating"),
-	question: (number: number) => call<RatingQuestion>("GET", `/rating/questions/${number}`),
-	rate: (number: number, likes: number[]) => call<Reply<"rateQuestion">>("PUT", `/rating/questions/${number}`, { json: { likes } }),
+	join: (code: string, name: string, nonce: string) => call("POST", "/rating/session", { json: { code, name, nonce } }),
+	rating: () => call("GET", "/rating"),
+	question: (number: number) => call("GET", `/rating/questions/${number}`),
+	rate: (number: number, likes: number[]) => call("PUT", `/rating/questions/${number}`, { json: { likes } }),
 };

@@ -3,6 +3,7 @@
 // the Web Lock reads it and passes every event on through a BroadcastChannel; when it closes, the next tab takes over from
 // the last event seen.
 import type { ServerEvent } from "../types";
+import type { Path } from "../types/calls";
 import { headers, ROOT } from "./api";
 import { SseParser, type RawEvent } from "./sse";
 
@@ -98,7 +99,7 @@ export class EventStream {
 	async #read(asked: AbortController, connected: () => void): Promise<void> {
 		const all = headers();
 		if (this.#last_id) all["Last-Event-ID"] = String(this.#last_id);
-		const response = await fetch(`${ROOT}/events`, {
+		const response = await fetch(`${ROOT}${"/events" satisfies Path<"GET">}`, {
 			headers: { ...all, Accept: "text/event-stream" }, credentials: "same-origin", cache: "no-store", signal: asked.signal,
 		});
 		if (!response.ok || !response.body) throw new Error(String(response.status));

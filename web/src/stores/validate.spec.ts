@@ -68,7 +68,7 @@ test("new questions are added to a finished run, a stopped one goes on", async (
 	state = "stopped";
 	await store.view?.reload();
 	await store.submit();
-	expect(posts().slice(2)).toEqual([{ method: "POST", path: "/runs/7/resume", body: {} }]);
+	expect(posts().slice(2)).toEqual([{ method: "POST", path: "/runs/7/resume", body: null }]);
 });
 test("other settings make a new run with the same questions", async () => {
 	const store = await submitted();

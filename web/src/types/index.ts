@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Short names for the shapes of docs/openapi.yaml.
 import type { components, operations } from "./api";
+import type { ReplyOf } from "./calls";
 
 type Schemas = components["schemas"];
 export type ApiKey = Schemas["ApiKey"];
@@ -61,15 +62,8 @@ export type Upload = Schemas["Upload"];
 export type Weights = Schemas["Weights"];
 export type Workspace = Schemas["Workspace"];
 
-type Responses<K extends keyof operations> = operations[K]["responses"];
 /** The JSON that an operation replies with; void where it replies with nothing. */
-export type Reply<K extends keyof operations> = Responses<K> extends { 200: { content: { "application/json": infer R } } }
-	? R
-	: Responses<K> extends { 201: { content: { "application/json": infer R } } }
-		? R
-		: Responses<K> extends { 202: { content: { "application/json": infer R } } }
-			? R
-			: void;
+export type Reply<K extends keyof operations> = ReplyOf<operations[K]>;
 /** The JSON that an operation takes. */
 export type Body<K extends keyof operations> = NonNullable<operations[K]["requestBody"]> extends {
 	content: { "application/json": infer B };
