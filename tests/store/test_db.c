@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/fs.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "store/audit_store.h"
 #include "store/lock.h"
@@ -457,6 +458,26 @@ static void older_entries_of_the_audit_say_what_and_to_what(void **state)
 	mem_free(path);
 }
 
+static void providers_elsewhere_get_the_limit_that_new_ones_have(void **state)
+{
+	struct fixture *f = *state;
+	char *path = fs_join(f->dir, "assay.db");
+	struct db old = { 0 }, *db = NULL;
+
+	assert_int_equal(sqlite3_open(path, &old.conn), SQLITE_OK);
+	for (int i = 0; i < 16; i++)
+		assert_int_equal(sqlite3_exec(old.conn, schema_steps[i], NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(old.conn, "PRAGMA user_version = 16; INSERT INTO provider(kind, name, url, concurrency, timeout_s,"
+				      " created_ms) VALUES ('openai', 'far', 'https://203.0.113.7/v1', 4, 120, 1),"
+				      " ('openai', 'near', 'http://127.0.0.1:8000/v1', 4, 120, 1)", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(old.conn);
+	assert_ok(db_open_plain(path, &db, err));
+	assert_int_equal(number(db, "SELECT max_requests FROM provider WHERE name = 'far'"), LIMIT_REQUESTS_DEFAULT);
+	assert_int_equal(number(db, "SELECT max_requests FROM provider WHERE name = 'near'"), 0);
+	db_close(db);
+	mem_free(path);
+}
+
 /* Each question with a like was rated, by whoever liked something of it. */
 static void votes_of_an_older_version_are_ratings(void **state)
 {
@@ -680,6 +701,7 @@ int main(void)
 		TEST(a_database_of_the_first_version_is_migrated_with_its_rows),
 		TEST(votes_of_an_older_version_are_ratings),
 		TEST(workspaces_get_names_of_their_own),
+		TEST(providers_elsewhere_get_the_limit_that_new_ones_have),
 		TEST(older_entries_of_the_audit_say_what_and_to_what),
 		TEST(questions_of_an_older_version_have_no_record),
 		TEST(a_migration_killed_midway_is_done_again),
