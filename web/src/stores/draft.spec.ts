@@ -63,7 +63,7 @@ test("an opened run is unchanged until a column or a setting is", () => {
 	if (first) draft.set_model(first, 99);
 	expect([draft.is_changed, draft.columns[0]?.run_column]).toEqual([true, null]);
 	draft.release();
-	expect([draft.is_changed, draft.seed]).toEqual([false, null]);
+	expect([draft.is_changed, draft.seed, draft.columns.map((column) => column.run_column)]).toEqual([false, 42, [null, null]]);
 });
 test("the request holds only what was set", () => {
 	const draft = new Draft();

@@ -24,10 +24,10 @@ export type Part = DraftSet | QuestionInput;
 /** What is to be asked, in the order in which it was added. */
 export type Questions = Part[];
 /** Columns and settings. */
-interface Setup { columns: Omit<DraftColumn, "key" | "run_column">[]; params: Params; mode: "exact" | "fast"; seed: number | null; blind: boolean }
+export interface Setup { columns: Omit<DraftColumn, "key" | "run_column">[]; params: Params; mode: "exact" | "fast"; seed: number | null; blind: boolean }
 /** An older page stored sets and single questions apart. */
 type StoredQuestions = Questions | { sets: DraftSet[]; typed: QuestionInput[] };
-interface Stored extends Setup { questions: StoredQuestions; waiting?: Record<number, StoredQuestions>; first?: boolean }
+interface Stored extends Setup { questions: StoredQuestions; waiting?: Record<number, StoredQuestions>; first?: boolean; kept?: Setup | null }
 
 const is_stored = (value: unknown): value is Stored =>
 	prefs.is_object(value) && Array.isArray(value.columns) && prefs.is_object(value.params) && typeof value.questions === "object";
@@ -77,8 +77,10 @@ export class Draft {
 	#waiting = $state.raw<Record<number, Questions>>({});
 	/** True until the page has proposed something to ask, or somebody has asked something. */
 	is_first_visit = $state(false);
-	/** While a run is open, columns and settings are the run's; these are the draft's, to come back to. */
+	/** While a run is open, columns and settings are the run's; these are the draft's, to come back to. After a reset they wait
+	 * until something is done with those of the run, which still stand here. */
 	kept = $state.raw<Setup | null>(null);
+	#left = $state("");
 	#next_key = 1;
 	#adopted = $state("");
 
@@ -96,8 +98,12 @@ export class Draft {
 	#load(): boolean {
 		const stored = prefs.load<Stored | null>("draft", null, (value): value is Stored => is_stored(value));
 		if (!stored) return false;
-		if (this.#place) this.kept = stored;
-		else this.#set_up(stored);
+		if (this.#place) this.kept = stored.kept ?? stored;
+		else {
+			this.#set_up(stored);
+			this.kept = stored.kept ?? null;
+			this.#left = this.#shape();
+		}
 		const all = Object.entries({ ...stored.waiting, 0: stored.questions }).map(([place, questions]) => [place, parts_of(questions)]);
 		const { [this.#place]: questions = [], ...others }: Record<number, Questions> = Object.fromEntries(all);
 		this.questions = questions;
@@ -107,7 +113,7 @@ export class Draft {
 	}
 	#set_up({ columns, params, mode, seed, blind }: Setup): void {
 		// Columns that stay the same keep what is drawn of them.
-		if (JSON.stringify(columns) !== JSON.stringify(this.#setup().columns)) {
+		if (JSON.stringify(columns) !== JSON.stringify(this.setup().columns)) {
 			this.columns = [];
 			for (const column of columns.slice(0, COLUMNS_MAX)) this.add(column.model_id, column.own);
 		}
@@ -116,7 +122,7 @@ export class Draft {
 		this.seed = seed;
 		this.blind = Boolean(blind);
 	}
-	#setup(): Setup {
+	setup(): Setup {
 		return {
 			columns: this.columns.map(({ model_id, own }) => ({ model_id, own: own && { ...own } })),
 			params: { ...this.params }, mode: this.mode, seed: this.seed, blind: this.blind,
@@ -125,8 +131,8 @@ export class Draft {
 	#stored(): Stored {
 		const all = { ...this.#waiting, [this.#place]: this.questions };
 		const { 0: questions = [], ...waiting } = Object.fromEntries(Object.entries(all).filter(([, parts]) => parts.length > 0));
-		const { columns, params, mode, seed, blind } = this.kept ?? this.#setup();
-		return { columns, params, mode, seed, blind, questions, waiting, first: this.is_first_visit };
+		const { columns, params, mode, seed, blind } = (this.#place && this.kept) || this.setup();
+		return { columns, params, mode, seed, blind, questions, waiting, first: this.is_first_visit, kept: this.#place ? null : this.#waits() };
 	}
 
 	get n_questions(): number {
@@ -160,6 +166,7 @@ export class Draft {
 	/** Goes to a run, or to none (0): its questions come, those of the place before stay there. */
 	move_to(place: number): void {
 		if (place === this.#place) return;
+		if (!this.#place) this.kept = this.#waits();
 		const { [place]: questions = [], ...others } = this.#waiting;
 		this.#waiting = { ...others, [this.#place]: this.questions };
 		this.#place = place;
@@ -189,7 +196,7 @@ export class Draft {
 
 	/** Takes columns and settings of a run that was opened; the draft's are kept. */
 	adopt(run: Run): void {
-		this.kept ??= untrack(() => this.#setup());
+		this.kept ??= untrack(() => this.setup());
 		this.columns = (run.columns ?? []).map((column) => ({
 			key: this.#next_key++, model_id: column.model_id, own: column.own_params ? { ...column.params } : null, run_column: column.id,
 		}));
@@ -199,11 +206,24 @@ export class Draft {
 		this.blind = run.blind;
 		this.#adopted = untrack(() => this.#shape());
 	}
-	/** The run is left: its columns stay as a proposal. */
+	/** The run is left: its columns and settings stay as a proposal. */
 	release(): void {
 		for (const column of this.columns) column.run_column = null;
-		this.seed = null;
 		this.#adopted = "";
+		this.#left = this.#shape();
+	}
+	/** What was kept, unless what stands here has become the draft: it was changed, or questions were added. */
+	#waits(): Setup | null {
+		return this.n_questions === 0 && this.#left === this.#shape() ? this.kept : null;
+	}
+	/** Columns and settings as they stood over the run that is open; columns that it has answers for show them. */
+	put_back(setup: Setup): void {
+		const answered = [...this.columns];
+		this.#set_up(setup);
+		for (const column of this.columns) {
+			const at = answered.findIndex(({ model_id }) => model_id === column.model_id);
+			if (at >= 0) column.run_column = answered.splice(at, 1)[0]?.run_column ?? null;
+		}
 	}
 	/** The draft's columns and settings as they were before a run was opened. */
 	restore(): void {
@@ -215,7 +235,7 @@ export class Draft {
 		return this.#adopted !== "" && this.#adopted !== this.#shape();
 	}
 	#shape(): string {
-		const { columns, params, mode, seed } = this.#setup();
+		const { columns, params, mode, seed } = this.setup();
 		return JSON.stringify([columns.map(({ model_id, own }) => [model_id, own && sorted(own)]), sorted(params), mode, seed, this.columns.map((c) => c.run_column)]);
 	}
 

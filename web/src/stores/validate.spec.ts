@@ -207,6 +207,60 @@ test("Reset in a run leaves it and the draft without questions; Undo brings back
 	await store.open(7);
 	expect(store.get_line(1)?.text).toBe("When?");
 });
+/** What stands on the page beside questions. */
+const setup = ({ draft: { columns, params, mode, seed, blind } }: ValidateStore): unknown => ({ columns: columns.map(({ model_id, own }) => [model_id, own]), params: { ...params }, mode, seed, blind });
+test("Reset in a run changes no column and no setting, its seed stays too; Undo brings back what was changed over it", async () => {
+	questions = [{ text: "Why?" }];
+	const store = new ValidateStore();
+	await store.open(7);
+	expect(store.draft.seed).toBe(1);
+	store.draft.params.temperature = 0.4;
+	store.draft.add(11);
+	const before = setup(store);
+	store.reset();
+	expect(setup(store)).toEqual(before);
+	toasts.list.at(-1)?.action?.run();
+	await store.open(7);
+	expect(setup(store)).toEqual(before);
+	expect([store.draft.is_changed, store.draft.columns.map((column) => column.run_column), store.n_lines]).toEqual([true, [1, null], 1]);
+});
+test("the draft behind a run outlives a reset there, until something is done with what the run left", async () => {
+	questions = [{ text: "Why?" }];
+	const drafted = async (): Promise<ValidateStore> => {
+		localStorage.clear();
+		const store = new ValidateStore();
+		store.draft.add(11);
+		store.draft.params.temperature = 0.4;
+		await store.open(7);
+		store.reset();
+		flushSync();
+		return store;
+	};
+	const models_of = ({ draft }: ValidateStore): number[] => draft.columns.map((column) => column.model_id);
+	await drafted();
+	for (const store of [await drafted(), new ValidateStore()]) { // at once, and after a reload
+		expect([models_of(store), store.draft.seed]).toEqual([[3], 1]);
+		await store.open(7);
+		await store.open(null);
+		expect([models_of(store), store.draft.params.temperature]).toEqual([[11], 0.4]);
+	}
+	const undone = await drafted();
+	undone.add_questions([{ text: "since" }]);
+	toasts.list.at(-1)?.action?.run();
+	await undone.open(7);
+	await undone.open(null);
+	expect([models_of(undone), undone.draft.params.temperature]).toEqual([[11], 0.4]);
+	for (const use of [(store: ValidateStore) => store.add_questions([{ text: "a" }]), (store: ValidateStore) => (store.draft.params.temperature = 0.9)]) {
+		const store = await drafted();
+		use(store);
+		flushSync();
+		for (const one of [store, new ValidateStore()]) {
+			await one.open(7);
+			await one.open(null);
+			expect(models_of(one)).toEqual([3]);
+		}
+	}
+});
 test("only the last reset can be undone: an older message with Undo would bring back what is long gone", async () => {
 	toasts.list = [];
 	const store = new ValidateStore();

@@ -7,7 +7,7 @@ import * as prefs from "../services/prefs";
 import { router } from "../services/router.svelte";
 import { blind_order } from "../services/shuffle";
 import type { Problem, Selection, Weights } from "../types";
-import { batches, Draft, is_set, singles, type DraftColumn, type DraftSet, type Questions } from "./draft.svelte";
+import { batches, Draft, is_set, singles, type DraftColumn, type DraftSet, type Questions, type Setup } from "./draft.svelte";
 import { frame } from "./frame.svelte";
 import { models } from "./models.svelte";
 import { RunView, type CellView, type Row } from "./run_view.svelte";
@@ -41,6 +41,8 @@ export class ValidateStore {
 	#stop_listening: (() => void) | null = null;
 	/** The message that can undo the last reset. */
 	#undo = 0;
+	/** What stood over the run that an undo goes back to. */
+	#back: { run: number; setup: Setup; kept: Setup | null } | null = null;
 
 	/** What stands in the question box here. */
 	get box(): string {
@@ -123,6 +125,11 @@ export class ValidateStore {
 			return;
 		}
 		if (view.run) this.draft.adopt(view.run);
+		if (this.#back?.run === id) {
+			this.draft.put_back(this.#back.setup);
+			this.draft.kept = this.#back.kept;
+		}
+		this.#back = null;
 		frame.subtitle = view.run?.name ?? "";
 		prefs.store("last_run", id);
 	}
@@ -251,7 +258,7 @@ export class ValidateStore {
 		prefs.store("last_run", 0);
 		router.go("/validate");
 	}
-	/** Clears the questions, nothing else, and can be undone for ten seconds. */
+	/** Clears the questions, nothing else, and can be undone for ten seconds. A run that is open is left; what stands over it stays. */
 	reset(): void {
 		const run = this.view?.id ?? 0;
 		const places = [...new Set([0, run])];
@@ -264,6 +271,7 @@ export class ValidateStore {
 		}
 		this.draft.is_first_visit = false;
 		if (run) this.leave();
+		this.draft.kept = kept;
 		// What was typed since stays, behind what comes back.
 		const undo = (): void => {
 			for (const { place, questions, box } of before) {
@@ -271,7 +279,7 @@ export class ValidateStore {
 				typing.set(`question ${place}`, [box, typing.get(`question ${place}`)].filter(Boolean).join("\n"));
 			}
 			if (!run) return;
-			this.draft.kept ??= kept;
+			this.#back = { run, setup: this.draft.setup(), kept };
 			router.go(`/validate/${run}`);
 		};
 		toasts.close(this.#undo);
