@@ -405,16 +405,16 @@ def test_a_conversation_is_asked_whole_and_replayed(demo, tmp_path):
 
 
 @needs_model
-def test_a_replay_asks_with_every_accepted_answer_and_the_own_ids(demo, tmp_path):
+def test_a_replay_asks_with_every_accepted_answer_and_the_other_fields(demo, tmp_path):
     path = tmp_path / "accepted.jsonl"
-    rows = [{"id": f"k-{n}", "question": question, "answer": [f"{n}", "any\nother"]} for n, question in enumerate(QUESTIONS)]
+    rows = [{"id": f"k-{n}", "question": question, "answer": [f"{n}", "any\nother"], "level": {"n": n}} for n, question in enumerate(QUESTIONS)]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
     run = json.loads(assay("run", path, "--model", "kestrel@base", "--max-tokens", 6, "--json", data=demo).stdout)
 
     def kept(run_id):
         text = assay("runs", "export", run_id, "--jsonl", "-", data=demo).stdout
-        return [(q["id"], q["reference"], q["other_references"]) for q in map(json.loads, text.splitlines()[1:])]
-    assert kept(run["id"]) == [("k-0", "0", ["any other"]), ("k-1", "1", ["any other"])]
+        return [(q["id"], q["reference"], q["other_references"], q["record"]) for q in map(json.loads, text.splitlines()[1:])]
+    assert kept(run["id"]) == [(f"k-{n}", f"{n}", ["any other"], {"id": f"k-{n}", "level": {"n": n}}) for n in range(2)]
     same = json.loads(assay("runs", "replay", run["id"], "--json", data=demo).stdout)
     again = json.loads(assay("runs", "show", same["run_id"], "--json", data=demo).stdout)
     assert again["question_set_id"] == run["question_set_id"], "the same questions are stored once"

@@ -250,6 +250,7 @@ test("hidden names show letters and an order of their own; Reveal says who was w
 	await page.getByRole("button", { name: "Reveal" }).click();
 	await expect(page.getByRole("dialog")).toContainText("Kestrel bot · epoch 8");
 	await expect(page.getByRole("dialog")).toContainText("likes: 1 of 1");
+	await expect(page.getByRole("dialog")).toContainText("more votes are needed"); // loaded when it is asked for
 });
 
 test("a file is shown before its questions are taken", async ({ page }) => {
