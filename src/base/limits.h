@@ -38,10 +38,11 @@
 #define LIMIT_DOCUMENT_BYTES (4 * MIB) /* of text in a document */
 #define LIMIT_API_KEYS 100
 #define LIMIT_RATERS 100      /* of one rating link */
-#define LIMIT_RATING_DAYS 90  /* that a rating link may be valid for */
+#define LIMIT_VIEWERS 100     /* browsers that one share link is open in */
+#define LIMIT_RATING_DAYS 90  /* that a rating or share link may be valid for */
+#define LIMIT_PANELS 20       /* open rating and share links of one run */
 #define LIMIT_REQUESTS_DEFAULT 10000    /* to a provider that is not of this network, in one validation, where nobody chose */
 #define LIMIT_REQUESTS_CHOICE 10000000 /* the most that can be chosen */
-#define LIMIT_PANELS 20       /* open rating links of one run */
 #define LIMIT_CHAT_TOKENS 32768 /* of the context of a conversation, whatever the model could */
 
 #define LIMIT_FRAME (16 * MIB)

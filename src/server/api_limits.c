@@ -48,6 +48,7 @@ static const struct limit table[] = {
 	LIMIT(JUDGE_TEXT, BYTES, "judged"),
 	FIRST("raters", PANELS, COUNT, "refused"),
 	LIMIT(RATERS, COUNT, "refused"),
+	LIMIT(VIEWERS, COUNT, "refused"),
 	LIMIT(RATING_DAYS, DAYS, "refused"),
 	FIRST("workspaces", DOCUMENT_BYTES, BYTES, "refused"),
 	LIMIT(PASSAGES, COUNT, "refused"),

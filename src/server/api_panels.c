@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * api_panels - the owner invites people to rate a run: links, who came by them, how far they are. */
+ * api_panels - the owner invites people to rate a run, or to see its results: links, who came by them, how far they are. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -51,12 +51,14 @@ static void view_panel(struct request *r, struct db *db, const struct panel_row 
 	json_int(b, "id", panel->id);
 	json_int(b, "run_id", panel->run_id);
 	json_cstr(b, "run_name", panel->run_name);
+	json_cstr(b, "kind", panel_kind_name(panel->kind));
 	json_cstr(b, "title", panel->title);
 	json_cstr(b, "state", state_of(panel, clock_wall_ms()));
 	json_int(b, "created_ms", panel->created_ms);
 	json_int(b, "expires_ms", panel->expires_ms);
 	json_int(b, "max_raters", panel->max_raters);
 	json_int(b, "n_questions", panel->n_questions);
+	json_int(b, "n_viewers", panel->n_viewers);
 	json_flag(b, "is_lan", r->app->lan.url[0] != 0);
 	if (link)
 		json_cstr(b, "link", link);
@@ -132,11 +134,17 @@ static void make_code(struct invitation *in)
 static const char *link_of(struct request *r, const struct invitation *in)
 {
 	const char *url = r->app->lan.url[0] ? r->app->lan.url : r->app->url;
-	return *url ? arena_printf(r->arena, "%s/rate/%lld#p=%s", url, (long long)in->panel.id, in->code) : "";
+	return *url ? arena_printf(r->arena, "%s/%s/%lld#p=%s", url, panel_kind_name(in->panel.kind), (long long)in->panel.id, in->code) : "";
 }
 
-/* What is being answered cannot be rated yet, and a list of nothing never. */
-static bool check_run(struct request *r, struct db *db)
+/* "add_panel", or "add_share" of one to see by. */
+static const char *audited(struct request *r, const char *verb, const struct panel_row *panel)
+{
+	return arena_printf(r->arena, "%s_%s", verb, panel->kind == PANEL_VIEW ? "share" : "panel");
+}
+
+/* What is being answered cannot be rated yet, and a list of nothing never.  Seeing it is possible at any time. */
+static bool check_run(struct request *r, struct db *db, enum panel_kind kind)
 {
 	struct err *err = request_err(r);
 	struct run_row run;
@@ -148,9 +156,9 @@ static bool check_run(struct request *r, struct db *db)
 		return false;
 	for (size_t i = 0; i < n_panels; i++)
 		n_open += panel_is_open(&panels[i], clock_wall_ms());
-	if (run.state == RUN_RUNNING || run.state == RUN_WAITING)
+	if (kind == PANEL_RATE && (run.state == RUN_RUNNING || run.state == RUN_WAITING))
 		err_set(err, ERR_CONFLICT, "err_panel_running", NULL);
-	else if (!run.n_done)
+	else if (kind == PANEL_RATE && !run.n_done)
 		err_set(err, ERR_CONFLICT, "err_panel_no_answer", NULL);
 	else if (n_open >= LIMIT_PANELS)
 		err_set(err, ERR_CONFLICT, "err_panels_limit", "limit=%d", LIMIT_PANELS);
@@ -161,10 +169,10 @@ static void store_panel(struct request *r, struct db *db)
 {
 	struct invitation *in = r->state;
 	struct err *err = request_err(r);
-	if (!check_run(r, db) || panel_store_add(db, &in->panel, err) != ERR_OK ||
+	if (!check_run(r, db, in->panel.kind) || panel_store_add(db, &in->panel, err) != ERR_OK ||
 	    panel_store_get(db, r->arena, in->panel.id, &in->panel, err) != ERR_OK)
 		return;
-	audit_note(r, db, "add_panel", arena_printf(r->arena, "%lld%s%s", (long long)in->panel.id, *in->panel.title ? ", " : "", in->panel.title));
+	audit_note(r, db, audited(r, "add", &in->panel), arena_printf(r->arena, "%lld%s%s", (long long)in->panel.id, *in->panel.title ? ", " : "", in->panel.title));
 	view_panel(r, db, &in->panel, link_of(r, in));
 }
 
@@ -175,11 +183,20 @@ static void panel_stored(struct request *r)
 	request_reply(r, 200);
 }
 
+static enum panel_kind read_kind(const json_t *body, struct err *err)
+{
+	const char *text = body_text(body, "kind", 0, LIMIT_NAME_BYTES, "rate", err);
+	if (err->code == ERR_OK && strcmp(text, "view") != 0 && strcmp(text, "rate") != 0)
+		err_set(err, ERR_INVALID, "err_panel_kind", "field=kind|found=%s", text);
+	return err->code == ERR_OK && !strcmp(text, "view") ? PANEL_VIEW : PANEL_RATE;
+}
+
 void api_add_panel(struct request *r)
 {
 	struct err err = { 0 };
 	struct invitation *in = r->state = arena_alloc(r->arena, sizeof *in);
 	in->panel.run_id = r->id;
+	in->panel.kind = read_kind(r->json, &err);
 	in->panel.title = body_text(r->json, "title", 0, LIMIT_NAME_BYTES, "", &err);
 	in->panel.max_raters = json_get_int(r->json, "max_raters", 1, LIMIT_RATERS, RATERS, &err);
 	in->panel.expires_ms = clock_wall_ms() + json_get_int(r->json, "days", 1, LIMIT_RATING_DAYS, DAYS, &err) * DAY_MS;
@@ -204,7 +221,7 @@ static void renew_panel(struct request *r, struct db *db)
 	make_code(in);
 	if (panel_store_set_code(db, r->id, in->panel.code_hash, err) != ERR_OK)
 		return;
-	audit_note(r, db, "renew_panel", NULL);
+	audit_note(r, db, audited(r, "renew", &in->panel), NULL);
 	view_panel(r, db, &in->panel, link_of(r, in));
 }
 
@@ -220,7 +237,7 @@ static void close_panel(struct request *r, struct db *db)
 	struct err *err = request_err(r);
 	if (panel_store_close(db, r->id, err) != ERR_OK || panel_store_get(db, r->arena, r->id, &in->panel, err) != ERR_OK)
 		return;
-	audit_note(r, db, "close_panel", NULL);
+	audit_note(r, db, audited(r, "close", &in->panel), NULL);
 	view_panel(r, db, &in->panel, NULL);
 }
 

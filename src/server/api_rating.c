@@ -44,7 +44,7 @@ static void find_panel(struct request *r, struct db *db)
 {
 	struct joining *in = r->state;
 	struct err *err = request_err(r);
-	if (panel_store_find(db, r->arena, in->code_hash, clock_wall_ms(), &in->panel, err) == ERR_OK && in->is_crowded)
+	if (panel_store_find(db, r->arena, PANEL_RATE, in->code_hash, clock_wall_ms(), &in->panel, err) == ERR_OK && in->is_crowded)
 		err_kept(rater_store_sessions(db, r->arena, clock_wall_ms(), &in->open, &in->n_open, err));
 }
 
@@ -53,7 +53,7 @@ static void store_rater(struct request *r, struct db *db)
 	struct joining *in = r->state;
 	struct err *err = request_err(r);
 	struct audit_row row = { .who = "rater", .what = "join_panel", .source = r->from };
-	if (panel_store_find(db, r->arena, in->code_hash, clock_wall_ms(), &in->panel, err) != ERR_OK ||
+	if (panel_store_find(db, r->arena, PANEL_RATE, in->code_hash, clock_wall_ms(), &in->panel, err) != ERR_OK ||
 	    rater_store_add(db, &in->panel, &in->rater, err) != ERR_OK)
 		return;
 	in->rater.session.expires_ms = in->panel.expires_ms;

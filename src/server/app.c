@@ -43,6 +43,7 @@
 #include "store/provider_store.h"
 #include "store/run_store.h"
 #include "store/setting_store.h"
+#include "store/viewer_store.h"
 
 #define BEAT_MS 1000
 #define BEATS_A_LINE 15
@@ -137,6 +138,16 @@ static void read_raters(struct start *s, struct db *db, struct err *err)
 		sessions_add(s->app->raters, &rows[i], clock_wall_ms(), NULL);
 }
 
+static void read_viewers(struct start *s, struct db *db, struct err *err)
+{
+	struct session_row *rows;
+	size_t n = 0;
+	if (viewer_store_sessions(db, s->arena, clock_wall_ms(), &rows, &n, err) != ERR_OK)
+		return;
+	for (size_t i = 0; i < n; i++)
+		sessions_add(s->app->viewers, &rows[i], clock_wall_ms(), NULL);
+}
+
 static void read_keys(struct start *s, struct db *db, struct err *err)
 {
 	struct api_key_row *rows;
@@ -174,6 +185,7 @@ static void run_start(struct task *task, void *db)
 		(void)str_format(s->app->gpu_device, sizeof s->app->gpu_device, "%s", device ? device : "");
 	read_sessions(s, db, err);
 	read_raters(s, db, err);
+	read_viewers(s, db, err);
 	read_keys(s, db, err);
 	if (!s->app->options.ollama)
 		ollama_host(getenv("OLLAMA_HOST"), &ollama);
@@ -380,6 +392,7 @@ static enum err_code open_http(struct app *app, const char *instance, struct err
 	app->url = app->port ? mem_printf("http://127.0.0.1:%d", app->port) : mem_strdup("");
 	(void)str_format(app->cookie_name, sizeof app->cookie_name, "assay_%d_%s", app->port, instance);
 	(void)str_format(app->rater_cookies, sizeof app->rater_cookies, "assay_rater_%d_%s_", app->port, instance);
+	(void)str_format(app->viewer_cookies, sizeof app->viewer_cookies, "assay_viewer_%d_%s_", app->port, instance);
 	if (app->options.lan)
 		lan_set_port(&app->lan, app->port);
 	store_set_address(app->store, app->url);
@@ -404,6 +417,7 @@ enum err_code app_open(const struct app_options *options, struct app **out, stru
 	app->home = queue_new();
 	app->sessions = sessions_new();
 	app->raters = sessions_new();
+	app->viewers = sessions_new();
 	app->keys = keys_new();
 	app->http_client = http_client_new(app->loop);
 	app->hub = hub_new(clock_wall_ms(), LIMIT_SSE_QUEUE);
@@ -522,6 +536,7 @@ void app_close(struct app *app)
 	hub_free(app->hub);
 	sessions_free(app->sessions);
 	sessions_free(app->raters);
+	sessions_free(app->viewers);
 	keys_free(app->keys);
 	http_client_free(app->http_client);
 	loop_timer_free(app->housekeeping);

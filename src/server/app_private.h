@@ -26,6 +26,7 @@ struct app {
 	struct engine *engine;
 	struct sessions *sessions;
 	struct sessions *raters;         /* of people who were invited; an id is a rater's */
+	struct sessions *viewers;        /* of browsers that opened a share link; an id is a viewer's */
 	struct hub *hub;
 	struct live *live;
 	struct creations *creations;
@@ -59,6 +60,7 @@ struct app {
 	int port;
 	char cookie_name[48];
 	char rater_cookies[56];   /* how the names of raters' cookies begin; a panel's number follows */
+	char viewer_cookies[56];  /* the same of viewers */
 	enum lang lang;           /* of requests that name none */
 	char language[16];        /* the setting: "", "en", "zh-TW" */
 	int64_t n_threads, n_gpu_layers; /* as the settings say: of the next start */

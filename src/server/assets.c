@@ -64,7 +64,8 @@ void assets_reply(struct exchange *x, const char *path, bool is_lan, enum lang l
 {
 	const char *last = strrchr(path, '/');
 	bool is_shell = (last && !strchr(last, '.')) || !strcmp(path, "/index.html");
-	const char *shell = is_lan || !strncmp(path, "/rate/", 6) ? "/rate.html" : "/index.html";
+	bool is_by_link = is_lan || !strncmp(path, "/rate/", 6) || !strncmp(path, "/view/", 6);
+	const char *shell = is_by_link ? "/rate.html" : "/index.html";
 	const struct asset *asset = find(is_shell ? shell : path);
 	if (!asset && !asset_count)
 		reply_error(x, 503, "err_page_not_built", path, lang);

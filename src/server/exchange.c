@@ -209,6 +209,12 @@ static bool check_rater(void *user, struct str cookie, struct str key, int64_t *
 	return sessions_check(app->raters, cookie, key, clock_wall_ms(), id);
 }
 
+static bool check_viewer(void *user, struct str cookie, struct str key, int64_t *id)
+{
+	const struct app *app = user;
+	return sessions_check(app->viewers, cookie, key, clock_wall_ms(), id);
+}
+
 static bool check_api_key(void *user, struct str key)
 {
 	return keys_check(user, key) != 0;
@@ -254,6 +260,7 @@ static bool pass_gate(struct exchange *x, const struct gate_rule *rule, const st
 		.port = x->http->port,
 		.owner = { app->cookie_name, OWNER_COOKIES, check_session, "err_gate_login" },
 		.raters = { app->rater_cookies, RATER_COOKIES, check_rater, "err_gate_rater" },
+		.viewers = { app->viewer_cookies, RATER_COOKIES, check_viewer, "err_gate_viewer" },
 		.user = app,
 		.api_key = check_api_key,
 		.lan_hosts = app->lan.names,
@@ -276,10 +283,10 @@ static bool check_head(struct exchange *x, const struct head *head)
 	return !x->is_refused;
 }
 
-/* What strangers and raters may send is held in memory too, and they may be many. */
+/* What strangers, raters and viewers may send is held in memory too, and they may be many. */
 static uint64_t body_limit(const struct gate_rule *rule)
 {
-	bool is_open = rule->role == GATE_PUBLIC || rule->role == GATE_LOCAL || rule->role == GATE_RATER;
+	bool is_open = rule->role == GATE_PUBLIC || rule->role == GATE_LOCAL || rule->role == GATE_RATER || rule->role == GATE_VIEWER;
 	return rule->body == GATE_BYTES ? LIMIT_UPLOAD : is_open ? LIMIT_OPEN_BODY : LIMIT_JSON_BODY;
 }
 

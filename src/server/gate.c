@@ -144,10 +144,16 @@ static int check_key(const struct gate_config *config, const struct gate_headers
 	return 0;
 }
 
+/* The sessions of a role that people have by a link; NULL: of another role. */
+static const struct gate_sessions *sessions_by_link(const struct gate_config *config, enum gate_role role)
+{
+	return role == GATE_RATER ? &config->raters : role == GATE_VIEWER ? &config->viewers : NULL;
+}
+
 static int check_credentials(const struct gate_config *config, const struct gate_rule *rule, const struct gate_headers *h,
 			     int64_t *session, struct err *err)
 {
-	const struct gate_sessions *sessions = rule->role == GATE_RATER ? &config->raters : &config->owner;
+	const struct gate_sessions *by_link = sessions_by_link(config, rule->role), *sessions = by_link ? by_link : &config->owner;
 	if (rule->role == GATE_PUBLIC || rule->role == GATE_LOCAL)
 		return 0;
 	if (rule->role == GATE_KEY)
@@ -183,6 +189,7 @@ static int check_type(const struct gate_rule *rule, const struct gate_headers *h
 int gate_check(const struct gate_config *config, const struct gate_rule *rule, const struct gate_headers *h,
 	       int64_t *session, struct err *err)
 {
+	const struct gate_sessions *by_link = sessions_by_link(config, rule->role);
 	int status = 0;
 	*session = 0;
 	if (h->has_upgrade)
@@ -193,11 +200,11 @@ int gate_check(const struct gate_config *config, const struct gate_rule *rule, c
 		return status;
 	if (!strcmp(h->method, "OPTIONS"))
 		return refuse(err, 403, "err_gate_options");
-	/* Without TLS anybody on the network may read along: what is said there must not be worth more than votes. */
-	if (h->is_lan && rule->role != GATE_PUBLIC && rule->role != GATE_RATER)
+	/* Without TLS anybody on the network may read along: what is said there must not be worth more than answers and votes. */
+	if (h->is_lan && rule->role != GATE_PUBLIC && !by_link)
 		return refuse(err, 403, "err_gate_lan");
-	if (h->is_unix && rule->role == GATE_RATER)
-		return refuse(err, 403, config->raters.refusal);
+	if (h->is_unix && by_link)
+		return refuse(err, 403, by_link->refusal);
 	if (!h->is_unix && (status = check_credentials(config, rule, h, session, err)))
 		return status;
 	if ((status = check_type(rule, h, err)))

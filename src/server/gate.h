@@ -19,6 +19,7 @@ enum gate_role {
 	GATE_LOCAL,  /* nobody needs to be logged in, but only this machine may: the owner's login */
 	GATE_OWNER,  /* a session with both halves, or the unix socket; not from the network */
 	GATE_RATER,  /* a rater's session with both halves */
+	GATE_VIEWER, /* a viewer's session with both halves */
 	GATE_UNIX,   /* the unix socket only */
 	GATE_KEY,    /* a program with an API key and nothing that a browser sends, or the unix socket */
 };
@@ -66,7 +67,7 @@ struct gate_sessions {
 
 struct gate_config {
 	int port;                /* ours; 0: no port is right */
-	struct gate_sessions owner, raters;
+	struct gate_sessions owner, raters, viewers;
 	void *user;
 	gate_key_fn api_key;     /* NULL: no key is right */
 	const char *const *lan_hosts; /* names of this machine on the network, ended by NULL; NULL: none */

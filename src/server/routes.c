@@ -6,6 +6,7 @@
 
 #define OWNER(kind) { .role = GATE_OWNER, .body = (kind) }
 #define RATER(kind) { .role = GATE_RATER, .body = (kind) }
+#define VIEWER(kind) { .role = GATE_VIEWER, .body = (kind) }
 
 const struct gate_rule rule_unknown_api = OWNER(GATE_MAYBE_JSON);
 const struct gate_rule rule_unknown_openai = { .role = GATE_KEY, .body = GATE_MAYBE_JSON };
@@ -83,6 +84,10 @@ static const struct route table[] = {
 	{ "GET", "/rating", RATER(GATE_NO_BODY), api_get_rating },
 	{ "GET", "/rating/questions/{id}", RATER(GATE_NO_BODY), api_get_rating_question },
 	{ "PUT", "/rating/questions/{id}", RATER(GATE_JSON), api_rate_question },
+	/* what people may who have a share link: see the results of its run */
+	{ "POST", "/viewing/session", { .role = GATE_PUBLIC, .body = GATE_JSON }, api_open_viewing },
+	{ "GET", "/viewing", VIEWER(GATE_NO_BODY), api_get_viewing },
+	{ "GET", "/viewing/questions", VIEWER(GATE_NO_BODY), api_list_viewing_questions },
 	{ "GET", "/selections", OWNER(GATE_NO_BODY), api_list_selections },
 	{ "POST", "/selections", OWNER(GATE_JSON), api_add_selection },
 	{ "POST", "/selections/preview", OWNER(GATE_JSON), api_preview_selection },

@@ -8,11 +8,17 @@
 
 #define PANEL_FIELDS \
 	"p.id, p.run_id, p.title, p.code_hash, p.max_raters, p.created_ms, p.expires_ms, p.closed_ms," \
-	" (SELECT n_questions FROM run WHERE id = p.run_id), (SELECT name FROM run WHERE id = p.run_id)"
+	" (SELECT n_questions FROM run WHERE id = p.run_id), (SELECT name FROM run WHERE id = p.run_id), p.kind,"
+	" (SELECT count(*) FROM viewer w WHERE w.panel_id = p.id)"
 #define RATER_FIELDS \
 	"r.id, r.panel_id, r.name, r.cookie_hash, r.key_hash, r.salt, r.created_ms," \
 	" (SELECT count(*) FROM rating g WHERE g.rater_id = r.id), (SELECT count(*) FROM vote v WHERE v.rater_id = r.id)," \
 	" (SELECT expires_ms FROM panel p WHERE p.id = r.panel_id)"
+
+const char *panel_kind_name(enum panel_kind kind)
+{
+	return kind == PANEL_VIEW ? "view" : "rate";
+}
 
 bool panel_is_open(const struct panel_row *panel, int64_t wall_ms)
 {
@@ -31,6 +37,8 @@ static void row_panel(const struct query *q, struct arena *a, struct panel_row *
 		.closed_ms = row_int(q, 7),
 		.n_questions = row_int(q, 8),
 		.run_name = row_text(q, a, 9),
+		.kind = (enum panel_kind)row_int(q, 10),
+		.n_viewers = row_int(q, 11),
 	};
 	(void)str_format(out->code_hash, sizeof out->code_hash, "%s", row_peek(q, 3));
 }
@@ -95,17 +103,18 @@ enum err_code panel_store_get(struct db *db, struct arena *a, int64_t id, struct
 	return code;
 }
 
-enum err_code panel_store_find(struct db *db, struct arena *a, const char *code_hash, int64_t wall_ms, struct panel_row *out,
-			       struct err *err)
+enum err_code panel_store_find(struct db *db, struct arena *a, enum panel_kind kind, const char *code_hash, int64_t wall_ms,
+			       struct panel_row *out, struct err *err)
 {
 	bool found = false;
 
-	struct query q = query_start(db, err, "SELECT " PANEL_FIELDS " FROM panel p WHERE p.code_hash = ?1", "t", code_hash);
+	struct query q = query_start(db, err, "SELECT " PANEL_FIELDS " FROM panel p WHERE p.code_hash = ?1 AND p.kind = ?2", "tb",
+				     code_hash, (int)kind);
 	if ((found = query_next(&q)))
 		row_panel(&q, a, out);
 	enum err_code code = query_end(&q);
 	if (code == ERR_OK && !(found && panel_is_open(out, wall_ms)))
-		code = err_set(err, ERR_DENIED, "err_panel_code", NULL);
+		code = err_set(err, ERR_DENIED, kind == PANEL_VIEW ? "err_viewing_code" : "err_panel_code", NULL);
 	return code;
 }
 
@@ -119,9 +128,10 @@ enum err_code panel_store_add(struct db *db, struct panel_row *row, struct err *
 		code = err_set(err, ERR_NOT_FOUND, "err_run_not_found", "id=%lld", (long long)row->run_id);
 	if (code == ERR_OK)
 		code = db_run(db, err,
-			      "INSERT INTO panel(run_id, title, code_hash, max_raters, created_ms, expires_ms)"
-			      " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-			      "ittiii", row->run_id, row->title, row->code_hash, row->max_raters, row->created_ms, row->expires_ms);
+			      "INSERT INTO panel(run_id, title, code_hash, max_raters, created_ms, expires_ms, kind)"
+			      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+			      "ittiiib", row->run_id, row->title, row->code_hash, row->max_raters, row->created_ms, row->expires_ms,
+			      (int)row->kind);
 	row->id = db_last_id(db);
 	return code;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * panel_store - panels: people who are invited by a link to rate one run, and who they are.  Rows belong to the arena given.
+ * panel_store - panels: links by which people rate one run, and who they are, or see its results (viewer_store.h).  Rows belong to
+ * the arena given.
  *
  * Of the link, and of the two halves of a rater's session, only the SHA-256 is kept. */
 #ifndef ASSAY_STORE_PANEL_STORE_H
@@ -10,14 +11,21 @@
 #include "store/db.h"
 #include "store/setting_store.h"
 
+enum panel_kind { PANEL_RATE, PANEL_VIEW };
+
+/* "rate", "view". */
+const char *panel_kind_name(enum panel_kind kind);
+
 struct panel_row {
 	int64_t id, run_id;
-	const char *title; /* what its raters read, "": nothing */
+	enum panel_kind kind;
+	const char *title; /* what those who come by it read, "": nothing */
 	char code_hash[HASH_HEX_SIZE];
 	int64_t max_raters;
 	int64_t created_ms, expires_ms, closed_ms; /* wall; closed_ms 0: not closed */
 	int64_t n_questions;                       /* filled by reads: of its run */
 	const char *run_name;                      /* the same */
+	int64_t n_viewers;                         /* the same: browsers that see it */
 };
 
 struct panel_search {
@@ -37,7 +45,7 @@ struct rater_row {
 	int64_t n_rated, n_likes;   /* filled by reads */
 };
 
-/* True where its raters may rate now. */
+/* True where its raters may rate, or its viewers see, now. */
 bool panel_is_open(const struct panel_row *panel, int64_t wall_ms);
 
 /* Newest first. */
@@ -48,9 +56,9 @@ MUST_USE enum err_code panel_store_search(struct db *db, struct arena *a, const 
 					  size_t *n, struct err *err);
 /* ERR_NOT_FOUND "err_panel_not_found". */
 MUST_USE enum err_code panel_store_get(struct db *db, struct arena *a, int64_t id, struct panel_row *out, struct err *err);
-/* The open one whose link has this code.  ERR_DENIED "err_panel_code". */
-MUST_USE enum err_code panel_store_find(struct db *db, struct arena *a, const char *code_hash, int64_t wall_ms,
-					struct panel_row *out, struct err *err);
+/* The open one of that kind whose link has this code.  ERR_DENIED "err_panel_code", or of viewers "err_viewing_code". */
+MUST_USE enum err_code panel_store_find(struct db *db, struct arena *a, enum panel_kind kind, const char *code_hash,
+					int64_t wall_ms, struct panel_row *out, struct err *err);
 /* store: sets id and created_ms.  ERR_NOT_FOUND "err_run_not_found". */
 MUST_USE enum err_code panel_store_add(struct db *db, struct panel_row *row, struct err *err);
 /* store: another link; the earlier one opens nothing from then on, who has come stays. */

@@ -28,6 +28,15 @@ enum err_code question_set_list(struct db *db, struct arena *a, struct question_
 	return query_end(&q);
 }
 
+enum err_code question_set_name(struct db *db, struct arena *a, int64_t id, const char **name, struct err *err)
+{
+	*name = "";
+	struct query q = query_start(db, err, "SELECT name FROM question_set WHERE id = ?1", "i", id);
+	if (query_next(&q))
+		*name = row_text(&q, a, 0);
+	return query_end(&q);
+}
+
 static void count(const struct question *questions, size_t n, int64_t *n_with_reference, int64_t *n_later)
 {
 	*n_with_reference = *n_later = 0;

@@ -19,6 +19,9 @@ struct question_set_row {
 MUST_USE enum err_code question_set_list(struct db *db, struct arena *a, struct question_set_row **rows, size_t *n,
 					 struct err *err);
 
+/* What the set is called; "" where it is gone. */
+MUST_USE enum err_code question_set_name(struct db *db, struct arena *a, int64_t id, const char **name, struct err *err);
+
 /* store; texts are copied into the database.  ERR_LIMIT above LIMIT_QUESTIONS. */
 MUST_USE enum err_code question_set_add(struct db *db, const char *name, const char *format,
 					const struct question *questions, size_t n, int64_t *id, struct err *err);

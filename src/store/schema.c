@@ -394,9 +394,19 @@ static const char step_17[] =
 	"ALTER TABLE provider ADD COLUMN max_requests INTEGER NOT NULL DEFAULT 0;"
 	"UPDATE provider SET max_requests = 10000 WHERE url LIKE 'https://%';"; /* LIMIT_REQUESTS_DEFAULT */
 
+/* A link may also show the results of its run to people who rate nothing.  They have no name: a viewer is a browser that opened it. */
+static const char step_18[] =
+	"ALTER TABLE panel ADD COLUMN kind INTEGER NOT NULL DEFAULT 0;" /* enum panel_kind */
+	"CREATE TABLE viewer ("
+	"	id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"	panel_id INTEGER NOT NULL REFERENCES panel(id) ON DELETE CASCADE,"
+	"	cookie_hash TEXT NOT NULL, key_hash TEXT NOT NULL, created_ms INTEGER NOT NULL"
+	") STRICT;"
+	"CREATE INDEX viewer_panel ON viewer(panel_id);";
+
 const char *const schema_steps[] = { step_1, step_2, step_3, step_4, step_5, step_6,
 				      step_7, step_8, step_9, step_10, step_11, step_12, step_13, step_14, step_15, step_16,
-				      step_17 };
+				      step_17, step_18 };
 const size_t schema_n_steps = sizeof schema_steps / sizeof *schema_steps;
 
 static enum err_code backup_before(struct db *db, int64_t version, const char *backup_dir, struct err *err)

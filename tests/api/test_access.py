@@ -50,7 +50,7 @@ def test_the_contract_is_read():
 
 @pytest.mark.parametrize("method,path", ROUTES)
 def test_who_may_not_is_refused(server, method, path):
-    login = (method, path) in [("POST", "/session"), ("POST", "/rating/session")]
+    login = (method, path) in [("POST", "/session"), ("POST", "/rating/session"), ("POST", "/viewing/session")]
     for who, headers, status in callers(server):
         if login and status == 401 or login and who == "two kinds":
             continue
@@ -61,7 +61,7 @@ def test_who_may_not_is_refused(server, method, path):
 def test_the_unix_socket_is_the_owner(server, method, path):
     reply = ask(server, method, path, {"Host": "whatever"}, unix=True)
     assert reply.status not in (401, 421, 405, 415) and reply.status < 500
-    assert reply.status != 403 or path == "/session" or path.startswith("/rating")
+    assert reply.status != 403 or path == "/session" or path.startswith(("/rating", "/viewing"))
 
 
 def test_a_code_is_made_on_the_unix_socket_only(server):

@@ -337,14 +337,16 @@ def test_the_network_is_for_raters_alone(lan, asked, method, path):
     for who, halves in (("owner", lan.owner()), ("rater", lan.raters[0].halves), ("other", lan.raters[1].halves), ("nobody", {})):
         kind = {} if method in ("GET", "DELETE") else {"Content-Type": "application/json"}
         reply = lan.send(method, "/api/v1" + path, b"{}" if kind else None, {**halves, **kind}, to=LAN)
-        if path == "/rating/session":
+        if path in ("/rating/session", "/viewing/session"):
             assert reply.status == 400
+        elif path.startswith("/viewing"):
+            assert reply.status == 401, who
         elif not theirs:
             assert reply.status == 403, who
         else:
             assert reply.status == (401 if who in ("owner", "nobody") else 404 if "999999" in path and method == "GET" else reply.status)
         # And on this machine a rater is no owner.
-        if who in ("rater", "other") and not theirs and path not in ("/rating/session", "/session"):
+        if who in ("rater", "other") and not theirs and path not in ("/rating/session", "/viewing/session", "/session"):
             assert ask(lan, method, path, halves).status == 401
 
 

@@ -28,13 +28,21 @@ static bool rater(void *user, struct str cookie, struct str key, int64_t *id)
 	return str_eq_text(cookie, "rates") && str_eq_text(key, "theirs");
 }
 
+static bool viewer(void *user, struct str cookie, struct str key, int64_t *id)
+{
+	(void)user;
+	*id = 11;
+	return str_eq_text(cookie, "sees") && str_eq_text(key, "seen");
+}
+
 static const char *const lan_hosts[] = { "192.168.1.20", "tower", "tower.local", NULL };
 
 static const struct gate_config config = { .port = 7878, .owner = { "assay_7878_0badcafe", 4, session, "err_gate_login" },
 					   .raters = { "assay_rater_7878_0badcafe_", 32, rater, "err_gate_rater" },
+					   .viewers = { "assay_viewer_7878_0badcafe_", 32, viewer, "err_gate_viewer" },
 					   .api_key = api_key, .lan_hosts = lan_hosts };
 
-enum rule { PAGE, GET_OWNER, POST_JSON, POST_BYTES, POST_NOTHING, LOGIN, JOIN, GET_RATER, PUT_RATER, UNIX_ONLY, PROGRAM };
+enum rule { PAGE, GET_OWNER, POST_JSON, POST_BYTES, POST_NOTHING, LOGIN, JOIN, GET_RATER, PUT_RATER, GET_VIEWER, UNIX_ONLY, PROGRAM };
 static const struct gate_rule rules[] = {
 	[PAGE] = { .is_page = true, .role = GATE_PUBLIC },
 	[GET_OWNER] = { .role = GATE_OWNER },
@@ -45,6 +53,7 @@ static const struct gate_rule rules[] = {
 	[JOIN] = { .role = GATE_PUBLIC, .body = GATE_JSON },
 	[GET_RATER] = { .role = GATE_RATER },
 	[PUT_RATER] = { .role = GATE_RATER, .body = GATE_JSON },
+	[GET_VIEWER] = { .role = GATE_VIEWER },
 	[UNIX_ONLY] = { .role = GATE_UNIX },
 	[PROGRAM] = { .role = GATE_KEY, .body = GATE_JSON },
 };
@@ -59,6 +68,7 @@ static const struct gate_rule rules[] = {
 #define US "http://127.0.0.1:7878"
 #define LAN .is_lan = true, .n_host = 1, .host = "192.168.1.20:7878"
 #define THEIRS .cookie = "assay_rater_7878_0badcafe_3=rates", KEY("theirs")
+#define SEES .cookie = "assay_viewer_7878_0badcafe_4=sees", KEY("seen")
 
 static const struct row {
 	const char *what;
@@ -199,7 +209,26 @@ static const struct row {
 	{ "a key of a program is no rater", GET_RATER, { .method = "GET", HOST, BEARER("Bearer sk-good") }, 401 },
 	{ "the unix socket is no rater", GET_RATER, { .is_unix = true, .method = "GET" }, 403 },
 	{ "somebody comes by a link", JOIN, { .method = "POST", HOST, JSON }, 0 },
+	/* viewers */
+	{ "a viewer here", GET_VIEWER, { .method = "GET", HOST, SEES }, 0 },
+	{ "nobody sees", GET_VIEWER, { .method = "GET", HOST }, 401 },
+	{ "half a viewer", GET_VIEWER, { .method = "GET", HOST, .cookie = "assay_viewer_7878_0badcafe_4=sees" }, 401 },
+	{ "the owner is no viewer", GET_VIEWER, { .method = "GET", HOST, OURS }, 401 },
+	{ "a rater is no viewer", GET_VIEWER, { .method = "GET", HOST, THEIRS }, 401 },
+	{ "a rater's halves under the viewers' name", GET_VIEWER,
+	  { .method = "GET", HOST, .cookie = "assay_viewer_7878_0badcafe_4=rates", KEY("theirs") }, 401 },
+	{ "a viewer is no rater", GET_RATER, { .method = "GET", HOST, SEES }, 401 },
+	{ "a viewer's halves under the raters' name", GET_RATER,
+	  { .method = "GET", HOST, .cookie = "assay_rater_7878_0badcafe_4=sees", KEY("seen") }, 401 },
+	{ "a viewer is no owner", GET_OWNER, { .method = "GET", HOST, SEES }, 401 },
+	{ "a viewer with a key of a program", GET_VIEWER, { .method = "GET", HOST, SEES, BEARER("Bearer sk-good") }, 403 },
+	{ "a key of a program is no viewer", GET_VIEWER, { .method = "GET", HOST, BEARER("Bearer sk-good") }, 401 },
+	{ "a viewer from another page", GET_VIEWER, { .method = "GET", HOST, SEES, FROM("http://127.0.0.1:3000") }, 403 },
+	{ "the unix socket is no viewer", GET_VIEWER, { .is_unix = true, .method = "GET" }, 403 },
 	/* from the network */
+	{ "a viewer", GET_VIEWER, { .method = "GET", LAN, SEES }, 0 },
+	{ "a viewer as owner", GET_OWNER, { .method = "GET", LAN, SEES }, 403 },
+	{ "a viewer as rater", GET_RATER, { .method = "GET", LAN, SEES }, 401 },
 	{ "the page", PAGE, { .method = "GET", LAN }, 0 },
 	{ "a rater", GET_RATER, { .method = "GET", LAN, THEIRS }, 0 },
 	{ "a rater by name", GET_RATER, { .method = "GET", .is_lan = true, NAMED("Tower.local:7878"), THEIRS }, 0 },
@@ -238,7 +267,7 @@ static void each_row_of_the_table_gets_its_status(void **state)
 	}
 }
 
-/* What raters may is a closed list: a route that is added is the owner's, or the test is told. */
+/* What raters and viewers may is a closed list: a route that is added is the owner's, or the test is told. */
 static void every_route_declares_who_may(void **state)
 {
 	(void)state;
@@ -247,10 +276,14 @@ static void every_route_declares_who_may(void **state)
 	for (size_t i = 0; i < n; i++) {
 		bool is_post = !strcmp(table[i].method, "POST");
 		bool login = is_post && !strcmp(table[i].path, "/session"), joins = is_post && !strcmp(table[i].path, "/rating/session");
+		bool opens = is_post && !strcmp(table[i].path, "/viewing/session");
+		bool sees = !strcmp(table[i].path, "/viewing") || !strcmp(table[i].path, "/viewing/questions");
 		bool rates = !strcmp(table[i].path, "/rating") || !strcmp(table[i].path, "/rating/questions/{id}");
 		assert_int_equal(table[i].rule.role == GATE_LOCAL, login);
-		assert_int_equal(table[i].rule.role == GATE_PUBLIC, joins);
+		assert_int_equal(table[i].rule.role == GATE_PUBLIC, joins || opens);
 		assert_int_equal(table[i].rule.role == GATE_RATER, rates);
+		assert_int_equal(table[i].rule.role == GATE_VIEWER, sees);
+		assert_true(!sees || !strcmp(table[i].method, "GET"));
 		assert_false(table[i].rule.is_page);
 	}
 }

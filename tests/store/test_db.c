@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "store/audit_store.h"
 #include "store/lock.h"
+#include "store/panel_store.h"
 #include "store/schema.h"
 #include "store/setting_store.h"
 
@@ -529,6 +530,35 @@ static void questions_of_an_older_version_have_no_record(void **state)
 	mem_free(path);
 }
 
+/* Links of before are for rating, and what was rated by them stays. */
+static void links_of_an_older_version_are_for_rating(void **state)
+{
+	struct fixture *f = *state;
+	char *path = fs_join(f->dir, "assay.db");
+	struct db old = { 0 }, *db = NULL;
+	struct arena *a = arena_new();
+	struct panel_row panel;
+
+	assert_int_equal(sqlite3_open(path, &old.conn), SQLITE_OK);
+	for (int i = 0; i < 17; i++)
+		assert_int_equal(sqlite3_exec(old.conn, schema_steps[i], NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(old.conn, "PRAGMA user_version = 17;"
+				      " INSERT INTO run VALUES (1, 'r', 0, 0, 3, 0, 0, 0, 1, '{}', 0, 2, 2, NULL);"
+				      " INSERT INTO panel(run_id, title, code_hash, max_raters, created_ms, expires_ms)"
+				      " VALUES (1, 'Which?', 'one', 5, 10, 1000);"
+				      " INSERT INTO rater(name, created_ms, panel_id) VALUES ('Ann', 20, 1)", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(old.conn);
+	assert_ok(db_open_plain(path, &db, err));
+	assert_ok(panel_store_find(db, a, PANEL_RATE, "one", 500, &panel, err));
+	assert_int_equal(panel.kind, PANEL_RATE);
+	assert_string_equal(panel.title, "Which?");
+	assert_int_equal(panel.n_viewers, 0);
+	assert_int_equal(number(db, "SELECT count(*) FROM rater WHERE panel_id = 1"), 1);
+	db_close(db);
+	arena_free(a);
+	mem_free(path);
+}
+
 /* Names that were the same until then. */
 static void workspaces_get_names_of_their_own(void **state)
 {
@@ -700,6 +730,7 @@ int main(void)
 		TEST(a_migration_without_room_for_its_backup_does_not_begin),
 		TEST(a_database_of_the_first_version_is_migrated_with_its_rows),
 		TEST(votes_of_an_older_version_are_ratings),
+		TEST(links_of_an_older_version_are_for_rating),
 		TEST(workspaces_get_names_of_their_own),
 		TEST(providers_elsewhere_get_the_limit_that_new_ones_have),
 		TEST(older_entries_of_the_audit_say_what_and_to_what),

@@ -74,17 +74,17 @@ static void a_panel_is_found_by_its_code_while_it_is_open(void **state)
 	struct panel_row panel = add_panel(db, run, "one", 5, now + 1000), found, *all;
 	size_t n;
 
-	assert_ok(panel_store_find(db, a, "one", now, &found, err));
+	assert_ok(panel_store_find(db, a, PANEL_RATE, "one", now, &found, err));
 	assert_int_equal(found.id, panel.id);
 	assert_string_equal(found.title, "Which is better?");
 	assert_int_equal(found.n_questions, 2);
-	assert_err(panel_store_find(db, a, "two", now, &found, err), ERR_DENIED, "err_panel_code");
-	assert_err(panel_store_find(db, a, "one", now + 1000, &found, err), ERR_DENIED, "err_panel_code");
+	assert_err(panel_store_find(db, a, PANEL_RATE, "two", now, &found, err), ERR_DENIED, "err_panel_code");
+	assert_err(panel_store_find(db, a, PANEL_RATE, "one", now + 1000, &found, err), ERR_DENIED, "err_panel_code");
 	assert_ok(panel_store_set_code(db, panel.id, "two", err));
-	assert_err(panel_store_find(db, a, "one", now, &found, err), ERR_DENIED, "err_panel_code");
-	assert_ok(panel_store_find(db, a, "two", now, &found, err));
+	assert_err(panel_store_find(db, a, PANEL_RATE, "one", now, &found, err), ERR_DENIED, "err_panel_code");
+	assert_ok(panel_store_find(db, a, PANEL_RATE, "two", now, &found, err));
 	assert_ok(panel_store_close(db, panel.id, err));
-	assert_err(panel_store_find(db, a, "two", now, &found, err), ERR_DENIED, "err_panel_code");
+	assert_err(panel_store_find(db, a, PANEL_RATE, "two", now, &found, err), ERR_DENIED, "err_panel_code");
 	assert_ok(panel_store_get(db, a, panel.id, &found, err));
 	int64_t closed = found.closed_ms;
 	assert_true(closed >= now && !panel_is_open(&found, now));
