@@ -44,19 +44,39 @@ const plain_import: Plugin = {
 /** m.key(...) becomes say(number, ...): a function of its own for each sentence that is only called costs more than a KiB, packed. */
 const MESSAGES = fileURLToPath(new URL("./src/messages/messages/_index.js", import.meta.url));
 let numbers: Map<string, string> | undefined;
-const say: Plugin = {
+const say = (page: "index" | "rate"): Plugin => ({
 	name: "say",
 	apply: "build",
 	transform(code, id) {
 		if (!/\/src\/.*\.(svelte|ts)$/.test(id) || !/import \{ m \} from ["'].*\/messages\.js["']/.test(code)) return null;
 		numbers ??= new Map([...readFileSync(MESSAGES, "utf8").matchAll(/^export const (\w+) = .*\bpick\((\d+)\)/gm)].map(([, key = "", number = ""]) => [key, number]));
+		const { first, end } = part_of(page);
+		for (const [, key = ""] of code.matchAll(/(?<![\w.$])m\.([a-z][a-z0-9_]*)/g)) {
+			const number = Number(numbers.get(key) ?? -1);
+			if (number < first || number >= end) throw new Error(`${id}: ${key} is no text of this page`);
+		}
 		const called = code.replace(/(?<![\w.$])m\.([a-z][a-z0-9_]*)\((\)?)/g, (whole, key: string, end: string) => {
 			const number = numbers?.get(key);
 			return number === undefined ? whole : `say(${number}${end || ", "}`;
 		});
 		return { code: `import { say } from ${JSON.stringify(MESSAGES)};\n${called}`, map: null };
 	},
-};
+});
+
+/** Of the texts of a language a page gets its own (scripts/prepare.mjs has put them in order). */
+const part_of = (page: "index" | "rate"): { first: number; end: number } =>
+	(JSON.parse(readFileSync(fileURLToPath(new URL("./src/messages/texts/pages.json", import.meta.url)), "utf8")) as Record<string, { first: number; end: number }>)[page] ?? { first: 0, end: 0 };
+const own_texts = (page: "index" | "rate"): Plugin => ({
+	name: "own-texts",
+	apply: "build",
+	transform(code, id) {
+		if (!/\/messages\/texts\/(en|zh-TW)\.js$/.test(id)) return null;
+		const { first, end } = part_of(page);
+		const texts = JSON.parse(code.replace(/^export default |;\s*$/g, "")) as string[];
+		const before = first ? `...Array(${first}),` : "";
+		return { code: `export default [${before}${JSON.stringify(texts.slice(first, end)).slice(1, -1)}];`, map: null };
+	},
+});
 
 /** After Vite's own minifier: two KiB less, packed, than either of them alone. */
 const squeeze: Plugin = {
@@ -72,10 +92,11 @@ const squeeze: Plugin = {
 	},
 };
 
-/** `--mode rate` builds the page of raters, who load nothing of the rest, beside what is there. */
+/** `--mode rate` builds the page of raters and viewers, who load nothing of the rest, beside what is there. */
+const page_of = (mode: string): "index" | "rate" => (mode === "rate" ? "rate" : "index");
 export default defineConfig(({ mode }) => ({
 	publicDir: mode === "rate" ? false : "public",
-	plugins: [plain_import, svelte(), say, only_lexer, no_hydration, squeeze],
+	plugins: [plain_import, svelte(), say(page_of(mode)), own_texts(page_of(mode)), only_lexer, no_hydration, squeeze],
 	resolve: {
 		alias: { $lib: fileURLToPath(new URL("./src", import.meta.url)) },
 		// Vitest would otherwise pick Svelte's server build.
@@ -91,7 +112,7 @@ export default defineConfig(({ mode }) => ({
 		rolldownOptions: {
 			checks: { pluginTimings: false }, // squeeze takes its seconds
 			input: mode === "rate" ? "rate.html" : "index.html",
-			...(mode === "rate" && { output: { assetFileNames: "assets/rate-[hash][extname]" } }),
+			...(mode === "rate" && { output: { assetFileNames: "assets/rate-[hash][extname]", chunkFileNames: "assets/rate-[name]-[hash].js" } }),
 		},
 		// One script and one style for all pages: together they compress to a tenth less than apart.  Only the languages and what is seldom seen are files of their own.
 		cssCodeSplit: false,

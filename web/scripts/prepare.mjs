@@ -2,10 +2,12 @@
 // Writes what the build needs and git does not keep: the types of the API and the compiled messages.
 // Fails when a message is missing: Paraglide itself would build a page without text.
 // Paraglide's three functions for each sentence become one that looks its text up; the texts of each language are a file of their
-// own, so that a visit loads one language.
+// own, so that a visit loads one language, and stand in one order: what only the owner's page says, what both say, what only the pages
+// of raters and viewers say. Each page is built with its part of that (vite.config.ts).
 import { compile } from "@inlang/paraglide-js";
 import openapi, { astToString } from "openapi-typescript";
-import { mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const WEB = fileURLToPath(new URL("..", import.meta.url));
@@ -30,18 +32,40 @@ function sources(folder) {
 		.filter((path) => !path.includes("/src/messages/") && !path.endsWith(".spec.ts"));
 }
 
+const keys_of = (path) => [...readFileSync(path, "utf8").matchAll(/\bm\.([a-z][a-z0-9_]*)\b/g)].map(([, key]) => key);
+
+/** The sources that a page is made of: what its first one imports, and so on. */
+function made_of(path, found = new Set()) {
+	if (found.has(path)) return found;
+	found.add(path);
+	for (const [, name] of readFileSync(path, "utf8").matchAll(/(?:from|import\(?)\s*"(\.[^"]+)"/g)) {
+		const next = [name, `${name}.ts`].map((one) => resolve(dirname(path), one)).find((one) => existsSync(one) && statSync(one).isFile());
+		if (next && /\.(svelte|ts)$/.test(next) && !next.includes("/src/messages/")) made_of(next, found);
+	}
+	return found;
+}
+
+/** The messages of both pages in one order, and which of them each page has: from `first` to before `end`. */
+function in_order(used) {
+	const [index, rate] = ["main.ts", "rate/main.ts"].map((path) => new Set([...made_of(`${WEB}src/${path}`)].flatMap(keys_of)));
+	const place = (key) => (index.has(key) ? (rate.has(key) ? 1 : 0) : 2);
+	const order = [0, 1, 2].map((which) => [...used].filter((key) => place(key) === which).sort());
+	const [owner, both] = order.map((keys) => keys.length);
+	return { used: order.flat(), pages: { index: { first: 0, end: owner + both }, rate: { first: owner, end: used.size } } };
+}
+
 function check_messages() {
 	const tables = ["en", "zh-TW"].map((locale) => [locale, JSON.parse(readFileSync(`${ROOT}messages/${locale}.json`, "utf8"))]);
 	const missing = [], used = new Set();
 	for (const path of sources(`${WEB}src`)) {
-		for (const [, key] of readFileSync(path, "utf8").matchAll(/\bm\.([a-z][a-z0-9_]*)\b/g)) {
+		for (const key of keys_of(path)) {
 			used.add(key);
 			for (const [locale, table] of tables) if (!table[key]) missing.push(`${path.slice(WEB.length)}: m.${key} is missing in ${locale}`);
 		}
 	}
 	if (missing.length) fail(`\n${[...new Set(missing)].join("\n")}`);
 	if (!used.size) fail("no source uses a message");
-	return [...tables.map(([, table]) => table), [...used].sort()];
+	return [...tables.map(([, table]) => table), in_order(used)];
 }
 
 const COMPILED = /\(\(inputs(?: = \{\})?, options = \{\}\) => \{\n[^\n]*\n\tif \(locale === "en"\) return __\w+\.(\w+)\(inputs\)\n[^\n]*\n\}\)/g;
@@ -66,7 +90,7 @@ export async function load_texts(locale) {
 `;
 
 /** Writes each message as one function that looks its text up, in place of Paraglide's function for each language and the choice between them. */
-function compact(path, [en, zh, used]) {
+function compact(path, [en, zh, { used, pages }]) {
 	let count = 0;
 	const place = new Map(used.map((key, index) => [key, index]));
 	const text = readFileSync(path, "utf8").replace(COMPILED, (_, key) => {
@@ -79,6 +103,7 @@ function compact(path, [en, zh, used]) {
 	writeFileSync(path, text.replace(runtime, "").replace("export const ", `import { texts } from "../texts/index.js";\n${PICK}export const `));
 	mkdirSync(`${WEB}src/messages/texts`, { recursive: true });
 	write(`${WEB}src/messages/texts/index.js`, TABLES);
+	write(`${WEB}src/messages/texts/pages.json`, JSON.stringify(pages));
 	for (const [name, table] of [["en", en], ["zh-TW", zh]])
 		write(`${WEB}src/messages/texts/${name}.js`, `export default ${JSON.stringify(used.map((key) => table[key]))};\n`);
 }

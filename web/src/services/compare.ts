@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Two validations side by side: which columns and which questions belong together, and how many answers are the same.
 import type { Cell, Column, Params, Run, RunQuestion } from "../types";
+import type { Setting } from "./params";
 
 export interface Pair { a: Column; b: Column }
 export interface Pairing { pairs: Pair[]; only_a: Column[]; only_b: Column[] }
@@ -89,7 +90,6 @@ export function made_differ({ a, b }: Pair): Made[] {
 	return MADE.filter((name) => a[name] && b[name] && a[name] !== b[name]);
 }
 
-export type Setting = Exclude<keyof Params, "of_model">;
 export interface Difference { name: Setting | "mode" | "seed"; a: string; b: string }
 
 const shown = (value: unknown): string => (value === undefined || value === null ? "" : String(value));

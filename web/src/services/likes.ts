@@ -4,7 +4,7 @@ import type { Run } from "../types";
 import { number } from "./format";
 
 /** How many likes a column could have: of every rater, one for each question. */
-export function most_likes(run: Run | null | undefined): number {
+export function most_likes(run: Pick<Run, "n_questions" | "n_raters"> | null | undefined): number {
 	return (run?.n_questions ?? 0) * Math.max(1, run?.n_raters ?? 0);
 }
 

@@ -1,6 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// Settings of answers: what is usual, what a model brings along, and stop texts as one writes them.
+// Settings of answers: what they are called, what is usual, what a model brings along, and stop texts as one writes them.
+import { m } from "../messages/messages.js";
 import type { ChatTemplate, Params } from "../types";
+
+export type Setting = Exclude<keyof Params, "of_model">;
+
+/** What settings are called. */
+export const SETTINGS: Record<Setting, () => string> = {
+	max_tokens: m.validate_max_tokens, temperature: m.validate_temperature, top_p: m.validate_top_p, top_k: m.validate_top_k,
+	min_p: m.validate_min_p, repeat_penalty: m.validate_repeat_penalty, system: m.validate_system, template: m.results_set_template,
+	thinking: m.validate_thinking, stop: m.validate_stop_texts, num_ctx: m.validate_num_ctx, weights: m.models_weights,
+};
+/** The names of settings in a row. */
+export const settings_named = (names: string[]): string => names.map((name) => SETTINGS[name as Setting]()).join(", ");
 
 /** What the server uses where nothing is said (gen_params_default). */
 export const DEFAULTS: Params = { max_tokens: 256, temperature: 0, top_p: 0.95, top_k: 40, min_p: 0, repeat_penalty: 1, thinking: false };

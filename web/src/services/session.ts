@@ -26,7 +26,7 @@ export function keep_session_key(value: string): void {
 	prefs.store(name, value);
 }
 
-/** Takes the code of a link (`s`: to log in once, `p`: to rate) out of the address, so that it stays neither in the history nor on the screen. */
+/** Takes the code of a link (`s`: to log in once, `p`: to rate, or to see results) out of the address, so that it stays neither in the history nor on the screen. */
 export function take_code(location: Location, history: History, kind = "s"): string {
 	const found = new RegExp(`^#${kind}=([0-9A-Za-z_-]{1,64})$`).exec(location.hash);
 	if (!found) return "";

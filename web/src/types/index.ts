@@ -33,6 +33,7 @@ export type MatchResult = Schemas["MatchResult"];
 export type Message = Schemas["Message"];
 export type Model = Schemas["Model"];
 export type ModelList = Schemas["ModelList"];
+export type PanelKind = Schemas["PanelKind"];
 export type Params = Schemas["Params"];
 export type Parity = NonNullable<Schemas["Parity"]>;
 export type Problem = Schemas["Problem"];

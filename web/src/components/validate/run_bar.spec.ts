@@ -25,18 +25,18 @@ async function bar(state: Run["state"], n_done: number, n_failed = 0, n_complete
 	return parts;
 }
 const NEW = "New validation";
-const INVITE = "Invite raters"; // where there is an answer to rate, and none is on its way
+const INVITE = ["Invite raters", "Share"]; // where there is an answer to rate, and none is on its way
 
 test("only what can be done is said, and each thing has one button", async () => {
-	expect(await bar("done", 4)).toEqual(["4 of 4 questions answered by every model.", INVITE, NEW]);
+	expect(await bar("done", 4)).toEqual(["4 of 4 questions answered by every model.", ...INVITE, NEW]);
 	expect(await bar("stopped", 0)).toEqual(["0 of 4 questions answered by every model.", NEW]); // Continue stands beside the question box
-	expect(await bar("stopped", 2)).toEqual(["2 of 4 questions answered by every model. You can download and create now, or continue with the rest.", INVITE, NEW]);
-	expect(await bar("interrupted", 2, 1)).toEqual(["2 of 4 questions answered by every model. You can download and create now, or retry the rest.", "Retry the rest", INVITE, NEW]);
-	expect(await bar("done", 2, 2)).toEqual(["2 of 4 questions answered by every model. You can download and create now, or retry the rest.", "Retry the rest", INVITE, NEW]);
+	expect(await bar("stopped", 2)).toEqual(["2 of 4 questions answered by every model. You can download and create now, or continue with the rest.", ...INVITE, NEW]);
+	expect(await bar("interrupted", 2, 1)).toEqual(["2 of 4 questions answered by every model. You can download and create now, or retry the rest.", "Retry the rest", ...INVITE, NEW]);
+	expect(await bar("done", 2, 2)).toEqual(["2 of 4 questions answered by every model. You can download and create now, or retry the rest.", "Retry the rest", ...INVITE, NEW]);
 	expect(await bar("done", 0, 4)).toEqual(["0 of 4 questions answered by every model.", "Retry the rest", NEW]);
 	expect((await bar("done", 3, 1, 2))[0]).toMatch(/^2 of 4 /); // as the server counts: columns may lack different questions
 	const running = await bar("running", 1);
-	expect([running.at(-1), running.includes(INVITE)]).toEqual([NEW, false]);
+	expect([running.at(-1), running.includes("Share")]).toEqual([NEW, false]);
 });
 test("New validation leaves the run for the draft", async () => {
 	validate.draft.questions = [{ text: "How?" }];

