@@ -182,6 +182,13 @@ test("a run that still computes is shown as it stands", async ({ page, browser }
 test("results are shared from the list too, and the invitation in Chinese and dark", async ({ page }) => {
 	await open_empty(page, 8);
 	await ask(page, "Say hi.");
+	// On a phone the words beside the buttons stay readable.
+	await page.setViewportSize({ width: 360, height: 640 });
+	const words = await page.getByText("1 of 1 questions answered by every model.").boundingBox();
+	expect(words && words.height).toBeLessThan(50);
+	for (const name of ["Invite raters", "Share", "New validation"]) await expect(page.getByRole("button", { name })).toBeInViewport({ ratio: 1 });
+	await page.screenshot({ path: "test-results/screens/viewing-bar-360-en-light.png" });
+	await page.setViewportSize({ width: 1440, height: 900 });
 	await page.goto(`${server()}/results`);
 	await page.getByRole("button", { name: "Actions for Say hi." }).first().click();
 	await page.getByRole("menuitem", { name: "Share" }).click();
