@@ -19,7 +19,7 @@ struct app_options {
 	bool tcp;                 /* listen on TCP too */
 	int port;                 /* 0: 7878, or the next free of ten; otherwise exactly this one or ERR_IO "err_port_in_use" */
 	const char *listen;       /* an IP address instead of 127.0.0.1 and [::1], borrowed; the gate stays as it is.  NULL: none */
-	const char *lan;          /* an IP address of this machine where raters reach it too, borrowed.  NULL: they do not */
+	const char *lan;          /* an IP address of this machine where raters and viewers reach it too, borrowed.  NULL: they do not */
 	const char *ollama;       /* address of the machine's Ollama instead of OLLAMA_HOST, borrowed until app_open() returns.  NULL: none */
 	const char *worker_path;  /* NULL: worker_program() */
 	int n_threads;            /* 0: automatic */
@@ -47,7 +47,7 @@ void app_close(struct app *app);
 /* "http://127.0.0.1:7878", "" without TCP.  Borrowed. */
 const char *app_url(const struct app *app);
 
-/* "http://192.168.1.20:7878", where raters on the network reach this machine; "" without.  Borrowed. */
+/* "http://192.168.1.20:7878", where raters and viewers on the network reach this machine; "" without.  Borrowed. */
 const char *app_lan_url(const struct app *app);
 
 /* A link that logs one browser in: the address with a one-time code in its fragment (valid 10 minutes). The caller's. */

@@ -257,7 +257,7 @@ static enum err_code open_tcp(struct http *h, const struct app_options *o, struc
 		       first + tries - 1);
 }
 
-/* For raters on the network, on the port that this machine uses. */
+/* For raters and viewers on the network, on the port that this machine uses. */
 static enum err_code open_lan(struct http *h, const char *address, struct err *err)
 {
 	int fd = listen_at(address, h->port);

@@ -16,7 +16,7 @@
 struct http;
 struct exchange; /* the transport's part of one request */
 
-/* Listens on the unix socket and, with options->tcp, on 127.0.0.1 and [::1] or on options->listen, and for raters on
+/* Listens on the unix socket and, with options->tcp, on 127.0.0.1 and [::1] or on options->listen, and for raters and viewers on
  * options->lan. */
 MUST_USE enum err_code http_open(struct app *app, const struct app_options *options, const char *socket_path, struct http **out,
 				 struct err *err);
