@@ -8,7 +8,7 @@
 
 #define PANEL_FIELDS \
 	"p.id, p.run_id, p.title, p.code_hash, p.max_raters, p.created_ms, p.expires_ms, p.closed_ms," \
-	" (SELECT n_questions FROM run WHERE id = p.run_id), (SELECT name FROM run WHERE id = p.run_id), p.kind,"
+	" (SELECT n_questions FROM run WHERE id = p.run_id), (SELECT name FROM run WHERE id = p.run_id), p.kind," \
 	" (SELECT count(*) FROM viewer w WHERE w.panel_id = p.id)"
 #define RATER_FIELDS \
 	"r.id, r.panel_id, r.name, r.cookie_hash, r.key_hash, r.salt, r.created_ms," \

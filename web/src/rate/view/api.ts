@@ -10,7 +10,7 @@ export type ViewingQuestion = ViewingPage["questions"][number];
 export type ViewingAnswer = ViewingQuestion["answers"][number];
 
 export const viewing_api = {
-	open: (code: string) => call<Reply<"openViewing">>("POST", "/viewing/session", { json: { code } }),
-	viewing: () => call<Viewing>("GET", "/viewing"),
-	questions: (offset: number, limit: number) => call<ViewingPage>("GET", "/viewing/questions", { query: { offset, limit } }),
+	open: (code: string) => call("POST", "/viewing/session", { json: { code } }),
+	viewing: () => call("GET", "/viewing"),
+	questions: (offset: number, limit: number) => call("GET", "/viewing/questions", { query: { offset, limit } }),
 };
