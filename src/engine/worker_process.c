@@ -252,6 +252,10 @@ static void describe_end(struct worker_process *w, int status, struct err *cause
 		err_set(cause, ERR_IO, by_kernel ? "err_worker_memory" : "err_worker_killed", NULL);
 		return;
 	}
+	if (WIFEXITED(status) && WEXITSTATUS(status) == WORKER_EXIT_MEMORY) {
+		err_set(cause, ERR_IO, "err_worker_memory", NULL);
+		return;
+	}
 	/* Where the build's own look at the processor did not see it coming, the first such instruction does. */
 	if (WIFEXITED(status) && WEXITSTATUS(status) == WORKER_EXIT_CPU) {
 		err_set(cause, ERR_IO, "err_worker_cpu", "what=%s", w->last_log);

@@ -2,6 +2,7 @@
 #include "worker/guard.h"
 
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -37,6 +38,21 @@ static void on_signal(int signal_number)
 	}
 }
 
+static void on_abort(int signal_number)
+{
+	if (sandbox_memory_is_short())
+		_exit(WORKER_EXIT_MEMORY);
+	signal(signal_number, SIG_DFL);
+	raise(signal_number);
+}
+
+static void on_end(int status, void *user)
+{
+	(void)user;
+	if (status == EXIT_FAILURE && sandbox_memory_is_short())
+		_exit(WORKER_EXIT_MEMORY);
+}
+
 void guard_init(struct link *l)
 {
 	guard.link = l;
@@ -47,6 +63,9 @@ void guard_init(struct link *l)
 	sigemptyset(&action.sa_mask);
 	sigaction(SIGALRM, &action, NULL);
 	sigaction(SIGSEGV, &action, NULL);
+	action.sa_handler = on_abort;
+	sigaction(SIGABRT, &action, NULL);
+	on_exit(on_end, NULL);
 }
 
 static void set_timer(int64_t ms)

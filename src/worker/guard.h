@@ -5,7 +5,10 @@
  * Between guard_begin() and guard_end() the process ends itself with a MSG_FAILED on the stream (err_template_expensive)
  * when LIMIT_TEMPLATE_MS of wall-clock time are over or the stack overflows; private memory may grow by 512 MiB only
  * (the template then fails with "out of memory").  llama.cpp's template engine cannot be interrupted, so the process has
- * to go.  Thread: the main thread; not nested. */
+ * to go.
+ *
+ * It also sees to it that a process that ends for want of memory says so: ggml and OpenMP abort or exit where they get none for
+ * something small.  Thread: the main thread; not nested. */
 #ifndef ASSAY_WORKER_GUARD_H
 #define ASSAY_WORKER_GUARD_H
 

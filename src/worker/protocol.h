@@ -12,7 +12,7 @@
  * What is no frame of the protocol (an unknown kind, a request without a stream, a body that is no JSON object) ends the
  * worker with exit code 65; a wrong value in a well-formed request is a MSG_FAILED.  Exit code 70: a chat template took too
  * long or crashed (its stream got a MSG_FAILED before).  71: this build cannot compute on this processor; the log says what the
- * processor lacks.  0: the socket was closed.
+ * processor lacks.  72: what "memory_limit" allows was used up where llama.cpp cannot say so.  0: the socket was closed.
  * Requests may be sent ahead; they are served in order.  Program arguments: --read-dir PATH (a folder or a file that may be
  * read, for "paths" and jobs; one part of a split model stands for all; at most 64 times), --write-dir DIR (the one folder
  * that jobs may write to), --cpu (GPUs are not looked for), --no-sandbox.
@@ -24,6 +24,7 @@
 #define WORKER_PROTOCOL_VERSION 5
 #define WORKER_SOCKET_FD 3
 #define WORKER_EXIT_CPU 71
+#define WORKER_EXIT_MEMORY 72
 #define TEXT_HEAD_SIZE 9 /* of MSG_TEXT, before its text */
 
 enum worker_request {

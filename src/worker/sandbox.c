@@ -16,9 +16,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/limits.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "model/gguf.h"
+
+#define MEMORY_SHORT (64 * MIB) /* more than the graphs and stacks whose failure ends the process */
 
 /* Sanitizers map terabytes and read /proc: they cannot live under all limits. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -84,6 +87,13 @@ void sandbox_limit_memory(uint64_t bytes)
 		return;
 	r.rlim_cur = bytes == 0 || bytes > r.rlim_max ? r.rlim_max : bytes;
 	setrlimit(RLIMIT_DATA, &r);
+}
+
+bool sandbox_memory_is_short(void)
+{
+	struct rlimit r;
+	uint64_t used = sandbox_memory_used();
+	return used > 0 && getrlimit(RLIMIT_DATA, &r) == 0 && r.rlim_cur != RLIM_INFINITY && used + MEMORY_SHORT > r.rlim_cur;
 }
 
 /* --- Landlock (no library knows it yet; docs.kernel.org/userspace-api/landlock.html) --- */

@@ -45,6 +45,9 @@ void sandbox_enter(const struct sandbox_options *options, struct sandbox_report 
 /* Limits private memory to `bytes` (RLIMIT_DATA: file mappings are not counted).  0: no limit. */
 void sandbox_limit_memory(uint64_t bytes);
 
+/* Whether next to nothing of that limit is left.  May be asked in a signal handler. */
+bool sandbox_memory_is_short(void);
+
 /* Private memory that counts for RLIMIT_DATA now, 0 if unknown. */
 uint64_t sandbox_memory_used(void);
 

@@ -164,7 +164,7 @@ static void every_end_has_its_sentence(void **state)
 		{ "* ready signal 8\n", "err_worker_crashed" },  { "* ready signal 31\n", "err_worker_crashed" },
 		{ "* ready signal 15\n", "err_worker_crashed" }, { "* ready signal 9\n", "err_worker_killed" },
 		{ "* ready exit 65\n", "err_worker_exit" },      { "* ready exit 0\n", "err_worker_exit" },
-		{ "* ready exit 71\n", "err_worker_cpu" },
+		{ "* ready exit 71\n", "err_worker_cpu" },    { "* ready exit 72\n", "err_worker_memory" },
 		{ "* ready long\n", "err_frame_too_long" },        { "* ready garbage\n", "err_frame_too_long" },
 		{ "* ready close\n", "err_worker_protocol" },
 	};
