@@ -11,10 +11,12 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/log.h"
 #include "base/mem.h"
 
 #define BATCH 64
 #define NOT_SET SIZE_MAX
+#define SLOW_STEP_US 20000
 
 struct loop_fd {
 	struct loop *loop;
@@ -226,11 +228,17 @@ int64_t loop_max_step_us(struct loop *l)
 	return step;
 }
 
-static void note_step(struct loop *l, int64_t started_us)
+extern const char __executable_start; /* of the linker */
+
+/* `handler`: what was called, told as its place in the program (addr2line knows its name). */
+static void note_step(struct loop *l, int64_t started_us, const char *kind, uintptr_t handler)
 {
 	int64_t step = clock_mono_us() - started_us;
 	if (step > l->max_step_us)
 		l->max_step_us = step;
+	if (step > SLOW_STEP_US)
+		log_debug("loop", "a long step ms=%lld kind=%s handler=0x%llx", (long long)step / 1000, kind,
+			  (unsigned long long)(handler - (uintptr_t)&__executable_start));
 }
 
 /* How long epoll may wait, in ms; -1 is for ever. */
@@ -240,7 +248,7 @@ static int wait_ms(struct loop *l)
 	if (l->prepare) {
 		int64_t started = clock_mono_us();
 		wait = l->prepare(l->prepare_user);
-		note_step(l, started);
+		note_step(l, started, "prepare", (uintptr_t)l->prepare);
 	}
 	if (l->count) {
 		int64_t left = l->heap[0]->due_us - clock_mono_us();
@@ -261,8 +269,9 @@ static void run_timers(struct loop *l)
 		struct loop_timer *t = l->heap[0];
 		heap_remove(l, t);
 		int64_t started = clock_mono_us();
-		t->fn(t->user); /* may free `t` */
-		note_step(l, started);
+		loop_fn fn = t->fn;
+		fn(t->user); /* may free `t` */
+		note_step(l, started, "timer", (uintptr_t)fn);
 	}
 }
 
@@ -281,7 +290,7 @@ static void run_event(struct loop *l, const struct epoll_event *event)
 		return;
 	int64_t started = clock_mono_us();
 	w->fn(w->user, events);
-	note_step(l, started);
+	note_step(l, started, "descriptor", (uintptr_t)w->fn);
 }
 
 static void turn(struct loop *l)

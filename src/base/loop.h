@@ -44,7 +44,8 @@ void loop_timer_free(struct loop_timer *t);
 typedef int64_t (*loop_prepare_fn)(void *user);
 void loop_set_prepare(struct loop *l, loop_prepare_fn fn, void *user);
 
-/* Longest time in microseconds that one callback took since the last call (DESIGN: no step longer than 20 ms). */
+/* Longest time in microseconds that one callback took since the last call (DESIGN: no step longer than 20 ms).
+ * A longer one is also told in the log, at debug level. */
 int64_t loop_max_step_us(struct loop *l);
 
 #endif

@@ -11,7 +11,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
+#include "base/limits.h"
+#include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
 #include "base/queue.h"
@@ -303,6 +306,30 @@ static void the_longest_step_is_measured_and_forgotten(void **state)
 	loop_timer_free(t);
 }
 
+static void a_step_that_is_too_long_is_told_and_others_are_not(void **state)
+{
+	(void)state;
+	struct buf lines = BUF_INIT(1 * MIB);
+	int64_t now = 100, step = 20000;
+	clock_set_test(&now, NULL);
+	log_set_level(LOG_DEBUG);
+	log_set_quiet(true);
+	struct loop_timer *t = loop_timer_new(loop, move_the_clock, &step);
+	loop_timer_set(t, 0);
+	run_once();
+	log_recent(&lines);
+	assert_null(strstr(buf_text(&lines), "a long step"));
+	step = 26000;
+	loop_timer_set(t, 0);
+	run_once();
+	log_recent(&lines);
+	assert_non_null(strstr(buf_text(&lines), "a long step ms=26 kind=timer handler=0x"));
+	log_set_level(LOG_INFO);
+	log_set_quiet(false);
+	loop_timer_free(t);
+	buf_release(&lines);
+}
+
 static void on_queue(void *user, int events)
 {
 	(void)events;
@@ -352,6 +379,7 @@ int main(void)
 		LOOP_TEST(stopping_works_from_a_thread_a_signal_and_before_the_run),
 		LOOP_TEST(prepare_runs_before_each_wait_and_bounds_it),
 		LOOP_TEST(the_longest_step_is_measured_and_forgotten),
+		LOOP_TEST(a_step_that_is_too_long_is_told_and_others_are_not),
 		LOOP_TEST(finished_tasks_come_home_to_the_loop),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
