@@ -49,11 +49,11 @@ class UnixConnection(http.client.HTTPConnection):
 class Server:
     """An `assay serve` of its own data directory, spoken to over the unix socket."""
 
-    def __init__(self, data, *options, program=ASSAY):
+    def __init__(self, data, *options, program=ASSAY, log=None):
         self.data = pathlib.Path(data)
         self.started = time.monotonic()
-        self.process = subprocess.Popen([program, "serve", "--data", data, *options], stdout=subprocess.PIPE,
-                                        stderr=subprocess.DEVNULL, text=True)
+        with open(log or os.devnull, "w", encoding="utf-8") as errors:
+            self.process = subprocess.Popen([program, "serve", "--data", data, *options], stdout=subprocess.PIPE, stderr=errors, text=True)
         self.link = self.process.stdout.readline().strip()
         self.ready_s = time.monotonic() - self.started
 
