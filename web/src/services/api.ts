@@ -73,7 +73,7 @@ export const api = {
 	status: () => get("/status"),
 	doctor: () => get("/doctor"),
 	memory: (model_id?: number) => get("/memory", { model_id }),
-	free_memory: (model_id?: number) => call("POST", "/memory/free", { json: model_id ? { model_id } : {} }),
+	free_memory: (model_id?: number) => call("POST", "/memory/free", { json: { model_id } }),
 	limits: () => get("/limits"),
 	audit: () => get("/audit"),
 	settings: () => get("/settings"),
@@ -89,9 +89,9 @@ export const api = {
 	change_family: (id: number, json: Body<"changeFamily">) => call("PATCH", `/families/${id}`, { json }),
 	remove_family: (id: number) => call("DELETE", `/families/${id}`),
 	choose_family_template: (id: number, choice: TemplateChoice, text?: string) =>
-		call("PUT", `/families/${id}/template`, { json: { choice, ...(text !== undefined && { text }) } }),
+		call("PUT", `/families/${id}/template`, { json: { choice, text } }),
 	choose_model_template: (id: number, choice: TemplateChoice, text?: string) =>
-		call("PUT", `/models/${id}/template`, { json: { choice, ...(text !== undefined && { text }) } }),
+		call("PUT", `/models/${id}/template`, { json: { choice, text } }),
 	model_template: (id: number) => get(`/models/${id}/template`),
 	choose_gpu: (id: number, json: Body<"chooseGpu">) => call("PUT", `/models/${id}/gpu`, { json }),
 	match: (family: number) => get(`/families/${family}/match`),
@@ -182,10 +182,8 @@ export const api = {
 	estimate: (json: Body<"estimateCreation">, signal?: AbortSignal) => call("POST", "/creations/estimate", { json, signal }),
 	creations: (run_id?: number) => get("/creations", { run_id }),
 	add_creation: (json: Body<"addCreation">) => call("POST", "/creations", { json }),
-	creation: (id: number) => get(`/creations/${id}`),
 	cancel_creation: (id: number) => call("POST", `/creations/${id}/cancel`),
 	retry_creation: (id: number) => call("POST", `/creations/${id}/retry`),
-	remove_creation: (id: number) => call("DELETE", `/creations/${id}`),
 	artifacts: () => get("/artifacts"),
 	remove_artifact: (id: number) => call("DELETE", `/artifacts/${id}`),
 
@@ -196,7 +194,7 @@ export const api = {
 	remove_selection: (id: number) => call("DELETE", `/selections/${id}`),
 	stop_selection: (id: number) => call("POST", `/selections/${id}/stop`),
 	resume_selection: (id: number, budget_s?: number) =>
-		call("POST", `/selections/${id}/resume`, { json: budget_s === undefined ? {} : { budget_s } }),
+		call("POST", `/selections/${id}/resume`, { json: { budget_s } }),
 	selection_rating: (id: number) => get(`/selections/${id}/rating`),
 	selection_questions: (id: number, show: Show, offset: number, limit: number) =>
 		get(`/selections/${id}/questions`, { show, offset, limit }),

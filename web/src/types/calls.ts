@@ -31,12 +31,12 @@ export type ReplyOf<O extends Described> = O["responses"] extends { 204: unknown
 	? void
 	: { [S in keyof O["responses"]]: S extends 200 | 201 | 202 ? Json<O["responses"][S]> : never }[keyof O["responses"]];
 
-/** A value that is undefined is left out of the address. */
-type Query<T> = { [K in keyof T]: object extends Pick<T, K> ? T[K] | undefined : T[K] };
-type QueryOption<T> = T extends { query: infer Q } ? { query: Query<Q> } : T extends { query?: infer Q } ? { query?: Query<Q> | undefined } : never;
+/** A value that is undefined is not sent, in an address as in JSON. */
+type Given<T> = { [K in keyof T]: object extends Pick<T, K> ? T[K] | undefined : T[K] };
+type QueryOption<T> = T extends { query: infer Q } ? { query: Given<Q> } : T extends { query?: infer Q } ? { query?: Given<Q> | undefined } : never;
 
 type Content<T> = T extends { "application/json": infer B }
-	? { json: B; bytes?: never }
+	? { json: Given<B>; bytes?: never }
 	: T extends { "application/octet-stream": unknown } ? { json?: never; bytes: Blob } : { json?: never; bytes?: never };
 type BodyOption<O> = O extends { requestBody: { content: infer C } }
 	? Content<C>
