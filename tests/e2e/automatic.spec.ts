@@ -105,6 +105,26 @@ test("the answers of a manual validation are judged from its own page and from t
 	await expect(page).toHaveURL(/\/automatic\/\d+$/);
 });
 
+/** At the second question of a rating session: goes back to the first, takes its thumb away and gives it again, and comes forward. */
+async function change_mind(page: Page): Promise<void> {
+	const question = page.locator(".question.large");
+	const here = await question.innerText();
+	await page.keyboard.press("ArrowLeft");
+	await expect(question).not.toHaveText(here);
+	await expect(button(page, "Previous question")).toBeDisabled();
+	const liked = page.locator("section.liked");
+	await liked.getByRole("button", { name: /^Take/ }).click();
+	await expect(liked).toHaveCount(0);
+	await button(page, "Next question").click();
+	await expect(question).toHaveText(here, { useInnerText: true });
+	await button(page, "Previous question").click();
+	await expect(question).not.toHaveText(here);
+	await page.keyboard.press("1");
+	await expect(liked).toHaveCount(1);
+	await page.keyboard.press("ArrowRight");
+	await expect(question).toHaveText(here, { useInnerText: true });
+}
+
 test("where nothing can judge, twenty thumbs on the most telling questions decide", async ({ page }) => {
 	test.setTimeout(400_000);
 	await page.goto(`${server()}/automatic`);
@@ -127,6 +147,7 @@ test("where nothing can judge, twenty thumbs on the most telling questions decid
 		const answer = same ? answers.filter({ hasNotText: worse?.text.trim() ?? "" }) : answers.filter({ hasText: better?.text.trim() ?? "" });
 		await answer.getByRole("button", { name: /^Like/ }).click();
 		await expect(answer).toHaveClass(/liked/);
+		if (n === 1) await change_mind(page);
 		await button(page, "Next question").click();
 	}
 	await expect(page.getByText("20 of about 20 rated")).toBeVisible();

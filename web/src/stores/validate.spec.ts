@@ -32,7 +32,7 @@ beforeEach(() => {
 		const body: unknown = init.body ? JSON.parse(String(init.body)) : null;
 		calls.push({ method: init.method ?? "GET", path, body });
 		const given = (body as { questions?: { text: string }[] } | null)?.questions ?? [];
-		if (path === "/selections/5/rating") return new Response(JSON.stringify(rating));
+		if (/^\/selections\/[56]\/rating$/.test(path)) return new Response(JSON.stringify(rating));
 		if (init.method === "POST" && path.startsWith("/runs")) questions = [...questions, ...given];
 		if (path === "/runs/7/questions" && init.method === "GET") {
 			return new Response(JSON.stringify({
@@ -280,18 +280,44 @@ test("a rating session goes by what the server asks for, shows nothing twice, an
 	rating = { n_rated: 0, n_more: 2, questions: at(2, 0) };
 	const store = new ValidateStore();
 	await store.rate({ id: 5, run_id: 7 } as Selection);
-	expect([store.layout, store.line, store.rating]).toEqual(["single", 2, { id: 5, rated: 0, more: 2 }]);
+	expect([store.layout, store.line, store.rating]).toEqual(["single", 2, { id: 5, rated: 0, more: 2, at: 0, goes_on: true }]);
 	expect(calls.some((call) => call.method === "PATCH" && call.path === "/runs/7")).toBe(true); // names are hidden
 	await store.rate_next(5); // nothing was liked
 	expect([store.line, store.rating?.more]).toEqual([0, 2]);
 	rating = { n_rated: 1, n_more: 1, questions: at(2) };
 	await store.rate_next(5);
-	expect([store.line, store.rating]).toEqual([0, { id: 5, rated: 1, more: 0 }]);
+	expect([store.line, store.rating]).toEqual([0, { id: 5, rated: 1, more: 0, at: 1, goes_on: false }]);
 	rating = { n_rated: 1, n_more: 0, questions: at(1) };
 	await store.rate_next(5);
 	expect([store.line, store.rating?.more]).toEqual([0, 0]);
 	await store.open(null);
 	expect(store.rating).toBeNull();
+});
+test("who rates can go back to what was shown and forward again, before the session ends and after", async () => {
+	questions = [{ text: "a" }, { text: "b" }, { text: "c" }];
+	const at = (...rows: number[]): typeof rating.questions => rows.map((row) => ({ question_id: row + 1, position: 7 + row, row }));
+	rating = { n_rated: 0, n_more: 3, questions: at(2, 0, 1) };
+	const store = new ValidateStore();
+	const step = async (by: number): Promise<unknown[]> => {
+		await store.rate_next(5, by);
+		return [store.line, store.rating?.at, store.rating?.goes_on];
+	};
+	await store.rate({ id: 5, run_id: 7 } as Selection);
+	expect(await step(-1)).toEqual([2, 0, true]); // there is nothing before the first
+	expect(await step(1)).toEqual([0, 1, true]);
+	// What was rated tells nothing new: the server no longer asks for it, going back does.
+	rating = { n_rated: 2, n_more: 1, questions: at(1) };
+	expect(await step(-1)).toEqual([2, 0, true]);
+	expect(await step(1)).toEqual([0, 1, true]);
+	expect(await step(1)).toEqual([1, 2, true]);
+	rating = { n_rated: 3, n_more: 0, questions: [] };
+	expect(await step(1)).toEqual([1, 2, false]);
+	expect(await step(-1)).toEqual([0, 1, true]);
+	expect(await step(1)).toEqual([1, 2, false]);
+	// Another session begins anew.
+	rating = { n_rated: 3, n_more: 1, questions: at(2) };
+	await store.rate({ id: 6, run_id: 7 } as Selection);
+	expect([store.line, store.rating]).toEqual([2, { id: 6, rated: 3, more: 1, at: 0, goes_on: true }]);
 });
 test("from an old run one comes back to the draft as it was: its questions, columns and settings", async () => {
 	questions = [{ text: "Why?" }];

@@ -33,9 +33,12 @@ export class ValidateStore {
 	line = $state(0);
 	column = $state(0);
 	scroll = 0;
-	/** For an automatic validation the most telling questions are rated: how many were, how many more are about needed. */
-	rating = $state.raw<{ id: number; rated: number; more: number } | null>(null);
-	#asked = new Set<number>();
+	/**
+	 * For an automatic validation the most telling questions are rated: how many were, how many more are about needed, which of
+	 * those that were shown is in sight, and whether there is one after it.
+	 */
+	rating = $state.raw<{ id: number; rated: number; more: number; at: number; goes_on: boolean } | null>(null);
+	#asked: { position: number; row: number }[] = [];
 	/** The run that is open, 0: none. */
 	#place = $state(0);
 	#stop_listening: (() => void) | null = null;
@@ -57,6 +60,10 @@ export class ValidateStore {
 	}
 	get is_busy(): boolean {
 		return this.view?.is_busy ?? false;
+	}
+	/** True where it was stopped or broke off: all that is left can be asked. */
+	get can_continue(): boolean {
+		return ["stopped", "interrupted"].includes(this.view?.run?.state ?? "");
 	}
 	/** True where nothing runs or waits and there are answers to take along. */
 	get can_export(): boolean {
@@ -204,9 +211,9 @@ export class ValidateStore {
 		}
 	}
 	async #continue(view: RunView): Promise<void> {
-		const before = view.run?.state;
+		const { can_continue } = this;
 		await this.#send_questions(view.id);
-		if (before === "stopped" || before === "interrupted") await view.control("resume");
+		if (can_continue) await view.control("resume");
 		else await view.reload();
 	}
 	async #begin(): Promise<void> {
@@ -296,21 +303,31 @@ export class ValidateStore {
 		if (this.view?.filter !== "all") await this.view?.set_filter("all");
 		this.layout = "single";
 		await this.set_blind(true);
-		this.#asked.clear();
+		this.#asked = [];
+		this.rating = null;
 		await this.rate_next(selection.id);
 	}
-	/** Goes to the question that tells most now; one that was shown does not come again. */
-	async rate_next(id: number): Promise<void> {
+	/** Goes to the question that tells most now; one that was shown comes again only to who goes back (by -1) to it. */
+	async rate_next(id: number, by = 1): Promise<void> {
+		const at = (this.rating?.at ?? -1) + by;
+		if (at < 0) return;
 		try {
 			const { n_rated, n_more, questions } = await api.selection_rating(id);
-			const next = questions.find((one) => !this.#asked.has(one.position));
-			this.rating = { id, rated: n_rated, more: next ? n_more : 0 };
-			if (!next || !n_more) return;
-			this.#asked.add(next.position);
-			this.line = next.row;
+			const next = this.#asked[at] ?? (n_more ? questions.find((one) => this.#asked.every(({ position }) => position !== one.position)) : undefined);
+			if (next) {
+				this.#asked[at] = next;
+				this.line = next.row;
+			}
+			this.rating = { id, rated: n_rated, more: next ? n_more : 0, at: next ? at : at - by, goes_on: Boolean(next && (n_more || this.#asked[at + 1])) };
 		} catch (error) {
 			toasts.fail(error);
 		}
+	}
+	/** One question on (1) or back (-1), of a rating session in the order in which they were shown. */
+	step(by: number): void {
+		const last = Math.max(0, this.n_lines - 1);
+		if (this.rating) void this.rate_next(this.rating.id, by);
+		else this.line = Math.max(0, Math.min(last, Math.min(last, this.line) + by));
 	}
 	async set_blind(blind: boolean): Promise<void> {
 		this.draft.blind = blind;
