@@ -191,6 +191,38 @@ test("an interrupted validation says why, on its page and in the list", async ({
 	await expect(page.getByText("The disk is full").first()).toBeVisible();
 });
 
+test("a validation that broke off says so, on its page and in the list, and goes on from there", async ({ page }) => {
+	await open_empty(page, 48);
+	for (let n = 1; n <= 6; n++) {
+		await box(page).fill(`Write a long story about the number ${n}.`);
+		await box(page).press("Enter");
+	}
+	await page.getByRole("button", { name: "Submit" }).click();
+	await expect(page.locator('.cell[data-state="done"]').first()).toBeVisible({ timeout: 60_000 });
+	await page.getByRole("button", { name: "Stop" }).click();
+	await expect(page.getByRole("button", { name: "Continue" })).toBeVisible();
+	// A server that is killed is made in tests/fault; here what was stopped is shown as it is then.
+	const { id } = (await call(page, "GET", `/runs/${page.url().split("/").pop()}`)) as { id: number };
+	const broken = <T extends { id: number; state: string }>(run: T): T => (run.id === id && run.state === "stopped" ? { ...run, state: "interrupted" } : run);
+	await page.route(/\/api\/v1\/runs(\/\d+)?(\?.*)?$/, async (route) => {
+		const response = await route.fetch();
+		const body = (await response.json()) as { id: number; state: string; runs?: { id: number; state: string }[] };
+		await route.fulfill({ response, json: body.runs ? { ...body, runs: body.runs.map(broken) } : broken(body) });
+	});
+	await page.reload();
+	await expect(page.getByText("It broke off when assay ended. What was computed is kept.")).toBeVisible();
+	await expect(page.getByRole("button", { name: "Continue" })).toBeEnabled();
+	await page.goto(`${server()}/results`);
+	const row = page.getByRole("row").nth(1);
+	await expect(row).toContainText("interrupted");
+	await expect(row).toContainText("What was computed is kept.");
+	await look_at(page, "results-interrupted");
+	await row.getByRole("button", { name: "Continue" }).click();
+	await expect(row.getByText("done", { exact: true })).toBeVisible({ timeout: 90_000 });
+	await expect(row.getByRole("button", { name: "Continue" })).toHaveCount(0);
+	await page.unrouteAll({ behavior: "ignoreErrors" });
+});
+
 for (const [language, words] of Object.entries({ en: ["Use 8-bit (Q8_0)", "8-bit (Q8_0)"], "zh-TW": ["改用 8 位元 Q8_0", "8 位元（Q8_0）"] })) {
 	test(`where memory is short 8-bit weights are offered, and the column says so afterwards: ${language}`, async ({ page }) => {
 		await open_empty(page);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { api, problem_of } from "../services/api";
 import type { Column, Problem, Run, ServerEvent } from "../types";
+import { toasts } from "./toasts.svelte";
 
 export const PAGE = 50;
 const REFRESH_MAX = 1000;
@@ -116,6 +117,10 @@ export class RunsStore {
 		const again = await api.replay_run(id);
 		await this.refresh();
 		return again;
+	}
+	/** What was broken off goes on where it ended. */
+	async resume(id: number): Promise<void> {
+		await api.resume_run(id).then((run) => this.#run_changed(run), (error) => toasts.fail(error));
 	}
 	async rename(id: number, name: string): Promise<void> {
 		this.#run_changed(await api.change_run(id, { name }));

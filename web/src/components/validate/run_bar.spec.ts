@@ -31,7 +31,7 @@ test("only what can be done is said, and each thing has one button", async () =>
 	expect(await bar("done", 4)).toEqual(["4 of 4 questions answered by every model.", ...INVITE, NEW]);
 	expect(await bar("stopped", 0)).toEqual(["0 of 4 questions answered by every model.", NEW]); // Continue stands beside the question box
 	expect(await bar("stopped", 2)).toEqual(["2 of 4 questions answered by every model. You can download and create now, or continue with the rest.", ...INVITE, NEW]);
-	expect(await bar("interrupted", 2, 1)).toEqual(["2 of 4 questions answered by every model. You can download and create now, or retry the rest.", "Retry the rest", ...INVITE, NEW]);
+	expect(await bar("interrupted", 2, 1)).toEqual(["It broke off when assay ended. What was computed is kept. 2 of 4 questions answered by every model. You can download and create now, or retry the rest.", "Retry the rest", ...INVITE, NEW]);
 	expect(await bar("done", 2, 2)).toEqual(["2 of 4 questions answered by every model. You can download and create now, or retry the rest.", "Retry the rest", ...INVITE, NEW]);
 	expect(await bar("done", 0, 4)).toEqual(["0 of 4 questions answered by every model.", "Retry the rest", NEW]);
 	expect((await bar("done", 3, 1, 2))[0]).toMatch(/^2 of 4 /); // as the server counts: columns may lack different questions
