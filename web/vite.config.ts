@@ -33,7 +33,7 @@ const no_hydration: Plugin = {
 	},
 };
 
-/** The languages, QR codes and the settings are all that is loaded later; nothing has to be loaded before them, which is what Vite's own helper is for. */
+/** Nothing has to be loaded before what is loaded later (languages, the settings, the dialog of links, what viewers see), which is what Vite's own helper is for. */
 const plain_import: Plugin = {
 	name: "plain-import",
 	apply: "build",
