@@ -141,7 +141,7 @@ def test_every_accepted_answer_counts_in_a_run_that_is_asked_again(live, demo):
     upload = live.call("POST", "/uploads?name=accepted.jsonl", "\n".join(map(json.dumps, rows)).encode())
     stored = live.call("POST", "/question-sets", {"upload": upload["upload"]})
     _, shown = ask(demo[1][:1], question_set_id=stored["id"])
-    again = [{**{k: q[k] for k in ("text", "reference", "other_references")}, "id": q["source_id"]} for q in shown]
+    again = [{**{k: q[k] for k in ("text", "reference", "other_references", "record") if k in q}, "id": q["source_id"]} for q in shown]
     run, shown = ask(demo[1][:2], questions=again)
     assert [q["cells"][0]["text"] for q in shown] == said
     assert [(q["source_id"], q["other_references"]) for q in shown] == [(row["id"], [row["answer"][1].replace("\n", " ")]) for row in rows]
