@@ -116,7 +116,12 @@ test("of 1,000 questions in 8 columns only those in sight exist, from the first 
 		await expect(page.locator(".waiting")).toHaveCount(0);
 		expect(await page.locator('[role="row"]').count()).toBeLessThan(40);
 		// Rows that turn out higher or lower than they were taken for move nobody.
-		const before = await seen(page);
+		let before = await seen(page);
+		await expect.poll(async () => { // until what was drawn has its heights
+			const was = before;
+			before = await seen(page);
+			return before.line === was.line && before.by === was.by;
+		}).toBe(true);
 		await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 300)));
 		expect(await seen(page)).toEqual(before);
 	}

@@ -44,9 +44,9 @@ test("rating links of all validations are listed with who has come; they are clo
 	const run = await answered(page, "Kestrel, shorter answers");
 	const other = await answered(page, "Kestrel, longer answers");
 	const invite = async (id: number, title: string): Promise<Panel> => (await call(page, "POST", `/runs/${id}/panels`, { title })) as Panel;
-	const [panel] = [await invite(run, "Which sounds better?"), await invite(other, ""), await invite(other, "Is this polite?")];
-	const links = card(page, "Rating links");
-	const row = links.getByRole("listitem").filter({ hasText: "Which sounds better?" });
+	const [panel] = [await invite(run, "Which would you send?"), await invite(other, ""), await invite(other, "Is this polite?")];
+	const links = card(page, "Rating and share links");
+	const row = links.getByRole("listitem").filter({ hasText: "Which would you send?" });
 	await expect(row).toContainText("Open until");
 	await expect(row).toContainText("Nobody has come yet.");
 	await expect(row.getByRole("link", { name: "Kestrel, shorter answers" })).toHaveAttribute("href", `/validate/${run}`);
@@ -73,10 +73,10 @@ test("rating links of all validations are listed with who has come; they are clo
 	await page.setViewportSize({ width: 360, height: 800 });
 	await look_at(page, "settings-links-phone-zh-TW-dark");
 	await page.setViewportSize({ width: 1440, height: 900 });
-	await page.getByRole("button", { name: "關閉連結：Which sounds better?" }).click();
-	await expect(page.locator("details").filter({ hasText: "已結束的連結" })).toContainText("Which sounds better?");
+	await page.getByRole("button", { name: "關閉連結：Which would you send?" }).click();
+	await expect(page.locator("details").filter({ hasText: "已結束的連結" })).toContainText("Which would you send?");
 	await call(page, "DELETE", `/runs/${run}`);
-	await expect(card(page, "評分連結")).not.toContainText("Which sounds better?");
+	await expect(card(page, "評分與分享連結")).not.toContainText("Which would you send?");
 	await call(page, "DELETE", `/runs/${other}`);
 });
 
@@ -129,7 +129,7 @@ test("where there is nothing yet, it is said what to do", async ({ page }) => {
 	await page.route("**/api/v1/panels?*", (route) => route.fulfill({ json: { panels: [] } }));
 	await page.route("**/api/v1/models", (route) => route.fulfill({ json: { models: [], families: [], refusals: [] } }));
 	await page.reload();
-	await expect(card(page, "Rating links")).toContainText("No rating link is open. You make one with “Invite raters” when a validation is done.");
+	await expect(card(page, "Rating and share links")).toContainText("No link is open. You make one with “Invite raters” or “Share” when a validation is done.");
 	await expect(card(page, "Folders and files")).toContainText("No folder or file was added yet.");
 	await look_at(page, "settings-lists-empty-en-light");
 	await look_at(page, "settings-lists-empty-zh-TW-dark", { language: "zh-TW", theme: "dark" });
@@ -141,7 +141,7 @@ test("what is not there yet shows that it is on its way", async ({ page }) => {
 	for (const address of ["panels?*", "models", "limits"]) await page.route(`**/api/v1/${address}`, async (route) => (await wait, route.continue()));
 	await page.reload();
 	await card(page, "Limits").locator("summary").click();
-	for (const title of ["Rating links", "Folders and files", "Limits"]) await expect(card(page, title).getByRole("progressbar")).toBeVisible();
+	for (const title of ["Rating and share links", "Folders and files", "Limits"]) await expect(card(page, title).getByRole("progressbar")).toBeVisible();
 	await page.setViewportSize({ width: 1440, height: 1900 });
 	await page.screenshot({ path: "test-results/screens/settings-lists-loading-en-light.png", fullPage: true });
 	go();
@@ -154,10 +154,10 @@ test.describe("refused by the server", () => {
 		for (const address of ["panels?*", "models", "limits"]) await page.route(`**/api/v1/${address}`, (route) => route.fulfill(BUSY));
 		await page.reload();
 		await card(page, "Limits").locator("summary").click();
-		for (const title of ["Rating links", "Folders and files", "Limits"]) await expect(card(page, title).getByRole("alert")).toContainText("The store is busy.");
+		for (const title of ["Rating and share links", "Folders and files", "Limits"]) await expect(card(page, title).getByRole("alert")).toContainText("The store is busy.");
 		await look_at(page, "settings-lists-failed-en-light");
 		await page.unrouteAll();
-		for (const title of ["Rating links", "Folders and files", "Limits"]) await card(page, title).getByRole("button", { name: "Retry" }).click();
+		for (const title of ["Rating and share links", "Folders and files", "Limits"]) await card(page, title).getByRole("button", { name: "Retry" }).click();
 		await expect(page.getByRole("alert")).toHaveCount(0);
 		await expect(card(page, "Limits").getByRole("table", { name: "Raters" })).toBeVisible();
 		await expect(card(page, "Folders and files")).toContainText("Kestrel bot");
