@@ -85,7 +85,9 @@ test("the menu of a column is worked with keys, and there is none where names ar
 	await page.keyboard.press("Escape");
 	await expect(menu_of(page, 1)).toBeFocused();
 	await page.keyboard.press("Enter");
+	await expect(page.getByRole("menuitem", { name: "Own settings for this column" })).toBeFocused();
 	await page.keyboard.press("d");
+	await expect(page.getByRole("menuitem", { name: "Duplicate" })).toBeFocused();
 	await page.keyboard.press("Enter");
 	await expect(models(page)).toHaveCount(3);
 	await page.getByLabel("Hide model names").check();
