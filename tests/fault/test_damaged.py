@@ -119,10 +119,10 @@ def test_an_adapter_with_a_value_that_is_no_number_is_refused_by_its_tensor(serv
 MANY = [f"Tell me about the number {n}." for n in range(24)]
 
 
-def begin(server, *paths):
+def begin(server, *paths, max_tokens=12):
     """A run of these files of which something is answered already, and of which more is to come."""
     run = server.call("POST", "/runs", {"columns": [{"model_id": add(server, path)} for path in paths], "questions": MANY,
-                                        "params": {"max_tokens": 12}})
+                                        "params": {"max_tokens": max_tokens}})
     deadline = time.monotonic() + 120
     while sum(c["state"] == "done" for c in server.cells(run["id"])) < 2:
         assert time.monotonic() < deadline
@@ -144,7 +144,7 @@ def replace(path, source):
 def test_a_file_that_is_cut_off_while_it_is_in_use_fails_its_column_with_the_cause(server, tmp_path):
     path = tmp_path / "cut.gguf"
     shutil.copyfile(MAPPED, path)
-    run_id = begin(server, path, MODEL)
+    run_id = begin(server, path, MODEL, max_tokens=40)  # long enough that it is cut off before all are there
     workers = server.workers()
     kept = [c for c in columns_of(server, run_id)[0] if c["state"] == "done"]
     os.truncate(path, gguf_places.places(path).data)
