@@ -67,7 +67,7 @@ test("rating links of all validations are listed with who has come; they are clo
 	await expect(row).not.toContainText("Bo");
 
 	await dress(page, { language: "zh-TW", theme: "dark" });
-	await page.getByText("評分者：1／20 位").click();
+	await page.getByRole("listitem").filter({ hasText: "Which would you send?" }).getByText("評分者：1／20 位").click();
 	await page.getByText("已結束的連結").click();
 	await look_at(page, "settings-links-zh-TW-dark");
 	await page.setViewportSize({ width: 360, height: 800 });
