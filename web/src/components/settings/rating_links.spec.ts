@@ -21,7 +21,7 @@ test("what comes while the links are read has them read once more, not once each
 	for (const reply of replies) reply(new Response(JSON.stringify({ panels: [] })));
 	await vi.waitFor(() => expect(replies).toHaveLength(4));
 	for (const reply of replies.slice(2)) reply(new Response(JSON.stringify({ panels: [] })));
-	await vi.waitFor(() => expect(document.body.textContent).toContain("No rating link is open."));
+	await vi.waitFor(() => expect(document.body.textContent).toContain("No link is open."));
 	await new Promise((resolve) => setTimeout(resolve, 20));
 	expect(replies).toHaveLength(4);
 	await unmount(shown);
