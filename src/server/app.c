@@ -207,52 +207,43 @@ static enum err_code load_start(struct app *app, char instance[16], struct err *
 
 static void clean_uploads(struct task *task, void *context)
 {
-	struct app *app = (struct app *)((char *)task - offsetof(struct app, cleaning));
+	struct app *app = (struct app *)((char *)task - offsetof(struct app, cleaning.task));
 	(void)context;
 	upload_clean(store_data_dir(app->store));
 }
 
-static void uploads_cleaned(struct task *task)
-{
-	struct app *app = (struct app *)((char *)task - offsetof(struct app, cleaning));
-	app->is_cleaning = false;
-}
-
 static void back_up(struct task *task, void *context)
 {
-	struct app *app = (struct app *)((char *)task - offsetof(struct app, backup));
+	struct app *app = (struct app *)((char *)task - offsetof(struct app, backup.task));
 	int64_t now = clock_wall_ms();
 	(void)context;
 	if (!atomic_load(&task->cancelled) && backup_is_due(store_data_dir(app->store), now))
 		err_kept(backup_make(app->store, now, &task->cancelled, &task->err));
 }
 
-static void backed_up(struct task *task)
+static void chore_done(struct task *task)
 {
-	struct app *app = (struct app *)((char *)task - offsetof(struct app, backup));
-	app->is_backing_up = false;
+	((struct chore *)task)->is_running = false;
 	if (task->err.code != ERR_OK && task->err.code != ERR_CANCELLED)
-		log_warn("app", "no backup this time: %s %s", task->err.key, task->err.args);
+		log_warn("app", "not done this time: %s %s", task->err.key, task->err.args);
+}
+
+static void chore_start(struct chore *chore, struct executor *thread, void (*run)(struct task *task, void *context))
+{
+	if (chore->is_running)
+		return;
+	*chore = (struct chore){ .task = { .run = run, .done = chore_done }, .is_running = true };
+	executor_post(thread, &chore->task);
 }
 
 static void housekeeping(void *user)
 {
 	struct app *app = user;
 	loop_timer_set(app->housekeeping, CLEAN_MS);
-	if (!app->is_cleaning && !app->closing) {
-		app->is_cleaning = true;
-		memset(&app->cleaning, 0, sizeof app->cleaning);
-		app->cleaning.run = clean_uploads;
-		app->cleaning.done = uploads_cleaned;
-		executor_post(app->work, &app->cleaning);
-	}
-	if (!app->is_backing_up && !app->closing) {
-		app->is_backing_up = true;
-		memset(&app->backup, 0, sizeof app->backup);
-		app->backup.run = back_up;
-		app->backup.done = backed_up;
-		executor_post(app->create, &app->backup); /* where what takes long is done */
-	}
+	if (app->closing)
+		return;
+	chore_start(&app->cleaning, app->work, clean_uploads);
+	chore_start(&app->backup, app->create, back_up); /* where what takes long is done */
 }
 
 static void beat(void *user)
@@ -511,7 +502,7 @@ void app_close(struct app *app)
 	creations_free(app->creations);
 	if (app->finding)
 		app->finding->cancelled = true;
-	app->backup.cancelled = true;
+	app->backup.task.cancelled = true;
 	engine_free(app->engine); /* posts its last writes */
 	app->engine = NULL;
 	conversion_close(app->conversion);

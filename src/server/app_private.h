@@ -43,10 +43,10 @@ struct app {
 	struct http_client *http_client; /* requests to providers */
 	struct job *export_jobs;
 	struct loop_timer *beat;         /* heartbeat of the event streams */
-	struct task cleaning;            /* of old uploads */
-	bool is_cleaning;
-	struct task backup;              /* of the database, where one is due */
-	bool is_backing_up;
+	struct chore {
+		struct task task;
+		bool is_running;
+	} cleaning, backup;              /* of old uploads; of the database, where one is due */
 	struct loop_timer *free_timer;   /* api_memory.c: when it looks again whether Ollama has let go, */
 	struct request *freeing;	 /* and for whom; NULL: for nobody */
 	struct task *finding;            /* found_models.c: under way since the start; NULL: not */

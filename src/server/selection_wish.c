@@ -208,6 +208,9 @@ static enum err_code store_run(struct db *db, struct arena *a, struct selection_
 	size_t n = (size_t)w->n_questions;
 	bool is_part = w->body->budget_s > 0 && w->n_questions > PLAN_QUESTIONS_MIN;
 
+	/* All of them, though rounds may end before: a round begins to count anew. */
+	if (run_check_requests(db, a, w->columns, w->n_columns, n, err) != ERR_OK)
+		return err->code;
 	*set_id = w->body->question_set_id;
 	if (is_part && !*set_id && question_set_find(db, questions, n, set_id, err) != ERR_OK)
 		return err->code;
@@ -215,8 +218,6 @@ static enum err_code store_run(struct db *db, struct arena *a, struct selection_
 		return err->code;
 	if (w->body->question_set_id &&
 	    run_questions(db, a, *set_id, NULL, is_part ? PLAN_QUESTIONS_MIN : 0, &questions, &n, err) != ERR_OK)
-		return err->code;
-	if (run_check_requests(db, a, w->columns, w->n_columns, n, err) != ERR_OK)
 		return err->code;
 	if (is_part)
 		n = PLAN_QUESTIONS_MIN;

@@ -210,6 +210,10 @@ def test_what_a_validation_would_ask_too_often_is_told_before_it_asks(server, op
     body = {"columns": [{"model_id": small}, {"model_id": lora}], "questions": ["one", "two"]}
     refused = problem(server.api("POST", "/runs", body), 413, "limit", "columns[0].model_id")
     assert "4" in refused["message"] and "3" in refused["message"] and len(openai.bodies) == asked
+    stored = server.api("POST", "/question-sets", {"name": "many", "questions": [f"number {n}" for n in range(100)]}).json["id"]
+    many = {"model_ids": [small, lora], "judge": "none", "budget_s": 60, "question_set_id": stored}
+    refused = problem(server.api("POST", "/selections", many), 413, "limit", "columns[0].model_id")
+    assert "200" in refused["message"] and len(openai.bodies) == asked  # of all rounds, not of the first alone
     run = server.api("POST", "/runs", {**body, "columns": body["columns"][:1]})
     assert run.status == 201 and finished(server, run.json)["columns"][0]["n_done"] == 2
     server.api("DELETE", f"/providers/{stub['id']}")
