@@ -25,13 +25,13 @@ def peers():
     return pathlib.Path(output("script/llama", "--tools")) / "build" / "bin"
 
 
-def q4_k_m_model(bin_dir):
-    """The demo's base model, requantized once to Q4_K_M: what people run, and twice as fast to read as the Q4_1 it came as."""
+def demo_model(bin_dir, quantization="Q4_K_M"):
+    """The demo's base model, requantized once: Q4_K_M is what people run, and twice as fast to read as the Q4_1 it came as."""
     source = pathlib.Path(output("script/demo-model"))
-    target = source.with_name("SmolLM2-135M-Instruct.Q4_K_M.gguf")
+    target = source.with_name(f"SmolLM2-135M-Instruct.{quantization}.gguf")
     if not target.exists():
         part = target.with_suffix(".part")
-        output(bin_dir / "llama-quantize", "--allow-requantize", source, part, "Q4_K_M")
+        output(bin_dir / "llama-quantize", "--allow-requantize", source, part, quantization)
         part.rename(target)
     return target
 

@@ -8,8 +8,8 @@ import struct
 
 import common
 
-LOAD, ADAPTER, MERGE, QUANTIZE, IMATRIX, COMPARE = 1, 2, 7, 8, 9, 10
-PROGRESS, OK, FAILED, CELL_FAILED, LOG, COMPARED = 65, 67, 68, 72, 74, 75
+LOAD, ADAPTER, GROUP, MERGE, QUANTIZE, IMATRIX, COMPARE = 1, 2, 4, 7, 8, 9, 10
+PROGRESS, OK, FAILED, TEXT, ANSWER, CELL_FAILED, LOG, COMPARED = 65, 67, 68, 70, 71, 72, 74, 75
 HEAD = struct.Struct("<IBI")
 
 
@@ -51,12 +51,12 @@ class Worker:
         items = []
         while True:
             kind, stream, body = self.frame()
-            if kind in (LOG, PROGRESS) or stream != self.streams:
+            if kind in (LOG, PROGRESS, TEXT) or stream != self.streams:
                 continue
             body = json.loads(body)
             if kind == FAILED:
                 raise RuntimeError(body)
-            if kind not in (CELL_FAILED, COMPARED):
+            if kind not in (ANSWER, CELL_FAILED, COMPARED):
                 return body, items
             items.append(body)
 

@@ -27,7 +27,7 @@ void engine_endings(json_t *request, const struct gen_params *p)
 
 static json_t *cell_request(const struct engine *e, const struct active_column *c, const struct run_question *q)
 {
-	return json_pack("{s:I, s:I, s:o}", "cell", (json_int_t)q->cells[0].id, "seed",
+	return json_pack("{s:I, s:I, s:I, s:o}", "cell", (json_int_t)q->cells[0].id, "question", (json_int_t)q->id, "seed",
 			 (json_int_t)group_seed(e->active->run.seed, q->position, c->row.position), "messages",
 			 engine_messages(&c->row, q, 0));
 }
@@ -39,9 +39,9 @@ static json_t *group_request(const struct engine *e, const struct active_column 
 
 	for (size_t i = 0; i < n; i++)
 		json_array_append_new(cells, cell_request(e, c, &questions[i]));
-	json_t *request = json_pack("{s:I, s:I, s:I, s:s, s:s, s:b, s:I, s:f, s:f, s:I, s:f, s:f, s:o}", "adapter",
-			 c->adapter_file ? (json_int_t)c->adapter_id : 0, "slots", (json_int_t)c->row.slots, "kv_tokens",
-			 (json_int_t)c->row.kv_tokens, "system", p->system ? p->system : "", "template",
+	json_t *request = json_pack("{s:b, s:I, s:I, s:I, s:s, s:s, s:b, s:I, s:f, s:f, s:I, s:f, s:f, s:o}", "drafts",
+			 e->active->run.is_fast, "adapter", c->adapter_file ? (json_int_t)c->adapter_id : 0, "slots",
+			 (json_int_t)c->row.slots, "kv_tokens", (json_int_t)c->row.kv_tokens, "system", p->system ? p->system : "", "template",
 			 p->template ? p->template : "", "thinking", p->thinking, "max_tokens", (json_int_t)p->max_tokens,
 			 "temperature", p->temperature, "top_p", p->top_p, "top_k", (json_int_t)p->top_k, "min_p", p->min_p,
 			 "repeat_penalty", p->repeat_penalty, "cells", cells);

@@ -13,6 +13,8 @@ struct slot {
 	int fed;           /* prompt tokens that are in the cache */
 	llama_token next;  /* chosen, not yet in the cache */
 	int output;        /* index of its logits in this step, -1: none */
+	struct draft draft;
+	int n_guessed;     /* guesses in this step, whose logits follow */
 };
 
 struct run {
@@ -20,7 +22,7 @@ struct run {
 	struct group *g;
 	struct slot slots[LIMIT_SLOTS];
 	size_t next_cell, n_done;
-	int64_t prompt_tokens, generated_tokens, prompt_us, decode_us, start_us;
+	int64_t prompt_tokens, generated_tokens, n_guessed, n_right, prompt_us, decode_us, start_us;
 	struct buf text; /* one MSG_TEXT */
 };
 
@@ -39,6 +41,8 @@ static void fill_slots(struct run *r)
 		*slot = (struct slot){ .cell = c, .fed = c->shared, .output = -1 };
 		c->start_us = clock_mono_us();
 		cell_open_sampler(c, r->e->model, r->g->sampling);
+		if (r->g->has_drafts)
+			draft_open(&slot->draft, &r->e->drafts, c->question);
 		if (c->shared > 0)
 			shim_seq_copy(r->e->ctx, 0, s + 1, c->shared == r->g->prefix.n ? -1 : c->shared);
 	}
@@ -70,6 +74,7 @@ static void leave_slot(struct run *r, int s)
 	c->done = true;
 	r->n_done++;
 	shim_seq_remove(r->e->ctx, s + 1);
+	draft_release(&r->slots[s].draft);
 	r->slots[s] = (struct slot){ .output = -1 };
 }
 
@@ -78,24 +83,54 @@ static void finish_slot(struct run *r, int s, const char *finish)
 	struct cell *c = r->slots[s].cell;
 	cell_send_text(c, r->e->link, r->e->stream, &r->text, true);
 	send_answer(r, c, finish);
+	if (r->g->has_drafts)
+		drafts_keep(&r->e->drafts, c->question, &c->generated);
 	leave_slot(r, s);
 }
 
 /* --- one step --- */
+
+static bool is_writing(const struct slot *slot)
+{
+	return slot->cell && slot->fed == slot->cell->prompt.n;
+}
+
+static void share_guesses(struct run *r)
+{
+	struct pace_slot shares[LIMIT_SLOTS];
+	size_t n = 0;
+	for (int s = 0; s < r->g->plan.slots; s++) {
+		const struct slot *slot = &r->slots[s];
+		if (!is_writing(slot))
+			continue;
+		/* The token that is read anyway gives one more, and only so many may still come. */
+		int left = draft_left(&slot->draft), room = slot->cell->max_new - slot->cell->generated.n - 1;
+		shares[n++] = (struct pace_slot){ .chance = slot->draft.chance, .left = left < room ? left : room };
+	}
+	pace_share(&r->e->pace, shares, n, LIMIT_SLOTS - (int)n);
+	n = 0;
+	for (int s = 0; s < r->g->plan.slots; s++)
+		r->slots[s].n_guessed = is_writing(&r->slots[s]) ? shares[n++].guesses : 0;
+}
 
 /* Tokens of running cells first, then prompts in slot order until the step is full.  Returns the prompt tokens in it. */
 static int build_step(struct run *r)
 {
 	struct engine *e = r->e;
 	int prompt_tokens = 0;
+	if (r->g->has_drafts)
+		share_guesses(r);
 	for (int s = 0; s < r->g->plan.slots; s++) {
 		struct slot *slot = &r->slots[s];
 		struct cell *c = slot->cell;
 		slot->output = -1;
-		if (!c || slot->fed < c->prompt.n)
+		if (!is_writing(slot))
 			continue;
 		int pos = c->prompt.n + c->generated.n - 1;
 		slot->output = engine_add(e, slot->next, pos, s + 1, true);
+		for (int i = 0; i < slot->n_guessed; i++)
+			engine_add(e, slot->draft.guess.ids[slot->draft.at + i], pos + 1 + i, s + 1, true);
+		r->n_guessed += slot->n_guessed;
 	}
 	for (int s = 0; s < r->g->plan.slots; s++) {
 		struct slot *slot = &r->slots[s];
@@ -112,27 +147,48 @@ static int build_step(struct run *r)
 	return prompt_tokens;
 }
 
+static void fail_slot(struct run *r, int s, const struct err *err)
+{
+	group_fail_cell(r->g, r->e, r->slots[s].cell, err);
+	leave_slot(r, s);
+}
+
+/* Takes the token behind the slot's last one, and one more for each guess that it proves right. */
 static void sample_slot(struct run *r, int s)
 {
 	struct slot *slot = &r->slots[s];
 	struct cell *c = slot->cell;
-	double likelihood;
-	llama_token token = cell_choose(c, r->e->model, r->e->ctx, slot->output, &likelihood);
-	if (token < 0) {
-		struct err err;
-		err_set(&err, ERR_DATA, "err_logits", "%s", "");
-		group_fail_cell(r->g, r->e, c, &err);
-		leave_slot(r, s);
+	int first = slot->draft.at;
+	bool goes_on = true;
+	struct err err = { 0 };
+	for (int i = 0; goes_on && i <= slot->n_guessed; i++) {
+		double likelihood;
+		llama_token token = cell_choose(c, r->e->model, r->e->ctx, slot->output + i, &likelihood);
+		if (token < 0) {
+			err_set(&err, ERR_DATA, "err_logits", "%s", "");
+			fail_slot(r, s, &err);
+			return;
+		}
+		int before = c->generated.n;
+		const char *finish = cell_take(c, r->e->model, &r->g->ending, token, likelihood);
+		r->generated_tokens += c->generated.n - before;
+		if (finish) {
+			finish_slot(r, s, finish);
+			return;
+		}
+		slot->next = token;
+		goes_on = i < slot->n_guessed && token == slot->draft.guess.ids[first + i];
+		r->n_right += goes_on;
+		if (r->g->has_drafts)
+			draft_follow(&slot->draft, &c->generated);
+	}
+	/* The cache forgets the guesses that were wrong. */
+	if (slot->n_guessed > 0 && !shim_seq_cut(r->e->ctx, s + 1, c->prompt.n + c->generated.n - 1)) {
+		err_set(&err, ERR_INTERNAL, "err_decode", "code=%d|reason=%s", 0, "the KV cache could not be cut");
+		fail_slot(r, s, &err);
 		return;
 	}
-	int before = c->generated.n;
-	const char *finish = cell_take(c, r->e->model, &r->g->ending, token, likelihood);
-	r->generated_tokens += c->generated.n - before;
-	slot->next = token;
-	if (finish)
-		finish_slot(r, s, finish);
-	else
-		cell_send_text(c, r->e->link, r->e->stream, &r->text, false);
+	cell_send_text(c, r->e->link, r->e->stream, &r->text, false);
 }
 
 static enum err_code step(struct run *r, struct err *err)
@@ -152,6 +208,8 @@ static enum err_code step(struct run *r, struct err *err)
 	r->e->beat_us = start + us;
 	r->e->fraction = (double)r->n_done / (double)r->g->n;
 	r->prompt_tokens += prompt_tokens;
+	if (r->g->has_drafts && prompt_tokens == 0)
+		pace_add(&r->e->pace, all, us);
 	r->prompt_us += share;
 	r->decode_us += us - share;
 	if (link_cancelled(r->e->link))
@@ -176,7 +234,8 @@ static enum err_code run_steps(struct run *r, struct err *err)
 	r->n_done = g->n - left;
 	if (left == 0)
 		return ERR_OK;
-	if (engine_prepare(e, g->slots, g->plan.n_ctx, err) != ERR_OK ||
+	int outputs = g->has_drafts ? LIMIT_SLOTS + 1 : g->slots + 1;
+	if (engine_prepare(e, g->slots, outputs, g->plan.n_ctx, err) != ERR_OK ||
 	    engine_begin(e, g->is_prefix_of_column ? g->column : NULL, &g->prefix, g->lora, &prefix_us, err) != ERR_OK)
 		return err->code;
 	r->prompt_us += prefix_us;
@@ -197,14 +256,17 @@ enum err_code batch_group(struct engine *e, const json_t *request, json_t **stat
 		return err_set(err, ERR_CONFLICT, "err_worker_not_loaded", "%s", "");
 	}
 	if (group_open(&g, e, request, err) == ERR_OK && run_steps(&r, err) == ERR_OK) {
-		*stats = json_pack("{s:{s:i, s:i, s:i, s:I, s:I, s:I, s:I, s:I}}", "stats", "n_ctx", g.plan.n_ctx, "slots",
+		*stats = json_pack("{s:{s:i, s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I}}", "stats", "n_ctx", g.plan.n_ctx, "slots",
 				   g.plan.slots, "prefix_tokens", g.prefix.n, "prompt_tokens",
 				   (json_int_t)r.prompt_tokens, "generated_tokens", (json_int_t)r.generated_tokens,
-				   "prompt_us", (json_int_t)r.prompt_us, "decode_us", (json_int_t)r.decode_us, "wall_us",
+				   "n_guessed", (json_int_t)r.n_guessed, "n_right", (json_int_t)r.n_right, "prompt_us",
+				   (json_int_t)r.prompt_us, "decode_us", (json_int_t)r.decode_us, "wall_us",
 				   (json_int_t)(clock_mono_us() - r.start_us));
 	} else {
 		group_fail_rest(&g, e, err);
 	}
+	for (int s = 0; s < LIMIT_SLOTS; s++)
+		draft_release(&r.slots[s].draft);
 	group_release(&g);
 	buf_release(&r.text);
 	return err->code;

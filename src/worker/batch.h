@@ -4,7 +4,8 @@
  *
  * The order of everything - which cell sits in which slot, which tokens share a step, where they lie in the KV cache -
  * follows from the request alone, so that the same request gives the same bits: repeated, resumed, between other columns,
- * with another number of threads.  Thread: the main thread. */
+ * with another number of threads.  But for "drafts" of fast mode, whose steps carry as many guesses as paid off before (draft.h,
+ * pace.h).  Thread: the main thread. */
 #ifndef ASSAY_WORKER_BATCH_H
 #define ASSAY_WORKER_BATCH_H
 

@@ -125,7 +125,8 @@ enum err_code calibrate(struct engine *e, const json_t *request, json_t **reply,
 	if (n == 0)
 		rates[n++].slots = 1;
 	e->beat_us = clock_mono_us();
-	if (engine_prepare(e, rates[n - 1].slots, plan_bucket(rates[n - 1].slots * SEQUENCE_TOKENS), err) != ERR_OK)
+	int most = rates[n - 1].slots;
+	if (engine_prepare(e, most, most, plan_bucket(most * SEQUENCE_TOKENS), err) != ERR_OK)
 		return err->code;
 	e->batch.n_tokens = 0;
 	shim_set_adapter(e->ctx, NULL, NULL);

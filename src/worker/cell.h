@@ -8,6 +8,7 @@
 
 struct cell {
 	uint64_t id;
+	int64_t question; /* what drafts go by; 0: none */
 	uint32_t seed;
 	struct tokens prompt;
 	int shared;       /* tokens that the column's prefix covers */

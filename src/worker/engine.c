@@ -19,7 +19,8 @@ void engine_drop(struct engine *e)
 	if (e->ctx)
 		llama_free(e->ctx);
 	e->ctx = NULL;
-	e->n_ctx = e->slots = 0;
+	e->n_ctx = e->slots = e->outputs = 0;
+	e->pace = (struct pace){ 0 };
 }
 
 void engine_forget(struct engine *e)
@@ -27,6 +28,7 @@ void engine_forget(struct engine *e)
 	engine_drop(e);
 	chats_drop(e);
 	columns_release(&e->columns);
+	drafts_release(&e->drafts);
 }
 
 void engine_release(struct engine *e)
@@ -48,13 +50,13 @@ static bool on_node(void *user)
 	return link_cancelled(e->link);
 }
 
-static struct llama_context *make_context(struct engine *e, int n_seq, int n_ctx, struct shim_why *why)
+static struct llama_context *make_context(struct engine *e, int n_seq, int outputs, int n_ctx, struct shim_why *why)
 {
 	struct llama_context_params p = llama_context_default_params();
 	p.n_ctx = (uint32_t)n_ctx;
 	p.n_batch = p.n_ubatch = ENGINE_STEP_TOKENS;
 	p.n_seq_max = (uint32_t)n_seq;
-	p.n_outputs_max = p.n_seq_max; /* llama.cpp insists on one for each sequence */
+	p.n_outputs_max = (uint32_t)(outputs > n_seq ? outputs : n_seq); /* llama.cpp insists on one for each sequence */
 	p.n_threads = p.n_threads_batch = e->model->n_threads;
 	p.kv_unified = true;
 	p.no_perf = true;
@@ -64,14 +66,14 @@ static struct llama_context *make_context(struct engine *e, int n_seq, int n_ctx
 	return shim_context(e->model->model, p, why);
 }
 
-struct llama_context *engine_context(struct engine *e, int n_seq, int n_ctx, struct err *err)
+struct llama_context *engine_context(struct engine *e, int n_seq, int outputs, int n_ctx, struct err *err)
 {
 	struct shim_why why;
-	struct llama_context *ctx = make_context(e, n_seq, n_ctx, &why);
+	struct llama_context *ctx = make_context(e, n_seq, outputs, n_ctx, &why);
 	if (!ctx && (e->ctx || e->chats)) {
 		engine_drop(e);
 		chats_drop(e);
-		ctx = make_context(e, n_seq, n_ctx, &why);
+		ctx = make_context(e, n_seq, outputs, n_ctx, &why);
 	}
 	if (!ctx) {
 		err_set(err, ERR_LIMIT, "err_context_memory", "tokens=%d|reason=%s", n_ctx, load_reason(&why));
@@ -85,15 +87,16 @@ struct llama_context *engine_context(struct engine *e, int n_seq, int n_ctx, str
 	return ctx;
 }
 
-enum err_code engine_prepare(struct engine *e, int slots, int n_ctx, struct err *err)
+enum err_code engine_prepare(struct engine *e, int slots, int outputs, int n_ctx, struct err *err)
 {
-	if (e->ctx && e->slots == slots && e->n_ctx == n_ctx)
+	if (e->ctx && e->slots == slots && e->outputs == outputs && e->n_ctx == n_ctx)
 		return ERR_OK;
 	engine_drop(e);
-	e->ctx = engine_context(e, slots + 1, n_ctx, err);
+	e->ctx = engine_context(e, slots + 1, outputs, n_ctx, err);
 	if (!e->ctx)
 		return err->code;
 	e->slots = slots;
+	e->outputs = outputs;
 	e->n_ctx = n_ctx;
 	return ERR_OK;
 }

@@ -6,7 +6,9 @@
 #ifndef ASSAY_WORKER_ENGINE_H
 #define ASSAY_WORKER_ENGINE_H
 
+#include "worker/draft.h"
 #include "worker/load.h"
+#include "worker/pace.h"
 #include "worker/template.h"
 
 /* A step is one llama_decode() of at most this many tokens and one ubatch: every token of a step meets the same kernels. */
@@ -20,8 +22,10 @@ struct engine {
 	struct columns columns;
 	struct chats *chats;       /* turn.h; NULL before the first turn */
 	struct llama_context *ctx; /* NULL before the first group */
-	int n_ctx, slots;          /* what ctx was made for */
+	int n_ctx, slots, outputs; /* what ctx was made for */
 	struct llama_batch batch;  /* ENGINE_STEP_TOKENS of room */
+	struct drafts drafts;
+	struct pace pace;          /* of steps in ctx */
 	uint32_t stream;           /* active request */
 	int64_t beat_us;           /* last frame of the active request */
 	double fraction;           /* its progress, for heartbeats */
@@ -33,12 +37,13 @@ void engine_release(struct engine *e);
 /* Frees all that hangs on the model (contexts, conversations, columns), so that the model itself can be freed. */
 void engine_forget(struct engine *e);
 
-/* A context of `n_ctx` cells for `n_seq` sequences.  Where memory is short, the one that is not asked for goes: the chats'
+/* A context of `n_ctx` cells for `n_seq` sequences and at most `outputs` rows of logits in a step.  Where memory is short, the one that is not asked for goes: the chats'
  * for a group, the group's for a chat.  NULL on failure. */
-struct llama_context *engine_context(struct engine *e, int n_seq, int n_ctx, struct err *err);
+struct llama_context *engine_context(struct engine *e, int n_seq, int outputs, int n_ctx, struct err *err);
 
-/* Makes the context for `slots` sequences beside the prefix and `n_ctx` cells, unless it is that one already. */
-MUST_USE enum err_code engine_prepare(struct engine *e, int slots, int n_ctx, struct err *err);
+/* Makes the context for `slots` sequences beside the prefix, `outputs` rows of logits in a step (at least one for each slot) and
+ * `n_ctx` cells, unless it is that one already. */
+MUST_USE enum err_code engine_prepare(struct engine *e, int slots, int outputs, int n_ctx, struct err *err);
 
 /* Frees the context; the next engine_prepare() makes a new one. */
 void engine_drop(struct engine *e);

@@ -8,6 +8,12 @@
 #define KV_TOKENS_MAX (1 << 24)
 #define SHARED_MORE_MIN 32 /* tokens */
 
+/* Recurrent state cannot be cut. */
+static bool is_recurrent(const struct loaded *m)
+{
+	return llama_model_is_recurrent(m->model) || llama_model_is_hybrid(m->model);
+}
+
 enum err_code group_settings(struct group *g, const struct loaded *m, const json_t *request, struct err *err)
 {
 	g->slots = (int)json_get_int(request, "slots", 1, LIMIT_SLOTS, 1, err);
@@ -19,6 +25,7 @@ enum err_code group_settings(struct group *g, const struct loaded *m, const json
 	g->sampling.min_p = (float)json_get_number(request, "min_p", 0, 1, 0, err);
 	g->sampling.repeat_penalty = (float)json_get_number(request, "repeat_penalty", 0.01, 100, 1, err);
 	int num_ctx = (int)json_get_int(request, "num_ctx", 0, LIMIT_NUM_CTX, 0, err);
+	g->has_drafts = json_is_true(json_object_get(request, "drafts")) && !is_recurrent(m);
 	g->n_ctx = num_ctx > 0 && (m->n_ctx_train <= 0 || num_ctx < m->n_ctx_train) ? num_ctx : m->n_ctx_train;
 	return err->code;
 }
@@ -35,6 +42,7 @@ static enum err_code read_cells(struct group *g, const json_t *cells, struct err
 			return err_set(err, ERR_INVALID, "err_worker_request", "field=%s", "cells");
 		struct cell *c = &g->cells[g->n++];
 		c->id = (uint64_t)json_integer_value(json_object_get(item, "cell"));
+		c->question = json_integer_value(json_object_get(item, "question"));
 		c->seed = cell_seed((uint64_t)json_integer_value(json_object_get(item, "seed")));
 		answer_init(&c->answer, &g->ending.rules);
 	}
@@ -52,9 +60,8 @@ static enum err_code measure_cell(struct group *g, struct engine *e, struct cell
 		return err_set(err, ERR_LIMIT, g->n_ctx < m->n_ctx_train ? "err_prompt_num_ctx" : "err_prompt_tokens",
 			       "tokens=%d|limit=%d", c->prompt.n, g->n_ctx);
 	c->shared = column_shared(g->column, &c->prompt);
-	/* Recurrent state cannot be cut: the whole prefix or nothing. */
-	if (c->shared < g->column->prefix.n &&
-	    (llama_model_is_recurrent(m->model) || llama_model_is_hybrid(m->model)))
+	/* The whole prefix or nothing. */
+	if (c->shared < g->column->prefix.n && is_recurrent(m))
 		c->shared = 0;
 	int room = g->n_ctx - c->prompt.n;
 	c->max_new = g->max_tokens < room ? g->max_tokens : room;

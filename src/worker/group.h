@@ -20,9 +20,10 @@ struct group {
 	struct tokens prefix;   /* borrowed: what the cells' prompts share, the column's unless they share much more */
 	bool is_prefix_of_column;
 	struct plan plan;
+	bool has_drafts;
 };
 
-/* Reads slots, kv_tokens, max_tokens, num_ctx and how tokens are chosen. */
+/* Reads slots, kv_tokens, max_tokens, num_ctx, drafts and how tokens are chosen. */
 MUST_USE enum err_code group_settings(struct group *g, const struct loaded *m, const json_t *request, struct err *err);
 
 /* Reads the request, renders and tokenizes the prompts and plans; cells that cannot be answered are failed on the link.

@@ -48,7 +48,9 @@ enum worker_request {
 	 *  "max_tokens": int, "temperature": num, "top_p": num, "top_k": int, "min_p": num, "repeat_penalty": num,
 	 *  "stop": [texts that end an answer and are no part of it, at most LIMIT_STOPS]?,
 	 *  "num_ctx": most tokens of a prompt and its answer, 0: what the model was made for?,
-	 *  "cells": [{"cell": id, "seed": int, "messages": [{"role","content"}...]}...]}
+	 *  "drafts": bool?, "cells": [{"cell": id, "question": id?, "seed": int, "messages": [{"role","content"}...]}...]}
+	 * "drafts": what was answered before to the same question, under any adapter, is a guess of what is said now; the batch plan
+	 * then depends on that, and on how long steps take.
 	 * "slots" is at most LIMIT_SLOTS; fewer are filled where kv_tokens does not allow more.  temperature 0: the likeliest
 	 * token, the lowest id among equals.
 	 * -> for each cell MSG_TEXT ..., MSG_ANSWER | MSG_CELL_FAILED, in the order in which they end; MSG_PROGRESS as a sign of
@@ -143,8 +145,8 @@ enum worker_message {
 	 *  "ref_tokens_per_s","cand_tokens_per_s": writing alone,"approximate": bool,"wall_us","peak_rss_bytes"}
 	 * of likelihoods and labels: {"n_items": that were told,"n_tokens": that were fed,"wall_us","peak_rss_bytes"} */
 	MSG_OK = 67,     /* of a group: {"n_ctx","slots","prefix_tokens","prompt_tokens","generated_tokens",
-			  *  "prompt_us","decode_us","wall_us"}: slots that were used, prompt tokens beside the
-			  *  prefix, and a step's time split by its prompt and answer tokens */
+			  *  "n_guessed","n_right","prompt_us","decode_us","wall_us"}: slots that were used, prompt tokens
+			  *  beside the prefix, guesses of "drafts", and a step's time split by its prompt and answer tokens */
 	MSG_FAILED = 68, /* a failure */
 	MSG_CALIBRATED = 69, /* {"slots": best n, "rates": [{"slots","tokens_per_s"}...]} */
 	/* raw: cell id (u64 LE), a byte that is 1 for thinking and 0 for the text, then valid UTF-8 that continues it (whole characters;

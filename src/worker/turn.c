@@ -114,7 +114,7 @@ static enum err_code make_context(struct turn *t, int n_ctx, struct err *err)
 {
 	struct engine *e = t->e;
 	chats_drop(e);
-	struct llama_context *ctx = engine_context(e, CONVERSATIONS, n_ctx, err);
+	struct llama_context *ctx = engine_context(e, CONVERSATIONS, CONVERSATIONS, n_ctx, err);
 	if (!ctx)
 		return err->code;
 	t->chats = e->chats = mem_alloc(sizeof(*e->chats));

@@ -2,6 +2,8 @@
  *
  * The real worker with a real small model: ASSAY_TEST_MODEL names SmolLM2-135M-Instruct as GGUF (any quantization).  The
  * demo's epochs are converted for it. */
+#include <math.h>
+
 #include "support/check.h"
 #include "support/temp.h"
 #include "support/worker_client.h"
@@ -594,6 +596,87 @@ static void calibration_measures_what_fits(void **state)
 	worker_reply_release(&r);
 }
 
+/* --- drafts of fast mode --- */
+
+/* Another number of slots means another context, which has to try first what guesses cost. */
+static struct worker_reply ask_drafts(int adapter, int slots, int max_tokens)
+{
+	json_t *request = group(adapter, slots, max_tokens, N_QUESTIONS), *item;
+	size_t i;
+	json_object_set_new(request, "drafts", json_true());
+	json_array_foreach(json_object_get(request, "cells"), i, item)
+		json_object_set_new(item, "question", json_integer((json_int_t)i + 100));
+	return ask(&two, request);
+}
+
+/* What was believed of each answer's tokens while they were chosen is what a computation of just that text finds: nothing of a wrong
+ * guess is left in the cache. */
+static void assert_likelihoods_hold(const struct worker_reply *answers, int adapter)
+{
+	json_t *items = json_array(), *item;
+	size_t i;
+	double expected[N_QUESTIONS] = { 0 };
+	json_array_foreach(answers->cells, i, item) {
+		json_t *body = json_object_get(item, "body"), *tokens = json_object_get(body, "tokens");
+		json_int_t id = json_integer_value(json_object_get(body, "cell"));
+		assert_in_range(id, 1, N_QUESTIONS);
+		if (json_array_size(tokens) == 0)
+			continue;
+		expected[id - 1] = json_number_value(json_object_get(body, "mean_ll")) * (double)json_array_size(tokens);
+		json_array_append_new(items, json_pack("{s:I, s:O, s:[{s:s, s:s}]}", "cell", id, "tokens", tokens, "messages", "role",
+						       "user", "content", questions[id - 1]));
+	}
+	size_t n = json_array_size(items);
+	json_t *request = json_pack("{s:i, s:o}", "adapter", adapter, "items", items);
+	struct worker_reply r = worker_client_wait(&two, worker_client_send(&two, REQ_LIKELIHOOD, request, -1), 0);
+	assert_int_equal(r.kind, MSG_OK);
+	assert_int_equal(json_array_size(r.cells), n);
+	json_array_foreach(r.cells, i, item) {
+		json_t *body = json_object_get(item, "body");
+		json_int_t id = json_integer_value(json_object_get(body, "cell"));
+		double of_token = json_number_value(json_object_get(body, "n_tokens"));
+		double found = json_number_value(json_object_get(body, "log_likelihood"));
+		if (fabs(found - expected[id - 1]) > 0.1 * of_token)
+			fail_msg("answer %d: %f while it was written, %f when read", (int)id, expected[id - 1], found);
+	}
+	worker_reply_release(&r);
+}
+
+static void what_was_answered_before_is_checked_as_a_guess(void **state)
+{
+	(void)state;
+	struct worker_reply base = ask_drafts(0, 4, 40), epoch = ask_drafts(1, 5, 40), again = ask_drafts(1, 4, 40);
+
+	assert_int_equal(stat_of(&base, "n_guessed"), 0);
+	/* Other answers than the base's: guesses were made, and some were wrong. */
+	assert_true(stat_of(&epoch, "n_guessed") > stat_of(&epoch, "n_right"));
+	/* Its own ones: nearly all are right. */
+	assert_true(stat_of(&again, "n_right") > 0);
+	assert_true(stat_of(&again, "n_right") >= stat_of(&again, "n_guessed") / 2);
+	assert_likelihoods_hold(&base, 0);
+	assert_likelihoods_hold(&epoch, 1);
+	assert_likelihoods_hold(&again, 1);
+	worker_reply_release(&base);
+	worker_reply_release(&epoch);
+	worker_reply_release(&again);
+}
+
+static void an_answer_with_guesses_keeps_to_max_tokens(void **state)
+{
+	(void)state;
+	struct worker_reply first = ask_drafts(0, 4, 24), second = ask_drafts(0, 5, 7);
+	json_t *item;
+	size_t i;
+
+	json_array_foreach(second.cells, i, item) {
+		json_t *tokens = json_object_get(json_object_get(item, "body"), "tokens");
+		assert_true(json_array_size(tokens) <= 7);
+	}
+	assert_true(stat_of(&second, "n_guessed") > 0);
+	worker_reply_release(&first);
+	worker_reply_release(&second);
+}
+
 int main(void)
 {
 	model_path = getenv("ASSAY_TEST_MODEL");
@@ -621,6 +704,8 @@ int main(void)
 		cmocka_unit_test(thinking_that_the_template_opens_is_no_text),
 		cmocka_unit_test(a_file_that_is_no_adapter_is_refused),
 		cmocka_unit_test(paths_are_closed_unless_granted),
+		cmocka_unit_test(what_was_answered_before_is_checked_as_a_guess),
+		cmocka_unit_test(an_answer_with_guesses_keeps_to_max_tokens),
 		cmocka_unit_test(calibration_measures_what_fits),
 	};
 	return cmocka_run_group_tests(tests, open_workers, close_workers);

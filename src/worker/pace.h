@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * pace - how long a step takes by the number of its tokens, learned while answering, and from that how many guessed tokens are
+ * worth their time.  Pure; thread: any. */
+#ifndef ASSAY_WORKER_PACE_H
+#define ASSAY_WORKER_PACE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PACE_GUESSES_MAX 16 /* for one slot in one step */
+
+/* Sums over steps, of which older ones count less. */
+struct pace {
+	double n, x, y, xx, xy; /* x: tokens, y: microseconds */
+	uint64_t tries;
+};
+
+/* A step without tokens of prompts took `us`. */
+void pace_add(struct pace *p, int tokens, int64_t us);
+
+/* A step of t tokens takes fixed + each * t microseconds (least squares, neither below 0).  False while too few steps of different
+ * widths were seen. */
+bool pace_fit(const struct pace *p, double *fixed, double *each);
+
+struct pace_slot {
+	double chance; /* that its next guess is right; that k are: to the power of k */
+	int left;      /* guesses that there are */
+	int guesses;   /* pace_share() fills it in */
+	double next;   /* its own: chance that all of them and one more are right */
+};
+
+/* Shares out at most `most` guesses to the slots, each of which gets its one token in this step anyway: a guess is worth it where the
+ * chance that it is right, in the time that a token takes without it, is more than what it adds to the step.  While that is not known
+ * every other step tries one for each slot. */
+void pace_share(struct pace *p, struct pace_slot *slots, size_t n, int most);
+
+#endif
