@@ -266,8 +266,8 @@ static void load_made(struct creation *c)
 	int64_t size;
 	int fd;
 	struct gpu_use gpu = creation_gpu(c);
-	json_t *load = load_request(c->artifact.path, creation_threads(c), &gpu, c->has_gpu, &fd, &size,
-				    &err);
+	json_t *load = load_request(c->artifact.path, creation_threads(c), &gpu, c->has_gpu, true, &fd,
+				    &size, &err);
 
 	if (!load)
 		creation_fail(c, &err);

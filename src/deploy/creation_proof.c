@@ -120,7 +120,7 @@ static void compare_next(struct creation *c)
 	}
 	struct gpu_use gpu = creation_gpu(c);
 	json_t *body = load_request(now->is_control ? p->control : c->artifact.path, creation_threads(c),
-				    &gpu, c->has_gpu, &fd, &size, &err);
+				    &gpu, c->has_gpu, true, &fd, &size, &err);
 	if (!body) {
 		json_decref(items);
 		creation_fail(c, &err);

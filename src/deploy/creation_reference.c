@@ -59,7 +59,7 @@ static void ask_load(struct creation *c)
 	int64_t size;
 	int fd;
 	struct gpu_use gpu = creation_gpu(c);
-	json_t *load = load_request(reference_file(c), creation_threads(c), &gpu, c->has_gpu, &fd, &size, &err);
+	json_t *load = load_request(reference_file(c), creation_threads(c), &gpu, c->has_gpu, true, &fd, &size, &err);
 
 	if (!load)
 		creation_fail(c, &err);

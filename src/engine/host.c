@@ -435,7 +435,7 @@ static void on_ready(struct engine *e, const json_t *body)
 	bool has_gpu = devices_have_gpu(devices);
 	group_machine(e->worker_path, h->build, e->device, has_gpu, h->machine);
 	int fd;
-	json_t *load = load_request(h->base_path, e->n_threads, &h->gpu, has_gpu, &fd, &h->file_bytes, &err);
+	json_t *load = load_request(h->base_path, e->n_threads, &h->gpu, has_gpu, false, &fd, &h->file_bytes, &err);
 	if (!load) {
 		host_fail(e, &err);
 		return;

@@ -24,8 +24,8 @@ static json_t *part_paths(const char *path)
 	return paths;
 }
 
-json_t *load_request(const char *path, int n_threads, const struct gpu_use *gpu, bool has_gpu, int *fd, int64_t *size,
-		     struct err *err)
+json_t *load_request(const char *path, int n_threads, const struct gpu_use *gpu, bool has_gpu, bool check_values, int *fd,
+		     int64_t *size, struct err *err)
 {
 	uint64_t bytes = 0;
 	uint32_t no, count;
@@ -36,8 +36,9 @@ json_t *load_request(const char *path, int n_threads, const struct gpu_use *gpu,
 		return NULL;
 	*size = (int64_t)bytes;
 	cache_hold(*fd);
-	json_t *load = json_pack("{s:I, s:i, s:i, s:s, s:b}", "size", (json_int_t)bytes, "n_threads", n_threads, "n_gpu_layers",
-				 gpu->layers, "device", has_gpu && gpu->device ? gpu->device : "", "use_mmap", true);
+	json_t *load = json_pack("{s:I, s:i, s:i, s:s, s:b, s:b}", "size", (json_int_t)bytes, "n_threads", n_threads, "n_gpu_layers",
+				 gpu->layers, "device", has_gpu && gpu->device ? gpu->device : "", "use_mmap", true, "check_values",
+				 check_values);
 	int64_t free = machine_memory().available;
 	if (!has_gpu)
 		json_object_set_new(load, "memory_limit", json_integer(free > MEMORY_LIMIT_MIN ? free : MEMORY_LIMIT_MIN));

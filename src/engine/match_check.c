@@ -268,7 +268,7 @@ static void on_ready(void *user, const char *build, bool has_gpu)
 	(void)build;
 	struct gpu_use gpu = gpu_use_of(&o->gpu, &c->seen.base);
 	json_t *load = load_request(c->base_file, o->n_threads > 0 ? o->n_threads : machine_cores(), &gpu, has_gpu,
-				    &fd, &size, &err);
+				    true, &fd, &size, &err);
 	if (!load) {
 		fail(c, &err);
 		return;

@@ -22,6 +22,14 @@ struct values_look {
 	void *user;
 };
 
+static bool on_tick(void *user, double fraction)
+{
+	struct look_job *j = user;
+
+	atomic_store_explicit(&j->done, (int)(1000 * fraction), memory_order_relaxed);
+	return !atomic_load_explicit(&j->job.task.cancelled, memory_order_relaxed);
+}
+
 static void run_look(struct task *task, void *context)
 {
 	struct look_job *j = (struct look_job *)task;
@@ -29,7 +37,7 @@ static void run_look(struct task *task, void *context)
 
 	(void)context;
 	if (g)
-		(void)!finite_check(g, &task->cancelled, &j->done, &task->err);
+		(void)!finite_check(g, on_tick, j, &task->err);
 	gguf_close(g);
 }
 

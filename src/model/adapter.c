@@ -110,11 +110,17 @@ static enum err_code check_gguf(const char *adapter_path, const char *base_path,
 	return rc;
 }
 
+static bool goes_on(void *cancel, double fraction)
+{
+	(void)fraction;
+	return !atomic_load_explicit((const atomic_bool *)cancel, memory_order_relaxed);
+}
+
 /* Only where the adapter is about to be used: it reads the whole file. */
 static enum err_code check_gguf_values(const char *adapter_path, const atomic_bool *cancel, struct err *err)
 {
 	struct gguf *g = gguf_open(adapter_path, err);
-	enum err_code rc = g ? finite_check(g, cancel, NULL, err) : err->code;
+	enum err_code rc = g ? finite_check(g, cancel ? goes_on : NULL, (void *)cancel, err) : err->code;
 	gguf_close(g);
 	return rc;
 }

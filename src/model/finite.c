@@ -75,8 +75,8 @@ bool finite_values(uint32_t type, const void *values, size_t size)
 
 struct look {
 	const struct gguf *g;
-	const atomic_bool *cancel;
-	atomic_int *done;
+	finite_tick_fn tick;
+	void *user;
 	uint64_t seen, total;
 	uint8_t *step;
 };
@@ -87,23 +87,21 @@ static enum err_code look_at(struct look *l, const struct gguf_tensor *t, struct
 	size_t most = STEP / block * block;
 	for (uint64_t at = 0; at < t->size; at += most) {
 		size_t n = t->size - at < most ? (size_t)(t->size - at) : most;
-		if (l->cancel && atomic_load_explicit(l->cancel, memory_order_relaxed))
-			return err_set(err, ERR_CANCELLED, "err_cancelled", NULL);
 		if (gguf_read_data(l->g, t, at, l->step, n, err) != ERR_OK)
 			return err->code;
 		if (!finite_values(t->type, l->step, n))
 			return err_set(err, ERR_DATA, "err_values", "tensor=%s", t->name);
 		l->seen += n;
-		if (l->done)
-			atomic_store_explicit(l->done, (int)(1000.0 * (double)l->seen / (double)l->total), memory_order_relaxed);
+		if (l->tick && !l->tick(l->user, (double)l->seen / (double)l->total))
+			return err_set(err, ERR_CANCELLED, "err_cancelled", NULL);
 	}
 	return ERR_OK;
 }
 
-enum err_code finite_check(const struct gguf *g, const atomic_bool *cancel, atomic_int *done, struct err *err)
+enum err_code finite_check(const struct gguf *g, finite_tick_fn tick, void *user, struct err *err)
 {
 	struct err own = { 0 };
-	struct look l = { .g = g, .cancel = cancel, .done = done, .step = mem_alloc(STEP) };
+	struct look l = { .g = g, .tick = tick, .user = user, .step = mem_alloc(STEP) };
 	enum err_code rc = ERR_OK;
 	for (size_t i = 0; i < gguf_n_tensors(g); i++)
 		l.total += gguf_tensor_at(g, i)->size;

@@ -6,7 +6,6 @@
 #ifndef ASSAY_MODEL_FINITE_H
 #define ASSAY_MODEL_FINITE_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,8 +16,10 @@
  * whose blocks cannot hold such a thing, or keep their scale in pieces (IQ1_M, NVFP4). */
 bool finite_values(uint32_t type, const void *values, size_t size);
 
-/* Reads all weights.  ERR_DATA "err_values" with the tensor, ERR_CANCELLED, or a failure to read.  `*done` (NULL: nobody looks)
- * goes from 0 to 1000. */
-MUST_USE enum err_code finite_check(const struct gguf *g, const atomic_bool *cancel, atomic_int *done, struct err *err);
+/* Told after every piece how far it is (0 to 1); false ends it. */
+typedef bool (*finite_tick_fn)(void *user, double fraction);
+
+/* Reads all weights.  ERR_DATA "err_values" with the tensor, ERR_CANCELLED, or a failure to read.  `tick` may be NULL. */
+MUST_USE enum err_code finite_check(const struct gguf *g, finite_tick_fn tick, void *user, struct err *err);
 
 #endif

@@ -146,7 +146,8 @@ static void worker_ready(void *user, const char *build, bool has_gpu)
 	int fd;
 
 	(void)build;
-	json_t *load = load_request(s->loading, selection_threads(s), &s->loading_gpu, has_gpu, &fd, &size, &err);
+	json_t *load = load_request(s->loading, selection_threads(s), &s->loading_gpu, has_gpu, true, &fd, &size,
+				    &err);
 	if (!load)
 		s->on_failed(s, &err);
 	else

@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "model/finite.h"
 #include "worker/engine.h"
 #include "worker/offload.h"
 #include "worker/protocol.h"
@@ -29,6 +30,7 @@ struct progress {
 	struct link *link;
 	uint32_t stream;
 	int64_t sent_us;
+	double before; /* what was done before this part, of all */
 };
 
 static bool on_progress(float fraction, void *user)
@@ -37,7 +39,7 @@ static bool on_progress(float fraction, void *user)
 	int64_t now = clock_mono_us();
 	if (now - p->sent_us >= PROGRESS_US || fraction >= 1.0f) {
 		p->sent_us = now;
-		link_send_json(p->link, MSG_PROGRESS, p->stream, json_pack("{s:f}", "fraction", (double)fraction));
+		link_send_json(p->link, MSG_PROGRESS, p->stream, json_pack("{s:f}", "fraction", p->before + (1 - p->before) * (double)fraction));
 		link_flush(p->link);
 	}
 	return !link_cancelled(p->link);
@@ -62,6 +64,36 @@ static bool same_file(const struct stat *a, const struct stat *b)
 {
 	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
 	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+#define VALUES_SHARE 0.5 /* of the progress, where the values are looked at first */
+
+static bool on_values(void *user, double fraction)
+{
+	return on_progress((float)(VALUES_SHARE * fraction), user);
+}
+
+/* Whether the weights are numbers.  What our own reader does not take is left to llama.cpp, which says more about it. */
+static enum err_code check_values(struct request *r, struct progress *p, struct err *err)
+{
+	struct err why = { 0 };
+	struct stat st;
+	const char *path = json_string_value(json_array_get(json_object_get(r->body, "paths"), 0));
+	struct gguf *g = NULL;
+	if (path)
+		g = gguf_open_model(path, &why);
+	else if (r->fd >= 0 && fstat(r->fd, &st) == 0)
+		g = gguf_read(r->fd, (uint64_t)st.st_size, "the model", &why);
+	if (!g)
+		return ERR_OK;
+	enum err_code code = finite_check(g, on_values, p, &why);
+	gguf_close(g);
+	p->before = VALUES_SHARE;
+	if (code == ERR_CANCELLED || strcmp(why.key, "err_values") == 0) {
+		*err = why;
+		return code;
+	}
+	return ERR_OK;
 }
 
 static enum err_code call_loader(struct loaded *m, struct link *l, struct request *r, struct llama_model_params *params,
@@ -197,7 +229,7 @@ enum err_code load_model(struct loaded *m, struct link *l, struct request *r, js
 		return err_set(err, ERR_CONFLICT, "err_worker_loaded", "%s", "");
 	m->n_threads = (int)json_get_int(r->body, "n_threads", 1, 1024, 4, err);
 	params.load_mode = json_get_bool(r->body, "use_mmap", true, err) ? LLAMA_LOAD_MODE_AUTO : LLAMA_LOAD_MODE_NONE;
-	params.check_tensors = json_get_bool(r->body, "check_tensors", false, err);
+	bool looks = json_get_bool(r->body, "check_values", false, err);
 	m->memory_limit = (uint64_t)json_get_int(r->body, "memory_limit", 0, INT64_MAX, 0, err);
 	if (err->code != ERR_OK || offload_choose(r, &offload, err) != ERR_OK)
 		return err->code;
@@ -207,7 +239,7 @@ enum err_code load_model(struct loaded *m, struct link *l, struct request *r, js
 	params.progress_callback_user_data = &progress;
 	sandbox_limit_memory(m->memory_limit);
 	relay_reset();
-	if (call_loader(m, l, r, &params, err) != ERR_OK || check_model(m, err) != ERR_OK) {
+	if ((looks && check_values(r, &progress, err) != ERR_OK) || call_loader(m, l, r, &params, err) != ERR_OK || check_model(m, err) != ERR_OK) {
 		if (m->model)
 			llama_model_free(m->model);
 		m->model = NULL;

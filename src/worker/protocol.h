@@ -30,8 +30,9 @@
 enum worker_request {
 	/* Load the model.  fd: the GGUF, opened read-only (for split files: "paths" instead, the supervisor grants the folder).
 	 * {"size": bytes, "n_threads": int, "n_gpu_layers": int, "paths": [..]?, "use_mmap": bool,
-	 *  "memory_limit": bytes of private memory? (RLIMIT_DATA), "check_tensors": bool?,
+	 *  "memory_limit": bytes of private memory? (RLIMIT_DATA), "check_values": bool?,
 	 *  "device": ids of MSG_READY with commas between them, "" for all GPUs (llama.cpp shares the layers out by what is free)?}
+	 * check_values: the weights are read first, and refused (err_values) where one is no number.
 	 * n_gpu_layers: -1 as many as fit into what is free now, 0 none: the processor alone.
 	 * -> MSG_PROGRESS ..., MSG_LOADED* | MSG_FAILED* */
 	REQ_LOAD = 1,

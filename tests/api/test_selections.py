@@ -3,10 +3,12 @@
 
 ASSAY_TEST_MODEL names the demo's base model; without it these tests are skipped."""
 import json
+import math
 import os
 import pathlib
 import shutil
 import sqlite3
+import struct
 import sys
 import time
 import xml.etree.ElementTree as ElementTree
@@ -14,6 +16,7 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+import gguf_places  # noqa: E402
 from live import ROOT, Live, Refused, UnixConnection, add_demo  # noqa: E402
 from openai_stub import Stub, serve as serve_openai  # noqa: E402
 from openapi import conforms  # noqa: E402
@@ -416,6 +419,16 @@ def test_a_judge_that_fails_its_exam_has_no_say(live, demo, other):
     again = wait(live, live.call("POST", "/selections", {"run_id": alone["run_id"], "judge_model_id": other}), limit_s=600)
     live.call("PUT", f"/models/{other}/template", {"choice": ""})
     assert again["checked_by"]["judge"]["exam"] and again["checked_by"]["judge"]["exam"] != judge["exam"], again
+
+
+def test_a_judge_whose_weights_are_no_numbers_is_not_used_and_says_why(live, done, tmp_path):
+    """It would answer the exam all the same."""
+    path = gguf_places.copy_with(MODEL, tmp_path / "damaged.gguf", "output_norm.weight", struct.pack("<f", math.nan))
+    damaged = live.call("POST", "/models", {"path": str(path)})["model_ids"][0]
+    judged = wait(live, live.call("POST", "/selections", {"run_id": done["run_id"], "judge_model_id": damaged}))
+    judge = judged["checked_by"]["judge"]
+    assert judged["state"] == "done" and judge["state"] == "failed" and judge["exam"] is None, judged
+    assert judge["problem"]["key"] == "err_values" and "output_norm.weight" in judge["problem"]["message"], judge
 
 
 def test_a_judge_that_does_not_fit_into_memory_is_not_used_and_says_why(live, done, tmp_path):

@@ -9,7 +9,10 @@
 #include "support/worker_client.h"
 
 #include "base/clock.h"
+#include "base/fs.h"
+#include "base/limits.h"
 #include "model/catalogue.h"
+#include "model/gguf.h"
 #include "model/template_comment.h"
 
 #define PROGRAM TEST_BIN "/assay-worker"
@@ -566,6 +569,55 @@ static void a_file_that_is_no_adapter_is_refused(void **state)
 	close(fd);
 }
 
+/* A copy of the model in which one weight is no number: alone, its answers would only be other ones. */
+static const char *damaged_model(void)
+{
+	static const uint32_t nan_bits = 0x7fc00000;
+	struct err err = { 0 };
+	struct buf bytes = BUF_INIT(1 * GIB);
+	assert_ok(fs_read(model_path, &bytes, &err));
+	const char *path = temp_file(&folder, "damaged.gguf", bytes.ptr, bytes.len);
+	buf_release(&bytes);
+	struct gguf *g = gguf_open(path, &err);
+	assert_non_null(g);
+	for (size_t i = 0; i < gguf_n_tensors(g); i++) {
+		const struct gguf_tensor *t = gguf_tensor_at(g, i);
+		if (strcmp(t->name, "output_norm.weight") != 0)
+			continue;
+		int fd = open(path, O_WRONLY | O_CLOEXEC);
+		assert_int_equal(pwrite(fd, &nan_bits, sizeof(nan_bits), (off_t)t->offset), sizeof(nan_bits));
+		close(fd);
+	}
+	gguf_close(g);
+	return path;
+}
+
+static void weights_are_looked_at_where_it_is_asked_for(void **state)
+{
+	(void)state;
+	const char *path = damaged_model();
+	char *args[] = { (char *)"--read-dir", (char *)folder.dir, NULL };
+	for (int i = 0; i < 4; i++) {
+		bool looks = i % 2, by_path = i / 2;
+		struct worker_client w;
+		assert_true(worker_client_start(&w, PROGRAM, args));
+		json_t *request = json_pack("{s:i, s:b}", "n_threads", 1, "check_values", looks);
+		if (by_path)
+			json_object_set_new(request, "paths", json_pack("[s]", path));
+		int fd = by_path ? -1 : open(path, O_RDONLY | O_CLOEXEC);
+		struct worker_reply r = worker_client_wait(&w, worker_client_send(&w, REQ_LOAD, request, fd), 0);
+		assert_int_equal(r.kind, looks ? MSG_FAILED : MSG_LOADED);
+		if (looks) {
+			assert_string_equal(json_string_value(json_object_get(r.body, "key")), "err_values");
+			assert_string_equal(json_string_value(json_object_get(r.body, "args")), "tensor=output_norm.weight");
+		}
+		worker_reply_release(&r);
+		if (fd >= 0)
+			close(fd);
+		assert_int_equal(worker_client_stop(&w), 0);
+	}
+}
+
 /* Only a folder that was named at the start can be read by path. */
 static void paths_are_closed_unless_granted(void **state)
 {
@@ -703,6 +755,7 @@ int main(void)
 		cmocka_unit_test(hostile_templates_end_within_their_limits),
 		cmocka_unit_test(thinking_that_the_template_opens_is_no_text),
 		cmocka_unit_test(a_file_that_is_no_adapter_is_refused),
+		cmocka_unit_test(weights_are_looked_at_where_it_is_asked_for),
 		cmocka_unit_test(paths_are_closed_unless_granted),
 		cmocka_unit_test(what_was_answered_before_is_checked_as_a_guess),
 		cmocka_unit_test(an_answer_with_guesses_keeps_to_max_tokens),
