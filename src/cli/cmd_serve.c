@@ -45,6 +45,7 @@ static int exec_serve(struct cli *cli)
 	struct app *app;
 	char *notify = take_notify_socket();
 
+	mem_stay_small();
 	cli_log_level(false);
 	cli_app_options(cli, &options, &err);
 	options.tcp = true;
