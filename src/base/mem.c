@@ -8,14 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEPT_BYTES (128 * 1024)
+/* glibc's first values; set, they stay, instead of growing with the largest block that was ever freed. */
+#define TRIM_BYTES (128 * 1024)
 
 void mem_stay_small(void)
 {
 #ifdef __GLIBC__
 	mallopt(M_ARENA_MAX, 2);
-	mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
-	mallopt(M_MMAP_THRESHOLD, KEPT_BYTES);
+	mallopt(M_TRIM_THRESHOLD, TRIM_BYTES);
+	mallopt(M_MMAP_THRESHOLD, TRIM_BYTES);
 #endif
 }
 

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "worker/group.h"
+#include "worker/pace.h"
 #include "worker/protocol.h"
 
 /* One sequence of the KV cache (its number is the index + 1). */
@@ -23,6 +24,7 @@ struct run {
 	struct slot slots[LIMIT_SLOTS];
 	size_t next_cell, n_done;
 	int64_t prompt_tokens, generated_tokens, n_guessed, n_right, prompt_us, decode_us, start_us;
+	struct pace pace;
 	struct buf text; /* one MSG_TEXT */
 };
 
@@ -99,15 +101,17 @@ static void share_guesses(struct run *r)
 {
 	struct pace_slot shares[LIMIT_SLOTS];
 	size_t n = 0;
+	int most = LIMIT_SLOTS;
 	for (int s = 0; s < r->g->plan.slots; s++) {
 		const struct slot *slot = &r->slots[s];
+		most -= slot->cell != NULL; /* a row of logits for each: it writes, or its prompt may end in this step */
 		if (!is_writing(slot))
 			continue;
 		/* The token that is read anyway gives one more, and only so many may still come. */
 		int left = draft_left(&slot->draft), room = slot->cell->max_new - slot->cell->generated.n - 1;
 		shares[n++] = (struct pace_slot){ .chance = slot->draft.chance, .left = left < room ? left : room };
 	}
-	pace_share(&r->e->pace, shares, n, LIMIT_SLOTS - (int)n);
+	pace_share(&r->pace, shares, n, most);
 	n = 0;
 	for (int s = 0; s < r->g->plan.slots; s++)
 		r->slots[s].n_guessed = is_writing(&r->slots[s]) ? shares[n++].guesses : 0;
@@ -159,16 +163,19 @@ static void sample_slot(struct run *r, int s)
 	struct slot *slot = &r->slots[s];
 	struct cell *c = slot->cell;
 	int first = slot->draft.at;
-	bool goes_on = true;
+	int n_taken = 0;
+	bool is_right = true;
 	struct err err = { 0 };
-	for (int i = 0; goes_on && i <= slot->n_guessed; i++) {
+	for (; is_right && n_taken <= slot->n_guessed; n_taken++) {
 		double likelihood;
-		llama_token token = cell_choose(c, r->e->model, r->e->ctx, slot->output + i, &likelihood);
+		llama_token token = cell_choose(c, r->e->model, r->e->ctx, slot->output + n_taken, &likelihood);
 		if (token < 0) {
 			err_set(&err, ERR_DATA, "err_logits", "%s", "");
 			fail_slot(r, s, &err);
 			return;
 		}
+		is_right = n_taken < slot->n_guessed && token == slot->draft.guess.ids[first + n_taken];
+		r->n_right += is_right;
 		int before = c->generated.n;
 		const char *finish = cell_take(c, r->e->model, &r->g->ending, token, likelihood);
 		r->generated_tokens += c->generated.n - before;
@@ -177,13 +184,11 @@ static void sample_slot(struct run *r, int s)
 			return;
 		}
 		slot->next = token;
-		goes_on = i < slot->n_guessed && token == slot->draft.guess.ids[first + i];
-		r->n_right += goes_on;
 		if (r->g->has_drafts)
 			draft_follow(&slot->draft, &c->generated);
 	}
-	/* The cache forgets the guesses that were wrong. */
-	if (slot->n_guessed > 0 && !shim_seq_cut(r->e->ctx, s + 1, c->prompt.n + c->generated.n - 1)) {
+	/* The cache forgets the guesses behind a wrong one; where all were right, the last token is the one that none was for. */
+	if (n_taken <= slot->n_guessed && !shim_seq_cut(r->e->ctx, s + 1, c->prompt.n + c->generated.n - 1)) {
 		err_set(&err, ERR_INTERNAL, "err_decode", "code=%d|reason=%s", 0, "the KV cache could not be cut");
 		fail_slot(r, s, &err);
 		return;
@@ -208,8 +213,8 @@ static enum err_code step(struct run *r, struct err *err)
 	r->e->beat_us = start + us;
 	r->e->fraction = (double)r->n_done / (double)r->g->n;
 	r->prompt_tokens += prompt_tokens;
-	if (r->g->has_drafts && prompt_tokens == 0)
-		pace_add(&r->e->pace, all, us);
+	if (r->g->has_drafts)
+		pace_add(&r->pace, all - prompt_tokens, prompt_tokens, us);
 	r->prompt_us += share;
 	r->decode_us += us - share;
 	if (link_cancelled(r->e->link))

@@ -13,7 +13,7 @@ struct drafts_kept {
 	struct tokens answer;
 };
 
-/* Questions of a run have consecutive ids: those of one chunk never meet in a place. */
+/* Questions of a run have consecutive ids, so those of one chunk do not meet in a place; where some do, the later one stays. */
 static struct drafts_kept *place(const struct drafts *all, int64_t question)
 {
 	return &all->kept[(uint64_t)question % DRAFTS_KEPT];

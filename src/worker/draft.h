@@ -13,7 +13,7 @@
 
 #include "worker/template.h"
 
-#define DRAFTS_KEPT 2048      /* answers; the questions of one chunk of fast mode and of what surrounds it */
+#define DRAFTS_KEPT 2048      /* answers; at least the questions of a chunk of fast mode (PLAN_FAST_CELLS of engine/plan.h) */
 #define DRAFT_TOKENS_MAX 2048 /* of an answer, its beginning */
 
 /* The last answer to each of the latest questions. */
@@ -32,7 +32,7 @@ struct draft {
 	double chance;	     /* that the next guess is right, by how often it was */
 };
 
-/* Answers none where the question was not answered before.  Release it. */
+/* Empty where the question was not answered before.  Release it. */
 void draft_open(struct draft *d, const struct drafts *all, int64_t question);
 
 /* Tokens that are expected from `at` on. */

@@ -20,7 +20,6 @@ void engine_drop(struct engine *e)
 		llama_free(e->ctx);
 	e->ctx = NULL;
 	e->n_ctx = e->slots = e->outputs = 0;
-	e->pace = (struct pace){ 0 };
 }
 
 void engine_forget(struct engine *e)

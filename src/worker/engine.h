@@ -8,7 +8,6 @@
 
 #include "worker/draft.h"
 #include "worker/load.h"
-#include "worker/pace.h"
 #include "worker/template.h"
 
 /* A step is one llama_decode() of at most this many tokens and one ubatch: every token of a step meets the same kernels. */
@@ -25,7 +24,6 @@ struct engine {
 	int n_ctx, slots, outputs; /* what ctx was made for */
 	struct llama_batch batch;  /* ENGINE_STEP_TOKENS of room */
 	struct drafts drafts;
-	struct pace pace;          /* of steps in ctx */
 	uint32_t stream;           /* active request */
 	int64_t beat_us;           /* last frame of the active request */
 	double fraction;           /* its progress, for heartbeats */
@@ -34,7 +32,7 @@ struct engine {
 void engine_init(struct engine *e, struct link *l, struct loaded *m);
 void engine_release(struct engine *e);
 
-/* Frees all that hangs on the model (contexts, conversations, columns), so that the model itself can be freed. */
+/* Frees all that hangs on the model (contexts, conversations, columns, drafts), so that the model itself can be freed. */
 void engine_forget(struct engine *e);
 
 /* A context of `n_ctx` cells for `n_seq` sequences and at most `outputs` rows of logits in a step.  Where memory is short, the one that is not asked for goes: the chats'

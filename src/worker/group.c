@@ -25,7 +25,7 @@ enum err_code group_settings(struct group *g, const struct loaded *m, const json
 	g->sampling.min_p = (float)json_get_number(request, "min_p", 0, 1, 0, err);
 	g->sampling.repeat_penalty = (float)json_get_number(request, "repeat_penalty", 0.01, 100, 1, err);
 	int num_ctx = (int)json_get_int(request, "num_ctx", 0, LIMIT_NUM_CTX, 0, err);
-	g->has_drafts = json_is_true(json_object_get(request, "drafts")) && !is_recurrent(m);
+	g->has_drafts = json_get_bool(request, "drafts", false, err) && !is_recurrent(m);
 	g->n_ctx = num_ctx > 0 && (m->n_ctx_train <= 0 || num_ctx < m->n_ctx_train) ? num_ctx : m->n_ctx_train;
 	return err->code;
 }

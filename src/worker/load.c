@@ -73,7 +73,7 @@ static bool on_values(void *user, double fraction)
 	return on_progress((float)(VALUES_SHARE * fraction), user);
 }
 
-/* Whether the weights are numbers.  What our own reader does not take is left to llama.cpp, which says more about it. */
+/* Whether the weights are numbers.  A header that our own reader does not take is left to llama.cpp, which says more about it. */
 static enum err_code check_values(struct request *r, struct progress *p, struct err *err)
 {
 	struct err why = { 0 };
@@ -86,21 +86,18 @@ static enum err_code check_values(struct request *r, struct progress *p, struct 
 		g = gguf_read(r->fd, (uint64_t)st.st_size, "the model", &why);
 	if (!g)
 		return ERR_OK;
-	enum err_code code = finite_check(g, on_values, p, &why);
+	enum err_code code = finite_check(g, on_values, p, err);
 	gguf_close(g);
 	p->before = VALUES_SHARE;
-	if (code == ERR_CANCELLED || strcmp(why.key, "err_values") == 0) {
-		*err = why;
-		return code;
-	}
-	return ERR_OK;
+	return code;
 }
 
-static enum err_code call_loader(struct loaded *m, struct link *l, struct request *r, struct llama_model_params *params,
-				 struct err *err)
+/* `before`: the file as it was before anybody read it. */
+static enum err_code call_loader(struct loaded *m, struct link *l, struct request *r, const struct stat *before,
+				 struct llama_model_params *params, struct err *err)
 {
 	struct shim_why why = { "" };
-	struct stat before = { 0 }, after = { 0 };
+	struct stat after = *before;
 	json_t *paths = json_get_array(r->body, "paths", err);
 	int64_t size = json_get_int(r->body, "size", 0, INT64_MAX, 0, err);
 	if (err->code != ERR_OK)
@@ -117,10 +114,10 @@ static enum err_code call_loader(struct loaded *m, struct link *l, struct reques
 		}
 		m->model = shim_load(NULL, list, n, *params, &why);
 	} else {
-		FILE *file = r->fd >= 0 && fstat(r->fd, &before) == 0 ? open_request(r) : NULL;
+		FILE *file = r->fd >= 0 ? open_request(r) : NULL;
 		if (!file)
 			return err_set(err, ERR_INVALID, "err_worker_request", "field=%s", "fd");
-		if (size > 0 && before.st_size != size) {
+		if (size > 0 && before->st_size != size) {
 			fclose(file);
 			return err_set(err, ERR_DATA, "err_model_changed", "%s", "");
 		}
@@ -128,7 +125,7 @@ static enum err_code call_loader(struct loaded *m, struct link *l, struct reques
 		fclose(file);
 		fstat(r->fd, &after);
 	}
-	if (m->model && !same_file(&before, &after))
+	if (m->model && !same_file(before, &after))
 		return err_set(err, ERR_DATA, "err_model_changed", "%s", "");
 	if (!m->model && link_cancelled(l))
 		return err_set(err, ERR_CANCELLED, "err_cancelled", "%s", "");
@@ -225,6 +222,7 @@ enum err_code load_model(struct loaded *m, struct link *l, struct request *r, js
 	struct progress progress = { .link = l, .stream = r->stream };
 	struct llama_model_params params = llama_model_default_params();
 	struct offload offload;
+	struct stat before = { 0 };
 	if (m->model)
 		return err_set(err, ERR_CONFLICT, "err_worker_loaded", "%s", "");
 	m->n_threads = (int)json_get_int(r->body, "n_threads", 1, 1024, 4, err);
@@ -239,7 +237,10 @@ enum err_code load_model(struct loaded *m, struct link *l, struct request *r, js
 	params.progress_callback_user_data = &progress;
 	sandbox_limit_memory(m->memory_limit);
 	relay_reset();
-	if ((looks && check_values(r, &progress, err) != ERR_OK) || call_loader(m, l, r, &params, err) != ERR_OK || check_model(m, err) != ERR_OK) {
+	if (r->fd >= 0)
+		fstat(r->fd, &before);
+	if ((looks && check_values(r, &progress, err) != ERR_OK) || call_loader(m, l, r, &before, &params, err) != ERR_OK ||
+	    check_model(m, err) != ERR_OK) {
 		if (m->model)
 			llama_model_free(m->model);
 		m->model = NULL;

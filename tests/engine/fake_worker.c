@@ -9,7 +9,7 @@
  *           twice | stranger | silent | unfinished | sandbox | version | drift | slow MS | await (until it is cancelled)
  * "* kv large": each token takes 4 GiB of KV.
  * Answers follow from question and seed alone, those to later turns also from what was said before.  What holds the word "refuse" is
- * not answered, and "moody" not by the first process.  It appends "start", "group CELLS" and "answer CELL" lines to the file "record". */
+ * not answered, and "moody" not by the first process.  It appends "start", "group CELLS", "drafts" and "answer CELL" lines to the file "record". */
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -323,6 +323,8 @@ static void serve_group(const json_t *body)
 
 	str_format(line, sizeof line, "group %zu\n", json_array_size(cells));
 	record(line);
+	if (json_is_true(json_object_get(body, "drafts")))
+		record("drafts\n");
 	json_array_foreach(cells, i, item) {
 		int64_t cell = json_integer_value(json_object_get(item, "cell"));
 		const json_t *messages = json_object_get(item, "messages");

@@ -130,8 +130,8 @@ static struct pace learned(double fixed, double each)
 {
 	struct pace p = { 0 };
 	for (int i = 0; i < 40; i++) {
-		int tokens = 4 + i % 16;
-		pace_add(&p, tokens, (int64_t)(fixed + each * tokens));
+		int tokens = 4 + i % 16, prompts = i % 7 * 10;
+		pace_add(&p, tokens, prompts, (int64_t)(fixed + each * tokens + 700 * prompts));
 	}
 	return p;
 }
@@ -151,12 +151,17 @@ static void what_a_step_takes_is_found_by_its_tokens(void **state)
 	struct pace p = { 0 };
 	assert_false(pace_fit(&p, &fixed, &each));
 	for (int i = 0; i < 100; i++)
-		pace_add(&p, 16, 40000);
-	assert_false(pace_fit(&p, &fixed, &each)); /* all alike */
+		pace_add(&p, 16, i % 5, 40000 + 500 * (i % 5));
+	assert_false(pace_fit(&p, &fixed, &each)); /* only prompts differ */
 	p = learned(20000, 1500);
 	assert_true(pace_fit(&p, &fixed, &each));
 	assert_float_equal(fixed, 20000, 1);
 	assert_float_equal(each, 1500, 1);
+	p = (struct pace){ 0 };
+	for (int i = 0; i < 40; i++) /* without a prompt in any */
+		pace_add(&p, 4 + i % 16, 0, 9000 + 250 * (4 + i % 16));
+	assert_true(pace_fit(&p, &fixed, &each));
+	assert_float_equal(each, 250, 1);
 	p = learned(50000, -1000); /* noise: more tokens took less */
 	assert_true(pace_fit(&p, &fixed, &each));
 	assert_float_equal(each, 0, 1e-9);
@@ -206,6 +211,10 @@ static void while_nothing_is_known_every_other_step_tries(void **state)
 		pace_share(&p, slots, 3, 60);
 		made[i] = all_guesses(slots, 3);
 	}
+	slots[0].chance = slots[2].chance = 0.1; /* hopeless ones are not tried */
+	pace_share(&p, slots, 3, 60);
+	pace_share(&p, slots, 3, 60);
+	assert_int_equal(all_guesses(slots, 3), 0);
 	assert_int_equal(made[0], 0);
 	assert_int_equal(made[1], 2);
 	assert_int_equal(made[2], 0);
