@@ -191,9 +191,9 @@ static enum err_code run_beside(struct quantizer *q, struct err *err)
 		return err_set_errno(err, code, "err_quantize_failed", NULL);
 	}
 	for (bool ended = false; !ended;) {
-		int64_t until = clock_wall_ms() + WAIT_MS;
+		int64_t until = clock_mono_ms() + WAIT_MS;
 		struct timespec at = { .tv_sec = until / 1000, .tv_nsec = until % 1000 * 1000000 };
-		ended = pthread_timedjoin_np(thread, NULL, &at) == 0;
+		ended = pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &at) == 0;
 		report(q, total);
 	}
 	relay_tap(NULL, NULL);
