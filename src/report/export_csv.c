@@ -9,6 +9,7 @@ struct csv_user {
 	struct csv_style style;
 	const char **settings; /* of each column */
 	bool *thinks;          /* each column: it has a field for its thinking */
+	bool *instructed;      /* each column: it has a field for its system prompt */
 };
 
 static void text_field(struct csv_user *u, struct str text)
@@ -36,6 +37,8 @@ static void head(struct csv_user *u)
 	static const char *const likes[] = { "report_likes" }, *const thinking[] = { "report_thinking_of" };
 	static const char *const details[] = { "report_model", "report_settings", "report_tokens", "report_seconds",
 					       "report_state" };
+	static const char *const epoch[] = { "report_epoch_of" }, *const system[] = { "report_system_of" },
+				 *const template[] = { "report_template_of" };
 	const struct export *e = u->e;
 
 	csv_begin(&u->e->out, &u->style);
@@ -58,6 +61,13 @@ static void head(struct csv_user *u)
 	}
 	for (size_t i = 0; i < e->n_columns; i++)
 		headings(u, e->titles[i], details, sizeof details / sizeof *details);
+	for (size_t i = 0; i < e->n_columns; i++) {
+		headings(u, e->titles[i], epoch, 1);
+		if (u->instructed[i])
+			headings(u, e->titles[i], system, 1);
+		if (e->columns[i].template_hash[0])
+			headings(u, e->titles[i], template, 1);
+	}
 	csv_end_row(&u->e->out);
 }
 
@@ -97,6 +107,19 @@ static void detail_fields(struct csv_user *u, size_t column, const struct cell_r
 	state_field(u, &e->columns[column], cell);
 }
 
+/* What stands in no other field about where the column's answers come from. */
+static bool origin_fields(struct csv_user *u, size_t column, const struct run_question *q)
+{
+	const struct column_row *c = &u->e->columns[column];
+
+	csv_number(&u->e->out, c->epoch);
+	if (u->instructed[column])
+		text_field(u, c->params.system[0] ? str_of(c->params.system) : q->q.system);
+	if (c->template_hash[0])
+		text_field(u, str_of(c->template_hash));
+	return export_pass_on(u->e);
+}
+
 static bool category_field(struct csv_user *u, const struct run_question *q)
 {
 	struct export *e = u->e;
@@ -133,6 +156,9 @@ static bool row(void *user, const struct run_question *q, size_t n_columns)
 			return false;
 	for (size_t i = 0; i < n_columns && i < e->n_columns; i++)
 		detail_fields(u, i, &q->cells[i]);
+	for (size_t i = 0; i < n_columns && i < e->n_columns; i++)
+		if (!origin_fields(u, i, q))
+			return false;
 	csv_end_row(&e->out);
 	return export_pass_on(e);
 }
@@ -144,14 +170,17 @@ enum err_code export_csv(struct export *e, struct err *err)
 		.style.excel = e->format == EXPORT_CSV_EXCEL,
 		.settings = arena_array(e->arena, e->n_columns + 1, sizeof *u.settings),
 		.thinks = arena_array(e->arena, e->n_columns + 1, sizeof *u.thinks),
+		.instructed = arena_array(e->arena, e->n_columns + 1, sizeof *u.instructed),
 	};
 
 	/* The head comes before the first answer is read: one query that reads no texts, where writing reads all of them. */
 	enum err_code code = run_store_thinking(e->db, e->run.id, e->n_columns, u.thinks, err);
 	if (code != ERR_OK)
 		return code;
-	for (size_t i = 0; i < e->n_columns; i++)
+	for (size_t i = 0; i < e->n_columns; i++) {
 		u.settings[i] = export_settings(e, &e->columns[i]);
+		u.instructed[i] = e->columns[i].params.system[0] || e->records.systems;
+	}
 	head(&u);
 	return run_store_each(e->db, e->run.id, row, &u, err);
 }

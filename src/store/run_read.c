@@ -560,7 +560,7 @@ enum err_code run_store_read_page(struct db *db, struct arena *a, int64_t run_id
 
 enum err_code run_store_records(struct db *db, int64_t run_id, struct run_records *out, struct err *err)
 {
-	int64_t any = 0, ids = 0, categories = 0;
+	int64_t any = 0, ids = 0, categories = 0, systems = 0;
 
 	enum err_code code = db_number(db, err, &any, 0, "SELECT EXISTS(SELECT 1 FROM question WHERE run_id = ?1 AND record IS NOT NULL)",
 				       "i", run_id);
@@ -573,7 +573,10 @@ enum err_code run_store_records(struct db *db, int64_t run_id, struct run_record
 				 "SELECT EXISTS(SELECT 1 FROM question WHERE run_id = ?1 AND record IS NOT NULL AND " CATEGORY
 				 " IS NOT NULL)",
 				 "i", run_id);
-	*out = (struct run_records){ any, ids, categories };
+	if (code == ERR_OK)
+		code = db_number(db, err, &systems, 0, "SELECT EXISTS(SELECT 1 FROM question WHERE run_id = ?1 AND system <> '')", "i",
+				 run_id);
+	*out = (struct run_records){ any, ids, categories, systems };
 	return code;
 }
 

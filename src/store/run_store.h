@@ -133,6 +133,7 @@ MUST_USE enum err_code run_store_add(struct db *db, struct run_row *run, struct 
 /* What the questions of a run have of their rows, at least one of them. */
 struct run_records {
 	bool any, ids, categories; /* `ids`: with a record */
+	bool systems;              /* a system prompt of its own, whatever record it has */
 };
 MUST_USE enum err_code run_store_records(struct db *db, int64_t run_id, struct run_records *out, struct err *err);
 

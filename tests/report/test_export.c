@@ -49,6 +49,7 @@ static int setup(void **state)
 	questions[2].id = STR("=own-id");
 	questions[2].other_references = STR("second \"one\"\nthird");
 	columns[0].model_hash = "aa11";
+	columns[0].template_hash = "bb22";
 	columns[1].params.system = "Be <brief> & \"kind\".";
 	columns[0].params.stop = "[\"</s>\"]";
 	columns[0].params.num_ctx = 512;
@@ -128,7 +129,7 @@ static void plain_csv_gives_every_text_back(void **state)
 
 	csv_reader_init(&reader, buf_str(&t.all), ',');
 	assert_true(csv_reader_next(&reader, &record));
-	assert_int_equal(record.n, 3 + 3 * 2 + 1 + 3 * 5);
+	assert_int_equal(record.n, 3 + 3 * 2 + 1 + 3 * 5 + 3 + 1 + 1);
 	static const char *const heads[] = { "ID", "Question", "Reference answer", "kestrel · epoch 4",
 					     "kestrel · epoch 4 likes", "kestrel · epoch 4 (2)",
 					     "kestrel · epoch 4 (2) thinking", "kestrel · epoch 4 (2) likes", "base|<b>",
@@ -137,9 +138,13 @@ static void plain_csv_gives_every_text_back(void **state)
 					     "kestrel · epoch 4 state" };
 	for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
 		assert_true(str_eq_text(record.fields[i], heads[i]));
+	static const char *const ends[] = { "kestrel · epoch 4 epoch", "kestrel · epoch 4 template (SHA-256)",
+					    "kestrel · epoch 4 (2) epoch", "kestrel · epoch 4 (2) system prompt", "base|<b> epoch" };
+	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+		assert_true(str_eq_text(record.fields[25 + i], ends[i]));
 	for (size_t i = 0; i < N_HOSTILE; i++) {
 		assert_true(csv_reader_next(&reader, &record));
-		assert_int_equal(record.n, 25);
+		assert_int_equal(record.n, 30);
 		assert_true(str_eq_text(record.fields[1], hostile[i][0] ? hostile[i] : "q"));
 		assert_true(str_eq_text(record.fields[2], hostile[(i + 1) % N_HOSTILE]));
 		assert_true(str_eq_text(record.fields[3], hostile[i]));
@@ -155,6 +160,11 @@ static void plain_csv_gives_every_text_back(void **state)
 		assert_true(str_eq_text(record.fields[22], ""));
 		assert_true(str_eq_text(record.fields[24],
 					i == 0 ? "failed: There is no model with the number <9>." : "waiting"));
+		assert_true(str_eq_text(record.fields[25], "3.98"));
+		assert_true(str_eq_text(record.fields[26], "bb22"));
+		assert_true(str_eq_text(record.fields[27], "3.98"));
+		assert_true(str_eq_text(record.fields[28], "Be <brief> & \"kind\"."));
+		assert_true(str_eq_text(record.fields[29], "")); /* the epoch of a base model */
 		if (i == 2)
 			assert_true(str_eq_text(record.fields[0], "=own-id"));
 		if (i == 3)
@@ -180,7 +190,7 @@ static void excel_csv_has_a_bom_crlf_and_no_formula(void **state)
 	assert_true(csv_reader_next(&reader, &record));
 	for (size_t i = 0; i < N_HOSTILE; i++) {
 		assert_true(csv_reader_next(&reader, &record));
-		assert_int_equal(record.n, 25);
+		assert_int_equal(record.n, 30);
 		assert_int_equal(str_starts(record.fields[3], "'"), i < 4);
 		assert_int_equal(str_starts(record.fields[6], "'"), (i + 3) % N_HOSTILE < 4);
 		if (i == 2)
@@ -190,7 +200,7 @@ static void excel_csv_has_a_bom_crlf_and_no_formula(void **state)
 	buf_release(&t.all);
 }
 
-/* To the byte what programs have read since the first version. */
+/* To the byte what programs have read since the first version, and the epoch behind it. */
 static void where_nobody_thinks_csv_has_no_column_for_it(void **state)
 {
 	struct fixture *f = *state;
@@ -205,12 +215,45 @@ static void where_nobody_thinks_csv_has_no_column_for_it(void **state)
 		str_format(want, sizeof want,
 			   "%s\"ID\",\"Question\",\"Reference answer\",\"model · epoch 0\",\"model · epoch 0 likes\","
 			   "\"model · epoch 0 model\",\"model · epoch 0 settings\",\"model · epoch 0 tokens\","
-			   "\"model · epoch 0 seconds\",\"model · epoch 0 state\"\r\n"
-			   "\"1\",\"question 0\",\"reference\",\"%s=2\",0,\"model · epoch 0\",\"%s\",10,0.001,\"done\"\r\n",
+			   "\"model · epoch 0 seconds\",\"model · epoch 0 state\",\"model · epoch 0 epoch\"\r\n"
+			   "\"1\",\"question 0\",\"reference\",\"%s=2\",0,\"model · epoch 0\",\"%s\",10,0.001,\"done\",0\r\n",
 			   excel ? "\xEF\xBB\xBF" : "", excel ? "'" : "", settings);
 		assert_string_equal(buf_text(&t.all), want);
 		buf_release(&t.all);
 	}
+}
+
+/* A question's own stands where the column has none, as when it was asked. */
+static void csv_says_which_system_prompt_was_sent(void **state)
+{
+	static const char *const want[][2] = { { "'=own of the question", "'-of the column" }, { "", "'-of the column" } };
+	struct fixture *f = *state;
+	struct run_row run = { .params = gen_params_default() };
+	struct column_row columns[2] = { column_of("a", NAN), column_of("b", 2.5) };
+	struct question q[2] = { question_of("x", ""), question_of("y", "") };
+	struct csv_reader reader;
+	struct csv_record record;
+
+	q[0].system = STR("=own of the question");
+	columns[1].params.system = "-of the column";
+	assert_ok(run_store_add(f->db, &run, columns, 2, q, 2, err));
+	f->run_id = run.id;
+	struct taker t = export_of(f, EXPORT_CSV_EXCEL, LANG_ZH_TW);
+	csv_reader_init(&reader, (struct str){ t.all.ptr + 3, t.all.len - 3 }, ',');
+	assert_true(csv_reader_next(&reader, &record));
+	assert_int_equal(record.n, 3 + 2 * 2 + 2 * 5 + 4);
+	assert_true(str_eq_text(record.fields[17], "a 訓練輪次"));
+	assert_true(str_eq_text(record.fields[18], "a 系統提示詞"));
+	assert_true(str_eq_text(record.fields[20], "b - 第 2.5 週期 系統提示詞"));
+	for (size_t i = 0; i < 2; i++) {
+		assert_true(csv_reader_next(&reader, &record));
+		assert_true(str_eq_text(record.fields[17], ""));
+		assert_true(str_eq_text(record.fields[18], want[i][0]));
+		assert_true(str_eq_text(record.fields[19], "2.5"));
+		assert_true(str_eq_text(record.fields[20], want[i][1]));
+	}
+	csv_reader_release(&reader);
+	buf_release(&t.all);
 }
 
 static json_t *line_of(struct str *rest)
@@ -415,7 +458,7 @@ static void long_answers_come_in_bounded_chunks(void **state)
 			csv_reader_init(&reader, buf_str(&t.all), ',');
 			for (int i = 0; i < 3; i++)
 				assert_true(csv_reader_next(&reader, &record));
-			assert_int_equal(record.n_found, 24);
+			assert_int_equal(record.n_found, 27);
 			assert_int_equal(record.fields[7].len, 261000 + 2 * 577);
 			assert_false(csv_reader_next(&reader, &record));
 			csv_reader_release(&reader);
@@ -469,6 +512,7 @@ int main(void)
 		TEST(plain_csv_gives_every_text_back),
 		TEST(excel_csv_has_a_bom_crlf_and_no_formula),
 		TEST(where_nobody_thinks_csv_has_no_column_for_it),
+		TEST(csv_says_which_system_prompt_was_sent),
 		TEST(jsonl_has_everything),
 		TEST(jsonl_has_the_whole_record),
 		TEST(csv_has_id_and_category_of_the_record_after_the_number),
