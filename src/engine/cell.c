@@ -145,6 +145,7 @@ void cell_answered(struct engine *e, size_t column, struct live_cell *cell, cons
 {
 	cell_start(e, column, cell);
 	cell_over(e, column, cell);
+	e->active->columns[column].row.n_done += !cell->was_done;
 	struct store_cell *s = store_cell_new(e, column, cell);
 	struct cell_row row = *answer;
 	row.state = CELL_DONE;

@@ -291,6 +291,8 @@ void column_fail(struct engine *e, struct active_column *c, const struct err *ca
 	if (c->state == COLUMN_FAILED)
 		return;
 	c->problem = *cause;
+	if (strcmp(cause->key, "err_worker_memory") == 0 && c->row.n_done > 0)
+		err_set(&c->problem, cause->code, "err_worker_memory_kept", "n=%lld", (long long)c->row.n_done);
 	c->state = COLUMN_FAILED;
 	c->exhausted = true;
 	log_warn("engine", "column failed run=%lld column=%lld %s", (long long)a->run_id, (long long)c->row.id, cause->key);
@@ -299,7 +301,7 @@ void column_fail(struct engine *e, struct active_column *c, const struct err *ca
 	j->job.serial = a->serial;
 	j->run_id = a->run_id;
 	j->column_id = c->row.id;
-	j->problem = *cause;
+	j->problem = c->problem;
 	a->n_storing++;
 	job_write(&j->job);
 	engine_touch(e, c);

@@ -181,6 +181,13 @@ def test_the_other_fields_of_a_row_go_through_sets_runs_and_exports(server, mode
     assert server.api("GET", f"/runs/{plain}/export?format=csv").body.decode().startswith('"ID","Question"')
 
 
+def test_a_link_that_is_over_says_how_to_get_a_new_one(server):
+    for language, sentence in (("en", "This link has expired or was already used. Run `assay open` for a new one."),
+                               ("zh-TW", "這個連結已過期或已使用過。請執行 `assay open` 取得新的連結。")):
+        error = problem(server.send("POST", "/api/v1/session", {"code": "0" * 32}, {"Accept-Language": language}), 403, "denied")
+        assert (error["message"] + (" " if language == "en" else "") + error["hint"]) == sentence
+
+
 def test_question_sets_from_the_body(server):
     reply = server.api("POST", "/question-sets", {"questions": ["e\u0301", {"text": "b", "reference": "r", "id": "7"}]})
     number = reply.json["id"]

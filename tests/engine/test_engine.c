@@ -564,6 +564,25 @@ static void a_model_that_dies_on_every_group_fails_its_column_soon(void **state)
 	assert_int_equal(recorded("start"), 6);
 }
 
+/* The sentence counts what is kept where something is. */
+static void a_model_that_runs_out_of_memory_says_how_many_answers_are_kept(void **state)
+{
+	(void)state;
+	script("0 cell11 exit 72\n1 group exit 72\n2 group exit 72\n3 group exit 72\n4 group exit 72\n5 group exit 72\n6 group exit 72\n");
+	struct bench_result r = run_one(400);
+	int64_t n = bench_count(&r, CELL_DONE);
+	char text[24];
+	str_format(text, sizeof text, "%lld", (long long)n);
+	assert_true(n > 0 && n < 400);
+	assert_err(&r.columns[0].problem, "err_worker_memory_kept");
+	assert_arg(&r.columns[0].problem, "n", text);
+	assert_err(&r.questions[399].cells[0].problem, "err_worker_memory_kept");
+	script("* group exit 72\n");
+	bench_reopen(&bench);
+	r = run_one(40);
+	assert_err(&r.columns[0].problem, "err_worker_memory");
+}
+
 static void an_adapter_that_kills_the_worker_fails_its_column_only(void **state)
 {
 	(void)state;
@@ -956,6 +975,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_worker_that_always_dies_while_it_is_measured_fails_the_column, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_group_is_given_up_after_three_deaths_and_the_rest_goes_on, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_model_that_dies_on_every_group_fails_its_column_soon, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_model_that_runs_out_of_memory_says_how_many_answers_are_kept, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_adapter_that_kills_the_worker_fails_its_column_only, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_adapter_for_another_model_fails_its_column_only, setup, teardown),
 		cmocka_unit_test_setup_teardown(models_that_cannot_be_asked_say_why, setup, teardown),
