@@ -25,6 +25,8 @@ OF_C = ("cli_", "core_", "err_", "report_")
 # A number before one of these without a choice: "1 questions".  Sentences that only speak of several may do so.
 SEVERAL = ("_too_many", "_limit", "_count", "_columns", "_several", "_heads", "_complex")
 PLURAL = re.compile(r"\{[a-z_]+\} (?:more |other )?(?:questions|answers|models|rows|lines|fields|columns)\b")
+# What programs say to each other, and sentences that say themselves how to go on.
+NO_WAY_ON = ("err_chat_too_long", "err_frame_too_long", "err_run_part")
 KEY = re.compile(r"^[a-z][a-z0-9_]*$")
 # Words of the mainland that have another form in Taiwan; 演算法 and "支持" (to back) are the exceptions.
 MAINLAND = ("默認 缺省 設置 用戶 信息 文件夾 加載 保存 導入 導出 鏈接 網絡 服務器 內存 顯存 硬盤 緩存 優化 質量 概率 置信 "
@@ -75,6 +77,8 @@ def check():
             wrong.append(f"{key}: the page knows no choice by number")
         if key.startswith(OF_C) and not key.endswith(SEVERAL) and PLURAL.search(english):
             wrong.append(f"{key}: write \"{{n}} [n|question|questions]\": there may be 1")
+        if key.startswith("err_") and "limit" in HOLE.findall(english) and key + "_hint" not in tables["en"] and key not in NO_WAY_ON:
+            wrong.append(f"{key}: a limit needs {key}_hint, which says how to go on")
         for word in MAINLAND:
             if word in chinese:
                 wrong.append(f"{key}: {word} is not used in Taiwan")

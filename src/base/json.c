@@ -48,9 +48,9 @@ static enum err_code check_shape(struct str text, const char *what, size_t max_v
 			return err_set(err, ERR_LIMIT, "err_json_too_deep", "what=%s|line=%zu|column=%zu|limit=%d", what,
 				w.line, w.column, LIMIT_JSON_DEPTH);
 		}
-		if (values > max_values)
-			return err_set(err, ERR_LIMIT, "err_json_too_many", "what=%s|limit=%zu", what, max_values);
 	}
+	if (values > max_values)
+		return err_set(err, ERR_LIMIT, "err_json_too_many", "what=%s|limit=%zu|found=%zu", what, max_values, values);
 	return ERR_OK;
 }
 

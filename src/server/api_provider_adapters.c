@@ -78,6 +78,7 @@ static void read_adapters(struct request *r, struct db *db)
 	struct err *err = request_err(r);
 	const struct family_row *family = NULL;
 	struct model_list list;
+	size_t found = 0;
 
 	if (!provider_read(r, db, r->id, &s->remote, NULL) || model_store_list(db, r->arena, &list, err) != ERR_OK)
 		return;
@@ -97,13 +98,12 @@ static void read_adapters(struct request *r, struct db *db)
 		const struct model_row *row = &list.models[i];
 		if (row->family_id != family->id || row->model.kind != MODEL_ADAPTER)
 			continue;
-		if (s->n == ADAPTERS_MAX) {
-			err_set(err, ERR_LIMIT, "err_adapters_many", "field=family_id|name=%s|limit=%d", family->name, ADAPTERS_MAX);
-			return;
-		}
-		add_adapter(r, s, family, row);
+		if (++found <= ADAPTERS_MAX)
+			add_adapter(r, s, family, row);
 	}
-	if (s->n == 0)
+	if (found > ADAPTERS_MAX)
+		err_set(err, ERR_LIMIT, "err_adapters_many", "field=family_id|name=%s|limit=%d|found=%zu", family->name, ADAPTERS_MAX, found);
+	else if (found == 0)
 		err_set(err, ERR_UNSUPPORTED, "err_family_no_adapters", "field=family_id|name=%s", family->name);
 }
 

@@ -16,7 +16,6 @@
 #include "server/upload.h"
 
 #define API "/api/v1"
-#define HEADERS_MAX 64
 #define STREAM_BLOCK (32 * KIB)
 #define THROWN_MAX (1 * GIB) /* of a refused body: what is left unread would take the refusal from the client */
 #define BODY_GRACE_MS 10000
@@ -274,12 +273,16 @@ static bool pass_gate(struct exchange *x, const struct gate_rule *rule, const st
 
 static bool check_head(struct exchange *x, const struct head *head)
 {
-	if (x->conn->is_stranger)
+	struct err err = { 0 };
+
+	if (x->conn->is_stranger) {
 		refuse_key(x, 403, ERR_DENIED, "err_gate_stranger");
-	else if (head->n > HEADERS_MAX)
-		refuse_key(x, 431, ERR_LIMIT, "err_http_headers");
-	else if (head->n_length > 1 || (head->n_length && head->chunked))
+	} else if (head->n > LIMIT_HEAD_FIELDS) {
+		err_set(&err, ERR_LIMIT, "err_http_headers", "limit=%d|found=%d", LIMIT_HEAD_FIELDS, head->n);
+		refuse(x, 431, &err);
+	} else if (head->n_length > 1 || (head->n_length && head->chunked)) {
 		refuse_key(x, 400, ERR_INVALID, "err_http_length");
+	}
 	return !x->is_refused;
 }
 

@@ -19,11 +19,9 @@
 #include "base/mem.h"
 #include "server/exchange.h"
 
-#define HEAD_MAX (32 * KIB)       /* request line and header fields; also the library's buffer for a connection */
 #define FIRST_HEAD_MS 10000       /* for the first request of a connection */
 #define BODY_BYTES_PER_MS 1       /* slower bodies are cut off after the grace */
 #define STALL_S 30
-#define PER_ADDRESS 300
 #define SWEEP_MS 1000
 #define OWN_CONNS 8 /* of the unix socket alone: whoever sits at the machine gets in */
 #define DEFAULT_PORT 7878
@@ -174,8 +172,8 @@ static bool start_daemon(struct http *h, int fd, bool is_unix)
 	l->daemon = MHD_start_daemon(
 		flags, 0, admit, l, exchange_on_request, l, MHD_OPTION_EXTERNAL_LOGGER, no_log, NULL,
 		MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)LIMIT_CONNECTIONS,
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEAD_MAX, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)STALL_S,
-		MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)(is_unix ? 0 : PER_ADDRESS), MHD_OPTION_NOTIFY_COMPLETED,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)LIMIT_HEAD_BYTES, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)STALL_S,
+		MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)(is_unix ? 0 : LIMIT_ADDRESS_CONNECTIONS), MHD_OPTION_NOTIFY_COMPLETED,
 		exchange_on_completed, l, MHD_OPTION_NOTIFY_CONNECTION, on_connection, l, MHD_OPTION_UNESCAPE_CALLBACK, unescape,
 		NULL, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
 	if (!l->daemon) {
@@ -273,7 +271,8 @@ static enum err_code open_unix(struct http *h, const char *path, struct err *err
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	if (!str_format(address.sun_path, sizeof address.sun_path, "%s", path))
-		return err_set(err, ERR_INVALID, "err_socket_path", "path=%s", path);
+		return err_set(err, ERR_INVALID, "err_socket_path", "path=%s|limit=%zu|found=%zu", path, sizeof address.sun_path - 1,
+			       strlen(path));
 	(void)unlink(path); /* of a server that died: we hold the lock of the data directory */
 	mode_t before = umask(0177);
 	int fd = listen_on((struct sockaddr *)&address, sizeof address);

@@ -96,7 +96,7 @@ static void read_follows(const json_t *item, struct question *all, size_t at, st
 	all[at].turn = all[before].turn + 1;
 	all[at].back = (int64_t)at - before;
 	if (all[at].turn >= LIMIT_TURNS)
-		err_set(err, ERR_LIMIT, "err_question_turns", "field=follows|limit=%d", LIMIT_TURNS);
+		err_set(err, ERR_LIMIT, "err_question_turns", "field=follows|limit=%d|found=%lld", LIMIT_TURNS, (long long)all[at].turn + 1);
 }
 
 enum err_code question_body(struct arena *a, const json_t *array, struct question **out, size_t *n, struct err *err)

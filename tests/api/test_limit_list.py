@@ -55,3 +55,24 @@ def test_the_docs_name_the_same_values(server, page):
     text = (ROOT / page).read_text("utf-8")
     values = {name: re.sub(" [a-z]+$", "", limit["text"]) for name, limit in listed(server, "en").items()}
     assert not {name: value for name, value in values.items() if not re.search(rf"(?<![\d,]){value}(?!,?\d)", text)}
+
+
+@pytest.mark.parametrize("page", ["docs/limits.md", "docs/limits.zh-TW.md"])
+def test_the_docs_name_what_the_page_limits_itself(page):
+    text = (ROOT / page).read_text("utf-8")
+    for path, names in (("stores/compare.svelte.ts", ["QUESTIONS_MAX"]), ("services/markdown.ts", ["MARKDOWN_MAX"]),
+                        ("services/diff.ts", ["TOKENS_MAX", "EDITS_MAX"])):
+        source = (ROOT / "web/src" / path).read_text("utf-8")
+        for name in names:
+            value = eval(re.search(rf"const {name} = ([\d_* ]+);", source)[1])
+            assert re.search(rf"(?<![\d,]){value:,}(?!,?\d)", text), name
+
+
+def test_a_head_over_a_limit_is_refused(server):
+    over = header()["head_fields"] + 20
+    reply = server.send("GET", "/api/v1/session", headers={f"X-{i}": "1" for i in range(over)})
+    error = reply.json["error"]
+    assert reply.status == 431 and error["hint"]
+    found = int(re.search(r"(\d+) header fields, more than the limit of 64", error["message"])[1])
+    assert over <= found <= over + 4
+    assert server.send("GET", "/api/v1/session", headers={"X-Long": "x" * header()["head_bytes"]}).status == 431

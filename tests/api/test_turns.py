@@ -122,6 +122,8 @@ def test_a_turn_that_follows_nothing_is_refused(server, model, questions, key):
     reply = server.api("POST", "/runs", {"columns": [{"model_id": model}], "questions": questions})
     assert reply.status == (413 if key == "err_question_turns" else 400), reply.body
     assert reply.json["error"]["key"] == key
+    if key == "err_question_turns":
+        assert "turn 33" in reply.json["error"]["message"] and reply.json["error"]["hint"]
     assert reply.json["error"]["field"].startswith("questions[") and reply.json["error"]["field"].endswith("].follows")
 
 

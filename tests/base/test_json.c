@@ -156,6 +156,7 @@ static void a_frame_may_be_long_but_not_of_many_values(void **state)
 	buf_add_text(&b, "0]");
 	assert_null(json_parse_frame(buf_str(&b), &err));
 	assert_string_equal(err.key, "err_json_too_many");
+	assert_non_null(strstr(err.args, "found=65538")); /* the list, too */
 	buf_release(&b);
 }
 
