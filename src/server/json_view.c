@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "convert/python_convert.h"
 #include "engine/model_cache.h"
+#include "metric/interval.h"
 #include "server/model_extra.h"
 #include "server/model_name.h"
 #include "store/gen_params.h"
@@ -445,7 +446,17 @@ static const char *stored_column_state(const struct column_row *c)
 	return c->n_cancelled ? "cancelled" : "done";
 }
 
-void view_column(struct buf *b, enum lang lang, const struct column_row *c, const struct run_live *live)
+/* How far the share of liked questions may be off.  Of several people a question has several likes, which are not independent. */
+static void put_likes_interval(struct buf *b, const struct run_row *run, const struct column_row *c)
+{
+	if (run->n_raters != 1 || c->n_likes > run->n_questions)
+		return;
+	struct interval wilson = interval_wilson((double)c->n_likes, (double)run->n_questions, 0.95);
+	json_num(b, "likes_low", wilson.low);
+	json_num(b, "likes_high", wilson.high);
+}
+
+void view_column(struct buf *b, enum lang lang, const struct run_row *run, const struct column_row *c, const struct run_live *live)
 {
 	const struct column_live *now = live_of(live, c->id);
 	json_open(b, NULL, '{');
@@ -471,6 +482,7 @@ void view_column(struct buf *b, enum lang lang, const struct column_row *c, cons
 	json_int(b, "n_reused", c->n_reused);
 	json_int(b, "n_total", c->n_done + c->n_failed + c->n_cancelled + c->n_waiting);
 	json_int(b, "likes", c->n_likes);
+	put_likes_interval(b, run, c);
 	json_int(b, "rated", c->n_rated);
 	json_num(b, "tokens_per_s", c->sum_us > 0 ? (double)c->sum_generated * 1e6 / (double)c->sum_us : NAN);
 	json_int(b, "slots", c->slots);
@@ -516,7 +528,7 @@ void view_run(struct buf *b, enum lang lang, const struct run_row *run, const st
 	if (columns) {
 		json_open(b, "columns", '[');
 		for (size_t i = 0; i < n; i++)
-			view_column(b, lang, &columns[i], live);
+			view_column(b, lang, run, &columns[i], live);
 		json_close(b, ']');
 	}
 	json_close(b, '}');

@@ -54,7 +54,7 @@ struct run_live {
 /* `columns` NULL: without them. */
 void view_run(struct buf *b, enum lang lang, const struct run_row *run, const struct column_row *columns, size_t n,
 	      const struct run_live *live);
-void view_column(struct buf *b, enum lang lang, const struct column_row *c, const struct run_live *live);
+void view_column(struct buf *b, enum lang lang, const struct run_row *run, const struct column_row *c, const struct run_live *live);
 
 /* `live` (NULL: none): the answer so far of a cell that is not done. */
 void view_cell(struct buf *b, enum lang lang, const struct cell_row *c, const struct cell_live *live);

@@ -144,7 +144,7 @@ static void send_run(struct watch *w)
 	for (size_t i = 0; i < w->n_columns; i++) {
 		init_both(out);
 		for (int lang = 0; lang < LANG_COUNT; lang++)
-			view_column(&out[lang], (enum lang)lang, &w->columns[i], &live);
+			view_column(&out[lang], (enum lang)lang, &w->run, &w->columns[i], &live);
 		publish(app, "column", out);
 	}
 }

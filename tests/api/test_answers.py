@@ -143,6 +143,12 @@ def test_a_vote_is_stored_told_to_others_and_taken_back(server, real):
                          "column_likes": int(liked)}
         told = json.loads(other.until("vote")["data"])
         assert told["likes"] == int(liked) and told["run_id"] == run
+        # Wilson's interval of 1 of 1 begins at 1 / (1 + 1.96²); without a like nobody has rated.
+        known = {c["id"]: c for c in server.api("GET", f"/runs/{run}").json["columns"]}[columns[0]["id"]]
+        assert [known.get("likes_low"), known.get("likes_high")] == ([pytest.approx(0.206549, abs=1e-5), pytest.approx(1)] if liked else [None, None])
+    while (column := json.loads(other.until("column")["data"])).get("likes_low") is None:
+        pass
+    assert column["likes"] == 1
     other.close()
     assert server.api("GET", f"/cells/{cell['id']}").json["liked"] is True
     rows = list(csv.reader(io.StringIO(server.api("GET", f"/runs/{run}/export?format=csv").body.decode("utf-8"))))

@@ -172,9 +172,10 @@ static void a_column_says_what_the_engine_knows(void **state)
 	struct buf b = BUF_INIT(MIB);
 	struct column_row c = { .id = 3, .label = "m", .epoch = NAN, .params = gen_params_default(), .device = "",
 				.n_waiting = 2 };
+	const struct run_row run = { .n_questions = 2 };
 	struct run_live live = { .is_active = true, .n_columns = 1 };
 	live.columns[0] = (struct column_live){ .column_id = 3, .state = COLUMN_LOADING, .progress = 0.5 };
-	view_column(&b, LANG_EN, &c, &live);
+	view_column(&b, LANG_EN, &run, &c, &live);
 	json_t *v = parsed(&b);
 	assert_string_equal(text_of(v, "state"), "loading");
 	assert_true(json_is_null(json_object_get(v, "epoch")));
@@ -184,11 +185,31 @@ static void a_column_says_what_the_engine_knows(void **state)
 	struct err cause = { 0 }; /* its row is written a moment later */
 	(void)!err_set(&cause, ERR_LIMIT, "err_disk_full", NULL);
 	live.columns[0] = (struct column_live){ .column_id = 3, .state = COLUMN_FAILED, .problem = &cause };
-	view_column(&b, LANG_EN, &c, &live);
+	view_column(&b, LANG_EN, &run, &c, &live);
 	v = parsed(&b);
 	assert_string_equal(text_of(v, "state"), "failed");
 	assert_string_equal(text_of(json_object_get(v, "problem"), "code"), "limit");
 	json_decref(v);
+}
+
+/* Likes of several people are not independent, and where nobody has rated there is nothing to tell. */
+static void an_interval_stands_at_the_likes_of_one_person(void **state)
+{
+	(void)state;
+	struct buf b = BUF_INIT(MIB);
+	const struct column_row c = { .id = 3, .label = "m", .epoch = NAN, .params = gen_params_default(), .device = "", .n_likes = 3 };
+	const struct run_live live = { .n_columns = 0 };
+	for (int64_t n_raters = 0; n_raters < 3; n_raters++) {
+		const struct run_row run = { .n_questions = 8, .n_raters = n_raters };
+		view_column(&b, LANG_EN, &run, &c, &live);
+		json_t *v = parsed(&b), *low = json_object_get(v, "likes_low"), *high = json_object_get(v, "likes_high");
+		assert_int_equal(low && high, n_raters == 1);
+		if (n_raters == 1) {
+			assert_true(fabs(json_number_value(low) - 0.1368) < 1e-4);
+			assert_true(fabs(json_number_value(high) - 0.6943) < 1e-4);
+		}
+		json_decref(v);
+	}
 }
 
 static void check_body(const char *text, enum err_code code, const char *field)
@@ -252,6 +273,7 @@ int main(void)
 		cmocka_unit_test(a_page_puts_live_text_on_its_cell_only),
 		cmocka_unit_test(a_question_of_a_run_has_all_that_asking_it_again_needs),
 		cmocka_unit_test(a_column_says_what_the_engine_knows),
+		cmocka_unit_test(an_interval_stands_at_the_likes_of_one_person),
 		cmocka_unit_test(a_wrong_run_names_the_field),
 		cmocka_unit_test(every_error_code_has_its_status),
 	};

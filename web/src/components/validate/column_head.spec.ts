@@ -24,22 +24,23 @@ function open(column: Column, state: Run["state"], blind = false): void {
 	validate.view = view;
 	validate.draft.adopt(view.run);
 }
-async function head(column: Column, state: Run["state"]): Promise<{ text: string; retry: boolean }> {
+async function head(column: Column, state: Run["state"]): ReturnType<typeof look> {
 	open(column, state);
 	const [shown_column] = validate.draft.columns;
 	if (!shown_column) throw new Error("no column");
 	return look(mount(ColumnHead, { target: document.body, props: { column: shown_column, onsettings: () => undefined } }));
 }
-async function single(column: Column, blind = false): Promise<{ text: string; retry: boolean }> {
+async function single(column: Column, blind = false): ReturnType<typeof look> {
 	open(column, "running", blind);
 	return look(mount(Single, { target: document.body, props: { onprompt: () => undefined } }));
 }
-async function look(shown: ReturnType<typeof mount>): Promise<{ text: string; retry: boolean }> {
+async function look(shown: ReturnType<typeof mount>): Promise<{ text: string; retry: boolean; likes: string | undefined }> {
 	flushSync();
 	const text = document.body.textContent ?? "";
+	const likes = document.body.querySelector<HTMLElement>(".likes")?.title;
 	const retry = [...document.body.querySelectorAll("button")].some((one) => one.textContent?.trim() === "Retry");
 	await unmount(shown);
-	return { text, retry };
+	return { text, retry, likes };
 }
 
 test("a column that failed can be tried again, also while others are answered", async () => {
@@ -63,4 +64,8 @@ test("while names are hidden neither size nor reason says whose column it is", a
 	expect(lost.text).toContain("1 failed");
 	expect(lost.text).not.toContain("gone");
 	expect(lost.retry).toBe(true);
+});
+test("likes say on hover how far their share may be off", async () => {
+	expect((await head(done, "done")).likes).toBe("likes: 0 of 1");
+	expect((await head({ ...done, likes: 1, likes_low: 0.2065, likes_high: 1 }, "done")).likes).toBe("likes: 1 of 1 (95% interval: 21–100%)");
 });

@@ -13,6 +13,7 @@ async function verdict(likes: [number, number][]): Promise<string | undefined> {
 	const columns = ["a", "b"].map((label, position): Column => ({
 		id: position + 1, run_id: 7, position, model_id: position + 3, label, params: {}, own_params: false, state: "done",
 		n_done: likes.length, n_failed: 0, n_total: likes.length, likes: likes.reduce((n, row) => n + (row[position] ?? 0), 0),
+		likes_low: 0.25, likes_high: 1,
 	}));
 	const view = new RunView(7);
 	view.run = {
@@ -31,6 +32,7 @@ async function verdict(likes: [number, number][]): Promise<string | undefined> {
 		expect(text).toBeTruthy();
 		return text;
 	});
+	expect(document.body.querySelector("td.number")?.getAttribute("title")).toMatch(/^likes: \d+ of \d+ \(95% interval: 25–100%\)$/);
 	await unmount(shown);
 	return said ?? undefined;
 }
