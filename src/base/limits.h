@@ -66,6 +66,7 @@
 
 #define LIMIT_STREAM_LINE (1 * MIB) /* of what a provider sends */
 #define LIMIT_REMOTE_MODELS 10000   /* of one provider */
+#define LIMIT_ADAPTERS 64           /* of a fine-tuned model, loaded into a provider at once */
 #define LIMIT_REMOTE_TRIES 6        /* of one question */
 #define LIMIT_KEY_BYTES 4096        /* of a provider */
 #define LIMIT_CA_FILE (4 * MIB)     /* certificates of authorities for one provider */

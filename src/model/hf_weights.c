@@ -20,7 +20,7 @@ struct hf_weights {
 	const char *dir;
 	const char **names; /* of the files, sorted */
 	struct safetensors **files;
-	size_t n_files;
+	size_t n_files, n_found; /* kept, and all that there are */
 	struct hf_tensor *tensors;
 	size_t n_tensors;
 	uint64_t bytes;
@@ -116,6 +116,7 @@ static bool is_pickle_name(struct str name)
 
 static void add_file(struct hf_weights *w, const char *name)
 {
+	w->n_found++;
 	if (w->n_files <= LIMIT_WEIGHT_FILES)
 		w->names[w->n_files++] = arena_strdup(w->arena, name);
 }
@@ -177,7 +178,7 @@ static enum err_code check_numbered(const struct hf_weights *w, struct err *err)
 static void take_indexed(struct hf_weights *w, struct index *x)
 {
 	qsort(x->places, x->n, sizeof(x->places[0]), by_file);
-	w->n_files = 0;
+	w->n_files = w->n_found = 0;
 	for (size_t i = 0; i < x->n; i++)
 		if (i == 0 || strcmp(x->places[i].file, x->places[i - 1].file) != 0)
 			add_file(w, x->places[i].file);
@@ -205,7 +206,7 @@ static enum err_code find_all(struct hf_weights *w, struct index *x, struct err 
 {
 	enum err_code rc = find_files(w, x, err);
 	if (rc == ERR_OK && w->n_files > LIMIT_WEIGHT_FILES)
-		rc = err_set(err, ERR_LIMIT, "err_hf_many_files", "path=%s|limit=%d", w->dir, LIMIT_WEIGHT_FILES);
+		rc = err_set(err, ERR_LIMIT, "err_hf_many_files", "path=%s|limit=%d|found=%zu", w->dir, LIMIT_WEIGHT_FILES, w->n_found);
 	return rc;
 }
 

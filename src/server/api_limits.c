@@ -73,6 +73,7 @@ static const struct limit table[] = {
 	LIMIT(REQUESTS_DEFAULT, COUNT, "requests"),
 	LIMIT(REQUESTS_CHOICE, COUNT, "refused"),
 	LIMIT(REMOTE_TRIES, COUNT, "tries"),
+	LIMIT(ADAPTERS, COUNT, "refused"),
 	LIMIT(STREAM_LINE, BYTES, "fails"),
 	LIMIT(KEY_BYTES, BYTES, "refused"),
 	LIMIT(CA_FILE, BYTES, "refused"),

@@ -7,12 +7,11 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/limits.h"
 #include "server/json_view.h"
 #include "server/provider_calls.h"
 #include "server/routes.h"
 #include "store/model_store.h"
-
-#define ADAPTERS_MAX 64 /* at once */
 
 struct adapter {
 	int64_t model_id;
@@ -93,16 +92,16 @@ static void read_adapters(struct request *r, struct db *db)
 		err_set(err, ERR_NOT_FOUND, "err_family_not_found", "field=family_id|id=%lld", (long long)s->family_id);
 		return;
 	}
-	s->items = arena_array(r->arena, ADAPTERS_MAX, sizeof *s->items);
+	s->items = arena_array(r->arena, LIMIT_ADAPTERS, sizeof *s->items);
 	for (size_t i = 0; i < list.n_models; i++) {
 		const struct model_row *row = &list.models[i];
 		if (row->family_id != family->id || row->model.kind != MODEL_ADAPTER)
 			continue;
-		if (++found <= ADAPTERS_MAX)
+		if (++found <= LIMIT_ADAPTERS)
 			add_adapter(r, s, family, row);
 	}
-	if (found > ADAPTERS_MAX)
-		err_set(err, ERR_LIMIT, "err_adapters_many", "field=family_id|name=%s|limit=%d|found=%zu", family->name, ADAPTERS_MAX, found);
+	if (found > LIMIT_ADAPTERS)
+		err_set(err, ERR_LIMIT, "err_adapters_many", "field=family_id|name=%s|limit=%d|found=%zu", family->name, LIMIT_ADAPTERS, found);
 	else if (found == 0)
 		err_set(err, ERR_UNSUPPORTED, "err_family_no_adapters", "field=family_id|name=%s", family->name);
 }

@@ -262,6 +262,12 @@ def test_epochs_become_models_of_a_vllm_that_runs(server, openai, tmp_path):
 
     problem(server.api("POST", load, {}), 400, "invalid", "family_id")
     problem(server.api("POST", load, {"family_id": 999999}), 404, "not_found", "family_id")
+    for step in range(200, 266):
+        shutil.copytree(tmp_path / "kestrel" / "checkpoint-96", tmp_path / "many" / f"checkpoint-{step}", copy_function=os.link)
+    many = server.api("POST", "/models", {"path": str(tmp_path / "many")}).json["family_ids"][0]
+    refused = problem(server.api("POST", load, {"family_id": many}), 413, "limit", "family_id")
+    assert "66 checkpoints; at most 64" in refused["message"] and refused["hint"]
+    server.api("DELETE", f"/families/{many}")
     mine = next(p["id"] for p in server.api("GET", "/providers").json["providers"] if p["is_default"])
     problem(server.api("POST", f"/providers/{mine}/adapters", {"family_id": family}), 422, "unsupported")
     server.api("DELETE", f"/families/{family}")
