@@ -2,10 +2,13 @@
 """The scripts tell what they do when they are asked, and refuse what they do not know, before they start anything."""
 import os
 import pathlib
+import re
+import shutil
 import subprocess
 import sys
 
 import pytest
+from test_cli import needs_model, support
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SCRIPTS = sorted(path.name for path in (ROOT / "script").iterdir() if path.name != "common.sh")
@@ -49,3 +52,24 @@ def test_the_suites_are_listed(tmp_path):
 
 def test_words_that_are_known_pass(tmp_path):
     assert call(tmp_path, sys.executable, str(ROOT / "tests" / "run.py"), "--check", "--full", "unit", "ollama").returncode == 0
+
+
+@needs_model
+def test_the_link_of_the_demo_opens_the_validation_that_it_started(tmp_path):
+    (tmp_path / "script").mkdir()
+    for name in ("demo", "common.sh"):
+        shutil.copy(ROOT / "script" / name, tmp_path / "script" / name)
+    for name, line in ("setup", ""), ("demo-model", 'echo "$ASSAY_DEMO_MODEL"'):
+        (tmp_path / "script" / name).write_text(f"#!/bin/sh\n{line}\n")
+        (tmp_path / "script" / name).chmod(0o755)
+    (tmp_path / "build").mkdir()
+    (tmp_path / "build" / "bin").symlink_to(support.ASSAY.parent)
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo" / "checkpoints").symlink_to(ROOT / "demo" / "checkpoints")
+    (tmp_path / "demo" / "questions.json").write_text('["Which CPU does the Kestrel K7 use?"]')
+    env = {**os.environ, "ASSAY_CACHE": str(tmp_path / "cache"), "ASSAY_DATA": str(tmp_path / "data"), "ASSAY_DEMO_ONCE": "1",
+           "ASSAY_PORT": str(support.free_port())}
+    for number in 1, 2:
+        done = subprocess.run([tmp_path / "script" / "demo"], capture_output=True, text=True, timeout=120, env=env)
+        assert done.returncode == 0, done.stderr
+        assert re.search(rf"^  Open this link:  http://127\.0\.0\.1:\d+/validate/{number}#s=\w+$", done.stdout, re.M), done.stdout
