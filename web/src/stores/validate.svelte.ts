@@ -73,6 +73,10 @@ export class ValidateStore {
 	get is_blind(): boolean {
 		return this.view?.run ? this.view.run.blind : this.draft.blind;
 	}
+	/** A reason as it is shown: while names are hidden only that there is one, for it can tell whose it is. */
+	reason(problem: Problem): Problem {
+		return this.is_blind ? { code: "hidden", message: m.validate_reason_hidden() } : problem;
+	}
 	/** A line of the table; undefined until it is fetched. */
 	get_line(index: number): Line | undefined {
 		const asked = this.view?.total ?? 0;

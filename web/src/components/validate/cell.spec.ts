@@ -27,6 +27,14 @@ test("while names are hidden neither length nor speed tells whose an answer is",
 	expect(hidden.querySelector(".facts")?.textContent?.trim()).toBe("cut short");
 	expect(hidden.innerHTML.match(/\b(31|21)\b/)).toBeNull();
 });
+test("while names are hidden neither a reason nor a prompt tells whose an answer is", () => {
+	const problem = { code: "io", message: "The file of Kestrel bot is gone.", hint: "Choose its folder.", actions: [{ action: "cpu" as const, label: "Compute it here", model_id: 3 }] };
+	const view = new CellView({ ...answer.data, state: "failed", text: "", problem });
+	const shown = (): string => [...show({ tools: true, view }).querySelectorAll("[role=alert], button")].map((one) => one.getAttribute("aria-label") ?? one.textContent?.trim()).join("|");
+	expect(shown()).toContain("The file of Kestrel bot is gone. Choose its folder.");
+	validate.draft.blind = true;
+	expect(shown()).toBe("Failed. The reason is shown together with the model names.");
+});
 test("an answer that was cut says after how many tokens, whatever was allowed; where a provider counts none it says only that", () => {
 	const cut = (count: { n_generated?: number } = {}): string => {
 		const view = new CellView({ id: 1, question_id: 1, column_id: 1, state: "done", text: "It is", likes: 0, liked: false, finish: "length", ...count });

@@ -10,17 +10,18 @@ beforeEach(() => localStorage.clear());
 afterEach(() => validate.leave());
 
 /** What the bar says of a run in a state, and its buttons. */
-async function bar(state: Run["state"], n_done: number, n_failed = 0, n_complete = n_done): Promise<string[]> {
+async function bar(state: Run["state"], n_done: number, n_failed = 0, n_complete = n_done, more: Partial<Run> = {}): Promise<string[]> {
 	const view = new RunView(7);
 	view.run = {
 		id: 7, name: "r", created_ms: 0, state, mode: "exact", seed: 1, blind: false, drifted: false, params: {}, n_questions: 4, n_columns: 1, n_cells: 4, n_done, n_failed, n_raters: 0, n_complete,
 		columns: [{ id: 1, run_id: 7, position: 0, model_id: 3, label: "m", params: {}, own_params: false, state: "done", n_done, n_failed, n_total: 4, likes: 0 }],
+		...more,
 	};
 	view.columns = view.run.columns ?? [];
 	validate.view = view;
 	const shown = mount(RunBar, { target: document.body });
 	flushSync();
-	const parts = [...document.body.querySelectorAll(".grow, button")].map((one) => one.textContent?.trim() ?? "");
+	const parts = [...document.body.querySelectorAll(".bar .grow, button, [role=alert]")].map((one) => one.textContent?.trim() ?? "");
 	await unmount(shown);
 	return parts;
 }
@@ -37,6 +38,11 @@ test("only what can be done is said, and each thing has one button", async () =>
 	expect((await bar("done", 3, 1, 2))[0]).toMatch(/^2 of 4 /); // as the server counts: columns may lack different questions
 	const running = await bar("running", 1);
 	expect([running.at(-1), running.includes("Share")]).toEqual([NEW, false]);
+});
+test("why a run failed is said with the names only: it can tell them", async () => {
+	const problem = { code: "io", message: "The file of Kestrel bot is gone." };
+	expect(await bar("failed", 0, 0, 0, { problem })).toContain(problem.message);
+	expect((await bar("failed", 0, 0, 0, { problem, blind: true })).at(-1)).toBe("Failed. The reason is shown together with the model names.");
 });
 test("New validation leaves the run for the draft", async () => {
 	validate.draft.questions = [{ text: "How?" }];
