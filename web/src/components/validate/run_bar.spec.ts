@@ -3,7 +3,7 @@ import { flushSync, mount, unmount } from "svelte";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { RunView } from "../../stores/run_view.svelte";
 import { validate } from "../../stores/validate.svelte";
-import type { Run } from "../../types";
+import type { Column, Run } from "../../types";
 import RunBar from "./RunBar.svelte";
 
 beforeEach(() => localStorage.clear());
@@ -38,6 +38,15 @@ test("only what can be done is said, and each thing has one button", async () =>
 	expect((await bar("done", 3, 1, 2))[0]).toMatch(/^2 of 4 /); // as the server counts: columns may lack different questions
 	const running = await bar("running", 1);
 	expect([running.at(-1), running.includes("Share")]).toEqual([NEW, false]);
+});
+test("while nothing is answered it says what is waited for, also where names are hidden", async () => {
+	const column = (state: Column["state"]): Column => ({ id: 1, run_id: 7, position: 0, model_id: 3, label: "m", params: {}, own_params: false, state, progress: 0.62, bytes: 1.1e9, bytes_total: 1.8e9, n_done: 0, n_failed: 0, n_total: 2, likes: 0 });
+	const says = async (...states: Column["state"][]): Promise<string | undefined> => (await bar("running", 1, 0, 0, { blind: true, columns: states.map(column) }))[0];
+	expect(await says("loading", "waiting")).toBe("loading 62%");
+	expect(await says("done", "loading")).toBe("loading 62%");
+	expect(await says("answering", "loading")).toBe("answering 1/4");
+	expect(await says("done", "waiting")).toBe("answering 1/4");
+	expect((await bar("waiting", 1))[0]).toBe("waiting");
 });
 test("why a run failed is said with the names only: it can tell them", async () => {
 	const problem = { code: "io", message: "The file of Kestrel bot is gone." };
