@@ -9,7 +9,7 @@ class StatusStore {
 
 	/** Workers that hold a model. */
 	get n_loaded(): number {
-		return this.status?.workers.filter((worker) => worker.state !== "starting").length ?? 0;
+		return this.status?.workers.filter(({ state }) => state === "idle" || state === "answering").length ?? 0;
 	}
 	async refresh(): Promise<void> {
 		this.status = await api.status().catch(() => this.status);
