@@ -133,9 +133,10 @@ test("columns are made wider and narrower by hand and with keys, never under 320
 	await question_edge(page).focus();
 	await page.keyboard.press("ArrowRight");
 	expect(await width_of(question)).toBe(184);
-	await page.reload(); // how wide questions are is kept
+	await page.reload(); // how wide everything is is kept
 	await expect(question).toContainText("Kestrel");
 	expect(await width_of(question)).toBe(184);
+	expect(await width_of(first)).toBe(320);
 });
 
 test("where the columns are wider than the window, the question stays in sight and so does what has the focus", async ({ page }) => {
