@@ -65,6 +65,10 @@ export class ValidateStore {
 	get can_continue(): boolean {
 		return ["stopped", "interrupted"].includes(this.view?.run?.state ?? "");
 	}
+	/** True where nothing runs and answers failed: they can be asked for again. */
+	get can_retry(): boolean {
+		return !this.is_busy && (this.view?.run?.n_failed ?? 0) > 0;
+	}
 	/** True where nothing runs or waits and there are answers to take along. */
 	get can_export(): boolean {
 		const run = this.view?.run;
@@ -215,10 +219,12 @@ export class ValidateStore {
 		}
 	}
 	async #continue(view: RunView): Promise<void> {
-		const { can_continue } = this;
+		const { can_continue, can_retry } = this;
 		await this.#send_questions(view.id);
 		if (can_continue) await view.control("resume");
-		else await view.reload();
+		// What goes on takes these in.
+		if (can_retry) await view.control("retry");
+		if (!can_continue && !can_retry) await view.reload();
 	}
 	async #begin(): Promise<void> {
 		const old = this.view;

@@ -32,7 +32,7 @@ test("only what can be done is said, and each thing has one button", async () =>
 	expect(await bar("done", 4)).toEqual(["4 of 4 questions answered by every model.", ...INVITE, NEW]);
 	expect(await bar("stopped", 0)).toEqual(["0 of 4 questions answered by every model.", NEW]); // Continue stands beside the question box
 	expect(await bar("stopped", 2)).toEqual(["2 of 4 questions answered by every model. You can download and create now, or continue with the rest.", ...INVITE, NEW]);
-	expect(await bar("interrupted", 2, 1)).toEqual(["It broke off when assay ended. What was computed is kept. 2 of 4 questions answered by every model. You can download and create now, or retry the rest.", "Retry the rest", ...INVITE, NEW]);
+	expect(await bar("interrupted", 2, 1)).toEqual(["It broke off when assay ended. What was computed is kept. 2 of 4 questions answered by every model. You can download and create now, or continue with the rest.", ...INVITE, NEW]);
 	expect(await bar("done", 2, 2)).toEqual(["2 of 4 questions answered by every model. You can download and create now, or retry the rest.", "Retry the rest", ...INVITE, NEW]);
 	expect(await bar("done", 0, 4)).toEqual(["0 of 4 questions answered by every model.", "Retry the rest", NEW]);
 	expect((await bar("done", 3, 1, 2))[0]).toMatch(/^2 of 4 /); // as the server counts: columns may lack different questions
@@ -50,8 +50,8 @@ test("while nothing is answered it says what is waited for, also where names are
 });
 test("why a run failed is said with the names only: it can tell them", async () => {
 	const problem = { code: "io", message: "The file of Kestrel bot is gone." };
-	expect(await bar("failed", 0, 0, 0, { problem })).toContain(problem.message);
-	expect((await bar("failed", 0, 0, 0, { problem, blind: true })).at(-1)).toBe("Failed. The reason is shown together with the model names.");
+	expect(await bar("stopped", 0, 0, 0, { problem })).toContain(problem.message);
+	expect((await bar("stopped", 0, 0, 0, { problem, blind: true })).at(-1)).toBe("Failed. The reason is shown together with the model names.");
 });
 test("New validation leaves the run for the draft", async () => {
 	validate.draft.questions = [{ text: "How?" }];
