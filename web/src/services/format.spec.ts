@@ -14,6 +14,7 @@ test("numbers, shares and sizes carry their unit", () => {
 test("durations use the unit that a person would", () => {
 	expect(format.duration(320)).toBe("0.3 s");
 	expect(format.duration(42_000)).toBe("42 s");
+	expect([0, 3960, 42_400, 240_000].map(format.about)).toEqual(["1 s", "4 s", "42 s", "4 min"]);
 	expect(format.duration(240_000)).toBe("4 min");
 	expect(format.duration(9_000_000)).toBe("2.5 h");
 	locale.set("zh-TW");

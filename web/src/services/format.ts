@@ -36,14 +36,19 @@ export function bytes(value: number): string {
 const SYMBOLS = { second: "s", minute: "min", hour: "h" };
 
 /** "0.3 s", "12 s", "4 min"; 「0.3 秒」. */
-export function duration(ms: number): string {
+export function duration(ms: number, digits = 1): string {
 	const seconds = ms / 1000;
 	const unit = (count: number, name: "second" | "minute" | "hour", digits: number): string =>
 		locale.current === "en" ? `${number(count, digits)} ${SYMBOLS[name]}` : formatter(digits, name).format(count);
-	if (seconds < 9.95) return unit(seconds, "second", 1);
+	if (seconds < 9.95) return unit(seconds, "second", digits);
 	if (seconds < 90) return unit(seconds, "second", 0);
 	if (seconds < 5400) return unit(seconds / 60, "minute", 0);
 	return unit(seconds / 3600, "hour", 1);
+}
+
+/** What is only estimated, in whole seconds: "about 4.0 s" would promise too much. */
+export function about(ms: number): string {
+	return duration(ms < 60_000 ? Math.max(1, Math.round(ms / 1000)) * 1000 : ms, 0);
 }
 
 export function date(ms: number): string {

@@ -3,7 +3,7 @@
 import { m } from "../messages/messages.js";
 import { locale } from "../stores/locale.svelte";
 import type { Family, Model } from "../types";
-import { bytes, duration, epoch_number, number } from "./format";
+import { about, bytes, epoch_number, number } from "./format";
 
 /** 134515008 → "135M", 8030261248 → "8.0B"; nothing for an unknown number. */
 export function parameters(count: number | undefined): string {
@@ -19,7 +19,7 @@ export function conversion(...list: Model[]): string {
 	const size = bytes(folders.reduce((sum, model) => sum + model.size_bytes, 0));
 	const ms = folders.reduce((sum, model) => sum + (model.convert_ms ?? 0), 0);
 	if (!folders.length) return "";
-	return ms ? m.models_converts_in({ size, time: duration(ms) }) : m.models_converts({ size });
+	return ms ? m.models_converts_in({ size, time: about(ms) }) : m.models_converts({ size });
 }
 
 /** [3, 5, 6, 7] → "3, 5–7". */
