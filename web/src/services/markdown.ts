@@ -3,6 +3,7 @@
 // with its text as text: no HTML is ever parsed, so there is nothing to clean. No images, no styles, no ids, links only to http,
 // https and mailto. What is too long or too deep for that is shown as plain text.
 import { Lexer, type Token, type Tokens } from "marked";
+import { show_bidi } from "./bidi";
 
 /** Longer texts are shown raw: no person reads them formatted, and parsing must not stop the page. */
 export const MARKDOWN_MAX = 64 * 1024;
@@ -37,9 +38,13 @@ export function render(text: string): DocumentFragment {
 
 function element<K extends keyof HTMLElementTagNameMap>(parent: ParentNode & Node, name: K, text = ""): HTMLElementTagNameMap[K] {
 	const made = document.createElement(name);
-	if (text) made.textContent = text;
+	if (text) made.textContent = show_bidi(text);
 	parent.appendChild(made);
 	return made;
+}
+
+function add_text(parent: Node, text: string): void {
+	parent.appendChild(document.createTextNode(show_bidi(text)));
 }
 
 function add_all(parent: ParentNode & Node, tokens: Token[]): void {
@@ -68,14 +73,14 @@ function add(parent: ParentNode & Node, token: Token): void {
 	case "list": add_list(parent, token as Tokens.List); return;
 	case "table": add_table(parent, token as Tokens.Table); return;
 	case "link": add_link(parent, token as Tokens.Link); return;
-	case "image": parent.appendChild(document.createTextNode(decoded(`${(token as Tokens.Image).text} (${(token as Tokens.Image).href})`))); return;
+	case "image": add_text(parent, decoded(`${(token as Tokens.Image).text} (${(token as Tokens.Image).href})`)); return;
 	case "checkbox": return; // add_list() makes it
 	case "text": case "escape":
 		if (token.type === "text" && token.tokens?.length) add_all(parent, token.tokens);
-		else parent.appendChild(document.createTextNode(decoded((token as Tokens.Text).text)));
+		else add_text(parent, decoded((token as Tokens.Text).text));
 		return;
 	default: // Raw HTML of an answer is text: "<div>" should be read, not obeyed.
-		parent.appendChild(document.createTextNode(token.raw));
+		add_text(parent, token.raw);
 	}
 }
 
@@ -133,7 +138,7 @@ function add_link(parent: ParentNode & Node, token: Tokens.Link): void {
 	link.href = href;
 	link.target = "_blank";
 	link.rel = "noopener noreferrer nofollow";
-	link.title = href;
+	link.title = show_bidi(href);
 	const host = url.protocol === "mailto:" ? url.pathname : url.host;
 	if (host && !(link.textContent ?? "").includes(host)) element(link, "span", ` (${host})`).className = "host";
 }

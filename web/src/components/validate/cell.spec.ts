@@ -53,3 +53,14 @@ test("the prompt can be opened whatever became of the answer", () => {
 		expect([...show({ tools: true, view }).querySelectorAll(".tools button")].map((one) => one.getAttribute("aria-label")), state).toEqual(["Prompt actually sent"]);
 	}
 });
+test("what turns the direction of a text is seen, formatted and raw", () => {
+	const view = new CellView({ ...answer.data, text: "a\u202eb **c\u2066d**", thinking: "e\u200ff" });
+	const shown = mount(Cell, { target: document.body, props: { view, label: "Answer", tools: true, onprompt: () => undefined } });
+	flushSync();
+	expect(document.querySelector(".thinking")?.textContent).toBe("e⟨U+200F⟩f");
+	expect(document.querySelector(".body")?.textContent?.trim()).toBe("a⟨U+202E⟩b c⟨U+2066⟩d");
+	document.querySelector<HTMLElement>('[aria-label="Show raw"]')?.click();
+	flushSync();
+	expect(document.querySelector(".raw")?.textContent).toBe("a⟨U+202E⟩b **c⟨U+2066⟩d**");
+	void unmount(shown);
+});
