@@ -446,6 +446,12 @@ test.describe("with a template that fails", () => {
 		await cell(page, 0, 0).hover();
 		await cell(page, 0, 0).getByRole("button", { name: "Prompt actually sent" }).click();
 		await expect(page.getByRole("dialog").getByRole("alert")).toContainText(/The chat template refused the question.*no roles here/);
+		await page.keyboard.press("Escape");
+		// Submit asks for it again; with the names hidden it tells no reason.
+		await Promise.all([page.waitForResponse(/\/retry$/), page.getByRole("button", { name: "Submit" }).click()]);
+		await page.getByLabel("Hide model names").check();
+		await expect(cell(page, 0, 0).getByRole("alert")).toHaveText("Failed. The reason is shown together with the model names.");
+		await expect(page.getByText("no roles here")).toHaveCount(0);
 	});
 });
 

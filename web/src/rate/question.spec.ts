@@ -51,6 +51,11 @@ test("who goes by Tab keeps the place: arrows turn the page, Enter presses the b
 	expect([key("ArrowRight"), key("Enter")]).toEqual([true, false]);
 	expect(steps).toEqual(["like 0", "next"]);
 });
+test("what turns the direction of a question is seen", () => {
+	rating.question = { number: 3, earlier: ["c\u2067d"], text: "a\u202eb", rated: false, answers: [] };
+	flushSync();
+	expect([document.querySelector("h2")?.textContent, document.querySelector("li")?.textContent]).toEqual(["a⟨U+202E⟩b", "c⟨U+2067⟩d"]);
+});
 test("in a text field and in code that scrolls sideways the arrows keep their meaning", () => {
 	const field = document.body.appendChild(document.createElement("input"));
 	for (const one of [field, document.querySelector("pre")]) expect(one && !key("ArrowRight", one)).toBe(true);
