@@ -59,7 +59,7 @@ def test_the_link_of_the_demo_opens_the_validation_that_it_started(tmp_path):
     (tmp_path / "script").mkdir()
     for name in ("demo", "common.sh"):
         shutil.copy(ROOT / "script" / name, tmp_path / "script" / name)
-    for name, line in ("setup", ""), ("demo-model", 'echo "$ASSAY_DEMO_MODEL"'):
+    for name, line in ("setup", ""), ("demo-model", 'echo "$ASSAY_TEST_MODEL"'):
         (tmp_path / "script" / name).write_text(f"#!/bin/sh\n{line}\n")
         (tmp_path / "script" / name).chmod(0o755)
     (tmp_path / "build").mkdir()
