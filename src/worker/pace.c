@@ -4,7 +4,7 @@
 #define OLDER 0.98 /* what a step still counts when the next one is added */
 #define STEPS_MIN 4.0
 #define SPREAD_MIN 0.01 /* of the tokens' own variance over their squared mean: below it nothing can be told from them */
-#define MARGIN 1.1	/* times are noisy */
+#define MARGIN 1.3	/* times are noisy, and what a guess costs is known less well than what a token costs */
 #define CHANCE_MIN 0.2	/* of a guess that is only tried */
 
 void pace_add(struct pace *p, int answers, int prompts, int64_t us)
