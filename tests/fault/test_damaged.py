@@ -135,8 +135,12 @@ def columns_of(server, run_id):
     return list(zip(*(question["cells"] for question in page["questions"])))
 
 
-def replace(path, source):
+def prepare(path, source):
+    """The file that will be put in the place of `path`: copying takes as long as some answers do."""
     shutil.copyfile(source, f"{path}.new")
+
+
+def replace(path):
     os.replace(f"{path}.new", path)
 
 
@@ -162,14 +166,15 @@ def test_a_file_that_is_cut_off_while_it_is_in_use_fails_its_column_with_the_cau
 def test_a_file_that_is_replaced_while_it_is_in_use_answers_to_the_end(server, tmp_path):
     path = tmp_path / "model.gguf"
     shutil.copyfile(MAPPED, path)
-    run_id = begin(server, path)
-    replace(path, MODEL)
+    prepare(path, MODEL)
+    run_id = begin(server, path, max_tokens=40)
+    replace(path)
     run = server.wait_run(run_id, 240)
     texts = [c["text"] for c in columns_of(server, run_id)[0]]
     assert run["columns"][0]["n_done"] == len(MANY) and not run["drifted"]
-    undisturbed = server.wait_run(begin(server, MAPPED), 240)
+    undisturbed = server.wait_run(begin(server, MAPPED, max_tokens=40), 240)
     assert texts == [c["text"] for c in columns_of(server, undisturbed["id"])[0]], "answers of the new file stand among those of the old one"
-    again = server.wait_run(begin(server, path), 240)
+    again = server.wait_run(begin(server, path, max_tokens=40), 240)
     assert [c["text"] for c in columns_of(server, again["id"])[0]] != texts, "the next run asks the new file"
 
 
@@ -177,9 +182,10 @@ def test_a_file_that_is_replaced_while_it_is_in_use_answers_to_the_end(server, t
 def test_a_worker_that_dies_is_not_followed_by_one_of_another_file(server, tmp_path):
     path = tmp_path / "model.gguf"
     shutil.copyfile(MAPPED, path)
-    run_id = begin(server, path, MODEL)
+    prepare(path, MODEL)
+    run_id = begin(server, path, MODEL, max_tokens=40)
     kept = sum(c["state"] == "done" for c in columns_of(server, run_id)[0])
-    replace(path, MODEL)
+    replace(path)
     for pid in server.workers():
         os.kill(pid, signal.SIGKILL)
     run = server.wait_run(run_id, 240)
