@@ -154,6 +154,18 @@ test("new questions join a finished validation, other settings begin a new one",
 	await expect(page.locator('.cell[data-state="done"]')).toHaveCount(4);
 });
 
+test("what is asked of a long validation comes into sight, and the next question can be typed", async ({ page }) => {
+	await open_empty(page);
+	await page.setViewportSize({ width: 1440, height: 480 });
+	await ask(page, "One?", "Two?", "Three?", "Four?");
+	await expect(cell(page, 0, 0)).toBeInViewport();
+	await box(page).fill("Five?");
+	await box(page).press("Control+Enter");
+	await expect(cell(page, 4, 0)).toBeInViewport();
+	await expect(box(page)).toBeFocused();
+	await done(page);
+});
+
 test("Stop keeps what is there, Continue answers the rest", async ({ page }) => {
 	await open_empty(page, 48);
 	for (let n = 1; n <= 8; n++) {

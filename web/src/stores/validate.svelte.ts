@@ -33,6 +33,8 @@ export class ValidateStore {
 	line = $state(0);
 	column = $state(0);
 	scroll = 0;
+	/** The first of the lines that were just added to an open run, until the table has brought it into view. */
+	added = $state<number>();
 	/**
 	 * For an automatic validation the most telling questions are rated: how many were, how many more are about needed, which of
 	 * those that were shown is in sight, and whether there is one after it.
@@ -220,11 +222,13 @@ export class ValidateStore {
 	}
 	async #continue(view: RunView): Promise<void> {
 		const { can_continue, can_retry } = this;
+		const before = view.total;
 		await this.#send_questions(view.id);
 		if (can_continue) await view.control("resume");
 		// What goes on takes these in.
 		if (can_retry) await view.control("retry");
 		if (!can_continue && !can_retry) await view.reload();
+		if (view.total > before) this.added = before;
 	}
 	async #begin(): Promise<void> {
 		const old = this.view;
