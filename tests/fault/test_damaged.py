@@ -124,7 +124,8 @@ def begin(server, *paths, max_tokens=12):
     run = server.call("POST", "/runs", {"columns": [{"model_id": add(server, path)} for path in paths], "questions": MANY,
                                         "params": {"max_tokens": max_tokens}})
     deadline = time.monotonic() + 120
-    while sum(c["state"] == "done" for c in server.cells(run["id"])) < 2:
+    # The first question is asked alone; all others may come at once, and then nothing is to come.
+    while not any(c["state"] == "done" for c in server.cells(run["id"])):
         assert time.monotonic() < deadline
         time.sleep(0.02)
     return run["id"]
@@ -167,12 +168,13 @@ def test_a_file_that_is_replaced_while_it_is_in_use_answers_to_the_end(server, t
     path = tmp_path / "model.gguf"
     shutil.copyfile(MAPPED, path)
     prepare(path, MODEL)
+    # Of the same model: another one may get another number of slots, and then other near-ties.
+    undisturbed = server.wait_run(begin(server, path, max_tokens=40), 240)
     run_id = begin(server, path, max_tokens=40)
     replace(path)
     run = server.wait_run(run_id, 240)
     texts = [c["text"] for c in columns_of(server, run_id)[0]]
     assert run["columns"][0]["n_done"] == len(MANY) and not run["drifted"]
-    undisturbed = server.wait_run(begin(server, MAPPED, max_tokens=40), 240)
     assert texts == [c["text"] for c in columns_of(server, undisturbed["id"])[0]], "answers of the new file stand among those of the old one"
     again = server.wait_run(begin(server, path, max_tokens=40), 240)
     assert [c["text"] for c in columns_of(server, again["id"])[0]] != texts, "the next run asks the new file"
@@ -190,6 +192,6 @@ def test_a_worker_that_dies_is_not_followed_by_one_of_another_file(server, tmp_p
         os.kill(pid, signal.SIGKILL)
     run = server.wait_run(run_id, 240)
     replaced, whole = run["columns"]
-    assert (replaced["state"], replaced["problem"]["key"]) == ("failed", "err_model_replaced"), replaced
+    assert (replaced["state"], replaced.get("problem", {}).get("key")) == ("failed", "err_model_replaced"), replaced
     assert kept <= replaced["n_done"] < len(MANY) and replaced["problem"]["hint"]
     assert (whole["state"], whole["n_done"]) == ("done", len(MANY)), whole
