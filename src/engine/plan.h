@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #define PLAN_GROUP_SLOTS 4   /* an exact group has 4 * slots cells */
-#define PLAN_FAST_CELLS 1024 /* cells in a chunk of fast mode; at most DRAFTS_KEPT of worker/draft.h */
+#define PLAN_FAST_CELLS 1024 /* cells in a chunk of fast mode; for drafts at most DRAFTS_KEPT of worker/draft.h */
 #define PLAN_GROUP_BYTES (2 << 20) /* of questions in a group: in JSON up to six times as many, and a frame takes 16 MiB */
 
 struct plan_group {

@@ -21,6 +21,7 @@ struct drafts {
 	struct drafts_kept *kept; /* NULL: none yet */
 };
 
+/* Copies the answer; 0 is no question. */
 void drafts_keep(struct drafts *all, int64_t question, const struct tokens *answer);
 void drafts_release(struct drafts *all);
 

@@ -35,8 +35,9 @@ void engine_release(struct engine *e);
 /* Frees all that hangs on the model (contexts, conversations, columns, drafts), so that the model itself can be freed. */
 void engine_forget(struct engine *e);
 
-/* A context of `n_ctx` cells for `n_seq` sequences and at most `outputs` rows of logits in a step.  Where memory is short, the one that is not asked for goes: the chats'
- * for a group, the group's for a chat.  NULL on failure. */
+/* A context of `n_ctx` cells for `n_seq` sequences and at most `outputs` rows of logits in a step; more in a batch would end the
+ * process.  Where memory is short, the one that is not asked for goes: the chats' for a group, the group's for a chat.  NULL on
+ * failure. */
 struct llama_context *engine_context(struct engine *e, int n_seq, int outputs, int n_ctx, struct err *err);
 
 /* Makes the context for `slots` sequences beside the prefix, `outputs` rows of logits in a step (at least one for each slot) and

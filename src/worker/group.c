@@ -8,12 +8,6 @@
 #define KV_TOKENS_MAX (1 << 24)
 #define SHARED_MORE_MIN 32 /* tokens */
 
-/* Recurrent state cannot be cut. */
-static bool is_recurrent(const struct loaded *m)
-{
-	return llama_model_is_recurrent(m->model) || llama_model_is_hybrid(m->model);
-}
-
 enum err_code group_settings(struct group *g, const struct loaded *m, const json_t *request, struct err *err)
 {
 	g->slots = (int)json_get_int(request, "slots", 1, LIMIT_SLOTS, 1, err);
@@ -25,7 +19,7 @@ enum err_code group_settings(struct group *g, const struct loaded *m, const json
 	g->sampling.min_p = (float)json_get_number(request, "min_p", 0, 1, 0, err);
 	g->sampling.repeat_penalty = (float)json_get_number(request, "repeat_penalty", 0.01, 100, 1, err);
 	int num_ctx = (int)json_get_int(request, "num_ctx", 0, LIMIT_NUM_CTX, 0, err);
-	g->has_drafts = json_get_bool(request, "drafts", false, err) && !is_recurrent(m);
+	g->has_drafts = json_get_bool(request, "drafts", false, err) && !load_is_recurrent(m);
 	g->n_ctx = num_ctx > 0 && (m->n_ctx_train <= 0 || num_ctx < m->n_ctx_train) ? num_ctx : m->n_ctx_train;
 	return err->code;
 }
@@ -60,8 +54,7 @@ static enum err_code measure_cell(struct group *g, struct engine *e, struct cell
 		return err_set(err, ERR_LIMIT, g->n_ctx < m->n_ctx_train ? "err_prompt_num_ctx" : "err_prompt_tokens",
 			       "tokens=%d|limit=%d", c->prompt.n, g->n_ctx);
 	c->shared = column_shared(g->column, &c->prompt);
-	/* The whole prefix or nothing. */
-	if (c->shared < g->column->prefix.n && is_recurrent(m))
+	if (c->shared < g->column->prefix.n && load_is_recurrent(m))
 		c->shared = 0;
 	int room = g->n_ctx - c->prompt.n;
 	c->max_new = g->max_tokens < room ? g->max_tokens : room;

@@ -55,13 +55,11 @@ static enum err_code read_item(struct item *it, struct column *c, struct loaded 
 	return ERR_OK;
 }
 
-/* Recurrent state cannot be cut: the whole prefix or nothing. */
 static int shared_part(const struct column *c, const struct loaded *m, const struct item *it)
 {
 	struct tokens prompt = { .ids = it->tokens.ids, .n = it->n_prompt };
 	int shared = column_shared(c, &prompt);
-	bool whole = llama_model_is_recurrent(m->model) || llama_model_is_hybrid(m->model);
-	return whole && shared < c->prefix.n ? 0 : shared;
+	return load_is_recurrent(m) && shared < c->prefix.n ? 0 : shared;
 }
 
 static void keep(struct items *s, const struct column *c, const struct loaded *m, const struct item *it, bool all)

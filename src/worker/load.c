@@ -263,6 +263,11 @@ void load_release(struct loaded *m)
 	*m = (struct loaded){ 0 };
 }
 
+bool load_is_recurrent(const struct loaded *m)
+{
+	return llama_model_is_recurrent(m->model) || llama_model_is_hybrid(m->model);
+}
+
 /* --- adapters --- */
 
 enum err_code load_adapter(struct loaded *m, struct request *r, struct err *err)

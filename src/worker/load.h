@@ -40,6 +40,9 @@ MUST_USE enum err_code load_adapter(struct loaded *m, struct request *r, struct 
 MUST_USE enum err_code load_find_adapter(const struct loaded *m, int64_t id, struct llama_adapter_lora **lora,
 					 struct err *err);
 
+/* True where the state of a sequence cannot be cut: it is taken whole or not at all. */
+bool load_is_recurrent(const struct loaded *m);
+
 /* The reason for a failure that llama.cpp explained by exception or only in its log. */
 const char *load_reason(const struct shim_why *why);
 

@@ -172,11 +172,6 @@ static void make_room(struct turn *t, int needed)
 
 /* --- what is kept --- */
 
-static bool is_recurrent(const struct engine *e)
-{
-	return llama_model_is_recurrent(e->model->model) || llama_model_is_hybrid(e->model->model);
-}
-
 /* A new conversation that begins like another one (the same system prompt) takes that beginning over. */
 static void share_beginning(struct turn *t)
 {
@@ -188,7 +183,7 @@ static void share_beginning(struct turn *t)
 			n = shared;
 		}
 	}
-	if (from < 0 || n <= reusable(t, t->c) || is_recurrent(t->e))
+	if (from < 0 || n <= reusable(t, t->c) || load_is_recurrent(t->e->model))
 		return;
 	forget(t->chats, t->seq);
 	if (!shim_seq_copy(t->chats->ctx, from, t->seq, n))
