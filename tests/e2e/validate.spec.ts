@@ -164,6 +164,16 @@ test("what is asked of a long validation comes into sight, and the next question
 	await expect(cell(page, 4, 0)).toBeInViewport();
 	await expect(box(page)).toBeFocused();
 	await done(page);
+	// Also before it is sent, and where one question has the page.
+	await page.getByRole("grid").evaluate((table) => table.scrollTo(0, 0));
+	await expect(cell(page, 4, 0)).not.toBeInViewport();
+	await box(page).fill("Six?");
+	await box(page).press("Enter");
+	await expect(cell(page, 5, 0)).toBeInViewport();
+	await page.getByRole("button", { name: "One question at a time" }).click();
+	await box(page).fill("Seven?");
+	await box(page).press("Enter");
+	await expect(page.getByText("7 of 7", { exact: true })).toBeVisible();
 });
 
 test("Stop keeps what is there, Continue answers the rest", async ({ page }) => {

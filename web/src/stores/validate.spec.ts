@@ -11,13 +11,13 @@ interface Call { method: string; path: string; body: unknown }
 let calls: Call[];
 let state: Run["state"];
 let questions: { text: string }[];
-let n_failed: number;
+let n_failed: number, n_cancelled: number;
 let rating: { n_rated: number; n_more: number; questions: { question_id: number; position: number; row: number }[] };
 
 function run(): Run {
 	return {
 		id: 7, name: "r", created_ms: 0, state, mode: "exact", seed: 1, blind: false, drifted: false, params: DEFAULTS,
-		n_questions: questions.length, n_columns: 1, n_cells: questions.length, n_done: 0, n_failed, n_raters: 0,
+		n_questions: questions.length, n_columns: 1, n_cells: questions.length, n_done: state === "done" ? questions.length - n_failed - n_cancelled : 0, n_failed, n_raters: 0,
 		columns: [{ id: 1, run_id: 7, position: 0, model_id: 3, label: "m", params: {}, own_params: false, state: "done", n_done: 0, n_failed: 0, n_total: 1, likes: 0 }],
 	};
 }
@@ -28,7 +28,7 @@ beforeEach(() => {
 	calls = [];
 	state = "done";
 	questions = [];
-	n_failed = 0;
+	n_failed = n_cancelled = 0;
 	vi.stubGlobal("fetch", async (url: string, init: RequestInit) => {
 		const path = url.replace("/api/v1", "").replace(/\?.*/, "");
 		const body: unknown = init.body ? JSON.parse(String(init.body)) : null;
@@ -72,27 +72,22 @@ test("new questions are added to a finished run, a stopped one goes on", async (
 	await store.submit();
 	expect(posts().slice(2)).toEqual([{ method: "POST", path: "/runs/7/resume", body: null }]);
 });
-test("Submit asks again for what failed, alone and with what is new, unless it is being answered", async () => {
+test("Submit asks again for what failed or was stopped, alone and with what is new, unless it is being answered", async () => {
 	const store = await submitted();
-	n_failed = 1;
-	await store.view?.reload();
-	expect(store.can_retry).toBe(true);
-	await store.submit();
-	const retried = { method: "POST", path: "/runs/7/retry", body: {} };
-	expect(posts().slice(1)).toEqual([retried]);
-	store.box = "How?";
-	await store.submit();
-	const added = { method: "POST", path: "/runs/7/questions", body: { questions: [{ text: "How?" }] } };
-	expect(posts().slice(2)).toEqual([added, retried]);
-	state = "stopped";
-	await store.view?.reload();
-	await store.submit();
-	expect(posts().slice(4)).toEqual([{ method: "POST", path: "/runs/7/resume", body: null }, retried]);
-	state = "running";
-	await store.view?.reload();
-	store.box = "How?";
-	await store.submit();
-	expect(posts().slice(6)).toEqual([added]);
+	const [resumed, retried, added] = [["resume", null], ["retry", {}], ["questions", { questions: [{ text: "How?" }] }]].map(([path, body]) => ({ method: "POST", path: `/runs/7/${String(path)}`, body }));
+	const asks = async (as: Run["state"], failed: number, cancelled: number, text: string, ask = (): Promise<void> => store.submit()): Promise<Call[]> => {
+		[state, n_failed, n_cancelled, store.box] = [as, failed, cancelled, text];
+		await store.view?.reload();
+		calls = [];
+		await ask();
+		return posts();
+	};
+	expect(await asks("done", 1, 0, "")).toEqual([retried]);
+	expect(await asks("done", 1, 0, "How?")).toEqual([added, retried]);
+	expect(await asks("done", 1, 1, "")).toEqual([resumed, retried]);
+	expect(await asks("stopped", 1, 0, "")).toEqual([resumed, retried]);
+	expect(await asks("running", 1, 0, "How?")).toEqual([added]);
+	expect(await asks("done", 1, 1, "How?", () => store.retry_rest())).toEqual([resumed, retried]);
 });
 test("other settings make a new run with the same questions", async () => {
 	const store = await submitted();

@@ -33,7 +33,7 @@ export class ValidateStore {
 	line = $state(0);
 	column = $state(0);
 	scroll = 0;
-	/** The first of the lines that were just added to an open run, until the table has brought it into view. */
+	/** The first of the lines that were just added, until the table has brought it into view. */
 	added = $state<number>();
 	/**
 	 * For an automatic validation the most telling questions are rated: how many were, how many more are about needed, which of
@@ -67,9 +67,10 @@ export class ValidateStore {
 	get can_continue(): boolean {
 		return ["stopped", "interrupted"].includes(this.view?.run?.state ?? "");
 	}
-	/** True where nothing runs and answers failed: they can be asked for again. */
-	get can_retry(): boolean {
-		return !this.is_busy && (this.view?.run?.n_failed ?? 0) > 0;
+	/** What of a run that does not go on by itself can be asked for: what was stopped or never reached, what failed. */
+	get missing(): { stopped: boolean; failed: boolean } {
+		const run = this.is_busy ? undefined : this.view?.run;
+		return { stopped: this.can_continue || Boolean(run && run.n_cells > run.n_done + run.n_failed), failed: Boolean(run?.n_failed) };
 	}
 	/** True where nothing runs or waits and there are answers to take along. */
 	get can_export(): boolean {
@@ -151,6 +152,7 @@ export class ValidateStore {
 		prefs.store("last_run", id);
 	}
 	#close(): void {
+		this.added = undefined;
 		this.rating = null;
 		this.#stop_listening?.();
 		this.#stop_listening = null;
@@ -201,6 +203,7 @@ export class ValidateStore {
 		if (!text) return false;
 		this.add_questions([{ text }]);
 		this.box = "";
+		this.#show_added(this.n_lines - 1);
 		return true;
 	}
 
@@ -221,14 +224,25 @@ export class ValidateStore {
 		}
 	}
 	async #continue(view: RunView): Promise<void> {
-		const { can_continue, can_retry } = this;
+		const { missing } = this;
 		const before = view.total;
 		await this.#send_questions(view.id);
-		if (can_continue) await view.control("resume");
+		await this.#ask_again(view, missing);
+		if (!missing.stopped && !missing.failed) await view.reload();
+		if (view.total > before) this.#show_added(before);
+	}
+	async #ask_again(view: RunView, { stopped, failed }: { stopped: boolean; failed: boolean }): Promise<void> {
+		if (stopped) await view.control("resume");
 		// What goes on takes these in.
-		if (can_retry) await view.control("retry");
-		if (!can_continue && !can_retry) await view.reload();
-		if (view.total > before) this.added = before;
+		if (failed) await view.control("retry");
+	}
+	/** Asks for all that is missing, and for nothing new. */
+	async retry_rest(): Promise<void> {
+		if (this.view) await this.#ask_again(this.view, this.missing).catch((error) => toasts.fail(error));
+	}
+	#show_added(line: number): void {
+		if (this.layout === "single") this.line = line;
+		else this.added = line;
 	}
 	async #begin(): Promise<void> {
 		const old = this.view;
