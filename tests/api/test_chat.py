@@ -82,9 +82,21 @@ def test_a_chat_goes_on_from_turn_to_turn(server, real):
     problem(server.api("PUT", f"/messages/{user['id']}/vote", {"vote": 1}), 409, "conflict")
 
 
+def look_at_once(server, number):
+    """The chat while its worker is held: without that, a short answer ends before anybody looks."""
+    workers = [w["pid"] for w in server.api("GET", "/status").json["workers"]]
+    for pid in workers:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        return server.api("GET", f"/chats/{number}").json
+    finally:
+        for pid in workers:
+            os.kill(pid, signal.SIGCONT)
+
+
 def watch(server, number, question):
     """The answer, after it was checked that every look at the chat on the way leads there; events and looks."""
-    stream, events, ended = Events(server), [], threading.Event()
+    stream, events, pages, ended = Events(server), [], [], threading.Event()
     assert stream.next()["event"] == "hello"
 
     def listen():
@@ -93,11 +105,12 @@ def watch(server, number, question):
             if event["event"] == "chat_message":
                 ended.set()
                 return
+            if event["event"] == "chat_text" and len(events) < 40:
+                pages.append(look_at_once(server, number))
     listener = threading.Thread(target=listen)
     listener.start()
     answer = server.api("POST", f"/chats/{number}/messages", {"text": question}).json["assistant"]
     assert answer["state"] == "streaming" and answer["text"] == answer["thinking"] == ""
-    pages = []
     while not ended.wait(0.03):
         pages.append(server.api("GET", f"/chats/{number}").json)
     listener.join()
@@ -118,8 +131,8 @@ def watch(server, number, question):
 
 
 def test_events_give_exactly_the_stored_answer_from_any_moment(server, real):
-    number = chat(server, workspace(server, real, max_tokens=60))
-    final, events, seen = watch(server, number, "Count from one to twenty in words.")
+    number = chat(server, workspace(server, real, max_tokens=60, system="Answer at great length."))
+    final, events, seen = watch(server, number, "Write a very long story about a dog.")
     phases = [json.loads(e["data"])["phase"] for e in events if e["event"] == "chat_state"]
     assert phases[-1] == "answering" and "reading" in phases
     assert any(0 < len(m["text"]) < len(final["text"]) for m in seen)
