@@ -26,7 +26,8 @@ struct listener {
 	struct http *http;
 	struct MHD_Daemon *daemon;
 	struct loop_fd *watch;
-	int fd;
+	struct acceptor *acceptor;
+	int fd; /* that listens, until the acceptor owns it: -1 */
 	bool is_unix, is_lan;
 };
 
@@ -39,7 +40,6 @@ struct http {
 	struct loop_timer *sweeper;
 	struct conn *conns;
 	size_t n_conns, max_conns; /* of all listeners */
-	int spare; /* a descriptor for the moment in which there is no other, -1: none */
 	struct exchange *exchanges;
 };
 

@@ -3,7 +3,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <microhttpd.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +16,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "server/acceptor.h"
 #include "server/exchange.h"
 
 #define FIRST_HEAD_MS 10000       /* for the first request of a connection */
@@ -99,32 +99,6 @@ static size_t choose_max_conns(void)
 	return room < most ? room : most;
 }
 
-/* All descriptors are in use all the same.  The library would try to accept for ever, as fast as it can, or stop listening for
- * good: those who wait are taken and sent away. */
-static void shed(struct listener *l)
-{
-	struct http *h = l->http;
-	int fd;
-	close(h->spare);
-	while ((fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC)) >= 0)
-		close(fd);
-	h->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	log_debug("http", "no descriptor was left for a connection");
-}
-
-static void run_daemon(struct listener *l)
-{
-	struct http *h = l->http;
-	int other = h->spare >= 0 ? fcntl(h->spare, F_DUPFD_CLOEXEC, 0) : open("/dev/null", O_RDONLY | O_CLOEXEC);
-	if (h->spare < 0)
-		h->spare = other;
-	else if (other >= 0)
-		close(other);
-	else if (l->fd >= 0)
-		shed(l);
-	MHD_run(l->daemon);
-}
-
 /* Deadlines that the library does not have: total time of a head, and the rate of a body. */
 static void sweep(void *user)
 {
@@ -168,10 +142,11 @@ static bool start_daemon(struct http *h, int fd, bool is_unix)
 {
 	struct listener *l = &h->listeners[h->n_listeners];
 	*l = (struct listener){ .http = h, .is_unix = is_unix, .fd = fd };
-	unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+	/* We accept ourselves: where the library finds no descriptor, it tries for ever or listens no more. */
+	unsigned flags = MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
 	l->daemon = MHD_start_daemon(
 		flags, 0, admit, l, exchange_on_request, l, MHD_OPTION_EXTERNAL_LOGGER, no_log, NULL,
-		MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)LIMIT_CONNECTIONS,
+		MHD_OPTION_CONNECTION_LIMIT, (unsigned)LIMIT_CONNECTIONS,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)LIMIT_HEAD_BYTES, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)STALL_S,
 		MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)(is_unix ? 0 : LIMIT_ADDRESS_CONNECTIONS), MHD_OPTION_NOTIFY_COMPLETED,
 		exchange_on_completed, l, MHD_OPTION_NOTIFY_CONNECTION, on_connection, l, MHD_OPTION_UNESCAPE_CALLBACK, unescape,
@@ -283,10 +258,24 @@ static enum err_code open_unix(struct http *h, const char *path, struct err *err
 	return start_daemon(h, fd, true) ? ERR_OK : err_set(err, ERR_IO, "err_http_start", NULL);
 }
 
+static bool has_room(void *user)
+{
+	struct listener *l = user;
+	return MHD_get_daemon_info(l->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS)->num_connections < LIMIT_CONNECTIONS;
+}
+
+static void take_connection(void *user, int fd, const struct sockaddr *from, socklen_t size)
+{
+	struct listener *l = user;
+	if (MHD_add_connection(l->daemon, fd, from, size) != MHD_YES) /* which closes it */
+		log_debug("http", "a connection was refused");
+}
+
 static void on_epoll(void *user, int events)
 {
+	struct listener *l = user;
 	(void)events;
-	run_daemon(user);
+	MHD_run(l->daemon);
 }
 
 enum err_code http_open(struct app *app, const struct app_options *options, const char *socket_path, struct http **out,
@@ -296,7 +285,6 @@ enum err_code http_open(struct app *app, const struct app_options *options, cons
 	h->app = app;
 	h->sweeper = loop_timer_new(app->loop, sweep, h);
 	h->max_conns = choose_max_conns();
-	h->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	enum err_code code = open_unix(h, socket_path, err);
 	if (code == ERR_OK && options->tcp)
 		code = open_tcp(h, options, err);
@@ -304,8 +292,11 @@ enum err_code http_open(struct app *app, const struct app_options *options, cons
 		code = open_lan(h, options->lan, err);
 	for (size_t i = 0; code == ERR_OK && i < h->n_listeners; i++) {
 		struct listener *l = &h->listeners[i];
+		const struct acceptor_owner owner = { has_room, take_connection, l };
 		int fd = MHD_get_daemon_info(l->daemon, MHD_DAEMON_INFO_EPOLL_FD)->listen_fd;
 		l->watch = loop_add_fd(app->loop, fd, LOOP_READ, on_epoll, l);
+		l->acceptor = acceptor_new(app->loop, l->fd, &owner);
+		l->fd = -1;
 	}
 	*out = h;
 	return code;
@@ -326,7 +317,7 @@ int64_t http_prepare(struct http *h)
 		struct MHD_Daemon *d = h->listeners[i].daemon;
 		bool has = MHD_get_timeout(d, &ms) == MHD_YES;
 		if (must_run || (has && ms == 0)) {
-			run_daemon(&h->listeners[i]);
+			MHD_run(d);
 			has = MHD_get_timeout(d, &ms) == MHD_YES;
 		}
 		if (has && (wait < 0 || (int64_t)ms < wait))
@@ -338,10 +329,8 @@ int64_t http_prepare(struct http *h)
 void http_quiesce(struct http *h)
 {
 	for (size_t i = 0; i < h->n_listeners; i++) {
-		struct listener *l = &h->listeners[i];
-		if (l->fd >= 0 && MHD_quiesce_daemon(l->daemon) != MHD_INVALID_SOCKET)
-			close(l->fd);
-		l->fd = -1;
+		acceptor_free(h->listeners[i].acceptor);
+		h->listeners[i].acceptor = NULL;
 	}
 }
 
@@ -349,14 +338,15 @@ void http_close(struct http *h)
 {
 	if (!h)
 		return;
+	http_quiesce(h);
 	for (size_t i = 0; i < h->n_listeners; i++) {
 		struct listener *l = &h->listeners[i];
 		loop_remove_fd(l->watch);
+		if (l->fd >= 0)
+			close(l->fd);
 		exchange_resume_all(h, l->daemon);
 		MHD_stop_daemon(l->daemon);
 	}
 	loop_timer_free(h->sweeper);
-	if (h->spare >= 0)
-		close(h->spare);
 	mem_free(h);
 }

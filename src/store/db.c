@@ -335,6 +335,8 @@ enum err_code store_open(const char *data_dir, struct queue *home, struct store 
 	s->home = home;
 	struct err why = { 0 };
 	s->lock_fd = lock_take(data_dir, &why);
+	if (s->lock_fd >= 0)
+		parts_clear(data_dir);
 	code = s->lock_fd < 0 ? why.code : open_both(s, &why);
 	if (code != ERR_OK) {
 		if (err)

@@ -140,3 +140,22 @@ bool ballast_release(const char *dir)
 	mem_free(path);
 	return was_there;
 }
+
+static bool clear_part(void *user, const char *name, bool is_dir)
+{
+	const char *const *dir = user;
+	char *path = fs_join(*dir, name);
+
+	if (!is_dir && str_ends(str_of(name), ".part") && unlink(path) != 0)
+		log_warn("store", "cannot remove path=%s: %s", path, strerror(errno));
+	mem_free(path);
+	return true;
+}
+
+void parts_clear(const char *dir)
+{
+	struct err err = { 0 };
+
+	if (fs_list(dir, LIMIT_FOLDER_ENTRIES, clear_part, &dir, &err) != ERR_OK)
+		log_warn("store", "unfinished files were not looked for: %s", err.args);
+}
