@@ -80,6 +80,8 @@
 #define LIMIT_HEAD_BYTES (32 * KIB) /* request line and header fields; also the library's buffer for a connection */
 #define LIMIT_HEAD_FIELDS 64
 #define LIMIT_ADDRESS_CONNECTIONS 300 /* of one address, of those of a listener */
+#define LIMIT_GUEST_REQUESTS 20      /* a second, of one who was invited; ten times as many at once */
+#define LIMIT_ADDRESS_REQUESTS 200   /* the same of one address of the network */
 #define LIMIT_CONNECTIONS 512 /* of a listener; all together leave a quarter of the descriptors to files and workers, and at least: */
 #define LIMIT_OWN_FILES 40
 #define LIMIT_FILES_LEAST 64 /* descriptors that there must be */

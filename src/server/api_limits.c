@@ -90,6 +90,8 @@ static const struct limit table[] = {
 	LIMIT(HEAD_FIELDS, COUNT, "refused"),
 	LIMIT(CONNECTIONS, COUNT, "waits"),
 	LIMIT(ADDRESS_CONNECTIONS, COUNT, "closed"),
+	LIMIT(GUEST_REQUESTS, COUNT, "soon"),
+	LIMIT(ADDRESS_REQUESTS, COUNT, "soon"),
 	LIMIT(OWN_FILES, COUNT, "away"),
 	LIMIT(FILES_LEAST, COUNT, "start"),
 	LIMIT(SSE_CLIENTS, COUNT, "refused"),

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "server/api_keys.h"
 #include "server/assets.h"
+#include "server/buckets.h"
 #include "server/routes.h"
 #include "server/upload.h"
 
@@ -252,6 +253,19 @@ static void refuse_key(struct exchange *x, int status, enum err_code code, const
 	refuse(x, status, &err);
 }
 
+/* False, and refused, where too much was asked of late. */
+static bool may_ask(struct exchange *x, struct buckets *buckets, uint64_t who, int per_s)
+{
+	struct err err = { 0 };
+
+	if (buckets_take(buckets, who, clock_mono_ms()))
+		return true;
+	err_set(&err, ERR_BUSY, "err_too_often", "limit=%d", per_s);
+	refuse(x, 429, &err);
+	add(x, "Retry-After", "1");
+	return false;
+}
+
 static bool pass_gate(struct exchange *x, const struct gate_rule *rule, const struct gate_headers *headers)
 {
 	struct app *app = x->http->app;
@@ -268,6 +282,8 @@ static bool pass_gate(struct exchange *x, const struct gate_rule *rule, const st
 	int status = gate_check(&config, rule, headers, &x->request->session, &err);
 	if (status)
 		refuse(x, status, &err);
+	else if (rule->role == GATE_RATER || rule->role == GATE_VIEWER)
+		return may_ask(x, x->http->guests, (uint64_t)rule->role << 56 ^ (uint64_t)x->request->session, LIMIT_GUEST_REQUESTS);
 	return status == 0;
 }
 
@@ -282,6 +298,8 @@ static bool check_head(struct exchange *x, const struct head *head)
 		refuse(x, 431, &err);
 	} else if (head->n_length > 1 || (head->n_length && head->chunked)) {
 		refuse_key(x, 400, ERR_INVALID, "err_http_length");
+	} else if (x->conn->is_lan) {
+		(void)may_ask(x, x->http->addresses, x->conn->from_digest, LIMIT_ADDRESS_REQUESTS);
 	}
 	return !x->is_refused;
 }

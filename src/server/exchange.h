@@ -19,6 +19,7 @@ struct conn {
 	int64_t deadline_ms;       /* for what the client must send now; 0: it waits for us */
 	uint64_t body_bytes;       /* received of the current body: each buys time */
 	char from[INET6_ADDRSTRLEN]; /* the client's address; "" on the unix socket */
+	uint64_t from_digest;
 	struct conn *next;
 };
 
@@ -40,6 +41,7 @@ struct http {
 	struct loop_timer *sweeper;
 	struct conn *conns;
 	size_t n_conns, max_conns; /* of all listeners */
+	struct buckets *guests, *addresses; /* how often those who were invited, and those on the network, may ask */
 	struct exchange *exchanges;
 };
 

@@ -13,10 +13,12 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "server/acceptor.h"
+#include "server/buckets.h"
 #include "server/exchange.h"
 
 #define FIRST_HEAD_MS 10000       /* for the first request of a connection */
@@ -42,6 +44,9 @@ static void name_peer(struct conn *conn)
 		inet_ntop(AF_INET, &((struct sockaddr_in *)&peer)->sin_addr, conn->from, sizeof conn->from);
 	else if (peer.ss_family == AF_INET6)
 		inet_ntop(AF_INET6, &((struct sockaddr_in6 *)&peer)->sin6_addr, conn->from, sizeof conn->from);
+	uint8_t digest[HASH_SIZE];
+	hash_bytes(conn->from, strlen(conn->from), digest);
+	memcpy(&conn->from_digest, digest, sizeof conn->from_digest);
 }
 
 static void on_connection(void *cls, struct MHD_Connection *c, void **slot, enum MHD_ConnectionNotificationCode code)
@@ -285,6 +290,8 @@ enum err_code http_open(struct app *app, const struct app_options *options, cons
 	h->app = app;
 	h->sweeper = loop_timer_new(app->loop, sweep, h);
 	h->max_conns = choose_max_conns();
+	h->guests = buckets_new(LIMIT_GUEST_REQUESTS, 10 * LIMIT_GUEST_REQUESTS);
+	h->addresses = buckets_new(LIMIT_ADDRESS_REQUESTS, 10 * LIMIT_ADDRESS_REQUESTS);
 	enum err_code code = open_unix(h, socket_path, err);
 	if (code == ERR_OK && options->tcp)
 		code = open_tcp(h, options, err);
@@ -347,6 +354,8 @@ void http_close(struct http *h)
 		exchange_resume_all(h, l->daemon);
 		MHD_stop_daemon(l->daemon);
 	}
+	buckets_free(h->guests);
+	buckets_free(h->addresses);
 	loop_timer_free(h->sweeper);
 	mem_free(h);
 }

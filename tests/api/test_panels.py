@@ -403,3 +403,16 @@ def test_who_came_and_who_was_removed_stands_in_the_audit(lan, asked):
     assert [(e["who"], e["what"]) for e in entries] == [("owner", "remove_rater"), ("rater", "join_panel"), ("owner", "add_panel")]
     assert entries[1]["from"].startswith("127.")
     assert entries[0]["subject"] == f"{number}, Zoe" and all(not e["text"].startswith("core_") for e in entries)
+
+
+def test_who_asks_far_more_than_a_person_can_waits_a_moment_and_nobody_else_does(lan, asked):
+    link = invite(lan, asked)["link"]
+    busy, other = Rater(lan, link, "Bea"), Rater(lan, link, "Cyd")
+    statuses, deadline = [], time.monotonic() + 30
+    while 429 not in statuses and time.monotonic() < deadline:
+        statuses.append((reply := busy.ask("GET", "/rating")).status)
+    refused(reply, 429, "err_too_often")
+    assert statuses.count(200) >= 200 and reply.headers["Retry-After"] == "1"
+    assert other.like(1).status == 200 and lan.api("GET", "/status").status == 200
+    time.sleep(1)
+    assert busy.like(1).status == 200
