@@ -380,7 +380,7 @@ struct worker_process *worker_process_start(struct loop *loop, const struct work
 		return NULL;
 	}
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
-		err_set_errno(err, errno, "err_worker_start", "path=%s", options->program);
+		err_set_errno(err, errno, "err_worker_room", "path=%s", options->program);
 		return NULL;
 	}
 	int living[LIVING_MAX];
@@ -402,7 +402,7 @@ struct worker_process *worker_process_start(struct loop *loop, const struct work
 			waitpid(pid, NULL, 0);
 		}
 		close(pair[0]);
-		err_set_errno(err, saved, "err_worker_start", "path=%s", options->program);
+		err_set_errno(err, saved, "err_worker_room", "path=%s", options->program);
 		return NULL;
 	}
 	struct worker_process *w = mem_alloc(sizeof *w);

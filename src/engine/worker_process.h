@@ -33,7 +33,7 @@ struct worker_options {
 };
 
 /* Begins when the workers that were stopped before have ended (the memory is theirs until then).  NULL on failure: ERR_IO
- * "err_worker_start". */
+ * "err_worker_start", or "err_worker_room" where the machine has no process or descriptor left. */
 MUST_USE struct worker_process *worker_process_start(struct loop *loop, const struct worker_options *options,
 						     const struct worker_events *events, void *user, struct err *err);
 

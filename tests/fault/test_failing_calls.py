@@ -19,6 +19,7 @@ import live as support  # noqa: E402
 import tiny_gguf  # noqa: E402
 from openai_stub import Stub, serve  # noqa: E402
 
+MODEL = os.environ.get("ASSAY_TEST_MODEL", "")
 FULL = bool(os.environ.get("ASSAY_FULL"))
 N_EACH = 4  # positions of one kind that are tried, of some hundreds; --full: all, of allocations 400
 KINDS = {"open": 1, "read": 2, "write": 4, "sync": 8, "name": 16, "socket": 32, "process": 64, "alloc": 128}
@@ -210,4 +211,22 @@ def test_those_who_come_after_a_connection_that_could_not_be_taken_are_taken(tmp
     held.request("GET", "/api/v1/status")
     assert held.getresponse().read()
     held.close()
+    server.stop()
+
+
+@pytest.mark.skipif(not MODEL, reason="ASSAY_TEST_MODEL names no model")
+def test_a_run_whose_worker_cannot_be_started_says_why_and_goes_on_later(tmp_path, library):
+    calls = Calls(tmp_path, library)
+    server = started(tmp_path, calls)
+    model = server.call("POST", "/models", {"path": MODEL})["model_ids"][0]
+    calls.tell(KINDS["process"], 1, True, ERRORS["process"])  # as where `ulimit -u` is reached
+    body = {"columns": [{"model_id": model}], "questions": ["One?", "Two?"], "params": {"max_tokens": 4}}
+    run = server.call("POST", "/runs", body)["id"]
+    assert server.wait_run(run)["state"] == "done" and calls.seen()[1] > 0
+    calls.tell()
+    problems = [cell["problem"] for cell in server.cells(run)]
+    assert [p["key"] for p in problems] == ["err_worker_room"] * 2 and "ulimit" in problems[0]["hint"], problems
+    server.call("POST", f"/runs/{run}/retry")
+    server.wait_run(run)
+    assert all(cell["state"] == "done" for cell in server.cells(run)), server.cells(run)
     server.stop()
