@@ -75,7 +75,7 @@ BUILD_PACKAGES="build-essential cmake ninja-build pkg-config git ca-certificates
 
 # build_page: into web/dist, where a source is newer than the last build.
 build_page() {
-	if [ -e web/dist/index.html ] && [ -z "$(find web messages docs/openapi.yaml -newer web/dist/index.html \
+	if [ -e web/dist/index.html ] && [ -e web/.parts/rate.json ] && [ -z "$(find web messages docs/openapi.yaml -newer web/dist/index.html \
 		-not -path '*/node_modules*' -not -path '*/dist*' -not -path 'web/src/messages/*' -not -path 'web/src/types/*' -type f -print -quit)" ]; then
 		return 0
 	fi

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { svelte } from "@sveltejs/vite-plugin-svelte";
-import { readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { minify } from "terser";
 import type { Plugin } from "vite";
@@ -92,11 +92,24 @@ const squeeze: Plugin = {
 	},
 };
 
+/** Which packages a page is made of: .parts/PAGE.json, which tools/sbom.py reads. */
+const told_parts = (page: "index" | "rate"): Plugin => ({
+	name: "told-parts",
+	apply: "build",
+	generateBundle(_options, bundle) {
+		const modules = Object.values(bundle).flatMap((chunk) => (chunk.type === "chunk" ? Object.entries(chunk.modules) : []));
+		const used = modules.filter(([, module]) => module.renderedLength > 0).map(([id]) => /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(id)?.[1]);
+		const folder = fileURLToPath(new URL("./.parts", import.meta.url));
+		mkdirSync(folder, { recursive: true });
+		writeFileSync(`${folder}/${page}.json`, `${JSON.stringify([...new Set(used.filter(Boolean))].sort())}\n`);
+	},
+});
+
 /** `--mode rate` builds the page of raters and viewers, who load nothing of the rest, beside what is there. */
 const page_of = (mode: string): "index" | "rate" => (mode === "rate" ? "rate" : "index");
 export default defineConfig(({ mode }) => ({
 	publicDir: mode === "rate" ? false : "public",
-	plugins: [plain_import, svelte(), say(page_of(mode)), own_texts(page_of(mode)), only_lexer, no_hydration, squeeze],
+	plugins: [plain_import, svelte(), say(page_of(mode)), own_texts(page_of(mode)), only_lexer, no_hydration, squeeze, told_parts(page_of(mode))],
 	resolve: {
 		alias: { $lib: fileURLToPath(new URL("./src", import.meta.url)) },
 		// Vitest would otherwise pick Svelte's server build.
