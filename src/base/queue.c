@@ -150,8 +150,8 @@ static void *executor_main(void *arg)
 	}
 }
 
-struct executor *executor_start(const char *name, void *context, const struct executor_hooks *hooks,
-	struct queue *home)
+struct executor *executor_start(const char *name, void *context, const struct executor_hooks *hooks, struct queue *home,
+				struct err *err)
 {
 	struct executor *e = mem_alloc(sizeof *e);
 	pthread_mutex_init(&e->lock, NULL);
@@ -169,9 +169,13 @@ struct executor *executor_start(const char *name, void *context, const struct ex
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	int why = pthread_create(&e->thread, NULL, executor_main, e);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (why)
-		BUG("no thread for %s: errno %d", name, why);
-	return e;
+	if (!why)
+		return e;
+	pthread_cond_destroy(&e->wake);
+	pthread_mutex_destroy(&e->lock);
+	mem_free(e);
+	err_set_errno(err, why, "err_no_thread", "name=%s", name);
+	return NULL;
 }
 
 void executor_post(struct executor *e, struct task *task)

@@ -48,11 +48,12 @@ struct executor_hooks {
 	int max_batch;                            /* tasks in a batch; 1 without hooks */
 };
 
-/* Starts the thread.  `context` is passed to every run(); `home` receives the finished tasks. */
-struct executor *executor_start(const char *name, void *context, const struct executor_hooks *hooks, struct queue *home);
+/* Starts the thread.  `context` is passed to every run(); `home` receives the finished tasks.  NULL: ERR_IO "err_no_thread". */
+MUST_USE struct executor *executor_start(const char *name, void *context, const struct executor_hooks *hooks, struct queue *home,
+					 struct err *err);
 /* Thread: any. */
 void executor_post(struct executor *e, struct task *task);
-/* Runs what was posted, then ends the thread and frees it.  Finished tasks are in the home queue: drain it afterwards. */
+/* Runs what was posted, then ends the thread and frees it.  Finished tasks are in the home queue: drain it afterwards.  NULL is fine. */
 void executor_stop(struct executor *e);
 
 #endif

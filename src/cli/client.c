@@ -55,6 +55,7 @@ static void *run_app(void *user)
 static enum err_code open_own(struct client *c, const struct app_options *own, struct err *err)
 {
 	int64_t deadline = clock_mono_ms() + START_WAIT_MS;
+	int why;
 	interrupt_block(true); /* its threads leave the signals to this one */
 	enum err_code code = app_open(own, &c->app, err);
 	while (code == ERR_BUSY && clock_mono_ms() < deadline && !is_listening(c->socket_path)) {
@@ -63,8 +64,8 @@ static enum err_code open_own(struct client *c, const struct app_options *own, s
 	}
 	if (code == ERR_BUSY && is_listening(c->socket_path))
 		code = ERR_OK;
-	else if (code == ERR_OK && pthread_create(&c->thread, NULL, run_app, c->app) != 0)
-		BUG("no thread");
+	else if (code == ERR_OK && (why = pthread_create(&c->thread, NULL, run_app, c->app)) != 0)
+		code = err_set_errno(err, why, "err_no_thread", "name=%s", "server");
 	interrupt_block(false);
 	return code;
 }

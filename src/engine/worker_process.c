@@ -256,6 +256,10 @@ static void describe_end(struct worker_process *w, int status, struct err *cause
 		err_set(cause, ERR_IO, "err_worker_memory", NULL);
 		return;
 	}
+	if (WIFEXITED(status) && WEXITSTATUS(status) == WORKER_EXIT_THREADS) {
+		err_set(cause, ERR_IO, "err_worker_threads", NULL);
+		return;
+	}
 	/* Where the build's own look at the processor did not see it coming, the first such instruction does. */
 	if (WIFEXITED(status) && WEXITSTATUS(status) == WORKER_EXIT_CPU) {
 		err_set(cause, ERR_IO, "err_worker_cpu", "what=%s", w->last_log);

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "hub/hub_fetch.h"
 #include "hub/hub_request.h"
@@ -63,11 +64,11 @@ static struct entry *find(const struct downloads *ds, int64_t id)
 	return NULL;
 }
 
-static struct executor *disk(struct downloads *ds)
+static bool has_disk(struct downloads *ds, struct err *err)
 {
 	if (!ds->disk)
-		ds->disk = executor_start("download", NULL, NULL, ds->o.home);
-	return ds->disk;
+		ds->disk = executor_start("download", NULL, NULL, ds->o.home, err);
+	return ds->disk != NULL;
 }
 
 /* --- the end of one --- */
@@ -194,8 +195,14 @@ static struct disk_job *new_job(struct downloads *ds, const struct entry *e, enu
 
 static void post_chore(struct downloads *ds, const struct entry *e, enum chore chore)
 {
-	if (!ds->is_closing)
-		executor_post(disk(ds), &new_job(ds, e, chore)->task);
+	struct err err = { 0 };
+
+	if (ds->is_closing)
+		return;
+	if (has_disk(ds, &err))
+		executor_post(ds->disk, &new_job(ds, e, chore)->task);
+	else
+		log_warn("hub", "%s: %s", e->shown.dir, err.args);
 }
 
 static void prepared(struct task *task)
@@ -303,7 +310,7 @@ static void start_fetch(struct downloads *ds, struct entry *e)
 	struct hub_fetch_options options = {
 		.loop = ds->o.loop,
 		.http_client = ds->o.http_client,
-		.disk = disk(ds),
+		.disk = ds->disk,
 		.dir = e->shown.dir,
 		.url = hub_file_url(a, ds->place.endpoint, e->job.repo, e->job.commit, file->path),
 		.bearer = ds->place.token,
@@ -393,21 +400,26 @@ void downloads_added(struct downloads *ds, int64_t id, void *result, const struc
 	}
 	struct disk_job *d = new_job(ds, e, CHORE_FORGET);
 	d->task.done = forgotten;
-	executor_post(disk(ds), &d->task);
+	executor_post(ds->disk, &d->task);
 }
 
 /* --- the line --- */
 
 static void begin(struct downloads *ds, struct entry *e)
 {
-	struct disk_job *d = new_job(ds, e, CHORE_PREPARE);
+	struct err err = { 0 };
 
 	ds->current = e;
 	ds->wants_cancel = false;
 	e->shown.state = DOWNLOAD_RUNNING;
 	e->shown.problem = e->shown.pause = (struct err){ 0 };
+	if (!has_disk(ds, &err)) {
+		ended_by(ds, &err);
+		return;
+	}
+	struct disk_job *d = new_job(ds, e, CHORE_PREPARE);
 	d->task.done = prepared;
-	executor_post(disk(ds), &d->task);
+	executor_post(ds->disk, &d->task);
 	changed(ds, e);
 }
 

@@ -390,6 +390,21 @@ static enum err_code open_http(struct app *app, const char *instance, struct err
 	return ERR_OK;
 }
 
+static enum err_code start_threads(struct app *app, struct err *err)
+{
+	const struct {
+		const char *name;
+		struct executor **executor;
+	} wanted[] = {
+		{ "work", &app->work }, { "hash", &app->hash }, { "values", &app->values }, { "export", &app->export },
+		{ "create", &app->create },
+	};
+	for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++)
+		if (!(*wanted[i].executor = executor_start(wanted[i].name, NULL, NULL, app->home, err)))
+			return ERR_IO;
+	return ERR_OK;
+}
+
 enum err_code app_open(const struct app_options *options, struct app **out, struct err *err)
 {
 	*out = NULL;
@@ -420,11 +435,9 @@ enum err_code app_open(const struct app_options *options, struct app **out, stru
 		code = load_start(app, instance, err);
 	if (code == ERR_OK) {
 		app->lang = *app->language ? lang_from_tag(app->language, options->lang) : options->lang;
-		app->work = executor_start("work", NULL, NULL, app->home);
-		app->hash = executor_start("hash", NULL, NULL, app->home);
-		app->values = executor_start("values", NULL, NULL, app->home);
-		app->export = executor_start("export", NULL, NULL, app->home);
-		app->create = executor_start("create", NULL, NULL, app->home);
+		code = start_threads(app, err);
+	}
+	if (code == ERR_OK) {
 		open_engine(app);
 		code = open_http(app, instance, err);
 	}

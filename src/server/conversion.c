@@ -171,6 +171,8 @@ enum err_code conversion_start(struct conversion *c, const char *path, struct er
 {
 	if (is_under_way(c))
 		return err_set(err, ERR_BUSY, "err_python_busy", "path=%s", c->path);
+	if (!c->thread && !(c->thread = executor_start("convert", NULL, NULL, c->app->home, err)))
+		return ERR_IO;
 	mem_free(c->path);
 	mem_free(c->out);
 	c->path = mem_strdup(path);
@@ -181,8 +183,6 @@ enum err_code conversion_start(struct conversion *c, const char *path, struct er
 	c->share = -1;
 	c->line[0] = 0;
 	c->task = (struct task){ .run = run_conversion, .done = converted };
-	if (!c->thread)
-		c->thread = executor_start("convert", NULL, NULL, c->app->home);
 	executor_post(c->thread, &c->task);
 	return ERR_OK;
 }

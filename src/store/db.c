@@ -345,8 +345,12 @@ enum err_code store_open(const char *data_dir, struct queue *home, struct store 
 		return code;
 	}
 	ballast_make(data_dir);
-	s->write_thread = executor_start("store", s, &write_hooks, home);
-	s->read_thread = executor_start("reader", s, &read_hooks, home);
+	s->write_thread = executor_start("store", s, &write_hooks, home, err);
+	s->read_thread = s->write_thread ? executor_start("reader", s, &read_hooks, home, err) : NULL;
+	if (!s->read_thread) {
+		store_close(s);
+		return ERR_IO;
+	}
 	*out = s;
 	return ERR_OK;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/guard.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -46,11 +47,30 @@ static void on_abort(int signal_number)
 	raise(signal_number);
 }
 
+static void *end_at_once(void *user)
+{
+	return user;
+}
+
+static bool threads_are_short(void)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, end_at_once, NULL) != 0)
+		return true;
+	pthread_join(thread, NULL);
+	return false;
+}
+
 static void on_end(int status, void *user)
 {
 	(void)user;
-	if (status == EXIT_FAILURE && sandbox_memory_is_short())
+	if (status != EXIT_FAILURE)
+		return;
+	if (sandbox_memory_is_short())
 		_exit(WORKER_EXIT_MEMORY);
+	if (threads_are_short())
+		_exit(WORKER_EXIT_THREADS);
 }
 
 void guard_init(struct link *l)

@@ -7,8 +7,8 @@
  * (the template then fails with "out of memory").  llama.cpp's template engine cannot be interrupted, so the process has
  * to go.
  *
- * It also sees to it that a process that ends for want of memory says so: ggml and OpenMP abort or exit where they get none for
- * something small.  Thread: the main thread; not nested. */
+ * It also sees to it that a process that ends for want of memory or threads says so: ggml and OpenMP abort or exit where they get
+ * none.  Thread: the main thread; not nested. */
 #ifndef ASSAY_WORKER_GUARD_H
 #define ASSAY_WORKER_GUARD_H
 

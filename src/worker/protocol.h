@@ -25,6 +25,7 @@
 #define WORKER_SOCKET_FD 3
 #define WORKER_EXIT_CPU 71
 #define WORKER_EXIT_MEMORY 72
+#define WORKER_EXIT_THREADS 73
 #define TEXT_HEAD_SIZE 9 /* of MSG_TEXT, before its text */
 
 enum worker_request {

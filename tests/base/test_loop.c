@@ -354,7 +354,7 @@ static void finished_tasks_come_home_to_the_loop(void **state)
 	int worked = 0;
 	struct queue *home = queue_new();
 	struct loop_fd *watch = loop_add_fd(loop, queue_fd(home), LOOP_READ, on_queue, home);
-	struct executor *e = executor_start("work", &worked, NULL, home);
+	struct executor *e = executor_start("work", &worked, NULL, home, NULL);
 	for (int i = 1; i <= 50; i++) {
 		struct task task = { .run = work, .done = stop_when_done };
 		executor_post(e, &task);

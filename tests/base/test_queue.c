@@ -69,7 +69,7 @@ static void tasks_run_in_order_and_come_home(void **state)
 	(void)state;
 	struct world world = { 0 };
 	struct queue *home = queue_new();
-	struct executor *e = executor_start("a name that is far too long", &world, NULL, home);
+	struct executor *e = executor_start("a name that is far too long", &world, NULL, home, NULL);
 	struct job *jobs = mem_array(MANY, sizeof *jobs);
 	for (int i = 0; i < MANY; i++) {
 		jobs[i] = make_job(&world, i);
@@ -100,7 +100,7 @@ static void a_task_cancelled_before_it_starts_never_runs(void **state)
 	struct queue *home = queue_new();
 	struct job job = make_job(&world, 1);
 	atomic_store(&job.task.cancelled, true);
-	struct executor *e = executor_start("x", &world, NULL, home);
+	struct executor *e = executor_start("x", &world, NULL, home, NULL);
 	executor_post(e, &job.task);
 	executor_stop(e);
 	queue_drain(home);
@@ -131,7 +131,7 @@ static void run_batches(struct world *world, struct job *jobs, int count, int ma
 {
 	struct executor_hooks hooks = { .begin = batch_begin, .end = batch_end, .max_batch = max_batch };
 	struct queue *home = queue_new();
-	struct executor *e = executor_start("store", world, &hooks, home);
+	struct executor *e = executor_start("store", world, &hooks, home, NULL);
 	for (int i = 0; i < count; i++) {
 		jobs[i] = make_job(world, i);
 		executor_post(e, &jobs[i].task);

@@ -141,9 +141,9 @@ static inline void bench_open(struct bench *b, const char *worker)
 	b->home_watch = loop_add_fd(b->loop, queue_fd(b->home), LOOP_READ, bench_on_home, b);
 	b->timeout = loop_timer_new(b->loop, bench_on_timeout, b);
 	b->kill_timer = loop_timer_new(b->loop, bench_on_kill, b);
-	b->work = executor_start("work", NULL, NULL, b->home);
-	b->hash = executor_start("hash", NULL, NULL, b->home);
-	b->values = executor_start("values", NULL, NULL, b->home);
+	b->work = executor_start("work", NULL, NULL, b->home, NULL);
+	b->hash = executor_start("hash", NULL, NULL, b->home, NULL);
+	b->values = executor_start("values", NULL, NULL, b->home, NULL);
 	assert_ok(store_open(temp_path(&b->temp, "data"), b->home, &b->store, &err));
 	b->options = (struct engine_options){ .loop = b->loop, .store = b->store, .work = b->work, .hash = b->hash, .values = b->values,
 					      .worker_path = worker, .n_threads = 2, .memory_reserve = 1,

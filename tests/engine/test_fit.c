@@ -124,7 +124,7 @@ static void nobody_is_told_of_one_that_was_called_off(void **state)
 	queue_drain(bench.home);
 	assert_int_equal(a.n, 0);
 	fit_cancel(fit);
-	bench.work = executor_start("work", NULL, NULL, bench.home);
+	bench.work = executor_start("work", NULL, NULL, bench.home, NULL);
 	bench.options.work = bench.work;
 	bench_reopen(&bench);
 }

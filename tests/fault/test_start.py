@@ -3,11 +3,14 @@
 import json
 import os
 import pathlib
+import re
+import shutil
 import signal
 import socket
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 
 import pytest
@@ -174,3 +177,41 @@ def test_the_doctor_finds_what_is_missing(first):
     done = subprocess.run([alone / "assay", "doctor", "--data", first.data, "--json"], capture_output=True, text=True, timeout=60)
     by_name = {check["name"]: check for check in json.loads(done.stdout)["checks"]}
     assert done.returncode == 3 and by_name["worker"]["state"] == "fail" and str(alone) in by_name["worker"]["message"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become a user of its own, whose processes are counted")
+def test_a_user_who_may_have_few_threads_is_told_until_there_are_enough(few_rights):
+    """From one thread upwards: first the server says which one it lacks, then a model program is not started, then it answers."""
+    said = []
+    for n in range(1, 40):
+        ended = few_rights("ask", "What is the capital of France?", "--model", "model.gguf", n_threads=n)
+        said.append(ended.stdout + ended.stderr)
+        if ended.returncode == 0:
+            break
+        assert ended.returncode in (3, 4) and "ulimit -u" in said[-1] and "defect" not in said[-1], (n, ended)
+    assert "Paris" in said[-1] and len(said) > 8, said
+    for sentence in ("No thread could be started for store", "The machine had no room to start the model program",
+                     "The model program got no more threads"):
+        assert any(sentence in text for text in said), (sentence, said)
+
+
+@pytest.fixture
+def few_rights():
+    """Runs the program as a user of its own who may have that many processes and threads."""
+    model = os.environ.get("ASSAY_TEST_MODEL", "")
+    if not os.path.exists(model):
+        pytest.skip("ASSAY_TEST_MODEL names no file")
+    user = 20000 + os.getpid() % 10000
+    with tempfile.TemporaryDirectory() as folder:
+        home = pathlib.Path(folder)
+        shutil.copytree(support.ASSAY.parent, home / "bin", ignore=lambda _, names: [n for n in names if not re.fullmatch(r"assay(-worker)?|lib.*", n)])
+        shutil.copy(model, home / "model.gguf")
+        (home / "data").mkdir()
+        for path in (home, home / "bin", home / "data", *(home / "bin").iterdir(), home / "model.gguf"):
+            os.chown(path, user, user)
+
+        def run(*words, n_threads):
+            return subprocess.run(["setpriv", "--reuid", str(user), "--clear-groups", "prlimit", f"--nproc={n_threads}", home / "bin/assay",
+                                   *words, "--data", home / "data"], capture_output=True, text=True, timeout=120, cwd=home,
+                                  env={**os.environ, "LANG": "C.UTF-8", "HOME": str(home)})
+        yield run

@@ -7,6 +7,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <spawn.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -22,10 +23,10 @@
 enum { OPEN = 1, READ = 2, WRITE = 4, SYNC = 8, NAME = 16, SOCKET = 32, PROCESS = 64, ALLOC = 128 };
 
 struct control {
-	_Atomic uint32_t kinds;    /* that are counted; 0: none */
-	_Atomic uint32_t count;    /* of such calls */
-	_Atomic uint32_t fail_at;  /* the first that fails, from 1 */
-	_Atomic uint32_t is_sticky;/* every later one fails too */
+	_Atomic uint32_t kinds;     /* that are counted; 0: none */
+	_Atomic uint32_t count;     /* of such calls */
+	_Atomic uint32_t fail_at;   /* the first that fails, from 1 */
+	_Atomic uint32_t is_sticky; /* every later one fails too */
 	_Atomic int32_t error;
 	_Atomic uint32_t n_failed;
 };
@@ -134,6 +135,11 @@ int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *
 		char *const words[], char *const environment[])
 {
 	return fails(PROCESS) ? errno : REAL(posix_spawn, pid, path, actions, attributes, words, environment);
+}
+
+int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *user)
+{
+	return fails(PROCESS) ? errno : REAL(pthread_create, thread, attributes, run, user);
 }
 
 /* dlsym() allocates itself, so these go to glibc's own names. */
