@@ -40,12 +40,9 @@ def llama():
                      externalReferences=[source])
 
 
-def is_program(path):
-    return path.is_file() and (path.name in ("assay", "assay-worker") or re.fullmatch(r"lib.*\.so[.\d]*", path.name))
-
-
 def programs(tree):
-    return sorted(filter(is_program, tree.rglob("*")))
+    return sorted(p for p in tree.rglob("*") if re.fullmatch(r"assay(-worker)?|lib.*\.so[.\d]*", p.name) and p.is_file()
+                  and p.read_bytes()[:4] == b"\x7fELF")
 
 
 def libraries(tree):

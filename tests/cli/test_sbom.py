@@ -11,8 +11,8 @@ sys.path.insert(0, str(ROOT / "tests" / "support"))
 from live import ASSAY  # noqa: E402
 
 
-def told(out):
-    subprocess.run([sys.executable, ROOT / "tools/sbom.py", ASSAY.parent, out], check=True)
+def told(out, tree=ASSAY.parent):
+    subprocess.run([sys.executable, ROOT / "tools/sbom.py", tree, out], check=True)
     return json.loads(out.read_text())
 
 
@@ -41,3 +41,8 @@ def test_what_the_programs_load_and_the_page_contains_is_told(tmp_path):
 def test_it_is_the_same_each_time(tmp_path):
     told(tmp_path / "a.json"), told(tmp_path / "b.json")
     assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
+
+
+def test_an_installation_is_told_as_what_it_was_made_of(tmp_path):
+    subprocess.run([ROOT / "script/stage", ASSAY.parent, tmp_path / "tree"], check=True)
+    assert told(tmp_path / "tree.json", tmp_path / "tree") == told(tmp_path / "bin.json")
