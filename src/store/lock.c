@@ -141,21 +141,38 @@ bool ballast_release(const char *dir)
 	return was_there;
 }
 
+/* NAME.part, and what SQLite keeps beside it: NAME.part-journal. */
+static bool is_part(const char *name)
+{
+	const char *end = strstr(name, ".part");
+
+	return end && (end[5] == '\0' || end[5] == '-');
+}
+
 static bool clear_part(void *user, const char *name, bool is_dir)
 {
 	const char *const *dir = user;
 	char *path = fs_join(*dir, name);
 
-	if (!is_dir && str_ends(str_of(name), ".part") && unlink(path) != 0)
+	if (!is_dir && is_part(name) && unlink(path) != 0)
 		log_warn("store", "cannot remove path=%s: %s", path, strerror(errno));
 	mem_free(path);
 	return true;
 }
 
-void parts_clear(const char *dir)
+static void clear_parts_of(const char *dir)
 {
 	struct err err = { 0 };
 
-	if (fs_list(dir, LIMIT_FOLDER_ENTRIES, clear_part, &dir, &err) != ERR_OK)
+	if (fs_is_dir(dir) && fs_list(dir, LIMIT_FOLDER_ENTRIES, clear_part, &dir, &err) != ERR_OK)
 		log_warn("store", "unfinished files were not looked for: %s", err.args);
+}
+
+void parts_clear(const char *dir)
+{
+	char *copies = fs_join(dir, "backup");
+
+	clear_parts_of(dir);
+	clear_parts_of(copies);
+	mem_free(copies);
 }

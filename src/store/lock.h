@@ -22,7 +22,7 @@ void lock_set_address(int fd, const char *url);
 void ballast_make(const char *dir);
 /* True if there was one. */
 bool ballast_release(const char *dir);
-/* Removes what one who held the lock before had not finished writing when it died: files DIR/NAME.part.  Needs the lock. */
+/* Removes what one who held the lock before had not finished writing when it died: NAME.part in DIR and DIR/backup.  Needs the lock. */
 void parts_clear(const char *dir);
 
 #endif

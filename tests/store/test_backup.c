@@ -141,6 +141,32 @@ static void one_that_is_stopped_leaves_nothing(void **state)
 	mem_free(dir);
 }
 
+/* A copy that was under way, and a key that was being saved: what a kill leaves would stay for ever. */
+static void what_a_killed_server_had_not_finished_goes_at_the_next_start(void **state)
+{
+	static const char *const left[] = { "secrets.17.0.part", "backup/assay-week-5.db.part", "backup/assay-week-5.db.part-journal" };
+	static const char *const kept[] = { "parts", "backup/assay-week-5.db", "backup/a.partial.db" };
+	struct fixture *f = *state;
+	char *copies = fs_join(f->dir, "backup");
+	store_close(f->store);
+	assert_ok(fs_make_dirs(copies, err));
+	for (size_t i = 0; i < 3; i++)
+		for (int k = 0; k < 2; k++) {
+			char *path = fs_join(f->dir, k ? kept[i] : left[i]);
+			assert_ok(fs_write(path, "x", 1, err));
+			mem_free(path);
+		}
+	assert_ok(store_open(f->dir, f->home, &f->store, err));
+	for (size_t i = 0; i < 3; i++) {
+		char *gone = fs_join(f->dir, left[i]), *there = fs_join(f->dir, kept[i]);
+		assert_false(fs_exists(gone));
+		assert_true(fs_exists(there));
+		mem_free(gone);
+		mem_free(there);
+	}
+	mem_free(copies);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -148,6 +174,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(one_is_due_after_a_week_and_the_newest_two_stay, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_copy_from_the_future_is_none, setup, teardown),
 		cmocka_unit_test_setup_teardown(one_that_is_stopped_leaves_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_a_killed_server_had_not_finished_goes_at_the_next_start, setup, teardown),
 	};
 	log_set_quiet(true);
 	return cmocka_run_group_tests(tests, NULL, NULL);
