@@ -75,7 +75,7 @@ class User:
     def __init__(self, server, folder, provider, patience_s=60, ends=(None,)):
         self.ends = ends  # how the server may have ended
         self.server, self.folder, self.provider, self.patience_s = server, folder, provider, patience_s
-        self.models, self.sets, self.answers, self.liked, self.refused = set(), set(), {}, {}, []
+        self.models, self.sets, self.spaces, self.answers, self.liked, self.refused = set(), set(), set(), {}, {}, []
 
     def call(self, method, path, body=None, raw=False):
         try:
@@ -102,6 +102,7 @@ class User:
         column = found and self.call("POST", f"/providers/{found['id']}/models/use", {"name": "small"})
         if column:
             self.ask(column["id"])
+            self.work(column["id"])
 
     def ask(self, column):
         body = {"columns": [{"model_id": column}], "questions": ["One?", "Two?", "Three?"], "params": {"max_tokens": 8}}
@@ -120,12 +121,37 @@ class User:
                 if self.call("PUT", f"/cells/{cell['id']}/vote", {"liked": True}):
                     self.liked[cell["id"]] = run["id"]
         if run:
-            self.call("GET", f"/runs/{run['id']}/export?format=csv&lang=en", raw=True)
+            for form in ("csv-excel", "jsonl", "html"):
+                self.call("GET", f"/runs/{run['id']}/export?format={form}&lang=en", raw=True)
+            self.call("POST", f"/runs/{run['id']}/panels", {"title": "Which one?"})
+
+    def work(self, column):
+        """The rest of the house: a file of questions, a workspace with a document and a chat, a key."""
+        if file := self.call("POST", "/uploads?name=q.json", json.dumps(["Four?", "Five?"]).encode()):
+            if made := self.call("POST", "/question-sets", {"upload": file["upload"], "name": "of a file"}):
+                self.sets.add(made["id"])
+        space = self.call("POST", "/workspaces", {"name": "Work", "model_id": column})
+        if space:
+            self.spaces.add(space["id"])
+            text = self.call("POST", "/uploads?kind=document&name=rules.txt", b"Trains are allowed.\n\nHotels are not.\n")
+            if text and self.call("POST", f"/workspaces/{space['id']}/documents", {"upload": text["upload"]}):
+                self.call("GET", f"/workspaces/{space['id']}/search?q=hotels")
+            chat = self.call("POST", f"/workspaces/{space['id']}/chats", {})
+            said = chat and self.call("POST", f"/chats/{chat['id']}/messages", {"text": "One?"})
+            deadline = time.monotonic() + self.patience_s
+            while said and time.monotonic() < deadline:
+                now = self.call("GET", f"/messages/{said['assistant']['id']}")
+                if now and now["state"] != "streaming":
+                    break
+                time.sleep(0.02)
+        if key := self.call("POST", "/api-keys", {"name": "script"}):
+            self.call("DELETE", f"/api-keys/{key['id']}")
 
     def check(self, server):
         """What was acknowledged is there."""
         assert self.models <= {m["id"] for m in server.call("GET", "/models")["models"]}, "an acknowledged model is lost"
         assert self.sets <= {s["id"] for s in server.call("GET", "/question-sets")["question_sets"]}, "an acknowledged question set is lost"
+        assert self.spaces <= {w["id"] for w in server.call("GET", "/workspaces")["workspaces"]}, "an acknowledged workspace is lost"
         cells = {c["id"]: c for run in set(self.liked.values()) for c in server.cells(run)}
         for number in self.liked:
             assert cells[number]["liked"] and cells[number]["text"] == self.answers[number], "an acknowledged vote or answer is lost"
@@ -155,7 +181,7 @@ def fail(folder, library, provider, name, at, sticky):
     calls.tell(KINDS[name], at, sticky, ERRORS[name])
     # Without memory for its own small things it ends, and says so; libraries are told, and pass it on.
     ends = (None, -signal.SIGABRT) if name == "alloc" else (None,)
-    user = User(server, folder, provider, 2, ends)
+    user = User(server, folder, provider, 0.5 if name == "socket" else 2, ends)  # whom nobody takes waits in vain
     user.use()
     n_failed = calls.seen()[1]
     calls.tell()
@@ -169,7 +195,8 @@ def fail(folder, library, provider, name, at, sticky):
     fresh = User(again, folder, provider)
     fresh.use()
     assert not fresh.refused and len(fresh.liked) == 3, fresh.refused
-    left = [str(p) for p in (folder / "data").rglob("*") if p.suffix in (".part", ".tmp", ".new")]
+    # Of uploads nothing stays for longer than a day.
+    left = [str(p) for p in (folder / "data").rglob("*") if p.suffix in (".part", ".tmp", ".new") and p.parent.name != "uploads"]
     assert not left, left
     again.stop()
     checked = subprocess.run([support.ASSAY, "doctor", "--data", folder / "data"], capture_output=True, text=True)
