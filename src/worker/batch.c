@@ -111,7 +111,10 @@ static void share_guesses(struct run *r)
 		int left = draft_left(&slot->draft), room = slot->cell->max_new - slot->cell->generated.n - 1;
 		shares[n++] = (struct pace_slot){ .chance = slot->draft.chance, .left = left < room ? left : room };
 	}
-	pace_share(&r->pace, shares, n, most);
+	if (r->g->guesses)
+		pace_share_fixed(shares, n, most, r->g->guesses);
+	else
+		pace_share(&r->pace, shares, n, most);
 	n = 0;
 	for (int s = 0; s < r->g->plan.slots; s++)
 		r->slots[s].n_guessed = is_writing(&r->slots[s]) ? shares[n++].guesses : 0;

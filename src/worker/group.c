@@ -3,6 +3,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "worker/pace.h"
 
 #define CELLS_MAX 4096
 #define KV_TOKENS_MAX (1 << 24)
@@ -20,6 +21,7 @@ enum err_code group_settings(struct group *g, const struct loaded *m, const json
 	g->sampling.repeat_penalty = (float)json_get_number(request, "repeat_penalty", 0.01, 100, 1, err);
 	int num_ctx = (int)json_get_int(request, "num_ctx", 0, LIMIT_NUM_CTX, 0, err);
 	g->has_drafts = json_get_bool(request, "drafts", false, err) && !load_is_recurrent(m);
+	g->guesses = (int)json_get_int(request, "guesses", 0, PACE_GUESSES_MAX, 0, err);
 	g->n_ctx = num_ctx > 0 && (m->n_ctx_train <= 0 || num_ctx < m->n_ctx_train) ? num_ctx : m->n_ctx_train;
 	return err->code;
 }

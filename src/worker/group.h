@@ -21,9 +21,10 @@ struct group {
 	bool is_prefix_of_column;
 	struct plan plan;
 	bool has_drafts;
+	int guesses; /* of each answer in each step; 0: as many as pay off */
 };
 
-/* Reads slots, kv_tokens, max_tokens, num_ctx, drafts and how tokens are chosen. */
+/* Reads slots, kv_tokens, max_tokens, num_ctx, drafts, guesses and how tokens are chosen. */
 MUST_USE enum err_code group_settings(struct group *g, const struct loaded *m, const json_t *request, struct err *err);
 
 /* Reads the request, renders and tokenizes the prompts and plans; cells that cannot be answered are failed on the link.

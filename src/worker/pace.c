@@ -50,6 +50,17 @@ static void try_one_each(struct pace *p, struct pace_slot *slots, size_t n, int 
 	}
 }
 
+void pace_share_fixed(struct pace_slot *slots, size_t n, int most, int each)
+{
+	for (struct pace_slot *s = slots; s < slots + n; s++) {
+		int wanted = each < s->left ? each : s->left;
+		s->guesses = wanted < most ? wanted : most;
+		if (s->guesses < 0)
+			s->guesses = 0;
+		most -= s->guesses;
+	}
+}
+
 void pace_share(struct pace *p, struct pace_slot *slots, size_t n, int most)
 {
 	double fixed, each, tokens = (double)n, useful = (double)n;

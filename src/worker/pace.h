@@ -35,5 +35,7 @@ struct pace_slot {
  * time that it saves, its chance times what a token takes without it, is more than the time that it adds.  While that is not known every
  * other step tries one for each slot. */
 void pace_share(struct pace *p, struct pace_slot *slots, size_t n, int most);
+/* Shares them out to the slots in order, `each` to every one that has so many. */
+void pace_share_fixed(struct pace_slot *slots, size_t n, int most, int each);
 
 #endif

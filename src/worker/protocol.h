@@ -50,9 +50,9 @@ enum worker_request {
 	 *  "max_tokens": int, "temperature": num, "top_p": num, "top_k": int, "min_p": num, "repeat_penalty": num,
 	 *  "stop": [texts that end an answer and are no part of it, at most LIMIT_STOPS]?,
 	 *  "num_ctx": most tokens of a prompt and its answer, 0: what the model was made for?,
-	 *  "drafts": bool?, "cells": [{"cell": id, "question": id?, "seed": int, "messages": [{"role","content"}...]}...]}
+	 *  "drafts": bool?, "guesses": int?, "cells": [{"cell": id, "question": id?, "seed": int, "messages": [{"role","content"}...]}...]}
 	 * "drafts": what was answered before to the same question, under any adapter, is a guess of what is said now; the batch plan
-	 * then depends on that, and on how long steps take.
+	 * then depends on that, and on how long steps take, but for "guesses": of each answer in each step (tests want the same each time).
 	 * "slots" is at most LIMIT_SLOTS; fewer are filled where kv_tokens does not allow more.  temperature 0: the likeliest
 	 * token, the lowest id among equals.
 	 * -> for each cell MSG_TEXT ..., MSG_ANSWER | MSG_CELL_FAILED, in the order in which they end; MSG_PROGRESS as a sign of

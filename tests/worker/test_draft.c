@@ -221,6 +221,18 @@ static void while_nothing_is_known_every_other_step_tries(void **state)
 	assert_int_equal(made[3], 2);
 }
 
+static void a_fixed_number_of_guesses_is_shared_out_as_far_as_there_are_any(void **state)
+{
+	(void)state;
+	struct pace_slot slots[] = { { .left = 5 }, { .left = 1 }, { .left = 0 }, { .left = -1 }, { .left = 9 } };
+	pace_share_fixed(slots, 5, 100, 3);
+	assert_int_equal(all_guesses(slots, 5), 3 + 1 + 0 + 0 + 3);
+	pace_share_fixed(slots, 5, 5, 3);
+	assert_int_equal(slots[0].guesses, 3);
+	assert_int_equal(slots[1].guesses, 1);
+	assert_int_equal(slots[4].guesses, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -232,6 +244,7 @@ int main(void)
 		cmocka_unit_test(guesses_are_made_where_reading_the_weights_is_what_takes_time),
 		cmocka_unit_test(there_are_never_more_guesses_than_a_step_has_room_for),
 		cmocka_unit_test(while_nothing_is_known_every_other_step_tries),
+		cmocka_unit_test(a_fixed_number_of_guesses_is_shared_out_as_far_as_there_are_any),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

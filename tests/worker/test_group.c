@@ -650,12 +650,13 @@ static void calibration_measures_what_fits(void **state)
 
 /* --- drafts of fast mode --- */
 
-/* Another number of slots means another context, which has to try first what guesses cost. */
+/* Two guesses in each step: how many pay off depends on the machine and on what else it does. */
 static struct worker_reply ask_drafts(int adapter, int slots, int max_tokens)
 {
 	json_t *request = group(adapter, slots, max_tokens, N_QUESTIONS), *item;
 	size_t i;
 	json_object_set_new(request, "drafts", json_true());
+	json_object_set_new(request, "guesses", json_integer(2));
 	json_array_foreach(json_object_get(request, "cells"), i, item)
 		json_object_set_new(item, "question", json_integer((json_int_t)i + 100));
 	return ask(&two, request);
@@ -744,8 +745,8 @@ static void many_slots_with_short_prompts_and_guesses_fit_into_a_step(void **sta
 			json_object_set_new(item, "question", json_integer(i + 1000));
 			json_array_append_new(cells, item);
 		}
-		json_t *request = json_pack("{s:i, s:i, s:i, s:i, s:b, s:o}", "adapter", 0, "slots", 48, "kv_tokens", 8192, "max_tokens",
-					    6, "drafts", 1, "cells", cells);
+		json_t *request = json_pack("{s:i, s:i, s:i, s:i, s:b, s:i, s:o}", "adapter", 0, "slots", 48, "kv_tokens", 8192,
+					    "max_tokens", 6, "drafts", 1, "guesses", 4, "cells", cells);
 		struct worker_reply r = ask(&two, request);
 		assert_int_equal(r.kind, MSG_OK);
 		assert_int_equal(json_array_size(r.cells), 150);
@@ -777,6 +778,7 @@ static void drawing_and_penalties_go_through_guesses_one_token_at_a_time(void **
 		json_array_foreach(json_object_get(request, "cells"), i, item)
 			json_object_set_new(item, "question", json_integer((json_int_t)i + 5000));
 		json_object_set_new(request, "drafts", json_true());
+		json_object_set_new(request, "guesses", json_integer(round < 2 ? 2 : 0)); /* in the end as many as pay off here */
 		json_object_set_new(request, "temperature", json_real(0.7));
 		json_object_set_new(request, "repeat_penalty", json_real(1.2));
 		json_object_set_new(request, "stop", json_pack("[s]", "."));
@@ -784,7 +786,7 @@ static void drawing_and_penalties_go_through_guesses_one_token_at_a_time(void **
 		assert_int_equal(json_array_size(r.cells), 4);
 		json_array_foreach(r.cells, i, item)
 			assert_null(strchr(json_string_value(json_object_get(json_object_get(item, "body"), "text")), '.'));
-		assert_true(round == 0 || stat_of(&r, "n_guessed") > 0);
+		assert_true(round != 1 || stat_of(&r, "n_guessed") > 0);
 		assert_likelihoods_hold(&r, 0);
 		worker_reply_release(&r);
 	}
