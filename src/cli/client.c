@@ -64,8 +64,11 @@ static enum err_code open_own(struct client *c, const struct app_options *own, s
 	}
 	if (code == ERR_BUSY && is_listening(c->socket_path))
 		code = ERR_OK;
-	else if (code == ERR_OK && (why = pthread_create(&c->thread, NULL, run_app, c->app)) != 0)
+	else if (code == ERR_OK && (why = pthread_create(&c->thread, NULL, run_app, c->app)) != 0) {
+		app_close(c->app);
+		c->app = NULL;
 		code = err_set_errno(err, why, "err_no_thread", "name=%s", "server");
+	}
 	interrupt_block(false);
 	return code;
 }

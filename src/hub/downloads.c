@@ -64,7 +64,8 @@ static struct entry *find(const struct downloads *ds, int64_t id)
 	return NULL;
 }
 
-static bool has_disk(struct downloads *ds, struct err *err)
+/* Where it does not run yet: most servers never download anything. */
+static bool start_disk(struct downloads *ds, struct err *err)
 {
 	if (!ds->disk)
 		ds->disk = executor_start("download", NULL, NULL, ds->o.home, err);
@@ -199,7 +200,7 @@ static void post_chore(struct downloads *ds, const struct entry *e, enum chore c
 
 	if (ds->is_closing)
 		return;
-	if (has_disk(ds, &err))
+	if (start_disk(ds, &err))
 		executor_post(ds->disk, &new_job(ds, e, chore)->task);
 	else
 		log_warn("hub", "%s: %s", e->shown.dir, err.args);
@@ -413,7 +414,7 @@ static void begin(struct downloads *ds, struct entry *e)
 	ds->wants_cancel = false;
 	e->shown.state = DOWNLOAD_RUNNING;
 	e->shown.problem = e->shown.pause = (struct err){ 0 };
-	if (!has_disk(ds, &err)) {
+	if (!start_disk(ds, &err)) {
 		ended_by(ds, &err);
 		return;
 	}

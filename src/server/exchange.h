@@ -19,7 +19,7 @@ struct conn {
 	int64_t deadline_ms;       /* for what the client must send now; 0: it waits for us */
 	uint64_t body_bytes;       /* received of the current body: each buys time */
 	char from[INET6_ADDRSTRLEN]; /* the client's address; "" on the unix socket */
-	uint64_t from_digest;
+	uint64_t from_digest;        /* of `from`: whose requests are counted */
 	struct conn *next;
 };
 

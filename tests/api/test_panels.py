@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """People who are invited by a link to rate: what they see, what they may, what becomes of it. On a real small model, with the
 server reached under a second address, as from the network."""
+import http.client
 import json
 import os
 import sqlite3
@@ -416,3 +417,21 @@ def test_who_asks_far_more_than_a_person_can_waits_a_moment_and_nobody_else_does
     assert other.like(1).status == 200 and lan.api("GET", "/status").status == 200
     time.sleep(1)
     assert busy.like(1).status == 200
+
+
+def test_an_address_of_the_network_that_asks_without_end_waits_a_moment_and_no_other_does(lan):
+    def ask(source):
+        connection = http.client.HTTPConnection(LAN, lan.port, timeout=20, source_address=(source, 0))
+        try:
+            while True:
+                connection.request("GET", "/healthz")
+                reply = connection.getresponse()
+                yield reply.status, reply.headers["Retry-After"], reply.read()
+        finally:
+            connection.close()
+    deadline, n, busy = time.monotonic() + 60, 0, ask("127.0.0.3")
+    while (reply := next(busy))[0] == 200:
+        n += 1
+        assert time.monotonic() < deadline, n
+    assert n >= 2000 and reply[:2] == (429, "1"), (n, reply)
+    assert next(ask("127.0.0.4"))[0] == 200 and lan.send("GET", "/healthz").status == 200
